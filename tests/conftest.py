@@ -1,0 +1,28 @@
+"""Fixtures that reach the real excerpts; tests that need them skip where they are not given."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set")
+    folder = Path(value).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"{variable}={value} is not a folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real data set excerpts."""
+    return _folder("UNIGS_TEST_DATA")
+
+
+@pytest.fixture(scope="session")
+def test_weights() -> Path:
+    """The folder of real pretrained weights."""
+    return _folder("UNIGS_TEST_WEIGHTS")

@@ -1,0 +1,25 @@
+"""How every command speaks: results on stdout, progress and errors on stderr."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def print_result(result: Mapping[str, Any], as_json: bool) -> None:
+    """Print ``result`` on stdout: one JSON line with ``--json``, else one ``key: value`` a line."""
+    if as_json:
+        typer.echo(json.dumps(result, default=_plain, sort_keys=False))
+        return
+    for key, value in result.items():
+        typer.echo(f"{key}: {value}")
