@@ -1,0 +1,44 @@
+"""What the command line turns into exit code 1 and one line on stderr."""
+
+from __future__ import annotations
+
+
+class UnigsError(Exception):
+    """A failure the user can act on, told in one line.
+
+    Args:
+        message: what is wrong.
+        file: the file it is wrong in.
+        record: the record inside the file (an id, a key, a line).
+        mend: what to do about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: object | None = None,
+        record: object | None = None,
+        mend: str | None = None,
+    ) -> None:
+        where = ": ".join(str(part) for part in (file, record) if part is not None)
+        text = f"{where}: {message}" if where else message
+        super().__init__(one_line(f"{text} ({mend})" if mend else text))
+        self.reason = one_line(message)
+
+
+class DataError(UnigsError):
+    """A data set, a shard or a record that cannot be used."""
+
+
+class ModelError(UnigsError):
+    """A model folder, a weight file or a component that cannot be used."""
+
+
+class ConfigError(UnigsError):
+    """A preset, an option or a combination of options that cannot be used."""
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space turned into one blank, printable everywhere."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").split())

@@ -1,0 +1,1 @@
+"""Metrics. Every class has ``reset() / update(...) / compute() -> dict[str, float]`` and merges."""
