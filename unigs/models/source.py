@@ -1,0 +1,96 @@
+"""Where a component's files come from: a local diffusers directory or a Hub id."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from unigs.errors import ModelError
+
+PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
+HUB_PATTERNS = ("*.json", "*.txt", "*.safetensors", "*.model")
+
+
+def resolve_directory(source: str | Path) -> Path:
+    """The local directory behind `source`: itself, or the snapshot of a Hub id `owner/name`.
+
+    Only JSON, text and safetensors files are taken from the Hub.
+
+    Raises:
+        ModelError: neither a directory nor a repository that can be reached.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file():
+        raise ModelError(
+            f"{path}: a single checkpoint file; give a diffusers directory "
+            "(convert with diffusers' scripts/convert_original_stable_diffusion_to_diffusers.py "
+            "--to_safetensors)"
+        )
+    if path.is_absolute() or str(source).startswith(".") or str(source).count("/") != 1:
+        raise ModelError(f"{source}: no such directory; give a diffusers directory or a Hub id")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(source), allow_patterns=list(HUB_PATTERNS)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"{source}: no such directory, and not reachable as a Hub id ({reason}); "
+            "give the path of a downloaded diffusers directory"
+        ) from error
+
+
+def component_directory(source: str | Path, name: str) -> Path:
+    """The directory of component `name` ("vae", "unet", ...) of a pipeline directory, or the
+    directory itself when it holds that component's own config.json.
+
+    Raises:
+        ModelError: the component is missing.
+    """
+    directory = resolve_directory(source)
+    if (directory / name / "config.json").is_file():
+        return directory / name
+    if (directory / "config.json").is_file():
+        return directory
+    raise ModelError(
+        f"{directory}: no {name}/config.json and no config.json; "
+        f"give a diffusers directory that holds the component {name!r}"
+    )
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The component's config.json as a dict.
+
+    Raises:
+        ModelError: missing or unreadable.
+    """
+    file = directory / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file}: unreadable ({error}); save the component again") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{file}: not a JSON object; save the component again")
+    return config
+
+
+def require_safetensors(directory: Path) -> None:
+    """Refuse a component whose weights exist only as pickles, which run code when loaded.
+
+    Raises:
+        ModelError: no safetensors file; the message says how to convert.
+    """
+    if any(directory.glob("*.safetensors")):
+        return
+    pickles = sorted(file.name for pattern in PICKLES for file in directory.glob(pattern))
+    if not pickles:
+        raise ModelError(f"{directory}: no weights (*.safetensors); download or save them again")
+    raise ModelError(
+        f"{directory}: only pickle weights ({', '.join(pickles)}), which can run code when "
+        "loaded; convert them once on a machine you trust: load the component with "
+        "use_safetensors=False and call save_pretrained(..., safe_serialization=True)"
+    )
