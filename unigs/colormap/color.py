@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from unigs.colormap.compile import kernel
+
 FEATURES = ("rgb", "lab", "rgb+lab")
 
 _TO_XYZ = np.array(
@@ -24,20 +26,42 @@ def _linear_table() -> np.ndarray:
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
-def rgb_to_lab(colors: np.ndarray) -> np.ndarray:
-    """CIELAB of sRGB colours (..., 3) uint8: float64, L in 0..100, a and b in about -108..98.
+@kernel
+def _to_lab(colors, table, matrix, out):  # type: ignore[no-untyped-def]
+    linear, root = np.empty(3), np.empty(3)
+    for i in range(colors.shape[0]):
+        for c in range(3):
+            value = min(max(colors[i, c], 0.0), 255.0)
+            low = min(int(value), 254)
+            linear[c] = table[low] + (value - low) * (table[low + 1] - table[low])
+        for c in range(3):
+            ratio = (
+                matrix[c, 0] * linear[0] + matrix[c, 1] * linear[1] + matrix[c, 2] * linear[2]
+            )
+            if ratio > (6 / 29) ** 3:
+                root[c] = np.cbrt(ratio)
+            else:
+                root[c] = ratio * (29 / 6) ** 2 / 3 + 4 / 29
+        out[i, 0] = 116 * root[1] - 16
+        out[i, 1] = 500 * (root[0] - root[1])
+        out[i, 2] = 200 * (root[1] - root[2])
 
-    The reference white is the image of (255, 255, 255), so greys have a = b = 0 exactly.
+
+def rgb_to_lab(colors: np.ndarray) -> np.ndarray:
+    """CIELAB of sRGB colours (..., 3) in 0..255: float64, L in 0..100, a and b about -108..98.
+
+    The reference white is the image of (255, 255, 255), so greys have a = b = 0. Between whole
+    levels the gamma curve is interpolated linearly.
     """
-    linear = _linear_table()[np.asarray(colors, np.uint8)]
-    ratio = linear @ (_TO_XYZ / _WHITE[:, None]).T
-    root = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
-    x, y, z = root[..., 0], root[..., 1], root[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+    array = np.asarray(colors, np.float64)
+    out = np.empty_like(array)
+    flat = np.ascontiguousarray(array).reshape(-1, 3)
+    _to_lab(flat, _linear_table(), _TO_XYZ / _WHITE[:, None], out.reshape(-1, 3))
+    return out
 
 
 def pixel_features(colors: np.ndarray, features: str = "rgb+lab") -> np.ndarray:
-    """Features p of colours (n, 3) uint8 as (n, 3 or 6) float64 (paper, section 3.2).
+    """Features p of colours (n, 3) in 0..255 as (n, 3 or 6) float64 (paper, section 3.2).
 
     RGB in 0..255 and CIELAB in its native scale, side by side.
     """

@@ -1,0 +1,69 @@
+"""From clusters of colours to entities: small clusters, background, order and scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unigs.colormap.bins import ColorBins
+from unigs.colormap.compile import kernel
+from unigs.colormap.decoded import Decoded, softmax_scores
+from unigs.colormap.orders import all_colors
+from unigs.colormap.palette import Palette
+
+
+@kernel
+def _lookup(index, table, out):  # type: ignore[no-untyped-def]
+    for i in range(index.size):
+        out[i] = table[index[i]]
+
+
+def _centers(values: np.ndarray, weights: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
+    total = np.bincount(groups, weights, n)[:, None]
+    sums = [np.bincount(groups, weights * column, n) for column in values.T]
+    return np.asarray(np.stack(sums, axis=1) / np.maximum(total, 1))
+
+
+def finish_clusters(
+    bins: ColorBins,
+    features: np.ndarray,
+    assignment: np.ndarray,
+    *,
+    min_area: float,
+    delta: float,
+    palette: Palette | None,
+    background: bool,
+) -> Decoded:
+    """Turn clusters of colour bins into entities.
+
+    `features` (k, f) and `assignment` (k,) run over the bins. Clusters under `min_area`, a share
+    of the image, join the cluster with the nearest mean; if all are that small, the largest
+    stays. With `background`, clusters whose mean colour is nearer to black than to any colour of
+    `palette` (any of the 124 without one) become 0. Scores follow `softmax_scores` with `delta`.
+    """
+    height, width = bins.index.shape
+    if len(assignment) == 0:
+        return Decoded(np.zeros((height, width), np.int32), np.zeros(0, np.float32))
+    weights = bins.counts.astype(np.float64)
+    count = int(assignment.max()) + 1
+    area = np.bincount(assignment, weights, count)
+    centers = _centers(features, weights, assignment, count)
+    order = np.argsort(-area, kind="stable")
+    kept = order[: max(1, int((area >= max(min_area * height * width, 1)).sum()))]
+    away = ((centers[:, None] - centers[kept][None]) ** 2).sum(-1)
+    away[kept] = np.where(np.eye(len(kept), dtype=bool), -1.0, np.inf)
+    groups = away.argmin(axis=1)[assignment]
+    centers = _centers(features, weights, groups, len(kept))
+    scores = softmax_scores(features, weights, groups, centers, delta)
+    labels = np.arange(1, len(kept) + 1, dtype=np.int32)
+    if background:
+        means = _centers(bins.colors, weights, groups, len(kept))
+        colors = (all_colors() if palette is None else palette.colors).astype(np.float64)
+        to_palette = np.sqrt(((means[:, None] - colors[None]) ** 2).sum(-1)).min(axis=1)
+        labels[np.sqrt((means**2).sum(-1)) < to_palette] = 0
+    entity = labels > 0
+    final = np.bincount(groups, weights, len(kept))
+    rank = np.argsort(np.where(entity, -final, 0), kind="stable")[: entity.sum()]
+    labels[rank] = np.arange(1, len(rank) + 1)
+    segments = np.empty((height, width), np.int32)
+    _lookup(bins.index.reshape(-1), labels[groups], segments.reshape(-1))
+    return Decoded(segments, scores[rank].astype(np.float32))

@@ -1,0 +1,56 @@
+"""What every decoder answers, and the score that the paper's clusters lack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unigs.colormap.compile import kernel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """Entities found in a colormap.
+
+    `segments` (h, w) int32, 0 = nothing, entities from 1 in descending area; `scores` (n,)
+    float32 in 0..1, the confidence in entity i + 1.
+    """
+
+    segments: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def masks(self) -> np.ndarray:
+        """The entities as (n, h, w) bool."""
+        return self.segments[None] == np.arange(1, len(self.scores) + 1)[:, None, None]
+
+
+@kernel
+def softmax_scores(points, weights, assignment, centers, delta):  # type: ignore[no-untyped-def]
+    """Mean over the pixels of each cluster of softmax_j(-|p - c_j|^2 / (2 delta)) at its own.
+
+    `points` (k, f), `weights` (k,) pixels a point, `assignment` (k,) into `centers` (n, f) ->
+    (n,) float64. Clusters whose term is below exp(-30) of a point's own are left out of its sum.
+    """
+    count = len(centers)
+    total, score = np.zeros(count), np.zeros(count)
+    for i in range(len(points)):
+        own = assignment[i]
+        nearest = 0.0
+        for f in range(points.shape[1]):
+            nearest += (points[i, f] - centers[own, f]) ** 2
+        mass = 0.0
+        for j in range(count):
+            square = 0.0
+            for f in range(points.shape[1]):
+                square += (points[i, f] - centers[j, f]) ** 2
+            exponent = (nearest - square) / (2 * delta)
+            if exponent > -30:
+                mass += np.exp(min(exponent, 700.0))
+        total[own] += weights[i]
+        score[own] += weights[i] / mass
+    for j in range(count):
+        if total[j] > 0:
+            score[j] /= total[j]
+    return score

@@ -1,0 +1,70 @@
+"""One door to every decoder, for one colormap or a batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from unigs.colormap.decoded import Decoded
+from unigs.colormap.dichotomy import decode_dichotomy
+from unigs.colormap.kmeans import decode_kmeans
+from unigs.colormap.palette import Palette
+
+DECODERS: dict[str, Callable[..., Decoded]] = {
+    "pdm": decode_dichotomy,
+    "kmeans": decode_kmeans,
+}
+DEFAULT_DECODER = "pdm"
+
+
+def decode(
+    colormap: np.ndarray,
+    decoder: str = DEFAULT_DECODER,
+    palette: Palette | None = None,
+    background: bool = True,
+    image: np.ndarray | None = None,
+    **options: Any,
+) -> Decoded:
+    """Entities of `colormap` (h, w, 3) uint8.
+
+    Args:
+        decoder: a name of `DECODERS`; `options` are its own keyword arguments.
+        palette: the palette the colormap was painted or predicted with, if known.
+        background: black means nothing (referring, inpainting); False where the entities tile
+            the image and every region is one (entity task).
+        image: (h, w, 3) uint8, the photograph, to guide boundaries in tasks where it is known;
+            decoders that cannot use it ignore it.
+
+    Raises:
+        ValueError: unknown decoder, or a colormap of another shape or type.
+        TypeError: an option the decoder does not have.
+    """
+    if decoder not in DECODERS:
+        raise ValueError(f"decoder must be one of {', '.join(DECODERS)}, not {decoder!r}")
+    return DECODERS[decoder](colormap, palette=palette, background=background, **options)
+
+
+def decode_batch(
+    colormaps: Iterable[np.ndarray],
+    decoder: str = DEFAULT_DECODER,
+    palette: Palette | None = None,
+    background: bool = True,
+    *,
+    threads: int | None = None,
+    **options: Any,
+) -> list[Decoded]:
+    """`decode` of every colormap (n, h, w, 3), on `threads` threads (all cores if None).
+
+    The kernels hold no GIL, so threads scale; the order of the results is that of the input.
+    """
+    workers = threads or len(os.sched_getaffinity(0))
+
+    def one(colormap: np.ndarray) -> Decoded:
+        return decode(colormap, decoder, palette, background, **options)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, colormaps))
