@@ -1,0 +1,154 @@
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from unigs.errors import DataError
+from unigs.metrics.average_precision import (
+    AveragePrecisionMetric,
+    coco_scores,
+    constant_score_ap,
+)
+
+
+def load(path):
+    return json.loads(path.read_text())
+
+
+def fake100(test_data):
+    folder = test_data / "metrics" / "coco_fake100"
+    return (
+        load(folder / "instances_val2014_100.json"),
+        load(folder / "instances_val2014_fakesegm100_results.json"),
+    )
+
+
+def test_published_fake_results_to_full_digits(test_data):
+    result = coco_scores(*fake100(test_data))
+    assert result["ap"] == 0.3195452758576433
+    assert result["ap_50"] == 0.5622883972521636
+
+
+def test_class_agnostic_fake_results_to_full_digits(test_data):
+    result = coco_scores(*fake100(test_data), class_agnostic=True)
+    assert result["ap"] == pytest.approx(0.3248515106600995, abs=1e-15)
+    assert result["ar_100"] == pytest.approx(0.48180722891566263, abs=1e-15)
+
+
+def test_detectron2_case(test_data):
+    folder = test_data / "metrics" / "d2"
+    result = coco_scores(load(folder / "gt_annotations.json"), load(folder / "detections.json"))
+    assert result["ap"] == pytest.approx(0.7252475247524752, abs=1e-15)
+    assert (result["ap_50"], result["ap_75"]) == (1, 1)
+
+
+def test_inputs_stay_as_they_are(test_data):
+    truth, answer = fake100(test_data)
+    before = copy.deepcopy((truth, answer))
+    coco_scores(truth, answer, class_agnostic=True)
+    assert (truth, answer) == before
+
+
+def test_nothing_is_printed(test_data, capsys):
+    coco_scores(*fake100(test_data))
+    assert capsys.readouterr().out == ""
+
+
+SQUARES = np.kron(np.array([[1, 0], [0, 2]]), np.ones((8, 8), int))
+
+
+def squares(gt_ids=(1, 2)):
+    metric = AveragePrecisionMetric()
+    metric.update("a", SQUARES, SQUARES, {1: 0.9, 2: 0.8})
+    truth, answer, _ = metric._images["a"]
+    for record, number in zip(truth, gt_ids, strict=True):
+        record |= {"id": number, "image_id": 0, "category_id": 0}
+    for record in answer:
+        record |= {"image_id": 0, "category_id": 0}
+    images = [{"id": 0, "height": 16, "width": 16}]
+    return {"images": images, "annotations": truth, "categories": [{"id": 0}]}, answer
+
+
+@pytest.mark.parametrize("gt_ids", [(0, 1), (1, 0), (5, 5)])
+def test_ground_truth_ids_do_not_matter(gt_ids):
+    assert coco_scores(*squares(gt_ids))["ap"] == 1
+
+
+def test_an_empty_mask_on_top_is_dropped_and_counted():
+    metric = AveragePrecisionMetric()
+    metric.update("a", SQUARES, SQUARES, {1: 0.5, 2: 0.5, 9: 1.0})
+    result = metric.compute()
+    assert result["ap_e"] == 1
+    assert result["n_dropped_empty"] == 1
+
+
+def test_no_prediction_is_zero_and_no_truth_is_nan():
+    metric = AveragePrecisionMetric()
+    metric.update("a", SQUARES, np.zeros_like(SQUARES), {})
+    assert metric.compute()["ap_e"] == 0
+    assert metric.compute()["ap_e_constant"] == 0
+    metric.reset()
+    metric.update("a", np.zeros_like(SQUARES), SQUARES, {1: 1.0, 2: 1.0})
+    assert np.isnan(metric.compute()["ap_e"])
+    assert np.isnan(metric.compute()["ap_e_constant"])
+    metric.reset()
+    assert np.isnan(metric.compute()["ap_e"])
+
+
+def test_confidence_decides_and_constant_scores_do_not():
+    good, bad = AveragePrecisionMetric(), AveragePrecisionMetric()
+    wrong = np.where(SQUARES == 1, 1, 0)
+    wrong[:4, 8:12] = 3
+    for i in range(6):
+        good.update(f"{i}", np.where(SQUARES == 1, 1, 0), wrong, {1: 0.9, 3: 0.1})
+        bad.update(f"{i}", np.where(SQUARES == 1, 1, 0), wrong, {1: 0.1, 3: 0.9})
+    assert good.compute()["ap_e"] == 1
+    assert bad.compute()["ap_e"] < 0.6
+    assert good.compute()["ap_e_constant"] == bad.compute()["ap_e_constant"]
+    assert bad.compute()["ap_e"] < good.compute()["ap_e_constant"] < 1
+
+
+def test_constant_score_is_the_mean_over_seeded_orders():
+    truth, answer = squares()
+    assert constant_score_ap(truth, answer, seed=1) == constant_score_ap(truth, answer, seed=1)
+    assert constant_score_ap(truth, answer) == pytest.approx(1, abs=1e-12)
+
+
+def test_masks_on_void_are_forgiven_only_in_the_variant():
+    metric = AveragePrecisionMetric()
+    gt = np.where(SQUARES == 1, 1, 0)
+    metric.update("a", gt, SQUARES, {1: 0.1, 2: 0.9}, void=SQUARES == 2)
+    result = metric.compute()
+    assert result["ap_e"] == pytest.approx(0.5)
+    assert result["ap_e_void_ignored"] == pytest.approx(1, abs=1e-12)
+
+
+def test_any_split_over_processes_gives_the_same_bits():
+    rng = np.random.default_rng(3)
+    whole, left, right = (AveragePrecisionMetric() for _ in range(3))
+    for i in range(12):
+        gt, pred = rng.integers(0, 4, (2, 6, 6)).repeat(3, 1).repeat(3, 2)
+        scores = {label: rng.random() for label in (1, 2, 3)}
+        whole.update(f"{i}", gt, pred, scores)
+        (left if i % 2 else right).update(f"{i}", gt, pred, scores)
+    right.update("1", SQUARES, SQUARES, {1: 1.0, 2: 1.0})
+    right.merge(left)
+    assert right.compute() == whole.compute()
+
+
+def test_masks_of_another_size_and_unknown_images_are_refused():
+    truth, answer = squares()
+    with pytest.raises(DataError, match="16x16"):
+        coco_scores(truth, [answer[0] | {"segmentation": {"size": [4, 4], "counts": b"04"}}])
+    with pytest.raises(DataError, match="not in the ground truth"):
+        coco_scores(truth, [answer[0] | {"image_id": 99}])
+    with pytest.raises(DataError, match="no score"):
+        AveragePrecisionMetric().update("a", SQUARES, SQUARES, {1: 0.5})
+
+
+def test_polygons_and_uncompressed_runs_are_read():
+    truth, answer = squares()
+    polygon = answer[0] | {"segmentation": [[0, 0, 8, 0, 8, 8, 0, 8]]}
+    runs = answer[1] | {"segmentation": {"size": [16, 16], "counts": [136, *[8, 8] * 7, 8]}}
+    assert coco_scores(truth, [polygon, runs])["ap"] == 1
