@@ -1,0 +1,1 @@
+"""The code location: definitions, jobs, sensors, schedules, and the commands that start them."""

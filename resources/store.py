@@ -1,0 +1,55 @@
+"""Where everything that the graph makes lives: one folder, or one folder's cache of a bucket."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import dagster as dg
+
+from unigs.errors import ConfigError
+
+STORE_VARIABLE = "UNIGS_STORE"
+
+
+def default_store() -> Path:
+    """``$UNIGS_STORE``, else ``store`` in the working folder; absolute."""
+    return Path(os.environ.get(STORE_VARIABLE) or "store").expanduser().resolve()
+
+
+class Store(dg.ConfigurableResource):
+    """The folder that holds data, shards, models, reports, and MLflow's and Dagster's records.
+
+    ``root`` empty means :func:`default_store`. A folder of the store is made on first use; one that
+    cannot be written is a :class:`~unigs.errors.ConfigError` that names it.
+    """
+
+    root: str = ""
+
+    @property
+    def base(self) -> Path:
+        """Absolute path of the store; it may not exist yet."""
+        return Path(self.root).expanduser().resolve() if self.root else default_store()
+
+    def folder(self, *parts: str) -> Path:
+        """The folder ``parts`` below the store, made and proven writable."""
+        path = self.base.joinpath(*parts)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"the store {self.base} cannot be written ({path}: {error.strerror}); "
+                f"name another with --store DIR or {STORE_VARIABLE}, or mend its rights or space"
+            ) from error
+        return path
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's own records."""
+        return self.base / "dagster"
+
+    @property
+    def tracking_uri(self) -> str:
+        """Absolute sqlite address of the MLflow records."""
+        return f"sqlite:///{self.base / 'mlflow.db'}"
