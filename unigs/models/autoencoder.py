@@ -60,8 +60,8 @@ def load_autoencoder(source: str | Path, torch_dtype: torch.dtype = torch.float3
     return _freeze(model)
 
 
-def _load_taesd(directory: Path) -> AutoencoderTiny:
-    model = AutoencoderTiny()
+def _load_taesd(directory: Path) -> nn.Module:
+    model: Any = AutoencoderTiny()
     state: dict[str, Tensor] = {}
     # The original decoder starts with a clamp that diffusers applies outside its layer list.
     for part, file, shift in (("encoder", TAESD_ENCODER, 0), ("decoder", TAESD_DECODER, 1)):

@@ -41,7 +41,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         scaling_factor: as everywhere in diffusers; 1, since the gain is part of the code.
     """
 
-    config_name = "config.json"
+    config_name = "config.json"  # type: ignore[assignment]  # diffusers annotates None
 
     @register_to_config
     def __init__(
