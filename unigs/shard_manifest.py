@@ -1,0 +1,235 @@
+"""What a folder of shards says about itself: manifest.json, samples.parquet, records of shards.
+
+The record of a shard (``records/NAME.json``) is written right after the shard and holds the
+digest of its inputs. A later build reads it to leave an unchanged shard alone, also when the
+build before was killed and never got to the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unigs.errors import DataError
+from unigs.shard_file import Member, ShardFile, file_sha256, writing
+
+MANIFEST = "manifest.json"
+PREVIOUS = "previous.json"
+SAMPLES = "samples.parquet"
+RECORDS = "records"
+
+_MEMBER = pa.struct(
+    [
+        ("extension", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("sha256", pa.string()),
+    ]
+)
+SAMPLE_COLUMNS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("shard", pa.string()),
+        ("scene", pa.string()),
+        ("source_digest", pa.string()),
+        ("prompt", pa.string()),
+        ("classes", pa.list_(pa.string())),
+        ("absent", pa.list_(pa.string())),
+        ("coarse_share", pa.float64()),
+        ("seed", pa.int64()),
+        ("members", pa.list_(_MEMBER)),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRecord:
+    """One shard of a manifest; ``inputs`` is the digest of everything it was made from."""
+
+    path: str
+    sha256: str
+    bytes: int
+    samples: int
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A scene, or one variant of it, that gave no sample, and why."""
+
+    scene: str
+    variant: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardManifest:
+    """A folder of shards.
+
+    Attributes:
+        shards: the shards that hold samples, by name.
+        digest: SHA-256 over names and digests of the shards: equal digests, equal bytes.
+        sources: SHA-256 over the digests of all scenes that went in.
+        samples, scenes: how many came out and went in.
+        counts: entities and draws by filter, summed over the samples.
+        refused: scenes without a sample.
+        removed: scenes that an earlier build of this folder held and this one does not.
+        configuration: task, options, seed, variants, image format, number of shards.
+        code_version: of unigs.
+        built, kept: names of the shards that this build wrote and left alone (not stored).
+    """
+
+    shards: tuple[ShardRecord, ...]
+    digest: str
+    sources: str
+    samples: int
+    scenes: int
+    counts: dict[str, int]
+    refused: tuple[Refusal, ...]
+    removed: tuple[str, ...]
+    configuration: dict[str, Any]
+    code_version: str
+    built: tuple[str, ...] = field(default=(), compare=False)
+    kept: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def task(self) -> str:
+        return str(self.configuration["task"])
+
+    @property
+    def refusals_by_reason(self) -> dict[str, int]:
+        reasons: dict[str, int] = {}
+        for refusal in self.refused:
+            reasons[refusal.reason] = reasons.get(refusal.reason, 0) + 1
+        return reasons
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value in its canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shards_digest(shards: Iterable[ShardRecord]) -> str:
+    """SHA-256 (hex) over names and digests of shards."""
+    return digest_of([[shard.path, shard.sha256] for shard in shards])
+
+
+def write_manifest(folder: Path, manifest: ShardManifest) -> None:
+    """Write manifest.json, sealed by a digest of its own."""
+    content = asdict(manifest)
+    del content["built"], content["kept"]
+    content["samples_parquet"] = file_sha256(folder / SAMPLES)
+    content["seal"] = digest_of(content)
+    write_json(folder / MANIFEST, content)
+
+
+def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
+    """Read manifest.json; DataError if it is missing, unreadable or changed since it was sealed."""
+    file = folder / name
+    content = read_json(file)
+    if content.get("seal") != _seal(content):
+        raise DataError("changed since it was written", file=file, mend=_MEND)
+    try:
+        return ShardManifest(
+            shards=tuple(ShardRecord(**shard) for shard in content["shards"]),
+            refused=tuple(Refusal(**refusal) for refusal in content["refused"]),
+            removed=tuple(content["removed"]),
+            **{
+                name: content[name]
+                for name in (
+                    "digest", "sources", "samples", "scenes", "counts", "configuration",
+                    "code_version",
+                )
+            },
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise DataError(f"not a manifest: {error}", file=file, mend=_MEND) from error
+
+
+def manifest_is_sealed(folder: Path) -> bool:
+    """Whether manifest.json and samples.parquet are what was written."""
+    try:
+        content = read_json(folder / MANIFEST)
+        parquet = file_sha256(folder / SAMPLES)
+    except DataError:
+        return False
+    return content.get("seal") == _seal(content) and content.get("samples_parquet") == parquet
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write the record of one shard: its ShardRecord, sample rows, counts and refusals."""
+    (folder / RECORDS).mkdir(exist_ok=True)
+    write_json(folder / RECORDS / f"{record['shard']['path']}.json", record)
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """The record of a shard; None if there is none that can be read."""
+    try:
+        return read_json(folder / RECORDS / f"{name}.json")
+    except DataError:
+        return None
+
+
+def write_sample_table(folder: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write samples.parquet, one row group a shard."""
+    with (
+        writing(folder / SAMPLES) as partial,
+        pq.ParquetWriter(partial, SAMPLE_COLUMNS) as writer,
+    ):
+        for record in records:
+            if record["rows"]:
+                writer.write_table(pa.Table.from_pylist(record["rows"], schema=SAMPLE_COLUMNS))
+
+
+def read_sample_table(folder: Path, columns: list[str] | None = None) -> pa.Table:
+    """samples.parquet; DataError if it is missing or broken."""
+    try:
+        return pq.read_table(folder / SAMPLES, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, mend=_MEND) from error
+
+
+def members_by_key(file: ShardFile) -> dict[str, list[dict[str, Any]]]:
+    """The members of a shard as JSON values, grouped by key in file order."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for member in file.members:
+        row = asdict(member)
+        grouped.setdefault(row.pop("key"), []).append(row)
+    return grouped
+
+
+def member_of(key: str, row: dict[str, Any]) -> Member:
+    """The Member of a row of `members_by_key` or samples.parquet."""
+    return Member(key, row["extension"], row["offset"], row["size"], row["sha256"])
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object atomically, keys sorted."""
+    with writing(path) as partial:
+        partial.write_text(json.dumps(content, sort_keys=True, indent=1) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; DataError if there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {error}", file=path, mend=_MEND) from error
+    if not isinstance(content, dict):
+        raise DataError("not a JSON object", file=path, mend=_MEND)
+    return content
+
+
+_MEND = "delete it and build the shards again"
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return digest_of({name: value for name, value in content.items() if name != "seal"})
