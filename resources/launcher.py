@@ -24,7 +24,7 @@ _TAIL_LINES = 30
 
 
 class ProcessFailed(UnigsError):
-    """A child process ended with another code than 0; the message holds its last words."""
+    """A child process ended with another code than 0; the message holds its last line."""
 
 
 class ProcessLauncher(dg.ConfigurableResource):
@@ -48,7 +48,8 @@ class ProcessLauncher(dg.ConfigurableResource):
     ) -> None:
         """Run ``command`` (no shell) to its end; ``extras`` reach the child through Pipes.
 
-        Raises :class:`ProcessFailed` with the last lines the child wrote when it fails.
+        Raises :class:`ProcessFailed` with the last line the child wrote when it fails; the
+        run's log has the lines before it.
         """
         with open_pipes_session(
             context=context,
@@ -81,6 +82,7 @@ class ProcessLauncher(dg.ConfigurableResource):
                 end_group(process, self.grace_seconds)
                 echo.join(timeout=5)
         if code != 0:
+            context.log.error("last words of the child process:\n%s", "\n".join(tail))
             raise ProcessFailed(_last_words(command, code, tail))
 
 
@@ -93,8 +95,8 @@ def _echo(stream: IO[str], tail: deque[str]) -> None:
 
 def _last_words(command: Sequence[str], code: int, tail: deque[str]) -> str:
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
-    words = "\n".join(tail) or "it wrote nothing"
-    return f"{' '.join(command[:4])} ended with {how}: {words}"
+    words = tail[-1] if tail else "it wrote nothing"
+    return f"{' '.join(command[1:3])} ended with {how}: {words}"
 
 
 def end_group(process: subprocess.Popen, grace_seconds: float) -> None:

@@ -1,0 +1,49 @@
+"""The two dimensions of the shards: which batch of annotations, and which task.
+
+A batch is a split of a data set (``shapes-train``); the data set stands in the batch's key because
+Dagster's partitions have two dimensions at most. One run covers a rectangle of partitions, given by
+its first and last key.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from unigs.tasks import TASKS
+
+SPLITS = ("train", "val")
+DATASETS = ("shapes", "coco_panoptic", "coco_instances", "open_images", "entityseg", "ade20k")
+
+BATCHES = tuple(f"{dataset}-{split}" for dataset in DATASETS for split in SPLITS)
+
+SHARD_PARTITIONS = dg.MultiPartitionsDefinition(
+    {
+        "batch": dg.StaticPartitionsDefinition(list(BATCHES)),
+        "task": dg.StaticPartitionsDefinition(list(TASKS)),
+    }
+)
+
+
+def split_key(partition: str) -> tuple[str, str, str]:
+    """(dataset, split, task) of a key like ``shapes-train|entity``."""
+    batch, task = partition.split("|")
+    dataset, split = batch.rsplit("-", 1)
+    return dataset, split, task
+
+
+def partition_key(dataset: str, split: str, task: str) -> str:
+    """The key of one shard folder: ``shapes-train|entity``."""
+    return f"{dataset}-{split}|{task}"
+
+
+def range_tags(
+    dataset: str, splits: Sequence[str] = SPLITS, tasks: Sequence[str] = tuple(TASKS)
+) -> dict[str, str]:
+    """Run tags that select ``splits`` x ``tasks`` of a data set in one run.
+
+    Both must be contiguous in the order of the dimensions, as they are when one or all are named.
+    """
+    return {
+        "dagster/asset_partition_range_start": partition_key(dataset, splits[0], tasks[0]),
+        "dagster/asset_partition_range_end": partition_key(dataset, splits[-1], tasks[-1]),
+    }
