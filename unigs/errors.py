@@ -11,6 +11,10 @@ class UnigsError(Exception):
         file: the file it is wrong in.
         record: the record inside the file (an id, a key, a line).
         mend: what to do about it.
+
+    Attributes:
+        file: as given.
+        reason: the message alone, in one line.
     """
 
     def __init__(
@@ -24,6 +28,7 @@ class UnigsError(Exception):
         where = ": ".join(str(part) for part in (file, record) if part is not None)
         text = f"{where}: {message}" if where else message
         super().__init__(one_line(f"{text} ({mend})" if mend else text))
+        self.file = file
         self.reason = one_line(message)
 
 

@@ -1,0 +1,31 @@
+"""The data sets by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unigs.datasets.coco_panoptic import CocoPanoptic
+from unigs.datasets.dataset import Dataset
+from unigs.errors import ConfigError
+
+DATASETS: dict[str, type[Dataset]] = {
+    "coco_panoptic": CocoPanoptic,
+    "shapes": CocoPanoptic,
+}
+
+
+def open_dataset(name: str, root: Path | str, split: str) -> Dataset:
+    """Open one split of a data set in its own layout on disk.
+
+    Args:
+        name: a key of `DATASETS`.
+        root: the folder the data set was unpacked into.
+        split: "train", "val" or what else the data set has.
+
+    Raises:
+        ConfigError: no such data set.
+        DataError: the folder or its annotation file is missing or unreadable.
+    """
+    if name not in DATASETS:
+        raise ConfigError(f"unknown data set {name!r}", mend=f"one of {', '.join(DATASETS)}")
+    return DATASETS[name](name, Path(root), split)
