@@ -81,9 +81,8 @@ class Dataset(ABC):
 
     def relative(self, path: Path) -> str:
         """A path below the root as it is told to users."""
-        return (
-            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
-        )
+        below = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        return one_line(below.as_posix())
 
 
 def scene_key(file_name: str) -> str:

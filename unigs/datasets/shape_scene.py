@@ -158,8 +158,8 @@ class _Canvas:
             away = np.sqrt(x * x + y * y) / np.float32(rng.uniform(0.1, 0.17))
         inside = np.clip((1 + ragged - away) * 3, 0, 1)
         dark = np.asarray(rng.uniform(0.05, 0.3, 3), dtype=np.float32)
-        dark = dark * (1 + 0.5 * noise(rng, self.size, 24))[..., None]
-        self.image += (dark - self.image) * inside[..., None]
+        patch = dark * (1 + 0.5 * noise(rng, self.size, 24))[..., None]
+        self.image += (patch - self.image) * inside[..., None]
         self.labels[inside >= 0.5] = 0
 
 

@@ -121,11 +121,11 @@ def _write_split(
 
 def categories() -> list[dict[str, Any]]:
     """The categories of the set as COCO panoptic writes them."""
-    things = [(kind, 1, "thing") for kind in THINGS]
-    stuff = [(kind, 0, "stuff") for kind in STUFF]
+    kinds = [(kind.name, kind.category_id, 1, "thing") for kind in THINGS]
+    kinds += [(kind.name, kind.category_id, 0, "stuff") for kind in STUFF]
     return [
-        {"supercategory": group, "isthing": isthing, "id": kind.category_id, "name": kind.name}
-        for kind, isthing, group in [*things, *stuff]
+        {"supercategory": group, "isthing": isthing, "id": number, "name": name}
+        for name, number, isthing, group in kinds
     ]
 
 
