@@ -9,12 +9,14 @@ import numba
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile `function` with numba, without the GIL and without fast-math.
+    """Compile `function` with numba, without the GIL.
 
-    The machine code is cached beside the module or in the user's cache folder. A read-only
+    Sums may be reordered so that they vectorise; infinities and NaN keep their meaning. The
+    machine code is cached beside the module or in the user's cache folder. A read-only
     installation without a home offers neither: there the kernel is compiled in every process.
     """
+    options = {"nogil": True, "fastmath": {"reassoc", "contract"}}
     try:
-        return numba.njit(nogil=True, cache=True)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:
-        return numba.njit(nogil=True)(function)
+        return numba.njit(**options)(function)

@@ -42,109 +42,102 @@ class Clusters:
 
 
 @kernel
+def _mean(points, weights, start, stop):  # type: ignore[no-untyped-def]
+    mean = np.empty(len(points))
+    total = weights[start:stop].sum()
+    for f in range(len(points)):
+        mean[f] = np.dot(points[f, start:stop], weights[start:stop]) / total
+    return mean, total
+
+
+@kernel
+def _mean_distance(points, weights, mean, total, start, stop, squared):  # type: ignore[no-untyped-def]
+    square = np.zeros(stop - start)
+    for f in range(len(points)):
+        for i in range(stop - start):
+            away = points[f, start + i] - mean[f]
+            square[i] += away * away
+    result = 0.0
+    for i in range(stop - start):
+        result += weights[start + i] * (square[i] if squared else np.sqrt(square[i]))
+    return result / total
+
+
+@kernel
 def two_seeds(points, weights, start, stop):  # type: ignore[no-untyped-def]
     """Two seeds for 2-means: the weighted mean plus and minus one deviation along the main axis.
 
-    The axis is the one of greatest variance, by 12 power iterations from the axis of the feature
-    that varies most; no randomness. Points are `points[start:stop]`.
+    `points` (f, k), of which `start:stop` count. The axis is the one of greatest variance, by 12
+    power iterations from the row of the feature that varies most; no randomness.
     """
-    width = points.shape[1]
-    mean = np.zeros(width)
-    total = 0.0
-    for i in range(start, stop):
-        total += weights[i]
-        for f in range(width):
-            mean[f] += weights[i] * points[i, f]
-    mean /= total
-    spread = np.zeros((width, width))
-    for i in range(start, stop):
-        for f in range(width):
-            away = weights[i] * (points[i, f] - mean[f])
-            for g in range(f, width):
-                spread[f, g] += away * (points[i, g] - mean[g])
-    best = 0
+    width = len(points)
+    mean, total = _mean(points, weights, start, stop)
+    spread = np.empty((width, width))
+    weighted = np.empty(stop - start)
     for f in range(width):
-        if spread[f, f] > spread[best, best]:
-            best = f
-        for g in range(f):
-            spread[f, g] = spread[g, f]
+        for i in range(stop - start):
+            weighted[i] = weights[start + i] * (points[f, start + i] - mean[f])
+        for g in range(f, width):
+            product = 0.0
+            for i in range(stop - start):
+                product += weighted[i] * (points[g, start + i] - mean[g])
+            spread[f, g] = spread[g, f] = product
+    best = np.argmax(np.diag(spread))
     axis = spread[best].copy()
     for _ in range(12):
-        axis /= np.sqrt((axis * axis).sum())
-        after = np.zeros(width)
-        for f in range(width):
-            for g in range(width):
-                after[f] += spread[f, g] * axis[g]
-        axis = after
+        axis = np.dot(spread, axis / np.sqrt((axis * axis).sum()))
     length = np.sqrt((axis * axis).sum())
-    deviation = np.sqrt(length / total)
-    return mean - axis / length * deviation, mean + axis / length * deviation
+    step = axis / length * np.sqrt(length / total)
+    return mean - step, mean + step
 
 
 @kernel
-def _mean_distance(points, weights, start, stop, squared):  # type: ignore[no-untyped-def]
-    width = points.shape[1]
-    mean = np.zeros(width)
-    total = 0.0
-    for i in range(start, stop):
-        total += weights[i]
-        for f in range(width):
-            mean[f] += weights[i] * points[i, f]
-    mean /= total
-    result = 0.0
-    for i in range(start, stop):
-        square = 0.0
-        for f in range(width):
-            square += (points[i, f] - mean[f]) ** 2
-        result += weights[i] * (square if squared else np.sqrt(square))
-    return result / total, total
-
-
-@kernel
-def _partition(points, weights, order, start, stop, first, second):  # type: ignore[no-untyped-def]
-    """Lloyd's 2-means on a slice, then reorder the slice; return where the second part starts."""
-    width = points.shape[1]
-    side = np.zeros(stop - start, np.bool_)
-    axis = np.empty(width)
-    for iteration in range(MAX_ITERATIONS):
+def _two_means(points, weights, start, stop, first, second, mean, total):  # type: ignore[no-untyped-def]
+    """Lloyd's algorithm on a slice until no point changes sides; True marks the second side."""
+    width, size = len(points), stop - start
+    side = np.zeros(size, np.bool_)
+    along = np.empty(size)
+    axis, far_sum = np.empty(width), np.zeros(width)
+    far_weight = 0.0
+    for _ in range(MAX_ITERATIONS):
         threshold = 0.0
+        along[:] = 0.0
         for f in range(width):
             axis[f] = second[f] - first[f]
             threshold += axis[f] * (second[f] + first[f]) / 2
-        changed = iteration == 0
-        weight_a = weight_b = 0.0
-        sum_a, sum_b = np.zeros(width), np.zeros(width)
-        for i in range(start, stop):
-            along = 0.0
-            for f in range(width):
-                along += axis[f] * points[i, f]
-            far = along > threshold
-            if far != side[i - start]:
+            for i in range(size):
+                along[i] += axis[f] * points[f, start + i]
+        changed = False
+        for i in range(size):
+            far = along[i] > threshold
+            if far != side[i]:
                 changed = True
-                side[i - start] = far
-            if far:
-                weight_b += weights[i]
+                side[i] = far
+                moved = weights[start + i] if far else -weights[start + i]
+                far_weight += moved
                 for f in range(width):
-                    sum_b[f] += weights[i] * points[i, f]
-            else:
-                weight_a += weights[i]
-                for f in range(width):
-                    sum_a[f] += weights[i] * points[i, f]
-        if not changed or weight_a == 0 or weight_b == 0:
+                    far_sum[f] += moved * points[f, start + i]
+        if not changed or far_weight <= 0 or far_weight >= total:
             break
         for f in range(width):
-            first[f], second[f] = sum_a[f] / weight_a, sum_b[f] / weight_b
+            second[f] = far_sum[f] / far_weight
+            first[f] = (mean[f] * total - far_sum[f]) / (total - far_weight)
+    return side
+
+
+@kernel
+def _partition(points, weights, order, start, stop, side):  # type: ignore[no-untyped-def]
     low, high = start, stop - 1
     while low <= high:
         if not side[low - start]:
             low += 1
-        else:
-            for f in range(width):
-                points[low, f], points[high, f] = points[high, f], points[low, f]
-            weights[low], weights[high] = weights[high], weights[low]
-            order[low], order[high] = order[high], order[low]
-            side[low - start], side[high - start] = side[high - start], side[low - start]
-            high -= 1
+            continue
+        for f in range(len(points)):
+            points[f, low], points[f, high] = points[f, high], points[f, low]
+        weights[low], weights[high] = weights[high], weights[low]
+        order[low], order[high] = order[high], order[low]
+        side[low - start], side[high - start] = side[high - start], side[low - start]
+        high -= 1
     return low
 
 
@@ -158,7 +151,8 @@ def _divide(points, weights, order, delta, squared, limit):  # type: ignore[no-u
     count = leaf_count = 0
     while len(stack) > 0:
         start, stop, parent = stack.pop()
-        distance, _ = _mean_distance(points, weights, start, stop, squared)
+        mean, total = _mean(points, weights, start, stop)
+        distance = _mean_distance(points, weights, mean, total, start, stop, squared)
         node = count
         count += 1
         nodes[node, 0], nodes[node, 1], nodes[node, 2] = start, stop, parent
@@ -166,8 +160,9 @@ def _divide(points, weights, order, delta, squared, limit):  # type: ignore[no-u
         middle = stop
         if distance >= delta and stop - start > 1 and leaf_count + len(stack) + 1 < limit:
             first, second = two_seeds(points, weights, start, stop)
-            middle = _partition(points, weights, order, start, stop, first, second)
-        if middle == stop or middle == start:
+            side = _two_means(points, weights, start, stop, first, second, mean, total)
+            middle = _partition(points, weights, order, start, stop, side)
+        if middle in (stop, start):
             nodes[node, 3] = 1
             leaves[start:stop] = leaf_count
             leaf_count += 1
@@ -202,7 +197,7 @@ def dichotomy(
     order = np.arange(len(points))
     if len(points) == 0:
         return Clusters(bins, points, order, ())
-    moved, weights = points.copy(), bins.counts.astype(np.float64)
+    moved, weights = np.ascontiguousarray(points.T), bins.counts.astype(np.float64)
     leaves, nodes, distances = _divide(
         moved, weights, order, delta, criterion == "squared", min(max_clusters, len(points))
     )

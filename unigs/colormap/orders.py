@@ -6,7 +6,7 @@ assignment open. Each order here is deterministic and is frozen by `VERSION`.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -19,7 +19,7 @@ ORDERS = ("lexicographic", "smooth", "contrast", "random")
 MAX_GRID = 11
 
 
-@lru_cache(maxsize=1)
+@cache
 def all_colors() -> np.ndarray:
     """The 124 colours, (124, 3) uint8, ascending by (red, green, blue); black is left out."""
     levels = np.array(LEVELS, np.uint8)
@@ -29,7 +29,7 @@ def all_colors() -> np.ndarray:
     return colors
 
 
-@lru_cache(maxsize=None)
+@cache
 def order_colors(order: str, grid: int) -> np.ndarray:
     """Colours of the cells in row order, (grid * grid, 3) uint8; all 124 for `random`."""
     if order == "random":
