@@ -1,0 +1,153 @@
+"""An image-text dual encoder behind one door: ours, trained on scenes, or a CLIP from disk or Hub.
+
+Its image embeddings are the features of the Frechet distance (Paint-by-Example judges so too, with
+CLIP ViT-B/32) and of ``clip_i_region``; with its text embeddings come ``clip_t_*``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPModel, CLIPTokenizerFast
+
+from unigs.errors import ModelError
+from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+
+#: Normalisation of OpenAI's CLIP, for folders without a preprocessor_config.json.
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class DualEncoder:
+    """Embeds images and texts into one space; vectors as the projection gives them, unnormalised.
+
+    ``accuracy`` holds what it scored on held-out scenes when it was trained (empty for others').
+    """
+
+    def __init__(
+        self,
+        model: CLIPModel,
+        tokenizer: Any,
+        name: str,
+        mean: Sequence[float] = _CLIP_MEAN,
+        std: Sequence[float] = _CLIP_STD,
+        accuracy: Mapping[str, float] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.model = model.eval().requires_grad_(False).to(device)
+        self.tokenizer, self.name = tokenizer, name
+        self.accuracy = dict(accuracy or {})
+        self.size = int(model.config.vision_config.image_size)
+        self.dimensions = int(model.config.projection_dim)
+        self._mean, self._std = tuple(mean), tuple(std)
+        self._device = device
+
+    @torch.inference_mode()
+    def embed_images(
+        self, images: Sequence[NDArray[np.uint8]], batch_size: int = 64
+    ) -> NDArray[np.float32]:
+        """(n, d) float32 of (h, w, 3) uint8 images, each squashed to the network's square."""
+        parts = [np.zeros((0, self.dimensions), np.float32)]
+        for start in range(0, len(images), batch_size):
+            pixels = self.pixels(images[start : start + batch_size]).to(self._device)
+            parts.append(image_features(self.model, pixels).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str], batch_size: int = 256) -> NDArray[np.float32]:
+        """(n, d) float32 of texts; those longer than the network reads are cut."""
+        parts = [np.zeros((0, self.dimensions), np.float32)]
+        for start in range(0, len(texts), batch_size):
+            tokens = self.tokens(texts[start : start + batch_size])
+            on_device = {key: value.to(self._device) for key, value in tokens.items()}
+            parts.append(text_features(self.model, on_device).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def pixels(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """(n, 3, s, s) float32, normalised."""
+        stack = np.stack([_squash(image, self.size) for image in images])
+        values = stack.astype(np.float32) / 255
+        values = (values - np.float32(self._mean)) / np.float32(self._std)
+        return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous()
+
+    def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """Token ids and attention mask, padded to the longest text."""
+        length = int(self.model.config.text_config.max_position_embeddings)
+        encoded = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=length, return_tensors="pt"
+        )
+        return {"input_ids": encoded.input_ids, "attention_mask": encoded.attention_mask}
+
+    def save(self, folder: Path, label: str) -> None:
+        """Write a transformers folder with ``evaluator.json``, whole or not at all."""
+        save_folder(folder, lambda partial: self._write(partial, label))
+        self.name = evaluator_name(Path(folder))
+
+    def _write(self, folder: Path, label: str) -> None:
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        settings = {"image_mean": list(self._mean), "image_std": list(self._std)}
+        (folder / "preprocessor_config.json").write_text(json.dumps(settings) + "\n")
+        write_identity(folder, {"label": label, "kind": "dual_encoder", "accuracy": self.accuracy})
+
+    @classmethod
+    def load(cls, folder: Path | str, label: str | None = None, device: str = "cpu") -> DualEncoder:
+        """Load a CLIPModel folder with safetensors weights: ours or, e.g., CLIP ViT-B/32."""
+        folder = Path(folder)
+        name = evaluator_name(folder, label)
+        try:
+            model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            tokenizer = CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"{folder}: not a CLIP model ({reason}); check the path") from error
+        settings = folder / "preprocessor_config.json"
+        given = json.loads(settings.read_text()) if settings.exists() else {}
+        return cls(
+            model,
+            tokenizer,
+            name,
+            given.get("image_mean", _CLIP_MEAN),
+            given.get("image_std", _CLIP_STD),
+            read_identity(folder).get("accuracy"),
+            device,
+        )
+
+
+def image_features(model: CLIPModel, pixels: Tensor) -> Tensor:
+    """(n, d) projected image embeddings."""
+    return model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
+
+
+def text_features(model: CLIPModel, tokens: Mapping[str, Tensor]) -> Tensor:
+    """(n, d) projected text embeddings."""
+    return model.text_projection(model.text_model(**tokens).pooler_output)
+
+
+def save_folder(folder: Path | str, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place."""
+    target = Path(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+        partial = Path(scratch) / "new"
+        partial.mkdir()
+        write(partial)
+        if target.exists():
+            os.replace(target, Path(scratch) / "old")
+        os.replace(partial, target)
+
+
+def _squash(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if image.shape[:2] == (size, size):
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))

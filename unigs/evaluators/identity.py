@@ -1,0 +1,61 @@
+"""Who an evaluator is: its label, the digest of its weights and what it scored when it was made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unigs.errors import ModelError
+
+IDENTITY_FILE = "evaluator.json"
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model folder; raises ModelError when there is none."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ModelError(
+            f"{folder}: no safetensors weights; save the model with safe_serialization=True"
+        )
+    return files
+
+
+def evaluator_name(folder: Path, label: str | None = None) -> str:
+    """``<label>.<sha8>``, e.g. ``shapes-clip.1a2b3c4d``.
+
+    The label comes from the folder's ``evaluator.json``, else ``label``, else the folder's own
+    name in lower case with other characters than letters, digits and ``-`` made into ``-``.
+    """
+    digests = "".join(file_digest(path) for path in weights_files(folder))
+    files = digests if len(digests) == 64 else hashlib.sha256(digests.encode()).hexdigest()
+    chosen = read_identity(folder).get("label") or label or folder.resolve().name
+    return f"{re.sub('[^a-z0-9]+', '-', chosen.lower()).strip('-')}.{files[:8]}"
+
+
+def read_identity(folder: Path) -> dict[str, Any]:
+    """The folder's ``evaluator.json``; empty for a model that was not trained here."""
+    path = folder / IDENTITY_FILE
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON ({error}); train the evaluator again") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: not an object; train the evaluator again")
+    return content
+
+
+def write_identity(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write ``evaluator.json``."""
+    (folder / IDENTITY_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
