@@ -32,9 +32,7 @@ def extend_boxes(
 
     ``boxes`` is (n, 4) xyxy in pixels, right and bottom exclusive; returns (n, 4) float64.
     """
-    free = np.stack(
-        [boxes[:, 0], boxes[:, 1], width - boxes[:, 2], height - boxes[:, 3]], axis=1
-    )
+    free = np.stack([boxes[:, 0], boxes[:, 1], width - boxes[:, 2], height - boxes[:, 3]], axis=1)
     moved = rng.uniform(0.0, extension, size=boxes.shape) * np.maximum(free, 0.0)
     return boxes + moved * np.array([-1.0, -1.0, 1.0, 1.0])
 
@@ -138,6 +136,16 @@ def strokes_mask(
         for x, y in centres:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
     return np.asarray(canvas, dtype=bool)
+
+
+def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:
+    """The coarse mask at the size of the latents: (..., h, w) bool -> (..., h/f, w/f) bool.
+
+    A latent pixel is filled when any of its pixels is, so that no hole is left outside.
+    """
+    *leading, height, width = mask.shape
+    blocks = mask.reshape(*leading, height // factor, factor, width // factor, factor)
+    return blocks.any(axis=(-3, -1))
 
 
 def _clipped(boxes: np.ndarray, height: int, width: int) -> np.ndarray:

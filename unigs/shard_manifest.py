@@ -25,13 +25,15 @@ PREVIOUS = "previous.json"
 SAMPLES = "samples.parquet"
 RECORDS = "records"
 
-_MEMBER = pa.struct(
-    [
-        ("extension", pa.string()),
-        ("offset", pa.int64()),
-        ("size", pa.int64()),
-        ("sha256", pa.string()),
-    ]
+MEMBERS = pa.list_(
+    pa.struct(
+        [
+            ("extension", pa.string()),
+            ("offset", pa.int64()),
+            ("size", pa.int64()),
+            ("sha256", pa.string()),
+        ]
+    )
 )
 SAMPLE_COLUMNS = pa.schema(
     [
@@ -44,7 +46,7 @@ SAMPLE_COLUMNS = pa.schema(
         ("absent", pa.list_(pa.string())),
         ("coarse_share", pa.float64()),
         ("seed", pa.int64()),
-        ("members", pa.list_(_MEMBER)),
+        ("members", MEMBERS),
     ]
 )
 
@@ -122,11 +124,13 @@ def shards_digest(shards: Iterable[ShardRecord]) -> str:
     return digest_of([[shard.path, shard.sha256] for shard in shards])
 
 
-def write_manifest(folder: Path, manifest: ShardManifest) -> None:
-    """Write manifest.json, sealed by a digest of its own."""
+def write_manifest(
+    folder: Path, manifest: ShardManifest, files: Iterable[str] = (SAMPLES,)
+) -> None:
+    """Write manifest.json, sealed by a digest of its own; ``files`` are vouched for as well."""
     content = asdict(manifest)
     del content["built"], content["kept"]
-    content["samples_parquet"] = file_sha256(folder / SAMPLES)
+    content["files"] = {name: file_sha256(folder / name) for name in files}
     content["seal"] = digest_of(content)
     write_json(folder / MANIFEST, content)
 
@@ -154,14 +158,9 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
         raise DataError(f"not a manifest: {error}", file=file, mend=_MEND) from error
 
 
-def manifest_is_sealed(folder: Path) -> bool:
-    """Whether manifest.json and samples.parquet are what was written."""
-    try:
-        content = read_json(folder / MANIFEST)
-        parquet = file_sha256(folder / SAMPLES)
-    except DataError:
-        return False
-    return content.get("seal") == _seal(content) and content.get("samples_parquet") == parquet
+def vouched_files(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of the files beside the shards that the manifest vouches for."""
+    return dict(read_json(folder / MANIFEST)["files"])
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -178,15 +177,12 @@ def read_record(folder: Path, name: str) -> dict[str, Any] | None:
         return None
 
 
-def write_sample_table(folder: Path, records: Iterable[dict[str, Any]]) -> None:
+def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns: pa.Schema) -> None:
     """Write samples.parquet, one row group a shard."""
-    with (
-        writing(folder / SAMPLES) as partial,
-        pq.ParquetWriter(partial, SAMPLE_COLUMNS) as writer,
-    ):
+    with writing(folder / SAMPLES) as partial, pq.ParquetWriter(partial, columns) as writer:
         for record in records:
             if record["rows"]:
-                writer.write_table(pa.Table.from_pylist(record["rows"], schema=SAMPLE_COLUMNS))
+                writer.write_table(pa.Table.from_pylist(record["rows"], schema=columns))
 
 
 def read_sample_table(folder: Path, columns: list[str] | None = None) -> pa.Table:

@@ -1,0 +1,268 @@
+"""Latent shards: what training reads, encoded once.
+
+A folder of latents follows a folder of pixel shards, shard by shard. Per sample it holds
+``image.npy``, ``colormap.npy`` and, where it differs from both, ``control.npy``: (C, h, w)
+float16, scaled as the autoencoder asks; ``coarse.npy`` and ``valid.npy``: (1, h, w) float16;
+``json``. The text embeddings lie beside the shards, once per prompt.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+import unigs
+from unigs.coarse_mask import latent_mask
+from unigs.errors import ConfigError, ModelError
+from unigs.models.autoencoder import encode_images, reduction, weights_digest
+from unigs.models.text import encode_prompts, max_tokens
+from unigs.samples import Sample
+from unigs.shard_file import write_shard
+from unigs.shard_folder import is_current, locked, manifest_before, set_manifest_aside, sweep
+from unigs.shard_manifest import (
+    MEMBERS,
+    SAMPLES,
+    ShardManifest,
+    ShardRecord,
+    digest_of,
+    members_by_key,
+    read_manifest,
+    read_record,
+    shards_digest,
+    write_manifest,
+    write_record,
+    write_sample_table,
+)
+from unigs.shards import read_samples
+from unigs.tasks import TASKS, Task, control_image
+from unigs.text_table import PROMPTS, TEXT, read_text_table, write_text_table
+
+# Part of every shard's inputs: raise it when equal inputs give other bytes than before.
+FORMAT = 1
+
+LATENT_COLUMNS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("shard", pa.string()),
+        ("scene", pa.string()),
+        ("prompt", pa.string()),
+        ("members", MEMBERS),
+    ]
+)
+
+
+def build_latents(
+    shard_dir: Path | str,
+    out_dir: Path | str,
+    autoencoder: Any,
+    text_encoder: Any,
+    tokenizer: Any,
+    batch_size: int = 64,
+    progress: Callable[[int, int], None] | None = None,
+) -> ShardManifest:
+    """Encode a folder of pixel shards; latent shards whose inputs are unchanged are left alone.
+
+    The inputs of a shard are its pixel shard's SHA-256 and the autoencoder's weight digest; an
+    embedding is taken over when the text encoder's and the tokenizer's digests are unchanged.
+
+    Args:
+        shard_dir: written by `build_shards`.
+        out_dir: folder of the latents, made if missing.
+        autoencoder, text_encoder, tokenizer: components as `unigs.models` loads them.
+        batch_size: images encoded at a time.
+        progress: called with (shards done, shards to build).
+
+    Returns:
+        The manifest: ``configuration`` holds the task, the digests of both models and the
+        shapes ``latent`` [C, h, w] and ``text`` [P, L, D]; ``sources`` is the digest of the
+        pixel shards.
+
+    Raises:
+        DataError: the pixel shards cannot be read, or the folder cannot be written.
+        ConfigError: the autoencoder does not fit the size of the samples.
+        ModelError: latents or embeddings leave the range of float16.
+    """
+    source, folder = Path(shard_dir), Path(out_dir)
+    pixels = read_manifest(source)
+    task = TASKS[pixels.task]
+    size = int(pixels.configuration["options"]["size"])
+    if size % reduction(autoencoder):
+        raise ConfigError(
+            f"samples of {size} pixels do not divide by the autoencoder's {reduction(autoencoder)}",
+            file=source,
+        )
+    digest = weights_digest(autoencoder)
+    with locked(folder):
+        names = {shard.path: shard for shard in pixels.shards}
+        inputs = {name: digest_of([FORMAT, digest, shard.sha256]) for name, shard in names.items()}
+        kept = tuple(name for name in names if is_current(folder, name, inputs[name]))
+        todo = [name for name in names if name not in set(kept)]
+        if todo:
+            set_manifest_aside(folder)
+        for done, name in enumerate(todo):
+            if progress is not None:
+                progress(done, len(todo))
+            samples = list(read_samples(source, shards=[name]))
+            _write_latents(folder, name, inputs[name], samples, task, autoencoder, batch_size)
+        if progress is not None:
+            progress(len(todo), len(todo))
+        records = [record for name in names if (record := read_record(folder, name))]
+        write_sample_table(folder, records, LATENT_COLUMNS)
+        prompts = {row["prompt"] for record in records for row in record["rows"]}
+        text, text_digest = _write_text(folder, prompts, text_encoder, tokenizer)
+        shards = tuple(ShardRecord(**record["shard"]) for record in records)
+        manifest = ShardManifest(
+            shards=shards,
+            digest=shards_digest(shards),
+            sources=pixels.digest,
+            samples=sum(shard.samples for shard in shards),
+            scenes=pixels.scenes,
+            counts={},
+            refused=(),
+            removed=pixels.removed,
+            configuration={
+                "task": task.name,
+                "autoencoder": digest,
+                "text_encoder": text_digest,
+                "latent": records[0]["latent"],
+                "text": list(text),
+            },
+            code_version=unigs.__version__,
+            built=tuple(todo),
+            kept=kept,
+        )
+        write_manifest(folder, manifest, (SAMPLES, TEXT, PROMPTS))
+        sweep(folder, set(names))
+    return manifest
+
+
+def encode_samples(
+    samples: Sequence[Sample], task: Task, autoencoder: Any, batch_size: int = 64
+) -> dict[str, np.ndarray]:
+    """What the UNet reads of some samples, apart from the text.
+
+    Returns ``image``, ``colormap`` and ``control`` (n, C, h, w) float16, ``coarse`` and
+    ``valid`` (n, 1, h, w) float16. Control is the same array as image or colormap where the
+    task repeats one. Raises ModelError for values that float16 cannot hold.
+    """
+    image = np.stack([sample.image for sample in samples])
+    colormap = np.stack([sample.colormap for sample in samples])
+    coarse = np.stack([sample.coarse_mask for sample in samples])
+    valid = np.stack([sample.valid for sample in samples])
+    encode = functools.partial(_encode, autoencoder, batch_size=batch_size)
+    latents = {"image": encode(image), "colormap": encode(colormap)}
+    if task.control == "masked_image":
+        latents["control"] = encode(control_image(task, image, colormap, coarse))
+    else:
+        latents["control"] = latents[task.control]
+    factor = reduction(autoencoder)
+    latents["coarse"] = latent_mask(coarse, factor)[:, None].astype(np.float16)
+    latents["valid"] = _valid_share(valid, factor)[:, None].astype(np.float16)
+    return latents
+
+
+def _encode(autoencoder: Any, images: np.ndarray, batch_size: int) -> np.ndarray:
+    latents = encode_images(autoencoder, images, batch_size).cpu().numpy().astype(np.float16)
+    if not np.isfinite(latents).all():
+        raise ModelError("latents leave the range of float16", mend="scale the autoencoder down")
+    return latents
+
+
+def _valid_share(valid: np.ndarray, factor: int) -> np.ndarray:
+    """(n, h, w) bool -> (n, h/f, w/f) float32: share of valid pixels, the weight of the loss."""
+    n, height, width = valid.shape
+    blocks = valid.reshape(n, height // factor, factor, width // factor, factor)
+    return blocks.mean(axis=(2, 4), dtype=np.float32)
+
+
+def _write_latents(
+    folder: Path,
+    name: str,
+    inputs: str,
+    samples: list[Sample],
+    task: Task,
+    autoencoder: Any,
+    batch_size: int,
+) -> None:
+    rows: dict[str, dict[str, Any]] = {}
+    shape: list[int] = []
+
+    def encoded() -> Iterator[tuple[str, dict[str, bytes]]]:
+        for start in range(0, len(samples), batch_size):
+            chunk = samples[start : start + batch_size]
+            arrays = encode_samples(chunk, task, autoencoder, batch_size)
+            if task.control != "masked_image":
+                del arrays["control"]
+            shape[:] = arrays["image"].shape[1:]
+            for index, sample in enumerate(chunk):
+                files = {f"{part}.npy": npy_bytes(array[index]) for part, array in arrays.items()}
+                facts = {
+                    "key": sample.key,
+                    "scene": sample.scene,
+                    "task": sample.task,
+                    "prompt": sample.prompt,
+                    "source_digest": sample.source_digest,
+                }
+                files["json"] = json.dumps(facts, sort_keys=True).encode()
+                rows[sample.key] = {
+                    "key": sample.key,
+                    "shard": name,
+                    "scene": sample.scene,
+                    "prompt": sample.prompt,
+                }
+                yield sample.key, dict(sorted(files.items()))
+
+    file = write_shard(folder / name, encoded())
+    for key, members in members_by_key(file).items():
+        rows[key]["members"] = members
+    record = ShardRecord(name, file.sha256, file.bytes, len(rows), inputs)
+    write_record(folder, {"shard": asdict(record), "rows": list(rows.values()), "latent": shape})
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    """An array as the bytes of an .npy file."""
+    return _npy_header(array.dtype.str, array.shape) + np.ascontiguousarray(array).tobytes()
+
+
+@functools.cache
+def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    buffer = io.BytesIO()
+    facts = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, facts)
+    return buffer.getvalue()
+
+
+def _write_text(
+    folder: Path, prompts: set[str], encoder: Any, tokenizer: Any
+) -> tuple[tuple[int, ...], str]:
+    vocabulary = json.loads(tokenizer.backend_tokenizer.to_str())
+    # These two say how the tokenizer was last called, not what it is.
+    del vocabulary["padding"], vocabulary["truncation"]
+    digest = digest_of([weights_digest(encoder), vocabulary, max_tokens(tokenizer, encoder)])
+    known: dict[str, np.ndarray] = {}
+    before = _text_digest_before(folder)
+    if before == digest:
+        listed, table = read_text_table(folder)
+        if set(listed) == prompts | {""}:
+            return table.shape, digest
+        known = dict(zip(listed, table, strict=True))
+
+    def encode(wanted: list[str]) -> np.ndarray:
+        new = [prompt for prompt in wanted if prompt not in known]
+        fresh = iter(encode_prompts(tokenizer, encoder, new).cpu().numpy())
+        return np.stack([known[p] if p in known else next(fresh) for p in wanted])
+
+    return write_text_table(folder, prompts, encode), digest
+
+
+def _text_digest_before(folder: Path) -> str | None:
+    before = manifest_before(folder)
+    return None if before is None else str(before.configuration["text_encoder"])

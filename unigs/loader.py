@@ -1,0 +1,143 @@
+"""Batches for training as a pure function of the step: nothing to save, nothing to restore.
+
+webdataset keeps no state that could be restored in the middle of an epoch; here the step
+number is the state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unigs.errors import ConfigError
+from unigs.latent_store import LatentStore
+from unigs.tasks import TASKS
+
+BLOCK = 100
+
+
+class MixedStream:
+    """An endless stream of batches over the latents of one or several tasks.
+
+    Every block of 100 draws holds each task's share to the nearest draw (largest remainder),
+    in an order of its own; for ratios in whole tenths the block is ten. Each task walks through
+    its samples in a permutation of its own, a new one each epoch, so that no sample comes
+    twice before all came once. `batch(step)` depends on (seed, step, rank, world) alone;
+    the batches of all ranks of a step, one after the other, are the batch of world 1.
+
+    Args:
+        stores: task -> its latents; all of one latent and text shape.
+        ratios: task -> share, any positive scale; `Task.ratio` by default.
+        batch_size: over all ranks; ``world`` must divide it.
+
+    Raises ConfigError when stores, ratios and sizes do not fit together.
+    """
+
+    def __init__(
+        self,
+        stores: Mapping[str, LatentStore],
+        ratios: Mapping[str, float] | None = None,
+        batch_size: int = 32,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if not stores or not set(stores) <= set(TASKS):
+            raise ConfigError(f"stores of {sorted(stores)}: give some of {', '.join(TASKS)}")
+        if batch_size < 1 or batch_size % world or not 0 <= rank < world:
+            raise ConfigError(
+                f"batch size {batch_size}, rank {rank} of {world}: "
+                "the batch must divide among the ranks"
+            )
+        shapes = {(store.latent_shape, store.text_shape) for store in stores.values()}
+        if len(shapes) > 1:
+            raise ConfigError(f"latents of different shapes: {sorted(shapes)}")
+        # In the order of TASKS, so that a mapping's order changes nothing.
+        self.stores = {name: stores[name] for name in TASKS if name in stores}
+        if ratios is None:
+            ratios = {name: TASKS[name].ratio for name in self.stores}
+        if set(ratios) != set(self.stores) or min(ratios.values()) <= 0:
+            raise ConfigError(f"ratios {dict(ratios)}: give a positive one for each store")
+        self.batch_size, self.seed, self.rank, self.world = batch_size, seed, rank, world
+        self._quotas = block_quotas([ratios[name] for name in self.stores])
+        self._block = np.repeat(np.arange(len(self._quotas)), self._quotas)
+        self._orders: dict[tuple[str, int], np.ndarray] = {}
+
+    def draws(self, step: int) -> list[tuple[str, int]]:
+        """(task, index in its store) of each sample of this rank's part of a batch."""
+        share = self.batch_size // self.world
+        first = step * self.batch_size + self.rank * share
+        return [self._draw(position) for position in range(first, first + share)]
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """The batch of a step: `image`, `colormap`, `control` (B, C, h, w), `coarse`, `valid`
+        (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, the index of the task."""
+        draws = self.draws(step)
+        merged: dict[str, np.ndarray] = {}
+        for name, store in self.stores.items():
+            rows = [row for row, (task, _) in enumerate(draws) if task == name]
+            if not rows:
+                continue
+            for part, values in store.batch([draws[row][1] for row in rows]).items():
+                if part not in merged:
+                    merged[part] = np.empty((len(draws), *values.shape[1:]), dtype=np.float32)
+                merged[part][rows] = values
+        batch = {part: torch.from_numpy(values) for part, values in merged.items()}
+        batch["task"] = torch.tensor([TASKS[task].index for task, _ in draws])
+        return batch
+
+    def steps_per_epoch(self, task: str) -> float:
+        """Steps after which every sample of a task came once."""
+        share = self._quotas[list(self.stores).index(task)] / len(self._block)
+        return len(self.stores[task]) / (share * self.batch_size)
+
+    @property
+    def empty_text(self) -> Tensor:
+        """(L, D) float32: the embedding of the empty prompt."""
+        return torch.from_numpy(next(iter(self.stores.values())).empty_text)
+
+    def _draw(self, position: int) -> tuple[str, int]:
+        length = int(self._quotas.sum())
+        block, place = divmod(position, length)
+        order = self._shuffled(
+            "block", block, np.repeat(np.arange(len(self._quotas)), self._quotas)
+        )
+        number = int(order[place])
+        earlier = block * int(self._quotas[number]) + int((order[:place] == number).sum())
+        name = list(self.stores)[number]
+        epoch, index = divmod(earlier, len(self.stores[name]))
+        return name, int(self._shuffled(name, epoch, np.arange(len(self.stores[name])))[index])
+
+    def _shuffled(self, name: str, epoch: int, values: np.ndarray) -> np.ndarray:
+        order = self._orders.get((name, epoch))
+        if order is None:
+            text = f"{self.seed}/{name}/{epoch}"
+            entropy = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+            order = np.random.default_rng(entropy).permutation(values)
+            # Two neighbouring epochs can meet in one batch; more are never needed at once.
+            for key in [key for key in self._orders if key[0] == name][:-1]:
+                del self._orders[key]
+            self._orders[name, epoch] = order
+        return order
+
+
+def block_quotas(ratios: list[float]) -> np.ndarray:
+    """Draws of each task in one block: (n,) int64, at least 1 each.
+
+    The block is the shortest of up to 100 draws that holds the ratios exactly; where none does,
+    100 draws by largest remainder, ties to the earlier task.
+    """
+    shares = np.array(ratios, dtype=np.float64) / sum(ratios)
+    for length in range(len(shares), BLOCK + 1):
+        exact = shares * length
+        if np.abs(exact - exact.round()).max() < 1e-9 and exact.round().min() >= 1:
+            return exact.round().astype(np.int64)
+    quotas = np.maximum(np.floor(shares * BLOCK).astype(np.int64), 1)
+    remainders = shares * BLOCK - np.floor(shares * BLOCK)
+    for number in np.argsort(-remainders, kind="stable")[: max(BLOCK - int(quotas.sum()), 0)]:
+        quotas[number] += 1
+    return quotas

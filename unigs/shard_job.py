@@ -1,0 +1,135 @@
+"""Writing one shard, in this process or in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from unigs.errors import DataError
+from unigs.sample_files import ImageFormat, encode_sample
+from unigs.samples import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.scene_source import SceneSource
+from unigs.shard_file import write_shard
+from unigs.shard_manifest import (
+    RECORDS,
+    Refusal,
+    ShardRecord,
+    members_by_key,
+    write_record,
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """One shard to write."""
+
+    name: str
+    inputs: str
+    source: SceneSource
+    keys: tuple[str, ...]
+    task: str
+    options: SampleOptions
+    seed: int
+    variants: int
+    image_format: ImageFormat
+    folder: Path
+
+
+def run_jobs(jobs: list[ShardJob], workers: int, progress: Progress | None) -> None:
+    report = progress or (lambda done, total: None)
+    report(0, len(jobs))
+    if workers == 1 or len(jobs) < 2:
+        for done, job in enumerate(jobs, start=1):
+            build(job)
+            report(done, len(jobs))
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    count = min(workers, len(jobs))
+    with ProcessPoolExecutor(count, context, initializer=_end_with_parent) as pool:
+        futures = [
+            pool.submit(build, replace(job, source=job.source.subset(job.keys))) for job in jobs
+        ]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                report(done, len(jobs))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot stop its workers; let them see its end themselves."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def build(job: ShardJob) -> None:
+    """Write one shard and its record; a shard without samples leaves only the record."""
+    rows: dict[str, dict[str, Any]] = {}
+    counts: dict[str, int] = {}
+    refused: list[Refusal] = []
+
+    def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
+        for scene in job.source.load(job.keys):
+            for variant in range(job.variants):
+                key = scene.key if job.variants == 1 else f"{scene.key}-v{variant}"
+                seed = sample_seed(scene.digest, job.task, job.seed, variant)
+                try:
+                    sample = make_sample(scene, job.task, job.options, seed, key)
+                except (NoSample, DataError) as error:
+                    refused.append(Refusal(scene.key, variant, error.reason))
+                    continue
+                rows[key] = _row(sample, job.name)
+                for name, count in sample.counts.items():
+                    counts[name] = counts.get(name, 0) + count
+                yield key, encode_sample(sample, job.image_format)
+
+    path = job.folder / job.name
+    (job.folder / RECORDS / f"{job.name}.json").unlink(missing_ok=True)
+    file = write_shard(path, drawn())
+    if not rows:
+        path.unlink()
+    for key, members in members_by_key(file).items():
+        rows[key]["members"] = members
+    shard = ShardRecord(job.name, file.sha256, file.bytes, len(rows), job.inputs)
+    write_record(
+        job.folder,
+        {
+            "shard": asdict(shard),
+            "rows": list(rows.values()),
+            "counts": counts,
+            "refused": [asdict(refusal) for refusal in refused],
+        },
+    )
+
+
+def _row(sample: Sample, shard: str) -> dict[str, Any]:
+    return {
+        "key": sample.key,
+        "shard": shard,
+        "scene": sample.scene,
+        "source_digest": sample.source_digest,
+        "prompt": sample.prompt,
+        "classes": [entity.class_name for entity in sample.entities],
+        "absent": list(sample.absent),
+        "coarse_share": float(sample.coarse_mask.mean()),
+        "seed": sample.seed,
+    }
