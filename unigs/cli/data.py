@@ -1,0 +1,50 @@
+"""`unigs data`: read a whole data set and tell what is in it and what was refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unigs.cli.output import print_result
+
+
+def data(
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")],
+    root: Annotated[Path, typer.Option(help="Its folder, in its own layout.")],
+    split: Annotated[str, typer.Option(help="The split to read.")],
+    index: Annotated[
+        Path | None, typer.Option(help="Also write the scenes index to this parquet file.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Read every image and annotation of a split."""
+    from tempfile import TemporaryDirectory
+
+    from tqdm import tqdm
+
+    from unigs.datasets import open_dataset
+    from unigs.errors import DataError
+    from unigs.scenes_index import ScenesIndex, build_index
+
+    source = open_dataset(dataset, root, split)
+    with TemporaryDirectory() as folder, tqdm(unit="record", desc=f"{dataset} {split}") as bar:
+        report = build_index(source, index or Path(folder) / "scenes.parquet", bar.update)
+        refused = [
+            {"file": item.file, "record": item.record, "reason": item.reason}
+            for item in ScenesIndex(report.path).quarantined()
+        ]
+    print_result(
+        {
+            "images": report.images,
+            "entities": report.entities,
+            "classes": report.classes,
+            "crowd": report.crowd,
+            "digest": report.digest,
+            "quarantined": refused,
+        },
+        json,
+    )
+    if not report.images:
+        raise DataError(f"no usable image, {report.quarantined} records refused", file=root)
