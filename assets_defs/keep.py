@@ -20,6 +20,7 @@ from typing import Any
 from unigs.errors import DataError
 
 RECORD = "kept.json"
+STARTED = "started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def keep_or_build(
         record = _read(folder / RECORD)
         if record and record["fingerprint"] == key and record["files"] == _files(folder):
             return Outcome(folder, record["digest"], record["metadata"], True, record["seconds"])
-        started = folder / "started"
+        started = folder / STARTED
         resume = started.is_file() and started.read_text(encoding="utf-8") == key
         (folder / RECORD).unlink(missing_ok=True)
         begin = time.monotonic()
@@ -117,7 +118,7 @@ def _files(folder: Path) -> dict[str, int]:
     return {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (RECORD, "started") and path.name[0] != "."
+        if path.is_file() and path.name not in (RECORD, STARTED) and path.name[0] != "."
     }
 
 

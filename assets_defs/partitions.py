@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from unigs.datasets import DATASETS
 from unigs.tasks import TASKS
 
 SPLITS = ("train", "val")
-DATASETS = ("shapes", "coco_panoptic", "coco_instances", "open_images", "entityseg", "ade20k")
-
 BATCHES = tuple(f"{dataset}-{split}" for dataset in DATASETS for split in SPLITS)
 
 SHARD_PARTITIONS = dg.MultiPartitionsDefinition(

@@ -1,0 +1,160 @@
+"""The samples of each split and task as shards, and the same encoded as latents."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.code_version import code_version
+from assets_defs.components import autoencoder, text_encoder
+from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, Outcome, fingerprint, keep_or_build, kept_digest
+from assets_defs.outcome import described, inline, say
+from assets_defs.partitions import SHARD_PARTITIONS, split_key
+from assets_defs.sample_settings import sample_settings
+from resources.settings import GraphSettings
+from resources.store import Store
+from unigs.errors import ConfigError
+
+SHARD_CODE = (
+    "tasks", "samples", "sample_files", "entity_draw", "coarse_mask", "transforms", "shards",
+    "shard_file", "shard_job", "colormap/palette", "colormap/orders", "colormap/regions",
+)  # fmt: skip
+LATENT_CODE = ("latents", "models/autoencoder", "models/text", "text_table", "shard_file")
+SHEET = "contact.png"
+
+
+@dg.asset(
+    deps=[*scenes_indexes, quarantine_report],
+    partitions_def=SHARD_PARTITIONS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="data",
+    code_version=code_version(*SHARD_CODE),
+)
+def shards(
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+) -> dg.MaterializeResult:
+    """Samples of one task from one split: webdataset tars with a sealed manifest."""
+    folders = Folders.of(store, settings)
+
+    def one(split: str, task: str) -> Outcome:
+        options = sample_settings(settings.values, folders, split)
+        inputs = {
+            "code": code_version(*SHARD_CODE),
+            "scenes": kept_digest(folders.scenes(split)),
+            "task": task,
+            "options": options.described(),
+        }
+
+        def build(folder: Path, resume: bool) -> Built:
+            from unigs.shard_sheet import contact_sheet
+            from unigs.shards import build_shards
+
+            manifest = build_shards(
+                index_file(folders, split),
+                task,
+                options.sample,
+                folder,
+                seed=options.seed,
+                variants=options.variants,
+                workers=settings.workers,
+                image_format=options.image_format,
+            )
+            contact_sheet(folder, folder / SHEET)
+            return Built(
+                manifest.digest,
+                {
+                    "samples": manifest.samples,
+                    "scenes": manifest.scenes,
+                    "shards": len(manifest.shards),
+                    "shards_built": len(manifest.built),
+                    "shards_kept": len(manifest.kept),
+                    "bytes": sum(shard.bytes for shard in manifest.shards),
+                    "filters": manifest.counts,
+                    "refused": manifest.refusals_by_reason,
+                    "removed": list(manifest.removed),
+                },
+            )
+
+        return keep_or_build(folders.shards(split, task), inputs, build)
+
+    return _over_partitions(context, settings, one, SHEET)
+
+
+@dg.asset(
+    deps=[shards, autoencoder, text_encoder],
+    partitions_def=SHARD_PARTITIONS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="data",
+    code_version=code_version(*LATENT_CODE),
+)
+def latents(
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+) -> dg.MaterializeResult:
+    """The shards encoded once: image, colormap and control latents, and the text embeddings."""
+    folders = Folders.of(store, settings)
+
+    def one(split: str, task: str) -> Outcome:
+        source = folders.shards(split, task)
+        inputs = {
+            "code": code_version(*LATENT_CODE),
+            "shards": kept_digest(source),
+            "autoencoder": kept_digest(folders.autoencoder),
+            "text_encoder": kept_digest(folders.text_encoder),
+        }
+
+        def build(folder: Path, resume: bool) -> Built:
+            from unigs.latents import build_latents
+            from unigs.models.autoencoder import load_autoencoder
+            from unigs.models.text import load_text_encoder
+
+            tokenizer, encoder = load_text_encoder(folders.text_encoder)
+            manifest = build_latents(
+                source, folder, load_autoencoder(folders.autoencoder), encoder, tokenizer
+            )
+            return Built(
+                manifest.digest,
+                {
+                    "samples": manifest.samples,
+                    "shards": len(manifest.shards),
+                    "latent_shape": manifest.configuration["latent"],
+                    "text_shape": manifest.configuration["text"],
+                },
+            )
+
+        return keep_or_build(folders.latents(split, task), inputs, build)
+
+    return _over_partitions(context, settings, one, None)
+
+
+def _over_partitions(
+    context: dg.AssetExecutionContext,
+    settings: GraphSettings,
+    one: Callable[[str, str], Outcome],
+    sheet: str | None,
+) -> dg.MaterializeResult:
+    """Bring every partition of the run up to date; each shows its own metadata."""
+    name = context.asset_key.to_user_string()
+    outcomes: dict[str, Outcome] = {}
+    for key in context.partition_keys:
+        dataset, split, task = split_key(key)
+        if dataset != settings.dataset:
+            raise ConfigError(
+                f"partition {key} is of {dataset}, the run is of {settings.dataset}",
+                mend="set settings.dataset in the launchpad",
+            )
+        outcome = one(split, task)
+        outcomes[key] = outcome
+        say(context, f"{name} {key}", outcome)
+        pictures: Mapping[str, Path] = {"samples": outcome.folder / sheet} if sheet else {}
+        metadata: dict[str, Any] = {**described(outcome), **inline(pictures)}
+        del metadata["kept"]
+        context.add_asset_metadata(metadata, partition_key=key)
+    digests = {key: outcome.digest for key, outcome in outcomes.items()}
+    version = next(iter(digests.values())) if len(digests) == 1 else fingerprint(**digests)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version),
+        metadata={"kept": all(outcome.kept for outcome in outcomes.values())},
+    )

@@ -1,0 +1,111 @@
+"""Follow a run from outside: progress lines on stderr, and why it failed."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster._core.events import DagsterEvent, DagsterEventType
+from dagster._core.events.log import EventLogEntry
+from dagster._utils.error import SerializableErrorInfo
+
+_POLL_SECONDS = 0.3
+_CANCEL_SECONDS = 90.0
+
+
+@dataclass
+class Progress:
+    """What a run has told so far: assets kept and built, and the first failure."""
+
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
+    kept: list[str] = field(default_factory=list)
+    built: list[str] = field(default_factory=list)
+    failure: str | None = None
+    _started: dict[str, float] = field(default_factory=dict)
+
+    def tell(self, entry: EventLogEntry) -> None:
+        """Take in one entry of the event log."""
+        event = entry.dagster_event
+        if event is None:
+            if entry.level >= logging.INFO:
+                self.say(f"    {entry.user_message}")
+            return
+        step = (event.step_key or "").replace("__", "/")
+        match event.event_type:
+            case DagsterEventType.STEP_START:
+                self._started[step] = entry.timestamp
+                self.say(f"> {step}")
+            case DagsterEventType.ASSET_MATERIALIZATION:
+                self._count(event)
+            case DagsterEventType.STEP_SUCCESS:
+                seconds = entry.timestamp - self._started.get(step, entry.timestamp)
+                self.say(f"  {step}: {seconds:.1f} s")
+            case DagsterEventType.STEP_FAILURE:
+                reason = reason_of(event.step_failure_data.error)
+                self.say(f"  {step} FAILED: {reason}")
+                self.failure = self.failure or f"{step}: {reason}"
+            case DagsterEventType.RUN_FAILURE:
+                data = event.job_failure_data
+                self.failure = self.failure or reason_of(data.error) or "the run failed"
+
+    def _count(self, event: DagsterEvent) -> None:
+        name = event.asset_key.to_user_string() if event.asset_key else ""
+        kept = event.materialization.metadata.get("kept")
+        names = self.kept if kept is not None and kept.value is True else self.built
+        if name not in names:
+            names.append(name)
+
+    def summary(self) -> str:
+        """One line: what was kept and what was built."""
+        if not self.built:
+            return f"nothing had changed: all {len(self.kept)} assets were kept"
+        return (
+            f"{len(self.built)} assets built ({', '.join(self.built)}), {len(self.kept)} kept"
+        )
+
+
+def reason_of(error: SerializableErrorInfo | None) -> str:
+    """The first error of a chain that is not Dagster's own, in one line."""
+    while error is not None and error.cause and (error.cls_name or "").startswith("Dagster"):
+        error = error.cause
+    if error is None:
+        return ""
+    return " ".join(error.message.split()).split("Error: ", 1)[-1]
+
+
+def follow(
+    instance: dg.DagsterInstance, run_id: str, progress: Progress
+) -> dg.DagsterRunStatus:
+    """Report a run until it ends. A KeyboardInterrupt cancels it, waits for that, and returns."""
+    cursor: str | None = None
+    deadline: float | None = None
+    while True:
+        try:
+            run = instance.get_run_by_id(run_id)
+            assert run is not None
+            cursor = _tell_new(instance, run_id, cursor, progress)
+            if run.is_finished:
+                return run.status
+            if deadline is not None and time.monotonic() > deadline:
+                progress.failure = "the run did not stop when asked to"
+                return dg.DagsterRunStatus.CANCELING
+            time.sleep(_POLL_SECONDS)
+        except KeyboardInterrupt:
+            if deadline is None:
+                deadline = time.monotonic() + _CANCEL_SECONDS
+                progress.say("cancelling the run; a training writes its checkpoint first")
+                instance.run_launcher.terminate(run_id)
+
+
+def _tell_new(
+    instance: dg.DagsterInstance, run_id: str, cursor: str | None, progress: Progress
+) -> str | None:
+    while True:
+        connection = instance.get_records_for_run(run_id, cursor=cursor)
+        for record in connection.records:
+            progress.tell(record.event_log_entry)
+        cursor = connection.cursor
+        if not connection.has_more:
+            return cursor

@@ -1,0 +1,52 @@
+"""The jobs: everything, the data alone, and train + evaluate for each model.
+
+Each runs in one process, since the machine has one model's worth of compute: what is heavy starts
+processes of its own (shard workers, the training).
+"""
+
+import dagster as dg
+
+from assets_defs.models import MODELS
+
+EVERYTHING = "everything"
+DATA_ONLY = "data_only"
+
+DATA = dg.AssetSelection.groups("data")
+SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference")
+
+
+def model_assets(name: str) -> dg.AssetSelection:
+    """The training, evaluation, report and gate of one model."""
+    return dg.AssetSelection.groups(f"model_{name}")
+
+
+def train_and_evaluate(name: str) -> str:
+    """Name of the job that trains and judges one model."""
+    return f"train_and_evaluate_{name}"
+
+
+def _job(name: str, selection: dg.AssetSelection, description: str):
+    return dg.define_asset_job(
+        name, selection, executor_def=dg.in_process_executor, description=description
+    )
+
+
+everything = _job(
+    EVERYTHING,
+    SHARED | model_assets("joint"),
+    "Annotations in, a trained and judged joint model out.",
+)
+data_only = _job(
+    DATA_ONLY,
+    DATA | dg.AssetSelection.groups("components"),
+    "From the annotations to latent shards and their manifest.",
+)
+train_jobs = [
+    _job(
+        train_and_evaluate(name),
+        dg.AssetSelection.groups("evaluators", "reference") | model_assets(name),
+        f"Train the {name} model on the shards there are, evaluate and gate it.",
+    )
+    for name in MODELS
+]
+JOBS = [everything, data_only, *train_jobs]

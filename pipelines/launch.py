@@ -1,0 +1,96 @@
+"""Launch a job of the workspace's code location on the persistent instance, as the UI does."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.selector import JobSubsetSelector
+from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
+from dagster._core.workspace.context import BaseWorkspaceRequestContext, WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+from pipelines.home import WORKSPACE
+from unigs.errors import ConfigError
+
+LOCATION = "unigs"
+REPOSITORY_NAME = "__repository__"
+BROKEN_OFF = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+
+
+@contextmanager
+def open_workspace(instance: dg.DagsterInstance) -> Iterator[BaseWorkspaceRequestContext]:
+    """Start the code server of ``workspace.yaml``; it ends with the block."""
+    with WorkspaceProcessContext(
+        instance,
+        WorkspaceFileTarget([str(WORKSPACE)]),
+        code_server_log_level="ERROR",
+    ) as process:
+        context = process.create_request_context()
+        if not context.has_code_location(LOCATION):
+            error = context.get_code_location_error(LOCATION)
+            raise ConfigError(f"the code location does not load: {error and error.message}")
+        yield context
+
+
+def launch(
+    instance: dg.DagsterInstance,
+    workspace: BaseWorkspaceRequestContext,
+    job_name: str,
+    run_config: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> str:
+    """Create and start a run; the run id. It goes past the queue, which needs a daemon."""
+    location = workspace.get_code_location(LOCATION)
+    job = location.get_job(JobSubsetSelector(LOCATION, REPOSITORY_NAME, job_name, None))
+    plan = location.get_execution_plan(
+        job, run_config, step_keys_to_execute=None, known_state=None, instance=instance
+    ).execution_plan_snapshot
+    run = instance.create_run(
+        job_name=job.name,
+        run_id=None,
+        run_config=run_config,
+        status=None,
+        tags={**job.tags, **tags},
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=plan,
+        job_snapshot=job.job_snapshot,
+        parent_job_snapshot=job.parent_job_snapshot,
+        asset_selection=None,
+        asset_check_selection=None,
+        resolved_op_selection=job.resolved_op_selection,
+        op_selection=None,
+        remote_job_origin=job.get_remote_origin(),
+        job_code_origin=job.get_python_origin(),
+        asset_graph=location.get_repository(REPOSITORY_NAME).asset_graph,
+    )
+    instance.launch_run(run.run_id, workspace)
+    return run.run_id
+
+
+def relaunch_from_failure(
+    instance: dg.DagsterInstance, workspace: BaseWorkspaceRequestContext, job_name: str
+) -> str:
+    """Re-execute the last run of a job from the steps that failed or never ran; the new run id.
+
+    :class:`~unigs.errors.ConfigError` when the last run did not break off.
+    """
+    runs = instance.get_runs(dg.RunsFilter(job_name=job_name), limit=1)
+    if not runs or runs[0].status not in BROKEN_OFF:
+        raise ConfigError(
+            f"the last run of {job_name} did not fail", mend="leave --from-failure out"
+        )
+    location = workspace.get_code_location(LOCATION)
+    job = location.get_job(JobSubsetSelector(LOCATION, REPOSITORY_NAME, job_name, None))
+    run = instance.create_reexecuted_run(
+        parent_run=runs[0],
+        request_context=workspace,
+        code_location=location,
+        remote_job=job,
+        strategy=ReexecutionStrategy.FROM_FAILURE,
+        use_parent_run_tags=True,
+    )
+    instance.launch_run(run.run_id, workspace)
+    return run.run_id

@@ -1,0 +1,46 @@
+"""What a sensor or a schedule asks for: a job on the data set of the code location's settings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.partitions import SPLITS, range_tags
+from pipelines.jobs import EVERYTHING
+from resources.settings import GraphSettings
+from resources.store import Store
+
+
+def request_run(
+    store: Store,
+    settings: GraphSettings,
+    run_key: str,
+    splits: Sequence[str] = SPLITS,
+    reason: str = "",
+) -> dg.RunRequest:
+    """The job of everything, over the shards of ``splits``."""
+    return dg.RunRequest(
+        run_key=run_key,
+        job_name=EVERYTHING,
+        run_config=run_config(store, settings),
+        tags={**range_tags(settings.dataset, splits), "unigs/reason": reason},
+    )
+
+
+def run_config(store: Store, settings: GraphSettings) -> dict[str, Any]:
+    """Run configuration that repeats ``settings`` and ``store``, to the letter."""
+    return {
+        "resources": {
+            "settings": {
+                "config": {
+                    "preset": settings.preset,
+                    "dataset": settings.dataset,
+                    "root": settings.root,
+                    "train_steps": settings.train_steps,
+                    "refused_share": settings.refused_share,
+                    "workers": settings.workers,
+                }
+            },
+            "store": {"config": {"root": str(store.base)}},
+        }
+    }

@@ -1,0 +1,100 @@
+"""``python -m pipelines.run``: one job of the code location, followed to its end.
+
+The run stands on the persistent instance in the store, so that the UI shows it and can re-execute
+it, from failure too. This is what ``unigs run`` starts.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from pipelines.follow import Progress, follow
+from resources.lifeline import end_with_parent
+from resources.settings import GraphSettings
+from resources.store import Store
+from unigs.errors import UnigsError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse ``arguments``, run, print the result; the exit code."""
+    options = _parser().parse_args(arguments)
+    warnings.filterwarnings("ignore", module="dagster")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_with_parent()
+    try:
+        return _run(options)
+    except UnigsError as error:
+        print(f"unigs run: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("unigs run: stopped before the run began", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
+    parser.add_argument("--job", default="everything")
+    parser.add_argument("--preset", default="tiny")
+    parser.add_argument("--dataset", default="shapes")
+    parser.add_argument("--root", default="", help="folder of the data set; shapes needs none")
+    parser.add_argument("--store", default="", help="default: $UNIGS_STORE, else ./store")
+    parser.add_argument("--train-steps", type=int, default=0, help="0: what the preset says")
+    parser.add_argument("--from-failure", action="store_true", help="go on with the last run")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    begin = time.monotonic()
+    store = Store(root=options.store)
+    from pipelines.home import prepare_home
+
+    prepare_home(store)
+    import dagster as dg
+
+    from assets_defs.partitions import range_tags
+    from pipelines.requests import run_config
+    from pipelines.launch import launch, open_workspace, relaunch_from_failure
+
+    progress = Progress()
+    with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
+        if options.from_failure:
+            run_id = relaunch_from_failure(instance, workspace, options.job)
+        else:
+            config = run_config(store, _settings(options))
+            tags = {**range_tags(options.dataset), "dagster/run_group": options.dataset}
+            run_id = launch(instance, workspace, options.job, config, tags)
+        progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
+        status = follow(instance, run_id, progress)
+    if status is dg.DagsterRunStatus.CANCELED:
+        progress.failure = "cancelled; start again to go on where it stopped"
+    if status is not dg.DagsterRunStatus.SUCCESS:
+        print(f"unigs run: {progress.failure or status.value}", file=sys.stderr)
+        return 1
+    progress.say(progress.summary())
+    progress.say(f"look at it: make ui (store {store.base})")
+    _print_result(options, store, run_id, progress, round(time.monotonic() - begin, 1))
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> GraphSettings:
+    root = str(Path(options.root).expanduser().resolve()) if options.root else ""
+    return GraphSettings(
+        preset=options.preset, dataset=options.dataset, root=root, train_steps=options.train_steps
+    )
+
+
+def _print_result(
+    options: argparse.Namespace, store: Store, run_id: str, progress: Progress, seconds: float
+) -> None:
+    """The table of the report on stdout, or one JSON object."""
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The annotation folder starts a run by itself: new or changed files, by content."""
+
+import hashlib
+import json
+import dagster as dg
+
+from assets_defs.partitions import SPLITS
+from pipelines.jobs import everything
+from pipelines.requests import request_run
+from pipelines.watch import watch
+from resources.settings import GraphSettings
+from resources.store import Store
+
+
+@dg.sensor(
+    name="annotations",
+    job=everything,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description=(
+        "Digests the annotation files of the data set. A new or changed file launches the shards "
+        "of its split, and what follows from them: from the training split retraining and "
+        "evaluation, from the validation split evaluation alone; the rest is kept."
+    ),
+)
+def annotations(
+    context: dg.SensorEvaluationContext, store: Store, settings: GraphSettings
+) -> dg.SensorResult | dg.SkipReason:
+    root = settings.external_root
+    if root is None:
+        return dg.SkipReason("the generated data set has no annotation folder to watch")
+    cache = store.folder("sensors") / f"{settings.dataset}-annotations.json"
+    watched = watch(root, cache)
+    if watched.waiting_for:
+        return dg.SkipReason(watched.waiting_for)
+    known = json.loads(context.cursor or "{}")
+    touched = [split for split in SPLITS if watched.digests[split] != known.get(split)]
+    if not touched:
+        return dg.SkipReason(f"{watched.files} annotation files, none changed")
+    key = hashlib.sha256(json.dumps(watched.digests, sort_keys=True).encode()).hexdigest()
+    request = request_run(
+        store,
+        settings,
+        run_key=f"{settings.dataset}-{key}",
+        splits=touched,
+        reason=f"annotations of {' and '.join(touched)} changed",
+    )
+    return dg.SensorResult(run_requests=[request], cursor=json.dumps(watched.digests))

@@ -1,0 +1,53 @@
+"""What a run is about: a preset, a data set, and what the run changes about the preset."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from unigs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from unigs.configuration import Preset
+
+GENERATED = "shapes"
+
+
+class GraphSettings(dg.ConfigurableResource):
+    """The settings of a run; every field can be set in the launchpad."""
+
+    preset: str = Field("tiny", description="name of a preset, or path of a preset file")
+    dataset: str = Field(GENERATED, description="name of the data set")
+    root: str = Field("", description="its folder; the generated data set needs none")
+    train_steps: int = Field(0, ge=0, description="optimiser steps; 0 leaves them to the preset")
+    refused_share: float = Field(
+        0.2, ge=0, le=1, description="share of refused records from which the run stops"
+    )
+    workers: int = Field(2, ge=1, description="processes that build shards")
+
+    @property
+    def preset_name(self) -> str:
+        """The preset's name; of a file, its stem."""
+        return Path(self.preset).stem
+
+    @cached_property
+    def values(self) -> "Preset":
+        """The preset with this run's changes."""
+        from unigs.configuration import load_preset
+
+        preset = load_preset(self.preset)
+        if not self.train_steps:
+            return preset
+        training = preset.training.model_copy(update={"steps": self.train_steps})
+        return preset.model_copy(update={"training": training})
+
+    @property
+    def external_root(self) -> Path | None:
+        """Folder of the data set; None for the generated one."""
+        if self.dataset == GENERATED and not self.root:
+            return None
+        if not self.root:
+            raise ConfigError(f"{self.dataset} needs its folder", mend="give --root DIR")
+        return Path(self.root).expanduser().resolve()

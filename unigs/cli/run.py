@@ -1,0 +1,66 @@
+"""``unigs run``: the whole graph, from annotations to a judged model."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unigs.errors import DataError
+
+
+def run(
+    preset: Annotated[str, typer.Option(help="Name or file of a preset.")] = "tiny",
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "shapes",
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the data set; shapes needs none.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of all results [$UNIGS_STORE, else ./store].")
+    ] = None,
+    train_steps: Annotated[
+        int, typer.Option(min=0, help="Optimiser steps; 0 leaves them to the preset.")
+    ] = 0,
+    job: Annotated[str, typer.Option(help="Job of the code location.")] = "everything",
+    from_failure: Annotated[
+        bool, typer.Option("--from-failure", help="Go on with the last run that broke off.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Last line: one JSON object.")] = False,
+) -> None:
+    """Build the shards, train, evaluate and report, through Dagster; what is unchanged is kept."""
+    from unigs.datasets import DATASETS
+
+    if dataset not in DATASETS:
+        raise typer.BadParameter(f"{dataset!r}: give one of {', '.join(DATASETS)}")
+    if root is None and dataset != "shapes":
+        raise typer.BadParameter(f"{dataset} needs --root DIR")
+    if root is not None and not root.is_dir():
+        raise DataError("no such folder", file=root, mend="check --root")
+    command = [sys.executable, "-m", "pipelines.run", "--preset", preset, "--dataset", dataset]
+    command += ["--job", job, "--train-steps", str(train_steps)]
+    command += ["--root", str(root)] if root is not None else []
+    command += ["--store", str(store)] if store is not None else []
+    command += ["--from-failure"] if from_failure else []
+    command += ["--json"] if as_json else []
+    raise typer.Exit(_see_through(command))
+
+
+def _see_through(command: list[str]) -> int:
+    """Run the command in a session of its own: a Ctrl-C reaches the run once, as a request to
+    cancel, instead of hitting all its processes at the same time."""
+    environment = {**os.environ, "UNIGS_PARENT_PID": str(os.getpid())}
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    previous = signal.signal(
+        signal.SIGTERM, lambda number, frame: process.send_signal(signal.SIGINT)
+    )
+    try:
+        while True:
+            try:
+                return 1 if process.wait() else 0
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
