@@ -59,7 +59,7 @@ def _learn_merges(words: set[str]) -> list[tuple[str, str]]:
         if not counts[best] or -count != counts[best]:
             continue
         merges.append(best)
-        changed = set()
+        changed: set[tuple[str, str]] = set()
         for index in sorted(places[best]):
             before, after = pieces[index], _merge(pieces[index], best)
             counts.subtract(pairwise(before))
