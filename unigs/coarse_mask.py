@@ -145,7 +145,7 @@ def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:
     """
     *leading, height, width = mask.shape
     blocks = mask.reshape(*leading, height // factor, factor, width // factor, factor)
-    return blocks.any(axis=(-3, -1))
+    return np.asarray(blocks.any(axis=(-3, -1)))
 
 
 def _clipped(boxes: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -101,11 +101,19 @@ class EntityDraw:
 
     def _coarse(self, labels: list[int]) -> np.ndarray:
         boxes = [(x.start, y.start, x.stop, y.stop) for y, x in (self.boxes[i - 1] for i in labels)]
+        height, width = self.segments.shape
         o = self.options
         return coarse_mask(
-            np.array(boxes, dtype=np.float64), *self.segments.shape, self.rng, o.coarse_kind,
-            o.curve_probability, o.extension, o.cover, o.curve_share,
-        )  # fmt: skip
+            np.array(boxes, dtype=np.float64),
+            height,
+            width,
+            self.rng,
+            o.coarse_kind,
+            o.curve_probability,
+            o.extension,
+            o.cover,
+            o.curve_share,
+        )
 
     def _referring(self) -> Choice:
         if self.options.negative_probability > 0 and not self.options.class_names:
@@ -156,13 +164,15 @@ class EntityDraw:
 
     def _absent(self, mask: np.ndarray, negative: set[str]) -> dict[str, str] | None:
         """A name that is not in the mask for each negative class; None if there are too few."""
+        if not negative:
+            return {}
         known = self.entities | self.crowd
         present = {known[label].class_name for label in self._present(mask, 0.0)}
         free = sorted(set(self.options.class_names) - present)
         if len(free) < len(negative):
             return None
-        drawn = self.rng.choice(len(free), len(negative), replace=False) if negative else []
-        return {old: free[index] for old, index in zip(sorted(negative), drawn, strict=True)}
+        drawn = self.rng.choice(len(free), len(negative), replace=False)
+        return {old: free[int(index)] for old, index in zip(sorted(negative), drawn, strict=True)}
 
 
 def by_area(entities: Iterable[Entity]) -> list[Entity]:

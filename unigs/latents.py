@@ -110,7 +110,7 @@ def build_latents(
         for done, name in enumerate(todo):
             if progress is not None:
                 progress(done, len(todo))
-            samples = list(read_samples(source, shards=[name]))
+            samples = list(read_samples(source, name))
             _write_latents(folder, name, inputs[name], samples, task, autoencoder, batch_size)
         if progress is not None:
             progress(len(todo), len(todo))

@@ -65,10 +65,10 @@ def encode_photo(image: np.ndarray, image_format: ImageFormat) -> bytes:
     return buffer.getvalue()
 
 
-def decode_sample(files: Mapping[str, bytes]) -> Sample:
+def decode_sample(files: Mapping[str, bytes | memoryview]) -> Sample:
     """The sample of those files; DataError names the file that does not fit."""
     try:
-        record = json.loads(files["json"])
+        record = json.loads(bytes(files["json"]))
         photo = files["image.png"] if "image.png" in files else files["image.jpg"]
         segments, colors = _indexed(files["colormap.png"])
         return Sample(
@@ -100,7 +100,7 @@ def _png(image: Image.Image, level: int) -> bytes:
     return buffer.getvalue()
 
 
-def _indexed(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+def _indexed(data: bytes | memoryview) -> tuple[np.ndarray, np.ndarray]:
     image = Image.open(io.BytesIO(data))
     if image.mode != "P":
         raise ValueError(f"colormap is a PNG of mode {image.mode}, not an indexed one")
@@ -110,7 +110,7 @@ def _indexed(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(image), colors
 
 
-def _bits(data: bytes) -> np.ndarray:
+def _bits(data: bytes | memoryview) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("1"))
 
 

@@ -154,7 +154,7 @@ class ScenesIndex:
         return int(self._file.metadata.num_rows)
 
     def __iter__(self) -> Iterator[Scene]:
-        return (self._scene(row) for row in self.rows() if row["status"] == OK)
+        return (self.scene(row) for row in self.rows() if row["status"] == OK)
 
     def quarantined(self) -> Iterator[Quarantined]:
         """The refused records."""
@@ -171,7 +171,12 @@ class ScenesIndex:
         for batch in self._file.iter_batches(ROWS_PER_GROUP, columns=columns):
             yield from batch.to_pylist()
 
-    def _scene(self, row: dict[str, Any]) -> Scene:
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows as they are stored, a row group in memory at a time."""
+        return self._file.iter_batches(ROWS_PER_GROUP)
+
+    def scene(self, row: dict[str, Any]) -> Scene:
+        """The scene of a row with status ok."""
         entities = tuple(
             Entity(
                 entity["id"],

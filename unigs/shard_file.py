@@ -72,7 +72,7 @@ def write_shard(path: Path, samples: Iterable[tuple[str, dict[str, bytes]]]) -> 
         for key, files in samples:
             for extension, data in files.items():
                 put(member_header(f"{key}.{extension}", len(data)))
-                member_digest = hashlib.sha256(data).hexdigest()
+                member_digest = sha256_of(data)
                 members.append(Member(key, extension, position, len(data), member_digest))
                 put(data)
                 put(padding(len(data)))
@@ -97,10 +97,12 @@ def writing(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes; DataError if it cannot be read."""
+def sha256_of(content: Path | bytes) -> str:
+    """SHA-256 (hex) of bytes, or of a file's; "" for a file that cannot be read."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
     try:
-        with path.open("rb") as file:
+        with content.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", file=path) from error
+    except OSError:
+        return ""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unigs.errors import DataError
-from unigs.shard_file import file_sha256
+from unigs.shard_file import sha256_of
 from unigs.shard_manifest import (
     MANIFEST,
     PREVIOUS,
@@ -67,7 +67,7 @@ def is_current(folder: Path, name: str, inputs: str) -> bool:
     path = folder / name
     if not record["rows"]:
         return not path.exists()
-    return path.exists() and file_sha256(path) == record["shard"]["sha256"]
+    return path.exists() and sha256_of(path) == record["shard"]["sha256"]
 
 
 def sweep(folder: Path, names: set[str]) -> None:

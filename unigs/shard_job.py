@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from unigs.errors import DataError
 from unigs.sample_files import ImageFormat, encode_sample
 from unigs.samples import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.scene import Scene
 from unigs.scene_source import SceneSource
 from unigs.shard_file import write_shard
 from unigs.shard_manifest import (
@@ -27,6 +29,9 @@ from unigs.shard_manifest import (
 
 Progress = Callable[[int, int], None]
 
+# Rows of a scenes index for this many shards are held at a time; each time costs a pass over it.
+SHARDS_IN_MEMORY = 64
+
 
 @dataclass(frozen=True, slots=True)
 class ShardJob:
@@ -34,8 +39,8 @@ class ShardJob:
 
     name: str
     inputs: str
-    source: SceneSource
     keys: tuple[str, ...]
+    scenes: Iterable[Scene]
     task: str
     options: SampleOptions
     seed: int
@@ -44,28 +49,51 @@ class ShardJob:
     folder: Path
 
 
-def run_jobs(jobs: list[ShardJob], workers: int, progress: Progress | None) -> None:
+def run_jobs(
+    jobs: list[ShardJob], source: SceneSource, workers: int, progress: Progress | None
+) -> None:
+    """Write the shards of some jobs, whose scenes come from the source, in several processes."""
     report = progress or (lambda done, total: None)
     report(0, len(jobs))
     if workers == 1 or len(jobs) < 2:
-        for done, job in enumerate(jobs, start=1):
+        for done, job in enumerate(_with_scenes(jobs, source), start=1):
             build(job)
             report(done, len(jobs))
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    count = min(workers, len(jobs))
-    with ProcessPoolExecutor(count, context, initializer=_end_with_parent) as pool:
-        futures = [
-            pool.submit(build, replace(job, source=job.source.subset(job.keys))) for job in jobs
-        ]
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, _end_with_parent) as pool:
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
+            waiting: set[Future[None]] = set()
+            done = 0
+            for job in _with_scenes(jobs, source):
+                waiting.add(pool.submit(build, job))
+                # Two jobs a worker keep it busy; more would hold scenes in memory for nothing.
+                while len(waiting) >= 2 * workers:
+                    done += _collect(waiting)
+                    report(done, len(jobs))
+            while waiting:
+                done += _collect(waiting)
                 report(done, len(jobs))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _with_scenes(jobs: list[ShardJob], source: SceneSource) -> Iterator[ShardJob]:
+    for start in range(0, len(jobs), SHARDS_IN_MEMORY):
+        group = jobs[start : start + SHARDS_IN_MEMORY]
+        for job, scenes in zip(group, source.split([job.keys for job in group]), strict=True):
+            yield replace(job, scenes=scenes)
+
+
+def _collect(waiting: set[Future[None]]) -> int:
+    """Take the finished jobs out, at least one; returns how many, raises what they raised."""
+    finished = futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done
+    for future in finished:
+        waiting.remove(future)
+        future.result()
+    return len(finished)
 
 
 def _end_with_parent() -> None:
@@ -88,7 +116,7 @@ def build(job: ShardJob) -> None:
     refused: list[Refusal] = []
 
     def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
-        for scene in job.source.load(job.keys):
+        for scene in job.scenes:
             for variant in range(job.variants):
                 key = scene.key if job.variants == 1 else f"{scene.key}-v{variant}"
                 seed = sample_seed(scene.digest, job.task, job.seed, variant)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unigs.errors import DataError
-from unigs.shard_file import Member, ShardFile, file_sha256, writing
+from unigs.shard_file import ShardFile, sha256_of, writing
 
 MANIFEST = "manifest.json"
 PREVIOUS = "previous.json"
@@ -130,7 +130,7 @@ def write_manifest(
     """Write manifest.json, sealed by a digest of its own; ``files`` are vouched for as well."""
     content = asdict(manifest)
     del content["built"], content["kept"]
-    content["files"] = {name: file_sha256(folder / name) for name in files}
+    content["files"] = {name: sha256_of(folder / name) for name in files}
     content["seal"] = digest_of(content)
     write_json(folder / MANIFEST, content)
 
@@ -164,17 +164,19 @@ def vouched_files(folder: Path) -> dict[str, str]:
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write the record of one shard: its ShardRecord, sample rows, counts and refusals."""
+    """Write the record of one shard, sealed: its ShardRecord, sample rows, counts, refusals."""
     (folder / RECORDS).mkdir(exist_ok=True)
-    write_json(folder / RECORDS / f"{record['shard']['path']}.json", record)
+    content = record | {"seal": _seal(record)}
+    write_json(folder / RECORDS / f"{record['shard']['path']}.json", content)
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:
-    """The record of a shard; None if there is none that can be read."""
+    """The record of a shard; None if there is none, or it changed since it was written."""
     try:
-        return read_json(folder / RECORDS / f"{name}.json")
+        record = read_json(folder / RECORDS / f"{name}.json")
     except DataError:
         return None
+    return record if record.get("seal") == _seal(record) else None
 
 
 def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns: pa.Schema) -> None:
@@ -185,10 +187,13 @@ def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns:
                 writer.write_table(pa.Table.from_pylist(record["rows"], schema=columns))
 
 
-def read_sample_table(folder: Path, columns: list[str] | None = None) -> pa.Table:
-    """samples.parquet; DataError if it is missing or broken."""
+def read_sample_table(
+    folder: Path, columns: list[str] | None = None, shard: str | None = None
+) -> pa.Table:
+    """samples.parquet, or its rows of one shard; DataError if it is missing or broken."""
+    filters = None if shard is None else [("shard", "==", shard)]
     try:
-        return pq.read_table(folder / SAMPLES, columns=columns)
+        return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, mend=_MEND) from error
 
@@ -200,11 +205,6 @@ def members_by_key(file: ShardFile) -> dict[str, list[dict[str, Any]]]:
         row = asdict(member)
         grouped.setdefault(row.pop("key"), []).append(row)
     return grouped
-
-
-def member_of(key: str, row: dict[str, Any]) -> Member:
-    """The Member of a row of `members_by_key` or samples.parquet."""
-    return Member(key, row["extension"], row["offset"], row["size"], row["sha256"])
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

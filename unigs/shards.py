@@ -97,15 +97,14 @@ def build_shards(
                 name = f"{task.name}-{number:05d}-of-{count:05d}.tar"
                 keys = tuple(head.key for head in held)
                 job = ShardJob(
-                    name, inputs, source, keys, task.name, options, seed, variants,
-                    image_format, folder,
-                )  # fmt: skip
+                    name, inputs, keys, (), task.name, options, seed, variants, image_format, folder
+                )
                 jobs.append(job)
         kept = tuple(job.name for job in jobs if is_current(folder, job.name, job.inputs))
         todo = [job for job in jobs if job.name not in set(kept)]
         if todo:
             set_manifest_aside(folder)
-        run_jobs(todo, workers, progress)
+        run_jobs(todo, source, workers, progress)
         return _conclude(folder, jobs, kept, heads, configuration, before)
 
 
@@ -118,17 +117,13 @@ def assign(heads: Iterable[SceneHead], count: int) -> list[list[SceneHead]]:
     return held
 
 
-def read_samples(folder: Path | str, shards: Iterable[str] | None = None) -> Iterator[Sample]:
-    """The samples of a folder of shards, in the order of the shards, or of some of its shards."""
+def read_samples(folder: Path | str, shard: str | None = None) -> Iterator[Sample]:
+    """The samples of a folder of shards, in the order of the shards, or of one of its shards."""
     folder = Path(folder)
-    for name in (
-        [shard.path for shard in read_manifest(folder).shards] if shards is None else shards
-    ):
-        record = read_record(folder, name)
-        if record is None:
-            raise DataError("has no record", file=folder / name, mend="build the shards again")
-        data = read_bytes(folder / name)
-        for row in record["rows"]:
+    names = [record.path for record in read_manifest(folder).shards]
+    for name in names if shard is None else [shard]:
+        data = memoryview(read_bytes(folder / name))
+        for row in read_sample_table(folder, ["members"], shard=name).to_pylist():
             yield decode_sample(
                 {
                     member["extension"]: data[member["offset"] : member["offset"] + member["size"]]

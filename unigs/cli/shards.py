@@ -1,0 +1,162 @@
+"""`unigs shards`: build, verify and look at the samples of a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from unigs.cli.output import print_result
+
+shards = typer.Typer(help="Build, verify and show the samples of a task.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+@shards.command()
+def build(
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")],
+    root: Annotated[Path, typer.Option(help="Its folder, in its own layout.")],
+    split: Annotated[str, typer.Option(help="The split to read.")],
+    task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
+    out: Annotated[Path, typer.Option(help="Folder of the shards; updated if there.")],
+    size: Annotated[int, typer.Option(min=1, help="Side of a sample in pixels.")] = 512,
+    palette: Annotated[str, typer.Option(help="Name of the palette, e.g. smooth-5-v1.")] = "",
+    max_entities: Annotated[
+        int, typer.Option(min=0, help="Entities sampled at most; 0: 4 for train, 3 else.")
+    ] = 0,
+    min_entities: Annotated[int, typer.Option(min=1, help="Entities sampled at least.")] = 1,
+    negatives: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of absent classes in referring prompts.")
+    ] = 0.2,
+    coarse: Annotated[
+        Literal["sample", "bezier", "box"], typer.Option(help="Kind of coarse masks.")
+    ] = "sample",
+    random_crop: Annotated[bool, typer.Option(help="Crop at random, not the centre.")] = False,
+    flip: Annotated[float, typer.Option(min=0, max=1, help="Share of mirrored samples.")] = 0.0,
+    variants: Annotated[int, typer.Option(min=1, help="Samples per scene.")] = 1,
+    image_format: Annotated[
+        Literal["png", "jpg"], typer.Option(help="Of the images in the shards.")
+    ] = "png",
+    shard_count: Annotated[
+        int, typer.Option("--shards", min=0, help="Number of shards; 0: by --samples-per-shard.")
+    ] = 0,
+    samples_per_shard: Annotated[int, typer.Option(min=1, help="Aim for a new folder.")] = 256,
+    reshard: Annotated[bool, typer.Option(help="Allow another number of shards.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    index: Annotated[
+        Path | None, typer.Option(help="A scenes index of this split, instead of reading it anew.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the shards of one task; shards whose inputs are unchanged are left alone."""
+    import time
+    from tempfile import TemporaryDirectory
+
+    from tqdm import tqdm
+
+    from unigs.colormap.palette import Palette
+    from unigs.datasets import open_dataset
+    from unigs.errors import ConfigError
+    from unigs.samples import SampleOptions
+    from unigs.scene_source import IndexedScenes
+    from unigs.scenes_index import build_index
+    from unigs.shards import build_shards
+
+    start = time.perf_counter()
+    try:
+        chosen_palette = Palette.from_name(palette) if palette else Palette()
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    most = max_entities or (4 if split.startswith("train") else 3)
+    with TemporaryDirectory() as folder:
+        if index is None:
+            source = open_dataset(dataset, root, split)
+            index = Path(folder) / "scenes.parquet"
+            with tqdm(unit="record", desc=f"{dataset} {split}") as bar:
+                build_index(source, index, bar.update)
+        scenes = IndexedScenes(index, root)
+        options = SampleOptions(
+            palette=chosen_palette,
+            class_names=scenes.class_names,
+            size=size,
+            min_entities=min_entities,
+            max_entities=most,
+            negative_probability=negatives,
+            coarse_kind=coarse,
+            random_crop=random_crop,
+            flip_probability=flip,
+        )
+        with tqdm(unit="shard", desc=task) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            manifest = build_shards(
+                scenes,
+                task,
+                options,
+                out,
+                seed=seed,
+                shards=shard_count or None,
+                samples_per_shard=samples_per_shard,
+                variants=variants,
+                workers=workers,
+                image_format=image_format,
+                reshard=reshard,
+                progress=show,
+            )
+    print_result(
+        {
+            "shards": [
+                {"path": str(out / shard.path), "sha256": shard.sha256, "samples": shard.samples}
+                for shard in manifest.shards
+            ],
+            "digest": manifest.digest,
+            "samples": manifest.samples,
+            "refused": manifest.refusals_by_reason,
+            "removed": list(manifest.removed),
+            "counts": manifest.counts,
+            "built": len(manifest.built),
+            "kept": len(manifest.kept),
+            "seconds": round(time.perf_counter() - start, 3),
+        },
+        json,
+    )
+
+
+@shards.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder of pixel or latent shards.")],
+    json: Json = False,
+) -> None:
+    """Compare every byte with what was written; fails when one differs."""
+    from unigs.errors import DataError
+    from unigs.shard_verify import verify_shards
+
+    bad = verify_shards(folder)
+    print_result({"ok": not bad, "bad": [{"shard": shard, "key": key} for shard, key in bad]}, json)
+    if bad:
+        shard, key = bad[0]
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise DataError(
+            f"changed since it was written{more}", file=folder / shard, record=key or None,
+            mend="build the shards again: only those are rebuilt",
+        )  # fmt: skip
+
+
+@shards.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="Folder of pixel shards.")],
+    out: Annotated[Path, typer.Option(help="The PNG to write.")],
+    count: Annotated[int, typer.Option(min=1, help="Samples to draw.")] = 16,
+    json: Json = False,
+) -> None:
+    """Draw image, control image, coarse mask, colormap and prompt of some samples."""
+    from unigs.contact_sheet import contact_sheet
+
+    drawn = contact_sheet(folder, out, count)
+    print_result({"image": str(out), "samples": drawn}, json)
