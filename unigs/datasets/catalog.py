@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unigs.datasets.ade20k import Ade20k
+from unigs.datasets.coco_instances import CocoInstances
 from unigs.datasets.coco_panoptic import CocoPanoptic
 from unigs.datasets.dataset import Dataset
+from unigs.datasets.entityseg import EntitySeg
+from unigs.datasets.open_images import OpenImages
 from unigs.errors import ConfigError
 
 DATASETS: dict[str, type[Dataset]] = {
     "coco_panoptic": CocoPanoptic,
+    "coco_instances": CocoInstances,
+    "open_images": OpenImages,
+    "entityseg": EntitySeg,
+    "ade20k": Ade20k,
     "shapes": CocoPanoptic,
 }
 

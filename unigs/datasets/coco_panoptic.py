@@ -1,87 +1,59 @@
 """COCO panoptic: a JSON file, one PNG of segment ids an image, and the JPEGs.
 
 Layout: `annotations/panoptic_{split}2017.json`, `annotations/panoptic_{split}2017/*.png`,
-`{split}2017/*.jpg`. A pixel of the PNG holds the id R + 256 G + 65536 B; 0 is unlabelled.
+`{split}2017/*.jpg`. A pixel of the PNG holds the id R + 256 G + 65536 B; 0 is unlabelled. Map and
+record stand or fall together: one bad segment refuses the image.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unigs.datasets.coco_records import CocoRecords, ImageRecord, canonical
-from unigs.datasets.dataset import Category, Dataset, field, inside
-from unigs.datasets.label_map import Region, finite_box, scene_from_regions
+from unigs.datasets.coco_dataset import CocoDataset
+from unigs.datasets.coco_records import ImageRecord
+from unigs.datasets.dataset import field
+from unigs.datasets.label_map import Region, check_box, scene_from_regions
+from unigs.datasets.photo import annotation_digest
 from unigs.errors import DataError
-from unigs.image_file import decode_labels, read_bytes, verified_size
-from unigs.scene import Quarantined, Scene
+from unigs.image_file import decode_labels, read_bytes
+from unigs.scene import Scene
 
 
-class CocoPanoptic(Dataset):
+class CocoPanoptic(CocoDataset):
     """One split of COCO panoptic, or of a data set in its format."""
 
     def __init__(self, name: str, root: Path, split: str) -> None:
-        super().__init__(name, root, split)
-        self.annotation_file = root / "annotations" / f"panoptic_{split}2017.json"
-        self.label_folder = self.annotation_file.with_suffix("")
-        self.image_folder = root / f"{split}2017"
-        if not self.annotation_file.is_file():
-            raise DataError("no such file", file=self.annotation_file, mend="check root and split")
-        for folder in (self.label_folder, self.image_folder):
-            if not folder.is_dir():
-                raise DataError("no such folder", file=folder, mend="check root and split")
+        file = root / "annotations" / f"panoptic_{split}2017.json"
+        folders = (root / f"{split}2017", file.with_suffix(""))
+        super().__init__(name, root, split, file, folders)
 
-    @cached_property
-    def _records(self) -> CocoRecords:
-        return CocoRecords(self.annotation_file)
-
-    @property
-    def categories(self) -> dict[int, Category]:
-        return self._records.categories
-
-    def scan(self) -> Iterator[Scene | Quarantined]:
-        file = self.relative(self.annotation_file)
-        for refused, reason in self._records.refused():
-            yield Quarantined(file, refused, reason)
-        for record in self._records:
-            try:
-                yield self._scene(record)
-            except DataError as error:
-                yield self.quarantined(f"image {record.image['id']}", error, self.annotation_file)
-        for entry in sorted(os.listdir(self.image_folder)):
-            if not self._records.lists(entry):
-                path = self.relative(self.image_folder / entry)
-                yield Quarantined(path, "image", "the annotation file does not list it")
-
-    def _scene(self, record: ImageRecord) -> Scene:
-        image_file = inside(self.image_folder, field(record.image, "file_name", str))
-        if len(record.annotations) != 1:
-            raise DataError(f"has {len(record.annotations)} annotations, expected 1")
-        annotation = record.annotations[0]
-        data = read_bytes(image_file)
-        size = verified_size(data, image_file)
-        label_file = inside(self.label_folder, field(annotation, "file_name", str))
-        png = read_bytes(label_file)
-        ids = segment_ids(png, label_file)
-        if ids.shape != size:
-            raise DataError(f"is {ids.shape}, its image {size} (height, width)", file=label_file)
-        infos = field(annotation, "segments_info", list)
-        return scene_from_regions(
+    def read(self, record: ImageRecord) -> Iterator[Scene]:
+        names = [field(annotation, "file_name", str) for annotation in record.annotations]
+        label_files = [self.locate(name, folder=1) for name in names]
+        photo = self.photo(record)
+        if len(label_files) != 1:
+            raise DataError(f"has {len(label_files)} annotations, expected 1")
+        png = read_bytes(label_files[0])
+        ids = segment_ids(png, label_files[0])
+        if ids.shape != (photo.height, photo.width):
+            raise DataError(
+                f"label image is {ids.shape[0]}x{ids.shape[1]},"
+                f" its image {photo.height}x{photo.width}",
+                file=label_files[0],
+            )
+        infos = field(record.annotations[0], "segments_info", list)
+        yield scene_from_regions(
             ids,
             [self._region(info) for info in infos],
+            photo,
             key=record.key,
-            dataset=self.name,
-            split=self.split,
-            image_file=image_file,
-            image_digest=hashlib.sha256(data).hexdigest(),
-            annotation_digest=hashlib.sha256(canonical(annotation) + png).hexdigest(),
-            licence=self._records.licences.get(record.image.get("license", -1)),
+            dataset=self,
+            digest=annotation_digest(record.annotations[0], png),
+            licence=self.licence(record),
         )
 
     def _region(self, info: Any) -> Region:
@@ -91,7 +63,7 @@ class CocoPanoptic(Dataset):
             raise DataError(f"segment id {number} is not in 1..{2**24 - 1}")
         if category is None:
             raise DataError(f"segment {number} has unknown category id {info['category_id']}")
-        finite_box(info, number)
+        check_box(info.get("bbox"))
         return Region(number, category, str(number), info.get("iscrowd", 0) == 1)
 
 

@@ -78,7 +78,7 @@ class _Walker:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self.buffer, self.position)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 if isinstance(error, RecursionError) or not self._more():
                     reason = getattr(error, "msg", "nested too deeply")
                     raise self._broken(reason) from error

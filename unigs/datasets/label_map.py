@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unigs.datasets.dataset import Category
+from unigs.datasets.dataset import Category, Dataset
+from unigs.datasets.photo import Photo
 from unigs.errors import DataError
 from unigs.scene import Entity, Scene, areas_and_centroids
 
@@ -27,13 +27,11 @@ class Region:
 def scene_from_regions(
     ids: np.ndarray,
     regions: list[Region],
+    photo: Photo,
     *,
     key: str,
-    dataset: str,
-    split: str,
-    image_file: Path,
-    image_digest: str,
-    annotation_digest: str,
+    dataset: Dataset,
+    digest: str,
     licence: str | None,
 ) -> Scene:
     """Build a scene whose labels run from 1 without gaps, crowd regions last.
@@ -41,6 +39,11 @@ def scene_from_regions(
     Args:
         ids: (h, w) integers, 0 = nothing, else the id of a region.
         regions: what the ids are.
+        photo: the image.
+        key: the key of the scene.
+        dataset: where it comes from.
+        digest: of the annotation.
+        licence: of the image.
 
     Raises:
         DataError: an id is listed twice, listed but not in the map, in the map but not listed, or
@@ -75,14 +78,14 @@ def scene_from_regions(
         )
     return Scene(
         key=key,
-        dataset=dataset,
-        split=split,
-        image_file=image_file,
+        dataset=dataset.name,
+        split=dataset.split,
+        image_file=photo.file,
         segments=segments,
         entities=tuple(entity for entity in entities if not entity.crowd),
         crowd=tuple(entity for entity in entities if entity.crowd),
-        image_digest=image_digest,
-        annotation_digest=annotation_digest,
+        image_digest=photo.digest,
+        annotation_digest=digest,
         licence=licence,
     )
 
@@ -100,24 +103,32 @@ def relabel(ids: np.ndarray, labels: dict[int, int]) -> np.ndarray:
     Raises:
         DataError: an id has no label.
     """
-    flat = ids.ravel()
-    # ids come in runs along the rows: looking up each run once is far cheaper than each pixel
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    values, inverse = np.unique(flat[starts], return_inverse=True)
+    starts = _run_starts(ids)
+    values, inverse = np.unique(ids.ravel()[starts], return_inverse=True)
     table = np.zeros(len(values), dtype=np.int32)
     for index, value in enumerate(values.tolist()):
         if value and value not in labels:
             raise DataError(f"segment id {value} has pixels but is not listed")
         table[index] = labels.get(value, 0) if value else 0
-    lengths = np.diff(starts, append=flat.size)
+    lengths = np.diff(starts, append=ids.size)
     return np.repeat(table[inverse], lengths).reshape(ids.shape)
 
 
-def finite_box(record: Any, name: object) -> None:
-    """Check that the box of a record, if it has one, is four finite numbers, none of them a NaN."""
-    box = record.get("bbox")
+def present_ids(ids: np.ndarray) -> list[int]:
+    """The ids a map holds, ascending, 0 left out."""
+    return [value for value in np.unique(ids.ravel()[_run_starts(ids)]).tolist() if value]
+
+
+def _run_starts(ids: np.ndarray) -> np.ndarray:
+    # ids come in runs along the rows: looking at each run once is far cheaper than at each pixel
+    flat = ids.ravel()
+    return np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+
+
+def check_box(box: Any) -> None:
+    """DataError unless a box is absent or four finite numbers; it is used for nothing else."""
     if box is None:
         return
-    numbers = isinstance(box, list) and len(box) == 4
-    if not numbers or not all(isinstance(v, int | float) and math.isfinite(v) for v in box):
-        raise DataError(f"segment {name} has no finite box: {box}")
+    four = isinstance(box, list) and len(box) == 4
+    if not four or not all(isinstance(v, int | float) and math.isfinite(v) for v in box):
+        raise DataError(f"box {box} is not four finite numbers")

@@ -1,0 +1,74 @@
+"""The mask files of Open Images, in one folder, in sixteen folders or in sixteen archives."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+from unigs.datasets.dataset import inside
+from unigs.errors import DataError
+from unigs.image_file import read_bytes
+
+MAX_MASK_BYTES = 1 << 26
+
+
+class MaskFiles:
+    """Finds a mask by its name; the archive last used stays open.
+
+    Args:
+        root: root of the data set.
+        split: name of the split.
+    """
+
+    def __init__(self, root: Path, split: str) -> None:
+        self.root = root
+        self.stem = f"{split}-masks"
+        self._open: tuple[Path, zipfile.ZipFile] | None = None
+
+    def read(self, name: str) -> tuple[bytes, Path]:
+        """The bytes of a mask and the file they are in.
+
+        Args:
+            name: as the CSV lists it; its first character tells the folder or archive.
+
+        Raises:
+            DataError: nowhere to be found, or unreadable.
+        """
+        part = f"{self.stem}-{name[:1].lower()}"
+        home = self.root / self.stem
+        for folder in (home, self.root / part, home / part):
+            file = inside(folder, name)
+            if file.is_file():
+                return read_bytes(file), file
+        for archive in (self.root / f"{part}.zip", home / f"{part}.zip"):
+            if archive.is_file():
+                return self._member(archive, part, name), archive
+        raise DataError(f"is in no folder or archive {self.stem}")
+
+    def _member(self, path: Path, part: str, name: str) -> bytes:
+        try:
+            archive = self._archive(path)
+            members = archive.NameToInfo
+            found = next((n for n in (name, f"{part}/{name}") if n in members), None)
+            if found is None:
+                raise DataError(f"holds no {name}", file=path)
+            if members[found].file_size > MAX_MASK_BYTES:
+                raise DataError(f"{name} is too large for a mask", file=path)
+            return archive.read(found)
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            raise DataError(f"{name} cannot be read: {error}", file=path) from error
+
+    def _archive(self, path: Path) -> zipfile.ZipFile:
+        if self._open is None or self._open[0] != path:
+            if self._open is not None:
+                self._open[1].close()
+                self._open = None
+            self._open = (path, zipfile.ZipFile(path))
+        return self._open[1]

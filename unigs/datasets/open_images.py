@@ -1,0 +1,184 @@
+"""Open Images V5 and later: object masks as PNG files, listed in CSV files.
+
+Layout: `{split}-annotations-object-segmentation.csv`, `class-descriptions-boxable.csv`,
+`{split}/*.jpg`, and the masks in `{split}-masks/`, in folders `{split}-masks-{0..f}` or in the
+archives `{split}-masks-{0..f}.zip`, at the root or inside `{split}-masks/`. Masks have another size
+than their JPEG and are scaled to it. Only a few objects of an image are annotated; the rest is
+unlabelled. A broken mask is refused alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from unigs.datasets.class_names import prompt_name
+from unigs.datasets.coco_dataset import image_files
+from unigs.datasets.dataset import Category, Dataset, inside, scene_key
+from unigs.datasets.instance_masks import Rle, flatten, rle_of_mask
+from unigs.datasets.label_map import Region, scene_from_regions
+from unigs.datasets.mask_files import MaskFiles
+from unigs.datasets.photo import Photo, annotation_digest, read_photo
+from unigs.datasets.staging import Staging
+from unigs.errors import DataError
+from unigs.image_file import decode_labels
+from unigs.scene import Quarantined, Scene
+
+COLUMNS = ("MaskPath", "ImageID", "LabelName", "BoxID")
+CLASS_FILES = ("class-descriptions-boxable.csv", "oidv7-class-descriptions-boxable.csv")
+# masks are at most this much longer or wider than their image would have them
+ASPECT_TOLERANCE = 0.05
+
+
+class OpenImages(Dataset):
+    """One split of Open Images."""
+
+    def __init__(self, name: str, root: Path, split: str) -> None:
+        super().__init__(name, root, split)
+        self.annotation_file = root / f"{split}-annotations-object-segmentation.csv"
+        self.image_folder = root / split
+        self.masks = MaskFiles(root, split)
+        classes = [root / file for file in CLASS_FILES]
+        self.class_file = next((file for file in classes if file.is_file()), classes[0])
+        for file in (self.annotation_file, self.class_file):
+            if not file.is_file():
+                raise DataError("no such file", file=file, mend="check root and split")
+        if not self.image_folder.is_dir():
+            raise DataError("no such folder", file=self.image_folder, mend="check root and split")
+
+    @cached_property
+    def _classes(self) -> dict[str, Category]:
+        """Categories by label ("/m/0bt9lr"); their ids are the lines of the file, from 1."""
+        classes = {}
+        for line, row in _rows(self.class_file):
+            if isinstance(row, list) and len(row) == 2 and row[0].startswith("/"):
+                classes[row[0]] = Category(line, prompt_name(row[1]), row[1], True)
+        if not classes:
+            raise DataError("holds no class", file=self.class_file)
+        return classes
+
+    @property
+    def categories(self) -> dict[int, Category]:
+        return {category.id: category for category in self._classes.values()}
+
+    @cached_property
+    def _staging(self) -> Staging:
+        # by id, so that each archive of masks is opened once
+        staging = Staging(self.annotation_file, order="id")
+        rows = _rows(self.annotation_file)
+        header = next((row for _, row in rows if isinstance(row, list)), [])
+        missing = [column for column in COLUMNS if column not in header]
+        if missing:
+            raise DataError(f"lacks the column {', '.join(missing)}", file=self.annotation_file)
+        with staging:
+            seen = ""
+            for line, row in rows:
+                try:
+                    if not isinstance(row, list):
+                        raise row
+                    if len(row) != len(header):
+                        raise DataError(f"has {len(row)} fields, the header {len(header)}")
+                    record = dict(zip(header, row, strict=True))
+                    image = record["ImageID"]
+                    if image != seen and not staging.has_image(image):
+                        staging.add_image(line, image, scene_key(image + ".jpg"), image)
+                    seen = image
+                    staging.add_record(line, image, json.dumps(record), record["MaskPath"])
+                except DataError as error:
+                    staging.refuse(f"line {line}", error.reason)
+        if not len(staging):
+            raise DataError("holds no mask: the data set is empty", file=self.annotation_file)
+        return staging
+
+    def scan(self) -> Iterator[Scene | Quarantined]:
+        file = self.relative(self.annotation_file)
+        for refused, reason in self._staging.refused():
+            yield Quarantined(file, refused, reason)
+        for key, image, records in self._staging:
+            try:
+                yield from self._read(key, image, [json.loads(record) for record in records])
+            except DataError as error:
+                yield self.quarantined(f"image {image}", error, self.annotation_file)
+        for path in image_files(self.image_folder):
+            if not self._staging.marked(self.relative(path)):
+                yield Quarantined(self.relative(path), "image", "no mask of it is listed")
+
+    def _read(
+        self, key: str, image: str, records: list[dict[str, str]]
+    ) -> Iterator[Scene | Quarantined]:
+        file = inside(self.image_folder, f"{image}.jpg")
+        self._staging.mark(self.relative(file))
+        photo = read_photo(file)
+        sound: list[tuple[dict[str, str], Rle]] = []
+        parts: list[Any] = []
+        for record in records:
+            try:
+                if record["LabelName"] not in self._classes:
+                    raise DataError(f"unknown label {record['LabelName']!r}")
+                data, path = self.masks.read(record["MaskPath"])
+                sound.append((record, rle_of_mask(_fit(data, path, photo))))
+                parts += [record, data]
+            except DataError as error:
+                yield self.quarantined(f"mask {record['MaskPath']}", error, self.annotation_file)
+        rles = [rle for _, rle in sound]
+        ids, visible = flatten(rles, [False] * len(rles), photo.height, photo.width)
+        regions = []
+        for number, (record, _) in enumerate(sound, start=1):
+            if visible[number - 1]:
+                category = self._classes[record["LabelName"]]
+                regions.append(Region(number, category, record["MaskPath"], False))
+            else:
+                hidden = DataError("hidden by smaller ones")
+                yield self.quarantined(f"mask {record['MaskPath']}", hidden, self.annotation_file)
+        yield scene_from_regions(
+            ids,
+            regions,
+            photo,
+            key=key,
+            dataset=self,
+            digest=annotation_digest(*parts),
+            licence=None,
+        )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str] | DataError]]:
+    """The rows of a CSV file with their line, each as its fields or as the reason it has none."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            reader = csv.reader(file)
+            while True:
+                try:
+                    row = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    yield reader.line_num, DataError(f"is no CSV: {error}")
+                    continue
+                if row:
+                    yield reader.line_num, row
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=path) from error
+
+
+def _fit(data: bytes, path: Path, photo: Photo) -> np.ndarray:
+    """A mask file as (h, w) bool of the size of its image."""
+    mask = decode_labels(data, path)
+    if mask.ndim != 2:
+        raise DataError("mask has several channels", file=path)
+    stretch = mask.shape[1] * photo.height / (mask.shape[0] * photo.width)
+    if not 1 - ASPECT_TOLERANCE < stretch < 1 + ASPECT_TOLERANCE:
+        raise DataError(
+            f"mask is {mask.shape[0]}x{mask.shape[1]}, its image {photo.height}x{photo.width}:"
+            " not the same shape",
+            file=path,
+        )
+    image = Image.fromarray((mask > 0).astype(np.uint8) * 255)
+    scaled = image.resize((photo.width, photo.height), Image.Resampling.BILINEAR)
+    return np.asarray(scaled) >= 128
