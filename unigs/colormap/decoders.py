@@ -13,12 +13,14 @@ from unigs.colormap.decoded import Decoded
 from unigs.colormap.dichotomy import decode_dichotomy
 from unigs.colormap.kmeans import decode_kmeans
 from unigs.colormap.palette import Palette
+from unigs.colormap.region_decoder import decode_regions
 
 DECODERS: dict[str, Callable[..., Decoded]] = {
     "pdm": decode_dichotomy,
     "kmeans": decode_kmeans,
+    "regions": decode_regions,
 }
-DEFAULT_DECODER = "pdm"
+DEFAULT_DECODER = "regions"
 
 
 def decode(

@@ -1,0 +1,149 @@
+"""The colours that a colormap really has: peaks among its flat pixels.
+
+A pixel between two regions is a mixture of their colours and stands on a slope; a pixel inside
+an entity stands on flat ground, however far the autoencoder or the network moved its colour.
+Peaks are therefore sought among flat pixels alone, and no colour is assumed in advance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unigs.colormap.bins import ColorBins
+from unigs.colormap.compile import kernel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Modes:
+    """`colors` (m, 3) float64 and `flat` (m,) int64, the flat pixels behind each of them."""
+
+    colors: np.ndarray
+    flat: np.ndarray
+
+
+@kernel
+def _steps(pixels, histogram):  # type: ignore[no-untyped-def]
+    height, width = pixels.shape[:2]
+    for y in range(0, height, 2):
+        for x in range(width - 1):
+            step = 0
+            for channel in range(3):
+                away = abs(np.int32(pixels[y, x, channel]) - np.int32(pixels[y, x + 1, channel]))
+                step = max(step, away)
+            histogram[step] += 1
+
+
+def noise_level(pixels: np.ndarray) -> float:
+    """Median over neighbouring pixels of their largest channel difference, 0..255.
+
+    About 1.9 times the standard deviation of white noise; blind to edges, which are few.
+    """
+    histogram = np.zeros(256, np.int64)
+    _steps(pixels, histogram)
+    total = np.cumsum(histogram)
+    return float(np.searchsorted(total, total[-1] / 2, side="right")) if total[-1] else 0.0
+
+
+@kernel
+def smooth(pixels, out):  # type: ignore[no-untyped-def]
+    """Mean of 3 x 3 pixels of (h, w, 3) uint8 into `out`, borders repeated."""
+    height, width = pixels.shape[:2]
+    row = np.empty((width, 3), np.int32)
+    for y in range(height):
+        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        for x in range(width):
+            for c in range(3):
+                row[x, c] = (
+                    np.int32(pixels[above, x, c]) + pixels[y, x, c] + np.int32(pixels[below, x, c])
+                )
+        for x in range(width):
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            for c in range(3):
+                out[y, x, c] = (row[left, c] + row[x, c] + row[right, c] + 4) // 9
+
+
+@kernel
+def _count_flat(pixels, index, limit, counts):  # type: ignore[no-untyped-def]
+    """Per bin, pixels that differ from their right and lower neighbours by at most `limit`."""
+    height, width = index.shape
+    for y in range(height):
+        below = min(y + 1, height - 1)
+        for x in range(width):
+            right = min(x + 1, width - 1)
+            step = 0
+            for c in range(3):
+                here = np.int32(pixels[y, x, c])
+                step = max(step, abs(here - np.int32(pixels[y, right, c])))
+                step = max(step, abs(here - np.int32(pixels[below, x, c])))
+            if step <= limit:
+                counts[index[y, x]] += 1
+
+
+@kernel
+def climb(colors, counts, order, radius, peaks, weight):  # type: ignore[no-untyped-def]
+    """Peaks in the order of population; each takes what lies within `radius` and is nearest."""
+    found = 0
+    for turn in range(2):
+        sums = np.zeros_like(peaks)
+        weight[:] = 0
+        for o in order:
+            if counts[o] == 0:
+                break
+            best, least = -1, radius * radius
+            for k in range(found):
+                square = 0.0
+                for c in range(3):
+                    square += (colors[o, c] - peaks[k, c]) ** 2
+                if square < least:
+                    best, least = k, square
+            if best < 0:
+                if turn == 1 or found == len(peaks):
+                    continue
+                best = found
+                peaks[best] = colors[o]
+                found += 1
+            weight[best] += counts[o]
+            for c in range(3):
+                sums[best, c] += counts[o] * colors[o, c]
+        for k in range(found):
+            if weight[k] > 0:
+                peaks[k] = sums[k] / weight[k]
+    return found
+
+
+def find_modes(
+    pixels: np.ndarray, bins: ColorBins, radius: float, flat_step: float, limit: int = 512
+) -> Modes:
+    """Peaks of the colours of `pixels` (h, w, 3) uint8, whose bins are `bins`.
+
+    Colours within `radius` of a more populous peak belong to it. Pixels count where no channel
+    differs by more than `flat_step` from the next pixel to the right or below; if there are none,
+    all do. At most `limit` modes, the most populous first.
+    """
+    counts = np.zeros(len(bins.counts), np.int64)
+    _count_flat(pixels, bins.index, flat_step, counts)
+    if not counts.any():
+        counts = bins.counts
+    peaks, weight = np.zeros((limit, 3)), np.zeros(limit, np.int64)
+    order = np.argsort(-counts, kind="stable")
+    found = climb(bins.colors, counts, order, float(radius), peaks, weight)
+    kept = np.flatnonzero(weight[:found] > 0)
+    return Modes(peaks[kept], weight[kept])
+
+
+@kernel
+def nearest_mode(colors, modes):  # type: ignore[no-untyped-def]
+    """Index of the nearest of `modes` (m, 3) for each of `colors` (k, 3)."""
+    out = np.zeros(len(colors), np.int32)
+    for i in range(len(colors)):
+        least = np.inf
+        for k in range(len(modes)):
+            square = 0.0
+            for c in range(3):
+                square += (colors[i, c] - modes[k, c]) ** 2
+            if square < least:
+                least = square
+                out[i] = k
+    return out

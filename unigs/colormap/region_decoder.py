@@ -1,0 +1,229 @@
+"""The default decoder: colours from flat ground, boundaries by growing regions towards them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
+from unigs.colormap.compile import kernel
+from unigs.colormap.contacts import components, contacts, join, totals
+from unigs.colormap.decoded import Decoded
+from unigs.colormap.flood import grow
+from unigs.colormap.modes import climb, find_modes, nearest_mode, noise_level, smooth
+from unigs.colormap.orders import all_colors
+from unigs.colormap.palette import Palette
+
+MAX_SMOOTHING = 3
+
+
+def decode_regions(
+    colormap: np.ndarray,
+    *,
+    palette: Palette | None = None,
+    background: bool = True,
+    radius: float = 40.0,
+    flat_step: float = 20.0,
+    calm: float = 8.0,
+    tolerance: float = 0.5,
+    drift: float = 30.0,
+) -> Decoded:
+    """Entities of `colormap` (h, w, 3) uint8 without a count and without trusting its colours.
+
+    1. While `noise_level` exceeds `calm`, average 3 x 3 pixels, at most three times.
+    2. Peaks of colour among flat pixels (`find_modes` with `radius` and `flat_step`).
+    3. Peaks that are only the slope between two others are dropped (`_slopes`).
+    4. Pixels whose 3 x 3 neighbourhood agrees on its nearest peak are certain; the others are
+       reached from them by `grow`.
+    5. Peaks nearer to black than to any colour of `palette` are background, if `background`.
+       Entities under `min_area`, a share of the image, are given to their neighbours.
+    """
+    pixels = check_colormap(colormap)
+    height, width = pixels.shape[:2]
+    if pixels.size == 0:
+        return Decoded(np.zeros((height, width), np.int32), np.zeros(0, np.float32))
+    for _ in range(MAX_SMOOTHING):
+        if noise_level(pixels) <= calm:
+            break
+        calmer = np.empty_like(pixels)
+        smooth(pixels, calmer)
+        pixels = calmer
+    bins = bin_colors(pixels)
+    colors = find_modes(pixels, bins, radius, flat_step).colors
+    labels = _assign(bins, colors)
+    count, core, spread, noise = _shape(labels, pixels, colors)
+    keep = ~_slopes(colors, count, core, spread)
+    if not keep.all():
+        colors = colors[keep]
+        labels = _assign(bins, colors)
+    seeds = np.empty_like(labels)
+    _certain(labels, pixels, colors, flat_step, tolerance * noise, seeds)
+    grow(seeds, pixels, colors, np.ones(len(colors), bool))
+    entities, colors = _gather(seeds, pixels, radius, drift)
+    return _finish(entities, pixels, colors, palette, background)
+
+
+def _gather(
+    labels: np.ndarray, pixels: np.ndarray, radius: float, drift: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join parts between which the colour only drifts, then parts of one colour anywhere."""
+    parts = np.empty_like(labels)
+    count = components(labels, parts)
+    pairs, _, step = contacts(parts, pixels)
+    groups = join(count, pairs, np.flatnonzero(step < drift))
+    area, means = totals(parts, pixels, count)
+    total = np.bincount(groups, area)
+    colors = np.stack([np.bincount(groups, area * c) for c in means.T], axis=1) / total[:, None]
+    order = np.argsort(-total, kind="stable")
+    peaks, weight = np.zeros((len(total), 3)), np.zeros(len(total), np.int64)
+    found = climb(colors, total, order, radius, peaks, weight)
+    entity = nearest_mode(colors, peaks[:found])
+    out = np.empty_like(labels)
+    _take(parts.reshape(-1), entity[groups], out.reshape(-1))
+    return out, peaks[:found]
+
+
+def _assign(bins: ColorBins, colors: np.ndarray) -> np.ndarray:
+    labels = np.empty(bins.index.shape, np.int32)
+    _take(bins.index.reshape(-1), nearest_mode(bins.colors, colors), labels.reshape(-1))
+    return labels
+
+
+@kernel
+def _take(index, table, out):  # type: ignore[no-untyped-def]
+    for i in range(index.size):
+        out[i] = table[index[i]]
+
+
+@kernel
+def _certain(labels, pixels, colors, flat_step, tolerance, seeds):  # type: ignore[no-untyped-def]
+    """Keep labels whose 3 x 3 pixels agree or whose colour fits within `tolerance`; else -1.
+
+    A label without any such pixel keeps its flat ones.
+    """
+    height, width = labels.shape
+    limit = tolerance * tolerance
+    sure = np.zeros(len(colors), np.int64)
+    for y in range(height):
+        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        for x in range(width):
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            label = labels[y, x]
+            same = labels[y, left] == label and labels[y, right] == label
+            if same:
+                same = labels[above, x] == label and labels[below, x] == label
+            if same:
+                same = labels[above, left] == label and labels[above, right] == label
+            if same:
+                same = labels[below, left] == label and labels[below, right] == label
+            if not same:
+                square = 0.0
+                for c in range(3):
+                    square += (pixels[y, x, c] - colors[label, c]) ** 2
+                same = square <= limit
+            seeds[y, x] = label if same else -1
+            sure[label] += same
+    for y in range(height):
+        below = min(y + 1, height - 1)
+        for x in range(width):
+            if sure[labels[y, x]] > 0:
+                continue
+            right = min(x + 1, width - 1)
+            step = 0
+            for c in range(3):
+                here = np.int32(pixels[y, x, c])
+                step = max(step, abs(here - np.int32(pixels[y, right, c])))
+                step = max(step, abs(here - np.int32(pixels[below, x, c])))
+            if step <= flat_step:
+                seeds[y, x] = labels[y, x]
+
+
+@kernel
+def _shape(labels, pixels, colors):  # type: ignore[no-untyped-def]
+    """Per label: pixels, pixels whose four neighbours agree, mean square distance to its colour.
+
+    Also the root mean square distance over the pixels with agreeing neighbours: the noise.
+    """
+    height, width = labels.shape
+    count, core = np.zeros(len(colors), np.int64), np.zeros(len(colors), np.int64)
+    spread = np.zeros(len(colors))
+    inner = 0.0
+    for y in range(height):
+        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        for x in range(width):
+            label = labels[y, x]
+            square = 0.0
+            for c in range(3):
+                square += (pixels[y, x, c] - colors[label, c]) ** 2
+            count[label] += 1
+            spread[label] += square
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            same = labels[above, x] == label and labels[below, x] == label
+            if same and labels[y, left] == label and labels[y, right] == label:
+                core[label] += 1
+                inner += square
+    noise = np.sqrt(inner / max(core.sum(), 1))
+    return count, core, spread / np.maximum(count, 1), noise
+
+
+def _slopes(
+    colors: np.ndarray, count: np.ndarray, core: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
+    """Which colours (m,) are slopes: thin, of varied colour, and between two larger ones.
+
+    Pixels of a blurred boundary are cut out of a continuous change of colour, so that they spread
+    widely around their mean, and they form a line. A thin entity has the line, not the spread.
+    """
+    result = np.zeros(len(colors), bool)
+    doubtful = (core < THIN * count) & (spread > SLOPE_SPREAD**2)
+    for index in np.flatnonzero(doubtful):
+        ends = colors[count > 2 * count[index]]
+        if len(ends) < 2:
+            continue
+        along = ends[None] - ends[:, None]
+        length = np.maximum((along**2).sum(-1), 1e-9)
+        offset = colors[index] - ends[:, None]
+        share = (along * offset).sum(-1) / length
+        gap = ((offset - share[..., None] * along) ** 2).sum(-1)
+        result[index] = bool(((share > 0.15) & (share < 0.85) & (gap < SLOPE_GAP**2)).any())
+    return result
+
+
+THIN = 0.15
+SLOPE_SPREAD = 10.0
+SLOPE_GAP = 20.0
+
+
+@kernel
+def _score(labels, pixels, colors, count, total):  # type: ignore[no-untyped-def]
+    height, width = labels.shape
+    for y in range(height):
+        for x in range(width):
+            label = labels[y, x]
+            square = 0.0
+            for c in range(3):
+                square += (pixels[y, x, c] - colors[label, c]) ** 2
+            count[label] += 1
+            total[label] += np.exp(-square / 800.0)
+
+
+def _finish(
+    labels: np.ndarray,
+    pixels: np.ndarray,
+    colors: np.ndarray,
+    palette: Palette | None,
+    background: bool,
+) -> Decoded:
+    count, total = np.zeros(len(colors), np.int64), np.zeros(len(colors))
+    _score(labels, pixels, colors, count, total)
+    entity = count > 0
+    if background:
+        known = (all_colors() if palette is None else palette.colors).astype(np.float64)
+        to_palette = ((colors[:, None] - known[None]) ** 2).sum(-1).min(axis=1)
+        entity &= (colors**2).sum(-1) >= to_palette
+    rank = np.argsort(np.where(entity, -count, 0), kind="stable")[: entity.sum()]
+    table = np.zeros(len(colors), np.int32)
+    table[rank] = np.arange(1, len(rank) + 1)
+    segments = np.empty(labels.shape, np.int32)
+    _take(labels.reshape(-1), table, segments.reshape(-1))
+    scores = total[rank] / count[rank]
+    return Decoded(segments, scores.astype(np.float32))
