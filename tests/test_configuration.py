@@ -1,0 +1,71 @@
+"""Presets are checked when they are read."""
+
+from importlib import resources
+
+import pytest
+
+from unigs.configuration import load_preset
+from unigs.errors import ConfigError
+
+SHIPPED = sorted(
+    file.name.removesuffix(".yaml")
+    for file in resources.files("unigs.presets").iterdir()
+    if file.name.endswith(".yaml")
+)
+
+
+def test_tiny_and_sd15_ship():
+    assert {"tiny", "sd15"} <= set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_preset_that_ships_is_valid(name):
+    preset = load_preset(name)
+    assert preset.name == name
+    from unigs.colormap import Palette
+    from unigs.diffusion import build_scheduler
+
+    build_scheduler(preset.diffusion)
+    assert Palette.from_name(preset.codec.palette).name == preset.codec.palette
+
+
+def test_sd15_keeps_to_the_paper():
+    preset = load_preset("sd15")
+    assert (preset.data.train_entities, preset.data.test_entities) == (4, 3)
+    assert preset.training.ratios == {
+        "inpainting": 0.3, "synthesis": 0.3, "referring": 0.2, "entity": 0.2,
+    }  # fmt: skip
+    assert (preset.training.epochs, preset.training.single_task_epochs) == (96, 48)
+    assert set(preset.inference.steps.values()) == {200}
+    assert preset.data.size == 512
+
+
+def test_overrides_reach_the_value():
+    preset = load_preset("tiny", {"training.steps": 7, "diffusion.scheduler.beta_end": 0.02})
+    assert preset.training.steps == 7
+    assert preset.diffusion.scheduler["beta_end"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ({"training.no_such": 1}, "training.no_such"),
+        ({"training.batch_size": 0}, "training.batch_size"),
+        ({"inference.steps": {"entity": 1}}, "inference.steps"),
+        ({"unet.source": "somewhere"}, "unet.source or unet.architecture"),
+    ],
+)
+def test_a_wrong_value_is_named(overrides, named):
+    with pytest.raises(ConfigError, match=named):
+        load_preset("tiny", overrides)
+
+
+def test_unknown_presets_and_unreadable_files(tmp_path):
+    with pytest.raises(ConfigError, match=r"no preset 'huge': give one of .*tiny"):
+        load_preset("huge")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("data: [")
+    with pytest.raises(ConfigError, match=r"broken\.yaml"):
+        load_preset(broken)
+    with pytest.raises(ConfigError, match=r"missing\.yaml"):
+        load_preset(tmp_path / "missing.yaml")

@@ -1,0 +1,94 @@
+"""Timesteps, targets and weights."""
+
+import pytest
+import torch
+
+from unigs.configuration import DiffusionConfig
+from unigs.diffusion import (
+    add_noise,
+    build_scheduler,
+    by_task,
+    draw_timesteps,
+    loss_weights,
+    weighted_error,
+)
+from unigs.errors import ConfigError
+from unigs.tasks import TASKS
+
+
+def scheduler(kind: str, zero: bool = False):
+    return build_scheduler(
+        DiffusionConfig(
+            scheduler={
+                "prediction_type": kind,
+                "rescale_betas_zero_snr": zero,
+                "clip_sample": False,
+            }
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+def test_the_scheduler_recovers_the_clean_latents_from_a_perfect_prediction(kind):
+    process = scheduler(kind)
+    clean, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    timesteps = torch.tensor([700, 700])
+    noised, target = add_noise(process, clean, noise, timesteps)
+    process.set_timesteps(10)
+    found = process.step(target, torch.tensor(700), noised).pred_original_sample
+    assert torch.allclose(found, clean, atol=1e-3)
+
+
+def test_with_zero_terminal_snr_the_last_timestep_is_pure_noise():
+    process = scheduler("v_prediction", zero=True)
+    clean, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
+    noised, target = add_noise(process, clean, noise, torch.tensor([999]))
+    assert torch.allclose(noised, noise, atol=1e-5)
+    assert torch.allclose(target, -clean, atol=1e-5)
+
+
+def test_zero_terminal_snr_refuses_noise_prediction():
+    with pytest.raises(ConfigError, match="v_prediction"):
+        scheduler("epsilon", zero=True)
+
+
+def test_an_argument_the_scheduler_does_not_have_is_named():
+    with pytest.raises(ConfigError, match="no_such_argument"):
+        build_scheduler(DiffusionConfig(scheduler={"no_such_argument": 1}))
+
+
+def test_terminal_share_by_task():
+    shares = by_task({"inpainting": 0.0, "synthesis": 0.25, "referring": 0.75, "entity": 1.0})
+    task = torch.arange(4).repeat(4000)
+    drawn = draw_timesteps(task, shares, 1000, torch.Generator().manual_seed(0))
+    for index, share in enumerate(shares):
+        found = (drawn[task == index] == 999).float().mean()
+        assert found == pytest.approx(float(share), abs=0.03)
+    assert drawn.min() >= 0
+    assert drawn[task == 0].float().mean() == pytest.approx(499.5, abs=15)
+
+
+def test_weights_follow_table_2():
+    task = torch.arange(4)
+    coarse = torch.zeros(4, 1, 2, 2)
+    coarse[:, :, 0] = 1
+    valid = torch.ones(4, 1, 2, 2)
+    valid[:, :, :, 0] = 0
+    image, colormap = loss_weights(task, coarse, valid, known_half=0.5, region=2.0)
+    new = [(row.new_image, row.new_colormap) for row in TASKS.values()]
+    # Second column: labelled; second row: outside the coarse mask.
+    assert image[:, 0, 1, 1].tolist() == [1.0 if fresh else 0.5 for fresh, _ in new]
+    assert colormap[:, 0, 1, 1].tolist() == [1.0 if fresh else 0.5 for _, fresh in new]
+    sampled = [row.coarse == "sampled" for row in TASKS.values()]
+    ratio = (image[:, 0, 0, 1] / image[:, 0, 1, 1]).tolist()
+    assert ratio == [3.0 if region else 1.0 for region in sampled]
+    assert colormap[3, 0, :, 0].tolist() == [0.0, 0.0]
+    assert (colormap[:3, 0, :, 0] > 0).all()
+
+
+def test_halves_count_alike():
+    prediction, target = torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
+    target[:, 2:] = 2.0
+    ones = torch.ones(1, 1, 2, 2)
+    assert weighted_error(prediction, target, (ones, ones)).tolist() == [2.0]
+    assert weighted_error(prediction, target, (ones, 0 * ones)).tolist() == [0.0]

@@ -1,0 +1,108 @@
+"""Checkpoints of a training run: safetensors and JSON, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+_FOLDER = re.compile(r"^step-(\d{8})$")
+_STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run needs to go on as if it had never stopped.
+
+    Attributes:
+        step: optimiser steps done.
+        tensors: group (`unet`, `ema`, `optimizer`) -> name -> tensor.
+        state: JSON values.
+    """
+
+    step: int
+    tensors: dict[str, dict[str, Tensor]]
+    state: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write ``folder/step-NNNNNNNN`` atomically, then remove all but the `keep` newest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"step-{checkpoint.step:08d}"
+    partial = folder / f".partial-{checkpoint.step:08d}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    digests = {}
+    for group, tensors in checkpoint.tensors.items():
+        file = partial / f"{group}.safetensors"
+        save_file({name: value.detach().contiguous() for name, value in tensors.items()}, file)
+        digests[file.name] = _digest(file)
+    state = {"step": checkpoint.step, "files": digests, **checkpoint.state}
+    (partial / _STATE).write_text(json.dumps(state, indent=1))
+    for file in partial.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(partial, target)
+    for old in _folders(folder)[:-keep]:
+        shutil.rmtree(old)
+    return target
+
+
+def load_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint that is whole; damaged ones are named in the log and passed over."""
+    for path in reversed(_folders(folder)):
+        try:
+            state = json.loads((path / _STATE).read_text())
+            for name, digest in state["files"].items():
+                if _digest(path / name) != digest:
+                    raise ValueError(f"{name} does not have the digest that was written")
+            tensors = {Path(name).stem: load_file(path / name) for name in state["files"]}
+            return Checkpoint(state["step"], tensors, state)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            logger.warning("checkpoint %s is damaged (%s): trying the one before", path, error)
+    return None
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's moments as named tensors, in the order of its parameters."""
+    return {
+        f"{index}.{name}": value
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` took."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _FOLDER.match(path.name))
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

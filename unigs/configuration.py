@@ -1,0 +1,252 @@
+"""A preset: every choice of a run in one checked record, read from YAML.
+
+The presets ship in ``unigs/presets``; ``tiny`` and ``sd15`` differ by values alone.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from unigs.errors import ConfigError
+from unigs.tasks import TASKS
+
+ByTask = dict[str, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _all_tasks(name: str, values: dict[str, Any]) -> None:
+    if set(values) != set(TASKS):
+        raise ValueError(f"{name} names {sorted(values)}; give a value for each of {list(TASKS)}")
+
+
+class DataConfig(_Strict):
+    """Which scenes, and how samples are drawn from them (paper, section 4.1 and supplement).
+
+    Attributes:
+        dataset: name of the data set of a run that names none.
+        train_scenes, val_scenes: size of the generated `shapes` set.
+        size: side of a sample in pixels.
+        variants: samples drawn per scene and task.
+        train_entities, test_entities: most entities a sample has (4 and 3 in the paper).
+        negative_probability: lambda of section 3.4.
+        random_crop: crop training samples at random along the longer side.
+        refused_share: share of refused records above which the run stops.
+    """
+
+    dataset: str = "shapes"
+    train_scenes: int = Field(5000, ge=1)
+    val_scenes: int = Field(256, ge=1)
+    size: int = Field(512, ge=16)
+    seed: int = 0
+    variants: int = Field(1, ge=1)
+    train_entities: int = Field(4, ge=1)
+    test_entities: int = Field(3, ge=1)
+    negative_probability: float = Field(0.2, ge=0, le=1)
+    min_area: float = Field(1 / 1024, ge=0, lt=1)
+    random_crop: bool = False
+    image_format: Literal["png", "jpg"] = "png"
+    samples_per_shard: int = Field(256, ge=1)
+    refused_share: float = Field(0.05, ge=0, le=1)
+
+
+class CodecConfig(_Strict):
+    """Palette by its name (`Palette.from_name`), decoder by its name and options."""
+
+    palette: str = "smooth-11-v1"
+    decoder: str = "pdm"
+    options: dict[str, float | int | str | bool] = Field(default_factory=dict)
+
+
+class AutoencoderConfig(_Strict):
+    """A pretrained autoencoder (`source`), or principal components of patches fitted to the data.
+
+    Attributes:
+        source: directory or Hub id of an autoencoder or of a pipeline that holds one.
+        patch_size, latent_channels, energy: of the `PatchAutoencoder` where `source` is null.
+        fit_images: training images, and as many colormaps, that the fit reads.
+    """
+
+    source: str | None = None
+    patch_size: int = 4
+    latent_channels: int = 16
+    energy: float = 1.0
+    fit_images: int = 400
+
+
+class TextConfig(_Strict):
+    """A pretrained text encoder (`source`), or a frozen seeded one over the class names."""
+
+    source: str | None = None
+    hidden_size: int = 128
+    layers: int = 1
+    heads: int = 4
+    max_length: int = 24
+    seed: int = 0
+
+
+class UNetConfig(_Strict):
+    """A Stable Diffusion checkpoint to grow from (`source`), or an architecture to start from
+    scratch: a name or diffusers' UNet2DConditionModel arguments."""
+
+    source: str | None = None
+    architecture: str | dict[str, Any] | None = None
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> UNetConfig:
+        if (self.source is None) == (self.architecture is None):
+            raise ValueError("give either unet.source or unet.architecture")
+        return self
+
+
+class DiffusionConfig(_Strict):
+    """The noise process.
+
+    Attributes:
+        scheduler: arguments of diffusers' DDIMScheduler.
+        terminal_share: by task, the share of training draws at the last, noisiest timestep;
+            the others are uniform over all timesteps.
+    """
+
+    scheduler: dict[str, Any]
+    terminal_share: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.0))
+
+    @model_validator(mode="after")
+    def _complete(self) -> DiffusionConfig:
+        _all_tasks("diffusion.terminal_share", self.terminal_share)
+        return self
+
+
+class TrainingConfig(_Strict):
+    """One training loop for single tasks and the joint model.
+
+    Attributes:
+        ratios: by task, its share of the draws of the joint model (0.3/0.3/0.2/0.2).
+        steps: optimiser steps; null means `epochs` over the largest task stream
+            (`single_task_epochs` where one task is trained).
+        batch_size: samples per optimiser step over all processes.
+        learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
+            `learning_rate` to `final_rate` times it.
+        empty_prompt: by task, the probability that the prompt is dropped.
+        known_half_weight: loss weight of the half that Table 2 marks as a repetition.
+        region_weight: extra loss weight inside a sampled coarse mask.
+        precision: `auto` takes bf16 where the processor has it in hardware.
+        validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
+    """
+
+    ratios: ByTask = Field(
+        default_factory=lambda: {name: task.ratio for name, task in TASKS.items()}
+    )
+    steps: int | None = None
+    epochs: float = 96
+    single_task_epochs: float = 48
+    batch_size: int = Field(32, ge=1)
+    learning_rate: float = Field(3e-5, gt=0)
+    warmup_steps: int = Field(500, ge=0)
+    final_rate: float = Field(0.0, ge=0, le=1)
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip_norm: float = Field(1.0, gt=0)
+    ema_decay: float = Field(0.9999, ge=0, lt=1)
+    empty_prompt: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.1))
+    known_half_weight: float = Field(1.0, ge=0)
+    region_weight: float = Field(0.0, ge=0)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    gradient_checkpointing: bool = False
+    validate_every: int = Field(500, ge=1)
+    checkpoint_every: int = Field(500, ge=1)
+    checkpoints_kept: int = Field(2, ge=1)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _complete(self) -> TrainingConfig:
+        _all_tasks("training.ratios", self.ratios)
+        _all_tasks("training.empty_prompt", self.empty_prompt)
+        return self
+
+
+class InferenceConfig(_Strict):
+    """Defaults of the pipeline: sampling steps and guidance scale by task."""
+
+    steps: dict[str, int]
+    guidance: ByTask
+
+    @model_validator(mode="after")
+    def _complete(self) -> InferenceConfig:
+        _all_tasks("inference.steps", self.steps)
+        _all_tasks("inference.guidance", self.guidance)
+        return self
+
+
+class EvaluationConfig(_Strict):
+    """The test protocol and its judges.
+
+    Attributes:
+        scenes: validation scenes that are judged (1000 in the paper).
+        evaluators: `shapes` trains small ones in the graph; `paper` loads the paper's from
+            `clip`, `segmenter` (directories or Hub ids) and `inception` (a weights file).
+    """
+
+    scenes: int = Field(1000, ge=1)
+    evaluators: Literal["shapes", "paper"] = "shapes"
+    clip: str | None = None
+    segmenter: str | None = None
+    inception: str | None = None
+    batch_size: int = Field(32, ge=1)
+
+
+class Preset(_Strict):
+    """All of a run. `name` is the file's stem."""
+
+    name: str
+    data: DataConfig
+    codec: CodecConfig
+    autoencoder: AutoencoderConfig
+    text: TextConfig
+    unet: UNetConfig
+    diffusion: DiffusionConfig
+    training: TrainingConfig
+    inference: InferenceConfig
+    evaluation: EvaluationConfig
+
+
+def load_preset(name: str | Path, overrides: dict[str, Any] | None = None) -> Preset:
+    """Read a preset that ships with the package, or any YAML file of the same form.
+
+    Args:
+        name: `tiny`, `sd15`, ... or the path of a ``.yaml`` file.
+        overrides: dotted names to values, e.g. ``{"training.steps": 20}``.
+
+    Raises:
+        ConfigError: unknown preset, unreadable YAML, or a value that the schema refuses.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = Path(str(resources.files("unigs.presets").joinpath(f"{name}.yaml")))
+        if not path.is_file():
+            known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+            raise ConfigError(f"no preset {name!r}: give one of {known}, or a .yaml file")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds no settings")
+    for dotted, value in (overrides or {}).items():
+        place: Any = values
+        *parents, last = dotted.split(".")
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    try:
+        return Preset(name=path.stem, **values)
+    except (ValidationError, TypeError) as error:
+        raise ConfigError(f"{path}: {error}") from error

@@ -1,0 +1,104 @@
+"""The noise process of training: timesteps, targets and the weighted loss (Eq. 1 and 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler
+from torch import Tensor
+
+from unigs.configuration import DiffusionConfig
+from unigs.errors import ConfigError
+from unigs.tasks import TASKS
+
+
+def build_scheduler(config: DiffusionConfig) -> DDIMScheduler:
+    """The scheduler of a preset.
+
+    Raises:
+        ConfigError: zero terminal SNR with noise prediction, whose target says nothing about
+            the image at the last timestep, or arguments that DDIMScheduler does not take.
+    """
+    arguments = dict(config.scheduler)
+    if arguments.get("rescale_betas_zero_snr") and arguments.get("prediction_type") == "epsilon":
+        raise ConfigError("zero terminal SNR needs prediction_type v_prediction or sample")
+    try:
+        return DDIMScheduler(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"diffusion.scheduler: {error}") from error
+
+
+def by_task(values: dict[str, Any]) -> Tensor:
+    """One float32 value a task, in the order of `TASKS`, to be indexed by task numbers."""
+    return torch.tensor([float(values[name]) for name in TASKS])
+
+
+def draw_timesteps(
+    task: Tensor, terminal_share: Tensor, count: int, generator: torch.Generator
+) -> Tensor:
+    """(B,) int64 timesteps: the last one with the task's `terminal_share`, else uniform.
+
+    Segmentation is close to regression, since the image is known: most of what is learned
+    there is learned at the last timestep, where one sampling step starts.
+    """
+    uniform = torch.randint(0, count, task.shape, generator=generator)
+    terminal = torch.rand(task.shape, generator=generator) < terminal_share[task]
+    return torch.where(terminal, torch.full_like(uniform, count - 1), uniform)
+
+
+def add_noise(
+    scheduler: DDIMScheduler, clean: Tensor, noise: Tensor, timesteps: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Noised latents (Eq. 1) and what the UNet shall predict from them, both like `clean`."""
+    noised = scheduler.add_noise(clean, noise, timesteps)
+    kind = scheduler.config["prediction_type"]
+    if kind == "epsilon":
+        return noised, noise
+    if kind == "v_prediction":
+        return noised, scheduler.get_velocity(clean, noise, timesteps)
+    if kind == "sample":
+        return noised, clean
+    raise ConfigError(f"prediction_type {kind!r}: give epsilon, v_prediction or sample")
+
+
+_NEW_IMAGE = [task.new_image for task in TASKS.values()]
+_NEW_COLORMAP = [task.new_colormap for task in TASKS.values()]
+_SAMPLED_REGION = [task.coarse == "sampled" for task in TASKS.values()]
+_VALID_ONLY = [name == "entity" for name in TASKS]
+
+
+def loss_weights(
+    task: Tensor, coarse: Tensor, valid: Tensor, known_half: float, region: float
+) -> tuple[Tensor, Tensor]:
+    """Weights of the image half and of the colormap half, (B, 1, h, w) each.
+
+    A half that only repeats what is known (Table 2) weighs `known_half`; the inside of a sampled
+    coarse mask weighs `1 + region`; unlabelled pixels weigh nothing in the colormap of `entity`.
+
+    Args:
+        task: (B,) int64. coarse, valid: (B, 1, h, w) in [0, 1].
+    """
+
+    def half(new: list[bool]) -> Tensor:
+        weight = torch.where(torch.tensor(new, device=task.device)[task], 1.0, known_half)
+        return weight[:, None, None, None]
+
+    sampled = torch.tensor(_SAMPLED_REGION, device=task.device)[task][:, None, None, None]
+    inside = 1.0 + region * coarse * sampled
+    entity = torch.tensor(_VALID_ONLY, device=task.device)[task][:, None, None, None]
+    labelled = torch.where(entity, valid, torch.ones_like(valid))
+    return half(_NEW_IMAGE) * inside, half(_NEW_COLORMAP) * inside * labelled
+
+
+def weighted_error(prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+    """(B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half alike.
+
+    Args:
+        prediction, target: (B, 2C, h, w), the image half first.
+    """
+    squared = (prediction.float() - target.float()).square()
+    image, colormap = squared.chunk(2, dim=1)
+    return (
+        (image * weights[0]).mean(dim=(1, 2, 3)) + (colormap * weights[1]).mean(dim=(1, 2, 3))
+    ) / 2

@@ -1,0 +1,302 @@
+"""One training loop for the single-task models and the joint model.
+
+Everything random in a step is drawn from a generator seeded by (seed, step), and the batch is a
+function of the step (`MixedStream`): a run that is killed and resumed takes the same steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.training_utils import EMAModel
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unigs.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from unigs.configuration import DiffusionConfig, TrainingConfig
+from unigs.diffusion import (
+    add_noise,
+    build_scheduler,
+    by_task,
+    draw_timesteps,
+    loss_weights,
+    weighted_error,
+)
+from unigs.errors import ConfigError, ModelError
+from unigs.loader import MixedStream
+from unigs.models.unet import join_inputs
+from unigs.tasks import TASKS
+
+Log = Callable[[int, dict[str, float]], None]
+LOG_EVERY = 20
+VALIDATION_LEVELS = (0.25, 0.6, 1.0)
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its last step is in a checkpoint."""
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a run did: `steps` in all, the last smoothed `loss`, `seconds` and `samples` of this
+    process, and `resumed_from`, the step of the checkpoint it went on from (0: none)."""
+
+    steps: int
+    loss: float
+    seconds: float
+    samples: int
+    resumed_from: int
+
+
+def train(
+    unet: UNet2DConditionModel,
+    stream: MixedStream,
+    training: TrainingConfig,
+    diffusion: DiffusionConfig,
+    out_dir: Path,
+    *,
+    validation: MixedStream | None = None,
+    log: Log = lambda step, metrics: None,
+    resume: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainReport:
+    """Train `unet` in place and leave its averaged (EMA) weights in it.
+
+    Args:
+        unet: 3C+1 channels in, 2C out.
+        stream: batches of latents.
+        out_dir: ``checkpoints/`` are written here; with `resume`, the newest whole one is
+            taken up.
+        validation: held-out latents; their loss by task and noise level is logged.
+        log: called with the step and metrics every 20 steps and at each validation.
+        should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
+
+    Raises:
+        ModelError: the loss is not finite; the batch is saved beside the checkpoints.
+        Interrupted: `should_stop` said so.
+    """
+    return _Run(unet, stream, training, diffusion, Path(out_dir)).go(
+        validation, log, resume, should_stop
+    )
+
+
+def training_steps(training: TrainingConfig, stream: MixedStream) -> int:
+    """Optimiser steps of a run: `steps`, or epochs of the task that takes longest."""
+    if training.steps is not None:
+        return training.steps
+    longest = max(stream.steps_per_epoch(name) for name in stream.stores)
+    epochs = training.epochs if len(stream.stores) > 1 else training.single_task_epochs
+    return math.ceil(epochs * longest)
+
+
+def learning_rate(training: TrainingConfig, step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine down to `final_rate` of the peak."""
+    if step < training.warmup_steps:
+        return training.learning_rate * (step + 1) / training.warmup_steps
+    done = (step - training.warmup_steps) / max(steps - training.warmup_steps, 1)
+    share = training.final_rate + (1 - training.final_rate) * (1 + math.cos(math.pi * done)) / 2
+    return training.learning_rate * share
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """The autocast context of a precision name."""
+    if precision == "auto":
+        # Emulated bf16 is slower than fp32; only a processor that multiplies it gains.
+        native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
+        precision = "bf16" if native else "fp32"
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+class _Run:
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        stream: MixedStream,
+        training: TrainingConfig,
+        diffusion: DiffusionConfig,
+        out_dir: Path,
+    ) -> None:
+        self.unet, self.stream, self.training = unet, stream, training
+        self.checkpoints = out_dir / "checkpoints"
+        self.scheduler: DDIMScheduler = build_scheduler(diffusion)
+        self.steps = training_steps(training, stream)
+        if self.steps < 1:
+            raise ConfigError(f"training.steps {self.steps}: give at least one")
+        self.device = next(unet.parameters()).device
+        self.parameters = [p for p in unet.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=training.learning_rate,
+            betas=training.betas,
+            weight_decay=training.weight_decay,
+        )
+        self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=True)
+        self.terminal_share = by_task(diffusion.terminal_share)
+        self.empty_prompt = by_task(training.empty_prompt)
+        self.empty_text = stream.empty_text
+        if training.gradient_checkpointing:
+            unet.enable_gradient_checkpointing()
+
+    def go(
+        self,
+        validation: MixedStream | None,
+        log: Log,
+        resume: bool,
+        should_stop: Callable[[], bool],
+    ) -> TrainReport:
+        first = self._resume() if resume else 0
+        self.unet.train()
+        started, smoothed = time.monotonic(), math.nan
+        for step in range(first, self.steps):
+            errors, task = self._step(step)
+            loss = float(errors.mean())
+            smoothed = loss if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * loss
+            done = step + 1
+            if done % LOG_EVERY == 0 or done == self.steps:
+                seconds = time.monotonic() - started
+                log(done, self._metrics(errors, task, smoothed, step, (done - first) / seconds))
+            if validation is not None and (
+                done % self.training.validate_every == 0 or done == self.steps
+            ):
+                log(done, dict(self._validate(validation)))
+            stop = should_stop()
+            if stop or done % self.training.checkpoint_every == 0 or done == self.steps:
+                self._save(done, smoothed)
+            if stop and done < self.steps:
+                raise Interrupted(f"stopped after step {done} of {self.steps}")
+        self.ema.copy_to(self.parameters)
+        self.unet.eval()
+        samples = (self.steps - first) * self.stream.batch_size
+        return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
+
+    def _step(self, step: int) -> tuple[Tensor, Tensor]:
+        batch = self.stream.batch(step)
+        generator = _generator(self.training.seed, "train", step)
+        dropped = torch.rand(batch["task"].shape, generator=generator)
+        dropped = dropped < self.empty_prompt[batch["task"]]
+        batch["text"][dropped] = self.empty_text
+        timesteps = draw_timesteps(
+            batch["task"],
+            self.terminal_share,
+            self.scheduler.config["num_train_timesteps"],
+            generator,
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.training, step, self.steps)
+        errors = self._errors(batch, timesteps, generator)
+        loss = errors.mean()
+        if not torch.isfinite(loss):
+            file = self.checkpoints.parent / f"not-finite-{step:08d}.safetensors"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save_file({name: value.contiguous() for name, value in batch.items()}, file)
+            raise ModelError(f"step {step}: loss is {loss.item()}; its batch is in {file}")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm, foreach=True)
+        self.optimizer.step()
+        self.ema.step(self.parameters)
+        return errors.detach().cpu(), batch["task"].cpu()
+
+    def _errors(
+        self, batch: dict[str, Tensor], timesteps: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        clean = torch.cat([batch["image"], batch["colormap"]], dim=1)
+        # Drawn on the CPU, so that the stream of noise is the same on every device.
+        noise = torch.randn(clean.shape, generator=generator).to(self.device)
+        batch = {name: value.to(self.device) for name, value in batch.items()}
+        clean, timesteps = clean.to(self.device), timesteps.to(self.device)
+        noised, target = add_noise(self.scheduler, clean, noise, timesteps)
+        image, colormap = noised.chunk(2, dim=1)
+        inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
+        with autocast(self.training.precision, self.device):
+            prediction = self.unet(
+                inputs, timesteps, batch["text"], class_labels=batch["task"]
+            ).sample
+        weights = loss_weights(
+            batch["task"],
+            batch["coarse"],
+            batch["valid"],
+            self.training.known_half_weight,
+            self.training.region_weight,
+        )
+        return weighted_error(prediction, target, weights)
+
+    def _metrics(
+        self, errors: Tensor, task: Tensor, smoothed: float, step: int, rate: float
+    ) -> dict[str, float]:
+        metrics = {
+            "loss": smoothed,
+            "learning_rate": learning_rate(self.training, step, self.steps),
+            "samples_per_second": rate * self.stream.batch_size,
+            "remaining_seconds": (self.steps - step - 1) / rate,
+        }
+        for name in self.stream.stores:
+            mine = task == TASKS[name].index
+            if mine.any():
+                metrics[f"loss.{name}"] = float(errors[mine].mean())
+        return metrics
+
+    @torch.no_grad()
+    def _validate(self, validation: MixedStream) -> Iterator[tuple[str, float]]:
+        self.unet.eval()
+        self.ema.store(self.parameters)
+        self.ema.copy_to(self.parameters)
+        batch = validation.batch(0)
+        last = self.scheduler.config["num_train_timesteps"] - 1
+        for level in VALIDATION_LEVELS:
+            timesteps = torch.full(batch["task"].shape, round(level * last))
+            generator = _generator(self.training.seed, "validate", 0)
+            errors = self._errors(batch, timesteps, generator).cpu()
+            for name in validation.stores:
+                mine = batch["task"] == TASKS[name].index
+                if mine.any():
+                    yield (
+                        f"validation_loss.{name}.t{round(level * 100)}",
+                        float(errors[mine].mean()),
+                    )
+        self.ema.restore(self.parameters)
+        self.unet.train()
+
+    def _save(self, step: int, smoothed: float) -> None:
+        ema = self.ema.state_dict()
+        tensors = {
+            "unet": dict(self.unet.state_dict()),
+            "ema": {str(i): value for i, value in enumerate(ema.pop("shadow_params"))},
+            "optimizer": optimizer_tensors(self.optimizer),
+        }
+        state = {"ema": ema, "training": self.training.model_dump(), "loss": smoothed}
+        save_checkpoint(
+            self.checkpoints, Checkpoint(step, tensors, state), self.training.checkpoints_kept
+        )
+
+    def _resume(self) -> int:
+        checkpoint = load_checkpoint(self.checkpoints)
+        if checkpoint is None:
+            return 0
+        self.unet.load_state_dict(checkpoint.tensors["unet"])
+        restore_optimizer(self.optimizer, checkpoint.tensors["optimizer"])
+        shadow = checkpoint.tensors["ema"]
+        self.ema.load_state_dict(
+            checkpoint.state["ema"]
+            | {"shadow_params": [shadow[str(i)].to(self.device) for i in range(len(shadow))]}
+        )
+        return checkpoint.step
+
+
+def _generator(seed: int, purpose: str, step: int) -> torch.Generator:
+    text = f"{seed}/{purpose}/{step}"
+    digest = hashlib.sha256(text.encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
