@@ -197,10 +197,10 @@ def quarantine_report(
     refused = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
     check = dg.AssetCheckResult(
         check_name="refused_share",
-        passed=share <= settings.refused_share,
+        passed=share <= settings.values.data.refused_share,
         metadata={
             "share": share,
-            "allowed": settings.refused_share,
+            "allowed": settings.values.data.refused_share,
             "refused": dg.MetadataValue.md(refusals_table(refused)),
         },
     )

@@ -13,7 +13,7 @@ from assets_defs.folders import Folders
 from assets_defs.keep import Built, Outcome, fingerprint, keep_or_build, kept_digest
 from assets_defs.outcome import described, inline, say
 from assets_defs.partitions import SHARD_PARTITIONS, split_key
-from assets_defs.sample_settings import sample_settings
+from assets_defs.sample_settings import sample_options
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
@@ -39,28 +39,33 @@ def shards(
     """Samples of one task from one split: webdataset tars with a sealed manifest."""
     folders = Folders.of(store, settings)
 
+    data = settings.values.data
+
     def one(split: str, task: str) -> Outcome:
-        options = sample_settings(settings.values, folders, split)
+        from unigs.scene_source import IndexedScenes
+
+        scenes = IndexedScenes(index_file(folders, split))
+        options = sample_options(settings.values, scenes.class_names, split)
+        how = {
+            "seed": data.seed,
+            "variants": data.variants if split == "train" else 1,
+            "samples_per_shard": data.samples_per_shard,
+            "image_format": data.image_format,
+        }
         inputs = {
             "code": code_version(*SHARD_CODE),
             "scenes": kept_digest(folders.scenes(split)),
             "task": task,
-            "options": options.described(),
+            "options": options.to_dict(),
+            "how": how,
         }
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.shard_sheet import contact_sheet
+            from unigs.contact_sheet import contact_sheet
             from unigs.shards import build_shards
 
             manifest = build_shards(
-                index_file(folders, split),
-                task,
-                options.sample,
-                folder,
-                seed=options.seed,
-                variants=options.variants,
-                workers=settings.workers,
-                image_format=options.image_format,
+                scenes, task, options, folder, workers=settings.workers, **how
             )
             contact_sheet(folder, folder / SHEET)
             return Built(

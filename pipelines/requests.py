@@ -37,7 +37,7 @@ def run_config(store: Store, settings: GraphSettings) -> dict[str, Any]:
                     "dataset": settings.dataset,
                     "root": settings.root,
                     "train_steps": settings.train_steps,
-                    "refused_share": settings.refused_share,
+                    "overrides": settings.overrides,
                     "workers": settings.workers,
                 }
             },

@@ -1,8 +1,8 @@
 """What a run is about: a preset, a data set, and what the run changes about the preset."""
 
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -22,8 +22,8 @@ class GraphSettings(dg.ConfigurableResource):
     dataset: str = Field(GENERATED, description="name of the data set")
     root: str = Field("", description="its folder; the generated data set needs none")
     train_steps: int = Field(0, ge=0, description="optimiser steps; 0 leaves them to the preset")
-    refused_share: float = Field(
-        0.2, ge=0, le=1, description="share of refused records from which the run stops"
+    overrides: dict[str, Any] = Field(
+        {}, description="dotted names of the preset to values, e.g. data.train_scenes: 100"
     )
     workers: int = Field(2, ge=1, description="processes that build shards")
 
@@ -32,16 +32,13 @@ class GraphSettings(dg.ConfigurableResource):
         """The preset's name; of a file, its stem."""
         return Path(self.preset).stem
 
-    @cached_property
+    @property
     def values(self) -> "Preset":
         """The preset with this run's changes."""
-        from unigs.configuration import load_preset
-
-        preset = load_preset(self.preset)
-        if not self.train_steps:
-            return preset
-        training = preset.training.model_copy(update={"steps": self.train_steps})
-        return preset.model_copy(update={"training": training})
+        changes = dict(self.overrides)
+        if self.train_steps:
+            changes["training.steps"] = self.train_steps
+        return _load(self.preset, tuple(sorted(changes.items())))
 
     @property
     def external_root(self) -> Path | None:
@@ -51,3 +48,10 @@ class GraphSettings(dg.ConfigurableResource):
         if not self.root:
             raise ConfigError(f"{self.dataset} needs its folder", mend="give --root DIR")
         return Path(self.root).expanduser().resolve()
+
+
+@lru_cache(maxsize=8)
+def _load(preset: str, changes: tuple[tuple[str, Any], ...]) -> "Preset":
+    from unigs.configuration import load_preset
+
+    return load_preset(preset, dict(changes))

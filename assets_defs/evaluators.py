@@ -1,0 +1,63 @@
+"""The small judges, trained on the training scenes and never on what a model made."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.code_version import code_version
+from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.outcome import materialized
+from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
+from resources.settings import GraphSettings
+from resources.store import Store
+from unigs.evaluators.identity import evaluator_name
+
+CODE = ("evaluators", "transforms")
+LABELS = {DUAL_ENCODER: "clip", SEGMENTER: "segmenter"}
+WEIGHTS = "weights"
+
+
+def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["evaluator", kind],
+        deps=[*scenes_indexes, quarantine_report],
+        group_name="evaluators",
+        code_version=code_version(*CODE),
+        description=description,
+    )
+    def evaluator(
+        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+    ) -> dg.MaterializeResult:
+        folders = Folders.of(store, settings)
+        source = external_source(kind, settings.values.evaluation)
+        inputs: dict[str, Any] = {
+            "code": code_version(*CODE),
+            "scenes": kept_digest(folders.scenes("train")),
+            "source": source,
+            "label": f"{settings.dataset}-{LABELS[kind]}",
+        }
+
+        def build(folder: Path, resume: bool) -> Built:
+            if source is not None:
+                name = evaluator_name(Path(source))
+                return Built(name, {"name": name, "source": source})
+            from unigs.scenes_index import ScenesIndex
+
+            index = ScenesIndex(index_file(folders, "train"))
+            judge = train_evaluator(kind, index, len(index))
+            judge.save(folder / WEIGHTS, inputs["label"])
+            accuracy = {key: round(value, 4) for key, value in judge.accuracy.items()}
+            return Built(judge.name, {"name": judge.name, "held_out": accuracy})
+
+        return materialized(context, keep_or_build(folders.evaluator(kind), inputs, build))
+
+    return evaluator
+
+
+evaluators = [
+    _evaluator(DUAL_ENCODER, "Image-text dual encoder: features of the Frechet distance and CLIP."),
+    _evaluator(SEGMENTER, "Panoptic segmenter: judges synthesised images against their colormap."),
+]

@@ -1,0 +1,102 @@
+"""Many shard folders become one data version: what a model was trained and judged on."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, fingerprint, keep_or_build, kept_record
+from assets_defs.outcome import materialized
+from assets_defs.partitions import SPLITS, partition_key
+from assets_defs.shards import latents, shards
+from resources.settings import GraphSettings
+from resources.store import Store
+from resources.tracking import DatasetInput
+from unigs.errors import DataError
+from unigs.tasks import TASKS
+
+
+@dg.asset(
+    deps=[shards, latents],
+    group_name="data",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "shards_are_whole",
+            asset="shard_manifest",
+            blocking=True,
+            description="Every byte of every shard is as its manifest says.",
+        )
+    ],
+)
+def shard_manifest(
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+) -> dg.MaterializeResult:
+    """All splits and tasks of the data set; its version is the digest of the shard digests.
+
+    Shards are read to the last byte before they enter; a damaged one stops the run and is named.
+    """
+    folders = Folders.of(store, settings)
+    listed = _listed(folders, settings)
+
+    def build(folder: Path, resume: bool) -> Built:
+        for split in SPLITS:
+            for task in TASKS:
+                _verify(folders.shards(split, task))
+                _verify(folders.latents(split, task))
+        (folder / "manifest.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
+        return Built(
+            fingerprint(**{key: entry["shards"] for key, entry in listed.items()}),
+            {
+                "shards": sum(entry["files"] for entry in listed.values()),
+                "samples": {key: entry["samples"] for key, entry in listed.items()},
+                "digests": {key: entry["shards"] for key, entry in listed.items()},
+            },
+        )
+
+    outcome = keep_or_build(folders.manifest, listed, build)
+    check = dg.AssetCheckResult(
+        check_name="shards_are_whole", passed=True, metadata={"shards": outcome.metadata["shards"]}
+    )
+    return materialized(context, outcome, check_results=[check])
+
+
+def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
+    listed = {}
+    for split in SPLITS:
+        for task in TASKS:
+            samples, encoded = (
+                kept_record(folder)
+                for folder in (folders.shards(split, task), folders.latents(split, task))
+            )
+            listed[partition_key(settings.dataset, split, task)] = {
+                "shards": samples["digest"],
+                "latents": encoded["digest"],
+                "samples": samples["metadata"]["samples"],
+                "files": samples["metadata"]["shards"],
+            }
+    return listed
+
+
+def _verify(folder: Path) -> None:
+    from unigs.shard_verify import verify_shards
+
+    for shard, key in verify_shards(folder):
+        raise DataError(f"{key} is damaged", file=folder / shard, mend="delete the shard")
+
+
+def dataset_inputs(
+    folders: Folders, dataset: str, split: str, tasks: Iterable[str]
+) -> list[DatasetInput]:
+    """The shard folders of ``tasks`` as MLflow's data set inputs."""
+    return [
+        DatasetInput(
+            name=f"{dataset}-{split}.{task}",
+            digest=kept_record(folders.shards(split, task))["digest"],
+            context="training" if split == "train" else "evaluation",
+            source=folders.shards(split, task),
+        )
+        for task in tasks
+    ]

@@ -1,0 +1,27 @@
+"""How samples of a split are drawn: the preset's data section as the library's options."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unigs.configuration import Preset
+    from unigs.samples import SampleOptions
+
+
+def sample_options(preset: "Preset", class_names: Sequence[str], split: str) -> "SampleOptions":
+    """Options of the training split, or of the test protocol on any other (fewer entities, the
+    crop in the centre)."""
+    from unigs.colormap import Palette
+    from unigs.samples import SampleOptions
+
+    data = preset.data
+    training = split == "train"
+    return SampleOptions(
+        palette=Palette.from_name(preset.codec.palette),
+        class_names=tuple(class_names),
+        size=data.size,
+        max_entities=data.train_entities if training else data.test_entities,
+        negative_probability=data.negative_probability,
+        min_area=data.min_area,
+        random_crop=data.random_crop and training,
+    )

@@ -1,0 +1,92 @@
+"""What the data is like: histograms, labelled share, palette coverage."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets_defs.code_version import code_version
+from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, keep_or_build, kept_record
+from assets_defs.outcome import materialized
+from assets_defs.partitions import SPLITS
+from resources.settings import GraphSettings
+from resources.store import Store
+
+if TYPE_CHECKING:
+    from unigs.scene_statistics import SceneStatistics
+
+CODE = ("scene_statistics",)
+PLOT = "statistics.png"
+_CLASSES_SHOWN = 20
+
+
+@dg.asset(
+    deps=[*scenes_indexes, quarantine_report], group_name="data", code_version=code_version(*CODE)
+)
+def scene_statistics(
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+) -> dg.MaterializeResult:
+    """Entities per image, areas, classes, and the share of entities with a palette cell alone."""
+    folders = Folders.of(store, settings)
+
+    def build(folder: Path, resume: bool) -> Built:
+        from unigs.scene_statistics import scene_statistics as measure
+        from unigs.scenes_index import ScenesIndex
+
+        found = {split: measure(ScenesIndex(index_file(folders, split))) for split in SPLITS}
+        text = json.dumps({split: asdict(value) for split, value in found.items()}, indent=1)
+        (folder / "statistics.json").write_text(text, encoding="utf-8")
+        plot_statistics(found, folder / PLOT)
+        metadata = {
+            f"{split}.{name}": round(value, 4)
+            for split, statistics in found.items()
+            for name, value in {
+                "images": statistics.images,
+                "entities": statistics.entities,
+                "labelled_share": statistics.labelled_share,
+                "crowd_share": statistics.crowd_share,
+                "coverage_5x5": statistics.coverage[5],
+                "coverage_11x11": statistics.coverage[11],
+            }.items()
+        }
+        return Built(hashlib.sha256(text.encode()).hexdigest(), metadata)
+
+    inputs = {
+        "code": code_version(*CODE),
+        "scenes": {split: kept_record(folders.scenes(split))["digest"] for split in SPLITS},
+    }
+    outcome = keep_or_build(folders.statistics, inputs, build)
+    return materialized(context, outcome, {"plots": outcome.folder / PLOT})
+
+
+def plot_statistics(found: "dict[str, SceneStatistics]", file: Path) -> None:
+    """Write four plots over the splits into one PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from unigs.scene_statistics import AREA_EDGES
+
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    (per_image, areas), (classes, coverage) = figure.subplots(2, 2)
+    for split, statistics in found.items():
+        counts = statistics.entities_per_image
+        per_image.plot(list(counts), list(counts.values()), "o-", label=split)
+        areas.plot(AREA_EDGES, statistics.area_counts, "o-", label=split)
+        coverage.plot(list(statistics.coverage), list(statistics.coverage.values()), label=split)
+    first = next(iter(found.values()))
+    names = list(first.class_counts)[:_CLASSES_SHOWN]
+    classes.barh(names[::-1], [first.class_counts[name] for name in names[::-1]])
+    classes.set_title(f"entities by class ({next(iter(found))})")
+    per_image.set_title("images by number of entities")
+    areas.set_title("entities by share of the image")
+    areas.set_xscale("log", base=2)
+    coverage.set_title("entities alone in their cell, by b")
+    for axes in (per_image, areas, coverage):
+        axes.legend()
+    figure.savefig(file, dpi=70)

@@ -1,0 +1,50 @@
+"""The code location loads fast and whole."""
+
+import subprocess
+import sys
+
+import dagster as dg
+
+from pipelines.build import build_defs
+from resources.store import Store
+
+HEAVY = ("torch", "diffusers", "transformers", "mlflow", "numba", "matplotlib", "unigs.training")
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, pipelines.definitions\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_job_resolves_and_covers_its_groups() -> None:
+    defs = build_defs()
+    dg.Definitions.validate_loadable(defs)
+    graph = defs.resolve_asset_graph()
+    keys = {
+        job: defs.resolve_job_def(job).asset_layer.executable_asset_keys
+        for job in ("everything", "data_only", "train_and_evaluate_entity")
+    }
+    assert {dg.AssetKey("shards"), dg.AssetKey("latents")} <= keys["data_only"]
+    assert keys["data_only"] < keys["everything"] <= set(graph.get_all_asset_keys())
+    assert dg.AssetKey(["model", "joint"]) in keys["everything"]
+    assert dg.AssetKey(["model", "entity"]) not in keys["everything"]
+    assert dg.AssetKey(["model", "entity"]) in keys["train_and_evaluate_entity"]
+    assert dg.AssetKey("raw") not in keys["train_and_evaluate_entity"]
+
+
+def test_automation_is_off_until_switched_on() -> None:
+    defs = build_defs()
+    repository = defs.get_repository_def()
+    assert [s.default_status.value for s in repository.sensor_defs] == ["STOPPED"]
+    assert [s.default_status.value for s in repository.schedule_defs] == ["STOPPED"]
+
+
+def test_overridden_store_reaches_the_nested_resources(tmp_path) -> None:
+    store = Store(root=str(tmp_path))
+    defs = build_defs({"store": store})
+    tracking = defs.resources["tracking"]
+    assert tracking.store.base == tmp_path
