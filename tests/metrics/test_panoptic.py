@@ -90,6 +90,17 @@ def test_predictions_on_void_and_crowd_are_excused():
     assert metric.compute()["fp"] == 1
 
 
+def test_background_that_is_no_void_counts():
+    gt = np.array([[1, 1, 0, 0, 0, 0]])
+    pred = np.array([[1, 1, 1, 0, 2, 2]])
+    metric = PanopticMetric()
+    metric.update("a", gt, pred, void=np.zeros_like(gt))
+    assert metric.compute()["fp"] == 1
+    assert metric.compute()["sq"] == pytest.approx(2 / 3)
+    metric.update("a", gt, pred)
+    assert (metric.compute()["fp"], metric.compute()["sq"]) == (0, 1)
+
+
 def test_files_that_disagree_are_named(test_data, tmp_path):
     gt_json, gt_dir, pred_json, pred_dir = sample(test_data)
     folder = shutil.copytree(pred_dir, tmp_path / "pred")

@@ -22,6 +22,7 @@ from transformers import CLIPModel, CLIPTokenizerFast
 
 from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+from unigs.models.source import resolve_directory
 
 #: Normalisation of OpenAI's CLIP, for folders without a preprocessor_config.json.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -102,8 +103,10 @@ class DualEncoder:
 
     @classmethod
     def load(cls, folder: Path | str, label: str | None = None, device: str = "cpu") -> DualEncoder:
-        """Load a CLIPModel folder with safetensors weights: ours or, e.g., CLIP ViT-B/32."""
-        folder = Path(folder)
+        """Load a CLIPModel with safetensors weights, ours or, e.g., CLIP ViT-B/32, from a folder
+        or Hub id; ``label`` is its name in the metrics where it carries none of its own."""
+        label = label or Path(folder).name
+        folder = resolve_directory(folder)
         name = evaluator_name(folder, label)
         try:
             model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)

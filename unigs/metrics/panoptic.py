@@ -43,12 +43,15 @@ class PanopticMetric:
         gt_classes: Mapping[int, int] | None = None,
         pred_classes: Mapping[int, int] | None = None,
         crowd: Mapping[int, int] | None = None,
+        void: ArrayLike | None = None,
     ) -> None:
         """Add image ``key`` (a second time replaces it).
 
-        ``gt`` and ``pred`` are (h, w) label maps, 0 = unlabelled. ``gt_classes`` and
-        ``pred_classes`` map labels to classes; without them every segment is of one class.
-        ``crowd`` maps the labels of ``gt`` that are crowd regions to their class.
+        ``gt`` and ``pred`` are (h, w) label maps, 0 = nothing. ``gt_classes`` and ``pred_classes``
+        map labels to classes; without them every segment is of one class. ``crowd`` maps the
+        labels of ``gt`` that are crowd regions to their class. ``void`` (h, w) bool marks the
+        unlabelled pixels; by default all where ``gt`` is 0, as in COCO. Pass zeros where 0 means
+        that there is truly nothing to find.
         """
         crowd = dict(crowd or {})
         both = overlap(gt, pred)
@@ -56,12 +59,15 @@ class PanopticMetric:
         gt_class = np.array([crowd.get(i, (gt_classes or {}).get(i, 1)) for i in gt_labels], int)
         pred_class = np.array([(pred_classes or {}).get(i, 1) for i in pred_labels], int)
         is_crowd = np.isin(both.gt_labels, list(crowd))
-        void = both.pred_area - both.intersection.sum(0)
-        union = both.gt_area[:, None] + both.pred_area[None] - both.intersection - void[None]
+        unlabelled = both.pred_area - both.intersection.sum(0)
+        if void is not None:
+            unlabelled = overlap(np.asarray(void, bool), pred).intersection.sum(0)
+        union = both.gt_area[:, None] + both.pred_area[None] - both.intersection
+        union -= unlabelled[None]
         iou = both.intersection / np.maximum(union, 1)
         same = gt_class[:, None] == pred_class[None]
         hit = (iou > 0.5) & same & ~is_crowd[:, None]
-        forgiven = void + _crowd_pixels(both.intersection, gt_class, is_crowd, pred_class)
+        forgiven = unlabelled + _crowd_pixels(both.intersection, gt_class, is_crowd, pred_class)
         excused = forgiven / np.maximum(both.pred_area, 1) > 0.5
         tally: _Tally = {}
         for name in np.union1d(gt_class[~is_crowd], pred_class).tolist():

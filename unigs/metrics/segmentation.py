@@ -28,8 +28,8 @@ class SegmentationMetric:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every image."""
-        self._images: dict[str, Matches] = {}
+        """Forget every image. ``images`` holds the matches of each image, by its key."""
+        self.images: dict[str, Matches] = {}
 
     def update(
         self,
@@ -47,16 +47,16 @@ class SegmentationMetric:
         An image given twice (padding of a distributed sampler) replaces itself.
         """
         matches = match(gt, pred, ignore, gt_ids=gt_ids, pred_ids=pred_ids, allowed=allowed)
-        self._images[key] = matches
+        self.images[key] = matches
         return matches
 
     def merge(self, other: SegmentationMetric) -> None:
         """Take over another process's images."""
-        self._images.update(other._images)
+        self.images.update(other.images)
 
     def compute(self) -> dict[str, float]:
         """Scores over all images, in the order of their keys, hence the same bits for any split."""
-        images = [self._images[key] for key in sorted(self._images)]
+        images = [self.images[key] for key in sorted(self.images)]
         nothing = np.zeros(0)
         iou = np.concatenate([nothing, *(m.iou for m in images)])
         covered = sum(int(m.covered.sum()) for m in images)

@@ -1,0 +1,155 @@
+"""Answers that need no model: the least a model must beat, and the most its codec allows.
+
+A baseline's figures carry its name at the end (``miou.coarse_mask_baseline``), a ceiling's at the
+front (``codec_ceiling.miou``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unigs.answers import Answer, Source, with_hole
+from unigs.colormap import DEFAULT_DECODER, Palette, decode
+from unigs.metrics.matching import components
+from unigs.models.autoencoder import decode_latents, encode_images
+from unigs.samples import Sample
+from unigs.tasks import Task, task_named
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """What a pipeline turns masks into latents and back with: autoencoder, palette, decoder."""
+
+    autoencoder: Any
+    palette: Palette | None = None
+    decoder: str = DEFAULT_DECODER
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def through(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """(n, h, w, 3) uint8: encoded and decoded."""
+        return decode_latents(self.autoencoder, encode_images(self.autoencoder, np.stack(images)))
+
+
+def coarse_mask_baseline(samples: Sequence[Sample]) -> list[Answer]:
+    """Answer with the coarse mask itself: its connected components are the entities (more of them
+    match than of the mask in one piece), the image keeps its hole in mid-grey."""
+    answers = []
+    for sample in samples:
+        segments = components(sample.coarse_mask)
+        scores = dict.fromkeys(range(1, int(segments.max()) + 1), 1.0)
+        answers.append(Answer(with_hole(sample), None, segments, scores))
+    return answers
+
+
+class FlatColourBaseline:
+    """Paint each entity in the mean colour of its class, the rest in the mean of everything.
+
+    The means are those of the judged images themselves, which favours the baseline.
+    """
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        sums: dict[str, NDArray[np.float64]] = {}
+        total = np.zeros(4)
+        for sample in samples:
+            total += _color_sum(sample.image.reshape(-1, 3))
+            for entity in sample.entities:
+                pixels = sample.image[sample.segments == entity.id]
+                sums[entity.class_name] = sums.get(entity.class_name, 0) + _color_sum(pixels)
+        self._means = {name: _mean_color(value) for name, value in sums.items()}
+        self._everywhere = _mean_color(total)
+
+    def __call__(self, samples: Sequence[Sample]) -> list[Answer]:
+        answers = []
+        for sample in samples:
+            table = np.tile(self._everywhere, (int(sample.segments.max(initial=0)) + 1, 1))
+            for entity in sample.entities:
+                table[entity.id] = self._means[entity.class_name]
+            answers.append(Answer(image=table[sample.segments]))
+        return answers
+
+
+def _color_sum(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.append(pixels.sum(0, dtype=np.float64), len(pixels))
+
+
+def _mean_color(total: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.rint(total[:3] / max(total[3], 1)).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class CodecCeiling:
+    """The true colormap and image through the autoencoder and back, read by the same decoder."""
+
+    codec: Codec
+    task: Task
+
+    def __call__(self, samples: Sequence[Sample]) -> list[Answer]:
+        images = self.codec.through([sample.image for sample in samples])
+        colormaps = self.codec.through([sample.colormap for sample in samples])
+        answers = []
+        for sample, image, colormap in zip(samples, images, colormaps, strict=True):
+            # The model sees the photograph only where the task gives it.
+            known = sample.image if self.task.control == "image" else None
+            decoded = decode(
+                colormap,
+                self.codec.decoder,
+                self.codec.palette,
+                self.task.background,
+                known,
+                **self.codec.options,
+            )
+            scores = {label: float(s) for label, s in enumerate(decoded.scores, start=1)}
+            answers.append(Answer(image, colormap, decoded.segments, scores))
+        return answers
+
+
+def real_images(samples: Sequence[Sample]) -> list[Answer]:
+    """Answer with the photograph: what the judges themselves make of real images."""
+    return [Answer(image=sample.image) for sample in samples]
+
+
+#: Figures in which the real image is compared with itself and which therefore say nothing.
+_TRIVIAL = ("fid", "kid", "frechet", "clip_i")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A source and how its figures are called."""
+
+    name: str
+    source: Source
+    is_ceiling: bool
+
+    def rename(self, figures: Mapping[str, float]) -> dict[str, float]:
+        """Put the name at the front of a ceiling's figures, at the end of a baseline's."""
+        if not self.is_ceiling:
+            return {f"{key}.{self.name}": value for key, value in figures.items()}
+        trivial = _TRIVIAL if self.source is real_images else ()
+        return {
+            f"{self.name}.{key}": value
+            for key, value in figures.items()
+            if not key.startswith(trivial or ("\0",))
+        }
+
+
+def beside(task: Task | str, samples: Iterable[Sample], codec: Codec | None) -> list[Named]:
+    """What is judged beside a model: baselines and ceilings that mean something for the task.
+
+    ``samples`` is read once, and only for synthesis (the mean colours).
+    """
+    kind = task_named(task)
+    named = []
+    if kind.new_colormap:
+        named.append(Named("coarse_mask_baseline", coarse_mask_baseline, False))
+    else:
+        named.append(Named("flat_colour_baseline", FlatColourBaseline(samples), False))
+    if kind.new_image:
+        named.append(Named("real_ceiling", real_images, True))
+    if codec is not None:
+        named.append(Named("codec_ceiling", CodecCeiling(codec, kind), True))
+    return named

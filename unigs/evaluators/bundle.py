@@ -1,0 +1,62 @@
+"""Which judges an evaluation uses, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unigs.evaluators.dual_encoder import DualEncoder
+from unigs.evaluators.identity import read_identity
+from unigs.evaluators.inception import InceptionFeatures
+from unigs.evaluators.mask2former import Mask2FormerJudge
+from unigs.evaluators.segmenter import PanopticJudge, Segmenter
+from unigs.models.source import resolve_directory
+
+
+class FeatureNetwork(Protocol):
+    """A network that embeds images."""
+
+    name: str
+
+    def embed_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """(n, d) float32 of (h, w, 3) uint8 images."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluators:
+    """The judges of generated images; a missing one leaves its metrics out."""
+
+    dual_encoder: DualEncoder | None = None
+    segmenter: PanopticJudge | None = None
+    inception: InceptionFeatures | None = None
+
+
+def load_evaluators(
+    dual_encoder: Path | str | None = None,
+    segmenter: Path | str | None = None,
+    inception: Path | str | None = None,
+    device: str = "cpu",
+) -> Evaluators:
+    """Load judges from local folders or Hub ids (the Inception from a weights file).
+
+    ``dual_encoder`` is ours or any CLIP of transformers, ``segmenter`` ours or a Mask2Former.
+    Raises :class:`~unigs.errors.ModelError` naming the folder at fault.
+    """
+    return Evaluators(
+        None if dual_encoder is None else DualEncoder.load(dual_encoder, device=device),
+        None if segmenter is None else _load_segmenter(segmenter, device),
+        None if inception is None else InceptionFeatures(inception, device),
+    )
+
+
+def _load_segmenter(source: Path | str, device: str) -> PanopticJudge:
+    folder = resolve_directory(source)
+    if read_identity(folder).get("kind") == "segmenter":
+        return Segmenter.load(folder, device)
+    return Mask2FormerJudge(source, device)

@@ -1,0 +1,174 @@
+"""A small semantic segmenter whose answer is read as panoptic: components of things, whole stuff.
+
+It stands in for the Mask2Former with which the paper judges whether a synthesised image follows
+the given colormap (section 4.3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from unigs.errors import ModelError
+from unigs.evaluators.dual_encoder import save_folder
+from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+from unigs.metrics.matching import components
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmented:
+    """``segments`` (h, w) int32, 0 = nothing; ``classes`` gives each label's class name."""
+
+    segments: NDArray[np.int32]
+    classes: dict[int, str]
+
+
+class PanopticJudge(Protocol):
+    """What synthesis is judged with: ours or the paper's."""
+
+    name: str
+    accuracy: Mapping[str, float]
+
+    def segment(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[Segmented]:
+        """One answer for every (h, w, 3) uint8 image, in order."""
+        ...
+
+
+class SegmentationNet(nn.Module):
+    """Convolutional encoder and decoder with skips over three halvings; (n, 3, h, w) in [-1, 1].
+
+    Returns (n, classes + 1, h, w) logits, class 0 = unlabelled. Sides must be multiples of 8.
+    """
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        sizes = (width, 2 * width, 4 * width, 4 * width)
+        self.stem = _block(3, sizes[0], 1)
+        self.down = nn.ModuleList(_block(a, b, 2) for a, b in pairwise(sizes))
+        self.deep = nn.ModuleList(_block(size, size, 1) for size in sizes[1:])
+        self.up = nn.ModuleList(
+            _block(a + b, b, 1) for a, b in zip(sizes[:0:-1], sizes[-2::-1], strict=True)
+        )
+        self.head = nn.Conv2d(sizes[0], classes + 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        levels = [self.stem(images)]
+        for down, deep in zip(self.down, self.deep, strict=True):
+            half = down(levels[-1])
+            levels.append(half + deep(half))
+        x = levels.pop()
+        for up in self.up:
+            wide = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = up(torch.cat([wide, levels.pop()], 1))
+        return self.head(x)
+
+
+def _block(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        nn.GroupNorm(max(1, outputs // 8), outputs),
+        nn.SiLU(inplace=True),
+    )
+
+
+class Segmenter:
+    """The trained net with its classes; ``accuracy`` is what it scored on held-out scenes."""
+
+    def __init__(
+        self,
+        net: SegmentationNet,
+        names: Sequence[str],
+        things: frozenset[str],
+        width: int,
+        name: str,
+        accuracy: Mapping[str, float] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.net = net.eval().requires_grad_(False).to(device)
+        self.names, self.things, self.width = tuple(names), things, width
+        self.name = name
+        self.accuracy: dict[str, float] = dict(accuracy or {})
+        self._device = device
+
+    @torch.inference_mode()
+    def classify(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(n, h, w) int64 class maps of (n, h, w, 3) uint8 images: 0, or 1 + index into names."""
+        height, width = images.shape[1:3]
+        pixels = to_pixels(images).to(self._device)
+        padding = (0, -width % 8, 0, -height % 8)
+        logits = self.net(nn.functional.pad(pixels, padding, mode="replicate"))
+        return logits[:, :, :height, :width].argmax(1).cpu().numpy()
+
+    def segment(
+        self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32
+    ) -> Iterator[Segmented]:
+        """The class map of each image cut into 8-connected things and one region a stuff class."""
+        for start in range(0, len(images), batch_size):
+            for classes in self.classify(np.stack(images[start : start + batch_size])):
+                yield split_classes(classes, self.names, self.things)
+
+    def save(self, folder: Path, label: str) -> None:
+        """Write weights, ``config.json`` and ``evaluator.json``, whole or not at all."""
+        save_folder(folder, lambda partial: self._write(partial, label))
+        self.name = evaluator_name(Path(folder))
+
+    def _write(self, folder: Path, label: str) -> None:
+        state = {key: value.contiguous().cpu() for key, value in self.net.state_dict().items()}
+        save_file(state, folder / WEIGHTS)
+        config = {"names": self.names, "things": sorted(self.things), "width": self.width}
+        (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+        write_identity(folder, {"label": label, "kind": "segmenter", "accuracy": self.accuracy})
+
+    @classmethod
+    def load(cls, folder: Path | str, device: str = "cpu") -> Segmenter:
+        """Load what :meth:`save` wrote; raises ModelError with the file at fault."""
+        folder = Path(folder)
+        name = evaluator_name(folder)
+        try:
+            config = json.loads((folder / "config.json").read_text())
+            net = SegmentationNet(len(config["names"]), config["width"])
+            net.load_state_dict(load_file(folder / WEIGHTS))
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"{folder}: not a segmenter ({reason}); train it again") from error
+        accuracy = read_identity(folder).get("accuracy")
+        things = frozenset(config["things"])
+        return cls(net, config["names"], things, config["width"], name, accuracy, device)
+
+
+def to_pixels(images: NDArray[np.uint8]) -> Tensor:
+    """(n, h, w, 3) uint8 -> (n, 3, h, w) float32 in [-1, 1]."""
+    return torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def split_classes(
+    classes: NDArray[np.int64], names: Sequence[str], things: frozenset[str]
+) -> Segmented:
+    """A (h, w) class map as segments: connected components of things, stuff classes whole.
+
+    Two touching things of one class stay one segment; the score of the real images shows what
+    that costs.
+    """
+    segments = np.zeros(classes.shape, np.int32)
+    labels: dict[int, str] = {}
+    for index in np.unique(classes[classes > 0]).tolist():
+        name = names[index - 1]
+        mask = classes == index
+        parts = components(mask) if name in things else mask.astype(np.int32)
+        for label in range(1, int(parts.max()) + 1):
+            labels[len(labels) + 1] = name
+            segments[parts == label] = len(labels)
+    return Segmented(segments, labels)
