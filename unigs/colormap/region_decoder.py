@@ -6,14 +6,17 @@ import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
 from unigs.colormap.compile import kernel
-from unigs.colormap.contacts import components, contacts, join, totals
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.flood import grow
-from unigs.colormap.modes import climb, find_modes, nearest_mode, noise_level, smooth
+from unigs.colormap.gathering import gather
+from unigs.colormap.leftovers import recover
+from unigs.colormap.location import Cells
+from unigs.colormap.modes import find_modes, nearest_mode, noise_level, smooth
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
 
 MAX_SMOOTHING = 3
+FAR = 32.0
 
 
 def decode_regions(
@@ -25,7 +28,10 @@ def decode_regions(
     flat_step: float = 20.0,
     calm: float = 8.0,
     tolerance: float = 0.5,
-    drift: float = 30.0,
+    drift: float = 24.0,
+    gap: float = 20.0,
+    smallest: int = 8,
+    price: float = 2.0,
 ) -> Decoded:
     """Entities of `colormap` (h, w, 3) uint8 without a count and without trusting its colours.
 
@@ -47,6 +53,7 @@ def decode_regions(
         calmer = np.empty_like(pixels)
         smooth(pixels, calmer)
         pixels = calmer
+    cells = Cells.of(palette)
     bins = bin_colors(pixels)
     colors = find_modes(pixels, bins, radius, flat_step).colors
     labels = _assign(bins, colors)
@@ -58,28 +65,18 @@ def decode_regions(
     seeds = np.empty_like(labels)
     _certain(labels, pixels, colors, flat_step, tolerance * noise, seeds)
     grow(seeds, pixels, colors, np.ones(len(colors), bool))
-    entities, colors = _gather(seeds, pixels, radius, drift)
+    colors = recover(
+        seeds,
+        pixels,
+        colors,
+        cells,
+        far=max(FAR, 3 * noise),
+        gap=gap,
+        smallest=smallest,
+        price=price,
+    )
+    entities, colors = gather(seeds, pixels, cells, radius, drift)
     return _finish(entities, pixels, colors, palette, background)
-
-
-def _gather(
-    labels: np.ndarray, pixels: np.ndarray, radius: float, drift: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Join parts between which the colour only drifts, then parts of one colour anywhere."""
-    parts = np.empty_like(labels)
-    count = components(labels, parts)
-    pairs, _, step = contacts(parts, pixels)
-    groups = join(count, pairs, np.flatnonzero(step < drift))
-    area, means = totals(parts, pixels, count)
-    total = np.bincount(groups, area)
-    colors = np.stack([np.bincount(groups, area * c) for c in means.T], axis=1) / total[:, None]
-    order = np.argsort(-total, kind="stable")
-    peaks, weight = np.zeros((len(total), 3)), np.zeros(len(total), np.int64)
-    found = climb(colors, total, order, radius, peaks, weight)
-    entity = nearest_mode(colors, peaks[:found])
-    out = np.empty_like(labels)
-    _take(parts.reshape(-1), entity[groups], out.reshape(-1))
-    return out, peaks[:found]
 
 
 def _assign(bins: ColorBins, colors: np.ndarray) -> np.ndarray:
