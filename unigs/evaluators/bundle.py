@@ -14,6 +14,7 @@ from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.identity import read_identity
 from unigs.evaluators.inception import InceptionFeatures
 from unigs.evaluators.mask2former import Mask2FormerJudge
+from unigs.evaluators.pixel_features import PixelFeatures
 from unigs.evaluators.segmenter import PanopticJudge, Segmenter
 from unigs.models.source import resolve_directory
 
@@ -60,3 +61,13 @@ def _load_segmenter(source: Path | str, device: str) -> PanopticJudge:
     if read_identity(folder).get("kind") == "segmenter":
         return Segmenter.load(folder, device)
     return Mask2FormerJudge(source, device)
+
+
+def load_features(name: str, device: str = "cpu") -> FeatureNetwork:
+    """The network for a Frechet distance: ``pixels``, a file of Inception weights, or the folder
+    or Hub id of a dual encoder."""
+    if name == "pixels":
+        return PixelFeatures()
+    if Path(name).is_file():
+        return InceptionFeatures(name, device)
+    return DualEncoder.load(name, device=device)

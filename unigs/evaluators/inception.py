@@ -49,10 +49,12 @@ class InceptionFeatures:
     def embed_images(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32
     ) -> NDArray[np.float32]:
-        """(n, 2048) float32 of (h, w, 3) uint8 images of one size."""
+        """(n, 2048) float32 of (h, w, 3) uint8 images."""
         parts = [np.zeros((0, self.dimensions), np.float32)]
-        for start in range(0, len(images), batch_size):
-            stack = np.stack(images[start : start + batch_size]).transpose(0, 3, 1, 2)
+        one_size = len({image.shape for image in images}) == 1
+        step = batch_size if one_size else 1
+        for start in range(0, len(images), step):
+            stack = np.stack(images[start : start + step]).transpose(0, 3, 1, 2)
             pixels = torch.from_numpy(np.ascontiguousarray(stack)).to(self._device)
             parts.append(self._network(pixels)[0].cpu().numpy())
         return np.concatenate(parts)

@@ -218,9 +218,6 @@ def _evaluator(
 
 def _encoded(prediction: Mapping[str, Any], size: tuple[int, int], number: int) -> Record:
     segmentation = prediction.get("segmentation")
-    for name in ("category_id", "score"):
-        if name not in prediction:
-            raise DataError(f"prediction {number}: no {name}; COCO results need one")
     if isinstance(segmentation, list):
         return rle_codec.merge(rle_codec.frPyObjects(segmentation, *size))
     if not isinstance(segmentation, Mapping) or tuple(segmentation.get("size", ())) != size:

@@ -1,0 +1,82 @@
+"""`unigs evaluate`: every metric of a model on a folder of shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unigs.cli.output import print_result
+
+
+def evaluate(
+    model: Annotated[Path, typer.Option(help="Folder of a UniGS pipeline.")],
+    task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
+    shards: Annotated[Path, typer.Option(help="Folder of shards of that task.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Keep predictions, metrics and the sample grid here.")
+    ] = None,
+    dual_encoder: Annotated[
+        str | None, typer.Option(help="CLIP folder or Hub id: Frechet distance and CLIP scores.")
+    ] = None,
+    segmenter: Annotated[
+        str | None, typer.Option(help="Segmenter folder or Mask2Former: mIoU of synthesis.")
+    ] = None,
+    inception: Annotated[
+        Path | None, typer.Option(help="File of the 2015 Inception weights: FID.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge the first so many.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    baselines: Annotated[
+        bool, typer.Option(help="Judge baselines and ceilings beside the model.")
+    ] = True,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Answer the samples and compute all metrics of the task."""
+    import sys
+    from contextlib import ExitStack
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+    from tqdm import tqdm
+
+    from unigs import evaluation
+    from unigs.baselines import Codec
+    from unigs.evaluators.bundle import load_evaluators
+    from unigs.pipeline import UniGSPipeline
+    from unigs.report import rich_table
+    from unigs.shard_manifest import read_manifest
+    from unigs.tasks import task_named
+
+    kind = task_named(task)
+    judges = load_evaluators(dual_encoder, segmenter, inception)
+    if kind.new_image and judges.dual_encoder is None and judges.inception is None:
+        print("no judge of images given: only masks are scored", file=sys.stderr)
+    pipeline = UniGSPipeline.from_pretrained(model)
+    total = read_manifest(shards).samples
+    with ExitStack() as stack:
+        folder = out or Path(stack.enter_context(TemporaryDirectory()))
+        bar = stack.enter_context(tqdm(total=min(total, limit or total), unit="sample", desc=task))
+        figures = evaluation.evaluate(
+            pipeline,
+            kind.name,
+            shards,
+            judges,
+            folder,
+            limit,
+            steps,
+            seed,
+            batch_size,
+            bar.update,
+            guidance_scale=guidance,
+            codec=Codec.of(pipeline, kind) if baselines else None,
+            baselines=baselines,
+        )
+    if json:
+        print_result({k: v if v == v else None for k, v in figures.items()}, True)
+    else:
+        Console().print(rich_table(figures, f"{model}: {task}"))

@@ -1,0 +1,72 @@
+"""`unigs score`: judge files that anything wrote, in the formats of COCO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unigs.cli.output import print_result
+
+score = typer.Typer(help="Judge files in COCO's formats, or two folders of images.")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Agnostic = Annotated[bool, typer.Option("--class-agnostic", help="Take every category as one.")]
+
+
+@score.command()
+def segmentation(
+    gt: Annotated[Path, typer.Option(help="COCO instances JSON.")],
+    pred: Annotated[Path, typer.Option(help="COCO results JSON with masks and scores.")],
+    class_agnostic: Agnostic = False,
+    json: Json = False,
+) -> None:
+    """AP and AR of masks by stock COCOeval."""
+    from unigs.metrics.average_precision import coco_scores
+    from unigs.metrics.coco_files import read_ground_truth, read_results
+
+    scores = coco_scores(read_ground_truth(gt), read_results(pred), class_agnostic=class_agnostic)
+    print_result(_finite(scores), json)
+
+
+@score.command()
+def panoptic(
+    gt: Annotated[Path, typer.Option(help="COCO panoptic JSON of the truth.")],
+    gt_dir: Annotated[Path, typer.Option(help="Folder of its PNGs.")],
+    pred: Annotated[Path, typer.Option(help="COCO panoptic JSON of the prediction.")],
+    pred_dir: Annotated[Path, typer.Option(help="Folder of its PNGs.")],
+    class_agnostic: Agnostic = False,
+    json: Json = False,
+) -> None:
+    """Panoptic quality, counted as panopticapi does."""
+    from unigs.metrics.panoptic import panoptic_scores
+
+    scores = panoptic_scores(gt, gt_dir, pred, pred_dir, class_agnostic=class_agnostic)
+    counts = {key: int(scores[key]) for key in ("tp", "fp", "fn", "n_classes")}
+    print_result(_finite(scores) | counts, json)
+
+
+@score.command()
+def frechet(
+    a: Annotated[Path, typer.Option(help="Folder of images.")],
+    b: Annotated[Path, typer.Option(help="Folder of images.")],
+    features: Annotated[
+        str,
+        typer.Option(help="pixels, a CLIP folder or Hub id, or a file of Inception weights."),
+    ] = "pixels",
+    json: Json = False,
+) -> None:
+    """Frechet distance and KID between two folders of images."""
+    from tqdm import tqdm
+
+    from unigs.evaluators.bundle import load_features
+    from unigs.evaluators.image_folder import folder_distance
+
+    with tqdm(unit="image", desc="features") as bar:
+        print_result(folder_distance(a, b, load_features(features), bar.update), json)
+
+
+def _finite(scores: dict[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN: a figure without meaning is null."""
+    return {key: value if value == value else None for key, value in scores.items()}

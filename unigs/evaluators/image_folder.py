@@ -1,0 +1,59 @@
+"""Frechet and kernel distance between two folders of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unigs.errors import DataError
+from unigs.evaluators.bundle import FeatureNetwork
+from unigs.image_file import read_image
+from unigs.metrics.frechet import frechet_distance, kernel_distance
+
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
+_CHUNK = 64
+
+
+def folder_features(
+    folder: Path | str,
+    network: FeatureNetwork,
+    progress: Callable[[int], object] | None = None,
+) -> NDArray[np.float32]:
+    """(n, d) float32 of the images directly in a folder, in the order of their names.
+
+    Raises:
+        DataError: no folder, no image in it, or one that does not read.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise DataError("no such folder", file=root)
+    files = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DataError("no image", file=root, mend=f"put {', '.join(sorted(SUFFIXES))} there")
+    parts = []
+    for start in range(0, len(files), _CHUNK):
+        images = [read_image(path) for path in files[start : start + _CHUNK]]
+        parts.append(network.embed_images(images))
+        if progress is not None:
+            progress(len(images))
+    return np.concatenate(parts)
+
+
+def folder_distance(
+    a: Path | str,
+    b: Path | str,
+    network: FeatureNetwork,
+    progress: Callable[[int], object] | None = None,
+) -> dict[str, float | str]:
+    """``frechet_distance``, ``kid``, ``n_a``, ``n_b`` and ``features``, the network's name."""
+    left, right = (folder_features(folder, network, progress) for folder in (a, b))
+    return {
+        "frechet_distance": frechet_distance(left, right),
+        "kid": kernel_distance(left, right)[0],
+        "n_a": len(left),
+        "n_b": len(right),
+        "features": network.name,
+    }

@@ -1,0 +1,25 @@
+"""Features that need no weights: the mean colours of an 8x8 grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+GRID = 8
+
+
+class PixelFeatures:
+    """Sees layout and colour and nothing else: for a first look where no network is at hand."""
+
+    name = f"pixels-{GRID}"
+
+    def embed_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """(n, 192) float32 in [0, 1] of (h, w, 3) uint8 images of any size."""
+        rows = [
+            np.asarray(Image.fromarray(image).resize((GRID, GRID), Image.Resampling.BOX))
+            for image in images
+        ]
+        return np.array(rows, np.float32).reshape(len(rows), GRID * GRID * 3) / 255
