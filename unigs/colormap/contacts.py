@@ -57,19 +57,31 @@ def components(labels, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def totals(parts, pixels, count):  # type: ignore[no-untyped-def]
-    """Pixels (count,) and mean colour (count, 3) of the parts of `parts` (h, w)."""
+def measure(parts, pixels, count):  # type: ignore[no-untyped-def]
+    """Sums over the pixels of each part of `parts` (h, w), (count, 7) float64.
+
+    Number, red, green, blue, squared length of the colour, and x and y of the pixel's centre in
+    shares of the image.
+    """
     height, width = parts.shape
-    area, colors = np.zeros(count, np.int64), np.zeros((count, 3))
+    sums = np.zeros((count, 7), np.int64)
     for y in range(height):
         for x in range(width):
-            part = parts[y, x]
-            area[part] += 1
-            for c in range(3):
-                colors[part, c] += pixels[y, x, c]
-    for part in range(count):
-        colors[part] /= max(area[part], 1)
-    return area, colors
+            row = sums[parts[y, x]]
+            red = np.int64(pixels[y, x, 0])
+            green = np.int64(pixels[y, x, 1])
+            blue = np.int64(pixels[y, x, 2])
+            row[0] += 1
+            row[1] += red
+            row[2] += green
+            row[3] += blue
+            row[4] += red * red + green * green + blue * blue
+            row[5] += x
+            row[6] += y
+    out = sums.astype(np.float64)
+    out[:, 5] = (out[:, 5] + out[:, 0] / 2) / width
+    out[:, 6] = (out[:, 6] + out[:, 0] / 2) / height
+    return out
 
 
 @kernel

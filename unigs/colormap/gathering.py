@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from unigs.colormap.compile import kernel
-from unigs.colormap.contacts import components, contacts, join, totals
+from unigs.colormap.contacts import components, contacts, join, measure
 from unigs.colormap.location import COLOR_SPREAD, Cells, best_cell
 
 DETACHED = 3.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """Connected parts of an image and the entities they belong to.
+
+    `parts` (h, w) int32; `entity` (p,) int32 of each part; per entity `area` (n,) int64,
+    `colors` (n, 3) the mean, `spread` (n,) the root mean square distance to it, `centers` (n, 2)
+    (x, y) in shares of the image, and `step` (n,) the mean colour step to its surroundings, 0
+    where it has none.
+    """
+
+    parts: np.ndarray
+    entity: np.ndarray
+    area: np.ndarray
+    colors: np.ndarray
+    spread: np.ndarray
+    centers: np.ndarray
+    step: np.ndarray
+
+
 @kernel
-def _adopt(groups, colors, area, centers, order, radius, palette, grid):  # type: ignore[no-untyped-def]
-    """Entity of each group, largest first; and the entities' colours as a running mean."""
+def _adopt(colors, area, centers, order, radius, cells, grid):  # type: ignore[no-untyped-def]
+    """Entity of each group, the largest group first."""
     count = len(order)
     entity = np.empty(count, np.int32)
     means, weight = np.zeros((count, 3)), np.zeros(count)
     own = np.full(count, -1, np.int64)
-    taken = np.zeros(len(palette) + 1, np.bool_)
+    taken = np.zeros(len(cells) + 1, np.bool_)
     found = 0
     for g in order:
         best, least = -1, radius * radius
@@ -28,9 +49,9 @@ def _adopt(groups, colors, area, centers, order, radius, palette, grid):  # type
                 square += (colors[g, c] - means[e, c]) ** 2
             if square < least:
                 best, least = e, square
-        cell, cost = best_cell(colors[g], centers[g, 0], centers[g, 1], palette, grid)
+        cell, price = best_cell(colors[g], centers[g, 0], centers[g, 1], cells, grid)
         if best >= 0 and cell >= 0 and cell != own[best] and not taken[cell]:
-            if cost < least / (2 * COLOR_SPREAD**2) + DETACHED:
+            if price < least / (2 * COLOR_SPREAD**2) + DETACHED:
                 best = -1
         if best < 0:
             best = found
@@ -39,68 +60,53 @@ def _adopt(groups, colors, area, centers, order, radius, palette, grid):  # type
             if cell >= 0:
                 taken[cell] = True
         entity[g] = best
-        for c in range(3):
-            means[best, c] = (means[best, c] * weight[best] + colors[g, c] * area[g]) / (
-                weight[best] + area[g]
-            )
         weight[best] += area[g]
-    return entity, means[:found]
+        for c in range(3):
+            means[best, c] += (colors[g, c] - means[best, c]) * area[g] / weight[best]
+    return entity
 
 
-@kernel
-def _centers(parts, groups, count):  # type: ignore[no-untyped-def]
-    height, width = parts.shape
-    sums, area = np.zeros((count, 2)), np.zeros(count)
-    for y in range(height):
-        for x in range(width):
-            group = groups[parts[y, x]]
-            sums[group, 0] += x + 0.5
-            sums[group, 1] += y + 0.5
-            area[group] += 1
-    for group in range(count):
-        sums[group, 0] /= area[group] * width
-        sums[group, 1] /= area[group] * height
-    return sums
+def _sum(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.stack([np.bincount(groups, column) for column in values.T], axis=1)
 
 
-@kernel
-def _take(parts, groups, entity, out):  # type: ignore[no-untyped-def]
-    for i in range(parts.size):
-        out[i] = entity[groups[parts[i]]]
-
-
-def gather(
-    labels: np.ndarray,
-    pixels: np.ndarray,
-    cells: Cells,
-    radius: float,
-    drift: float,
-) -> tuple[np.ndarray, np.ndarray]:
+def gather(labels: np.ndarray, pixels: np.ndarray, cells: Cells, radius: float, drift: float) -> (
+    Gathered
+):
     """Join the connected parts of `labels` (h, w) into entities.
 
     Touching parts with a mean colour step below `drift` are one: inside an entity colours may
     wander. Parts that do not touch are one if their colours are within `radius`, unless the
     palette has another colour that fits the part and belongs to the very place where it lies:
-    colour is location. Returns the entities (h, w) int32 from 0, and their colours.
+    colour is location.
     """
     parts = np.empty_like(labels)
     count = components(labels, parts)
-    pairs, _, step = contacts(parts, pixels)
+    pairs, length, step = contacts(parts, pixels)
     groups = join(count, pairs, np.flatnonzero(step < drift))
-    part_area, means = totals(parts, pixels, count)
-    area = np.bincount(groups, part_area)
-    colors = np.stack([np.bincount(groups, part_area * c) for c in means.T], axis=1)
-    colors /= area[:, None]
-    entity, entity_colors = _adopt(
-        groups,
-        colors,
-        area,
-        _centers(parts, groups, len(area)),
-        np.argsort(-area, kind="stable"),
-        float(radius),
-        cells.colors,
-        cells.grid,
+    # Columns: area, colour sums (3), sums of squares, sums of x and y.
+    moments = _sum(groups, measure(parts, pixels, count))
+    area = moments[:, 0]
+    places = moments[:, 5:7] / area[:, None]
+    order = np.argsort(-area, kind="stable")
+    joined = _adopt(
+        moments[:, 1:4] / area[:, None], area, places, order, radius, cells.colors, cells.grid
     )
-    out = np.empty_like(labels)
-    _take(parts.reshape(-1), groups, entity, out.reshape(-1))
-    return out, entity_colors
+    moments = _sum(joined, moments)
+    area, colors = moments[:, 0], moments[:, 1:4] / moments[:, :1]
+    entity = joined[groups]
+    ends = entity[pairs]
+    outer = ends[:, 0] != ends[:, 1]
+    sides = ends[outer].ravel()
+    weight = np.repeat(length[outer], 2)
+    border = np.bincount(sides, weight, len(area))
+    rise = np.bincount(sides, weight * np.repeat(step[outer], 2), len(area))
+    return Gathered(
+        parts,
+        entity,
+        area.astype(np.int64),
+        colors,
+        np.sqrt(np.maximum(moments[:, 4] / area - (colors**2).sum(axis=1), 0)),
+        moments[:, 5:7] / area[:, None],
+        rise / np.maximum(border, 1),
+    )

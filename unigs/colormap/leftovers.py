@@ -43,11 +43,14 @@ def _mark(labels, pixels, colors, far, gap, marks):  # type: ignore[no-untyped-d
             if _square(pixels, y, x, colors[label]) <= far * far:
                 continue
             mixed = False
-            for v in range(max(y - 2, 0), min(y + 3, height)):
-                for u in range(max(x - 2, 0), min(x + 3, width)):
+            last = label
+            for v in (max(y - 2, 0), y, min(y + 2, height - 1)):
+                for u in (max(x - 2, 0), x, min(x + 2, width - 1)):
                     other = labels[v, u]
-                    if other != label and not mixed:
-                        mixed = _gap(pixels, y, x, colors[label], colors[other]) < gap * gap
+                    if mixed or other in (label, last):
+                        continue
+                    last = other
+                    mixed = _gap(pixels, y, x, colors[label], colors[other]) < gap * gap
             if not mixed:
                 marks[y, x] = 1
                 found += 1
@@ -129,7 +132,7 @@ def recover(
     """Add a label for every group of at least `smallest` touching pixels that nothing explains.
 
     `labels` (h, w) int32 changes in place. A pixel is explained by the colour of its label within
-    `far`, or by a mixture of it with the colour of a label at most two pixels away within `gap`.
+    `far`, or by a mixture of it with the colour of a label two pixels away within `gap`.
     Only groups whose colour belongs where they lie are taken (`best_cell` below `price`).
     Returns `colors` (m, 3) with the colours of the new labels appended.
     """

@@ -8,7 +8,7 @@ from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
 from unigs.colormap.compile import kernel
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.flood import grow
-from unigs.colormap.gathering import gather
+from unigs.colormap.gathering import Gathered, gather
 from unigs.colormap.leftovers import recover
 from unigs.colormap.location import Cells
 from unigs.colormap.modes import find_modes, nearest_mode, noise_level, smooth
@@ -75,8 +75,7 @@ def decode_regions(
         smallest=smallest,
         price=price,
     )
-    entities, colors = gather(seeds, pixels, cells, radius, drift)
-    return _finish(entities, pixels, colors, palette, background)
+    return _finish(gather(seeds, pixels, cells, radius, drift), palette, background)
 
 
 def _assign(bins: ColorBins, colors: np.ndarray) -> np.ndarray:
@@ -190,37 +189,16 @@ SLOPE_SPREAD = 10.0
 SLOPE_GAP = 20.0
 
 
-@kernel
-def _score(labels, pixels, colors, count, total):  # type: ignore[no-untyped-def]
-    height, width = labels.shape
-    for y in range(height):
-        for x in range(width):
-            label = labels[y, x]
-            square = 0.0
-            for c in range(3):
-                square += (pixels[y, x, c] - colors[label, c]) ** 2
-            count[label] += 1
-            total[label] += np.exp(-square / 800.0)
-
-
-def _finish(
-    labels: np.ndarray,
-    pixels: np.ndarray,
-    colors: np.ndarray,
-    palette: Palette | None,
-    background: bool,
-) -> Decoded:
-    count, total = np.zeros(len(colors), np.int64), np.zeros(len(colors))
-    _score(labels, pixels, colors, count, total)
-    entity = count > 0
+def _finish(found: Gathered, palette: Palette | None, background: bool) -> Decoded:
+    entity = np.ones(len(found.area), bool)
     if background:
         known = (all_colors() if palette is None else palette.colors).astype(np.float64)
-        to_palette = ((colors[:, None] - known[None]) ** 2).sum(-1).min(axis=1)
-        entity &= (colors**2).sum(-1) >= to_palette
-    rank = np.argsort(np.where(entity, -count, 0), kind="stable")[: entity.sum()]
-    table = np.zeros(len(colors), np.int32)
+        to_palette = ((found.colors[:, None] - known[None]) ** 2).sum(-1).min(axis=1)
+        entity &= (found.colors**2).sum(-1) >= to_palette
+    rank = np.argsort(np.where(entity, -found.area, 0), kind="stable")[: entity.sum()]
+    table = np.zeros(len(found.area), np.int32)
     table[rank] = np.arange(1, len(rank) + 1)
-    segments = np.empty(labels.shape, np.int32)
-    _take(labels.reshape(-1), table, segments.reshape(-1))
-    scores = total[rank] / count[rank]
+    segments = np.empty(found.parts.shape, np.int32)
+    _take(found.parts.reshape(-1), table[found.entity], segments.reshape(-1))
+    scores = np.ones(len(rank))
     return Decoded(segments, scores.astype(np.float32))
