@@ -77,7 +77,7 @@ class Dataset(ABC):
     def quarantined(self, record: str, error: DataError, file: Path) -> Quarantined:
         """Refuse a record for an error, told of the file it names or else of `file`."""
         at_fault = error.file if isinstance(error.file, Path) else file
-        return Quarantined(self.relative(at_fault), record, error.reason)
+        return Quarantined(self.relative(at_fault), one_line(record), error.reason)
 
     def relative(self, path: Path) -> str:
         """A path below the root as it is told to users."""
@@ -87,8 +87,8 @@ class Dataset(ABC):
 
 def scene_key(file_name: str) -> str:
     """The key of an image: its relative path without extension, in the characters [A-Za-z0-9_-]."""
-    path = PurePosixPath(file_name)
-    return re.sub(r"[^A-Za-z0-9_-]", "-", str(path.with_suffix("")))
+    stem = re.sub(r"\.[^./]*$", "", file_name)
+    return re.sub(r"[^A-Za-z0-9_-]", "-", stem)
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -98,12 +98,12 @@ class OpenImages(Dataset):
         return staging
 
     def scan(self) -> Iterator[Scene | Quarantined]:
-        file = self.relative(self.annotation_file)
+        known = self._classes
         for refused, reason in self._staging.refused():
-            yield Quarantined(file, refused, reason)
+            yield Quarantined(self.relative(self.annotation_file), refused, reason)
         for key, image, records in self._staging:
             try:
-                yield from self._read(key, image, [json.loads(record) for record in records])
+                yield from self._read(key, image, [json.loads(text) for text in records], known)
             except DataError as error:
                 yield self.quarantined(f"image {image}", error, self.annotation_file)
         for path in image_files(self.image_folder):
@@ -111,7 +111,7 @@ class OpenImages(Dataset):
                 yield Quarantined(self.relative(path), "image", "no mask of it is listed")
 
     def _read(
-        self, key: str, image: str, records: list[dict[str, str]]
+        self, key: str, image: str, records: list[dict[str, str]], known: dict[str, Category]
     ) -> Iterator[Scene | Quarantined]:
         file = inside(self.image_folder, f"{image}.jpg")
         self._staging.mark(self.relative(file))
@@ -120,7 +120,7 @@ class OpenImages(Dataset):
         parts: list[Any] = []
         for record in records:
             try:
-                if record["LabelName"] not in self._classes:
+                if record["LabelName"] not in known:
                     raise DataError(f"unknown label {record['LabelName']!r}")
                 data, path = self.masks.read(record["MaskPath"])
                 sound.append((record, rle_of_mask(_fit(data, path, photo))))
@@ -132,7 +132,7 @@ class OpenImages(Dataset):
         regions = []
         for number, (record, _) in enumerate(sound, start=1):
             if visible[number - 1]:
-                category = self._classes[record["LabelName"]]
+                category = known[record["LabelName"]]
                 regions.append(Region(number, category, record["MaskPath"], False))
             else:
                 hidden = DataError("hidden by smaller ones")
