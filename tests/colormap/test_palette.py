@@ -117,7 +117,7 @@ def test_names_round_trip(order: str, collision: str) -> None:
     "name", ["smooth", "smooth-5", "smooth-12-v1", "smooth-5-v2", "rainbow-5-v1", "smooth-5-v1-x"]
 )
 def test_unknown_names_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="palette|collision"):
+    with pytest.raises(ValueError, match=r"palette|collision"):
         Palette.from_name(name)
 
 
@@ -212,9 +212,7 @@ def test_random_order_needs_a_seed_and_follows_it() -> None:
     st.tuples(st.integers(0, 20), st.integers(0, 20)),
     st.booleans(),
 )
-def test_any_type_and_size(
-    seed: int, dtype: type, shape: tuple[int, int], fortran: bool
-) -> None:
+def test_any_type_and_size(seed: int, dtype: type, shape: tuple[int, int], fortran: bool) -> None:
     rng = np.random.default_rng(seed)
     high = 2 if dtype is bool else min(int(np.iinfo(dtype).max), 10**9)
     pool = rng.integers(0, high, 6)

@@ -35,9 +35,7 @@ def _to_lab(colors, table, matrix, out):  # type: ignore[no-untyped-def]
             low = min(int(value), 254)
             linear[c] = table[low] + (value - low) * (table[low + 1] - table[low])
         for c in range(3):
-            ratio = (
-                matrix[c, 0] * linear[0] + matrix[c, 1] * linear[1] + matrix[c, 2] * linear[2]
-            )
+            ratio = matrix[c, 0] * linear[0] + matrix[c, 1] * linear[1] + matrix[c, 2] * linear[2]
             if ratio > (6 / 29) ** 3:
                 root[c] = np.cbrt(ratio)
             else:

@@ -50,9 +50,9 @@ def _adopt(colors, area, centers, order, radius, cells, grid):  # type: ignore[n
             if square < least:
                 best, least = e, square
         cell, price = best_cell(colors[g], centers[g, 0], centers[g, 1], cells, grid)
-        if best >= 0 and cell >= 0 and cell != own[best] and not taken[cell]:
-            if price < least / (2 * COLOR_SPREAD**2) + DETACHED:
-                best = -1
+        elsewhere = best >= 0 and cell >= 0 and cell != own[best] and not taken[cell]
+        if elsewhere and price < least / (2 * COLOR_SPREAD**2) + DETACHED:
+            best = -1
         if best < 0:
             best = found
             found += 1
@@ -70,9 +70,9 @@ def _sum(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(groups, column) for column in values.T], axis=1)
 
 
-def gather(labels: np.ndarray, pixels: np.ndarray, cells: Cells, radius: float, drift: float) -> (
-    Gathered
-):
+def gather(
+    labels: np.ndarray, pixels: np.ndarray, cells: Cells, radius: float, drift: float
+) -> Gathered:
     """Join the connected parts of `labels` (h, w) into entities.
 
     Touching parts with a mean colour step below `drift` are one: inside an entity colours may

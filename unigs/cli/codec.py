@@ -1,0 +1,118 @@
+"""`unigs codec`: what the colormap codec alone loses, without any model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unigs.cli.output import print_result
+
+
+def codec(
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")],
+    root: Annotated[Path, typer.Option(help="Its folder, in its own layout.")],
+    split: Annotated[str, typer.Option(help="The split to read.")],
+    size: Annotated[int, typer.Option(min=1, help="Side of the colormap in pixels.")] = 512,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read this many images.")] = None,
+    max_entities: Annotated[
+        int | None, typer.Option(min=1, help="Draw at most this many entities an image, seed 0.")
+    ] = None,
+    autoencoder: Annotated[
+        str | None, typer.Option(help="Send the colormap through this autoencoder and back.")
+    ] = None,
+    latent_noise: Annotated[
+        float, typer.Option(min=0, help="Noise on the latents, in their standard deviations.")
+    ] = 0.0,
+    noise: Annotated[float, typer.Option(min=0, help="Gaussian noise, levels of 255.")] = 0.0,
+    blur: Annotated[float, typer.Option(min=0, help="Gaussian blur, pixels.")] = 0.0,
+    jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG quality.")] = None,
+    decoder: Annotated[str | None, typer.Option(help="regions (default), pdm, or kmeans.")] = None,
+    palette: Annotated[
+        str, typer.Option(help="Order, grid, version and collisions, e.g. smooth-5-v1-share.")
+    ] = "smooth-11-v1",
+    delta: Annotated[float | None, typer.Option(help="Threshold of pdm.")] = None,
+    criterion: Annotated[str | None, typer.Option(help="pdm: l2 or squared.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="pdm and kmeans: rgb, lab or rgb+lab.")
+    ] = None,
+    clusters: Annotated[
+        int | None, typer.Option(help="kmeans: how many; -1 gives it the true number.")
+    ] = None,
+    background: Annotated[
+        bool, typer.Option(help="Black means nothing; without it black regions are entities.")
+    ] = True,
+    scores: Annotated[bool, typer.Option(help="Also judge the scores (AP).")] = False,
+    explain: Annotated[
+        str | None, typer.Option(help="Draw the decoding of this image (key) as PNG and HTML.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for --explain.")] = Path("explained"),
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Paint every scene, distort the colormap as asked, decode it and compare."""
+    from itertools import islice
+
+    import numpy as np
+    from tqdm import tqdm
+
+    from unigs.colormap.decoders import DECODERS, DEFAULT_DECODER
+    from unigs.colormap.distortion import add_blur, add_jpeg, add_noise
+    from unigs.colormap.latent_trip import through_autoencoder
+    from unigs.colormap.palette import Palette
+    from unigs.colormap.trial import run_trial, trial_segments
+    from unigs.datasets import open_dataset
+    from unigs.errors import ConfigError, DataError
+
+    name = decoder or DEFAULT_DECODER
+    if name not in DECODERS:
+        raise ConfigError(f"--decoder {name}: there are {', '.join(DECODERS)}")
+    try:
+        colors = Palette.from_name(palette)
+    except ValueError as error:
+        raise ConfigError(f"--palette: {error}") from error
+    asked = {"delta": delta, "criterion": criterion, "features": features, "clusters": clusters}
+    options = {key: value for key, value in asked.items() if value is not None}
+    distortions = []
+    if autoencoder is not None:
+        from unigs.models.autoencoder import load_autoencoder
+
+        distortions.append(through_autoencoder(load_autoencoder(autoencoder), latent_noise))
+    elif latent_noise:
+        raise ConfigError("--latent-noise needs --autoencoder")
+    distortions += [add_noise(noise)] if noise else []
+    distortions += [add_blur(blur)] if blur else []
+    distortions += [add_jpeg(jpeg)] if jpeg is not None else []
+
+    rng = np.random.default_rng(0)
+    scenes = islice(open_dataset(dataset, root, split), limit)
+    samples = (
+        (scene.key, trial_segments(scene, size, max_entities, rng))
+        for scene in tqdm(scenes, unit="image", desc=f"{dataset} {split}")
+    )
+    if explain is not None:
+        from unigs.colormap.explain import explain_decoding
+
+        segments = next((found for key, found in samples if key == explain), None)
+        if segments is None:
+            raise DataError(f"{dataset} {split}: no image has the key {explain}; give one it has")
+        page = explain_decoding(
+            segments, colors, name, out / explain, distortions, background, **options
+        )
+        print_result({"page": page}, json)
+        return
+    try:
+        report = run_trial(
+            samples,
+            colors,
+            name,
+            distortions=distortions,
+            background=background,
+            average_precision=scores,
+            **options,
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"--decoder {name} refuses the options given: {error}") from error
+    if not report["images"]:
+        raise DataError(f"{dataset} {split} at {root}: no usable image")
+    print_result(report, json)
