@@ -2,10 +2,14 @@
 
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import quarantine_report, raw, scenes_indexes
+from assets_defs.evaluation import evaluations, references
 from assets_defs.evaluators import evaluators
+from assets_defs.gate import gates
 from assets_defs.manifest import shard_manifest
+from assets_defs.report import reports
 from assets_defs.shards import latents, shards
 from assets_defs.statistics import scene_statistics
+from assets_defs.training import models, untrained, weights
 
 ASSETS = [
     raw,
@@ -18,4 +22,11 @@ ASSETS = [
     latents,
     shard_manifest,
     *evaluators,
+    untrained,
+    *references.values(),
+    *weights.values(),
+    *models.values(),
+    *(asset for by_task in evaluations.values() for asset in by_task.values()),
+    *reports.values(),
+    *gates.values(),
 ]

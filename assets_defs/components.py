@@ -45,7 +45,11 @@ def autoencoder(
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import load_autoencoder, weights_digest
 
-        made = fit_patches(sources, wanted) if wanted.source is None else load_autoencoder(wanted.source)
+        made = (
+            fit_patches(sources, wanted)
+            if wanted.source is None
+            else load_autoencoder(wanted.source)
+        )
         made.save_pretrained(folder)
         metadata = {"family": type(made).__name__, "source": wanted.source or "fitted"}
         return Built(weights_digest(made), metadata)

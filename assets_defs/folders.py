@@ -51,6 +51,9 @@ class Folders:
     def manifest(self) -> Path:
         return self.base / "manifest"
 
+    def weights(self, name: str) -> Path:
+        return self.base / "weights" / name
+
     def model(self, name: str) -> Path:
         return self.base / "models" / name
 

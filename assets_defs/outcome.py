@@ -1,7 +1,7 @@
 """What the graph shows of an asset: counts, digest, pictures, and whether it was kept."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,16 @@ def materialized(
     context: dg.AssetExecutionContext,
     outcome: Outcome,
     pictures: Mapping[str, Path] | None = None,
-    check_results: list[dg.AssetCheckResult] | None = None,
+    check_results: Sequence[dg.AssetCheckResult] = (),
+    metadata: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:
     """Report ``outcome``; its digest becomes the data version, so that what lies downstream knows
     whether anything changed."""
     say(context, str(context.asset_key.to_user_string()), outcome)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(outcome.digest),
-        metadata={**described(outcome), **inline(pictures or {})},
-        check_results=check_results or [],
+        metadata={**described(outcome), **inline(pictures or {}), **(metadata or {})},
+        check_results=list(check_results),
     )
 
 

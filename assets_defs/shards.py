@@ -64,9 +64,7 @@ def shards(
             from unigs.contact_sheet import contact_sheet
             from unigs.shards import build_shards
 
-            manifest = build_shards(
-                scenes, task, options, folder, workers=settings.workers, **how
-            )
+            manifest = build_shards(scenes, task, options, folder, workers=settings.workers, **how)
             contact_sheet(folder, folder / SHEET)
             return Built(
                 manifest.digest,

@@ -17,8 +17,11 @@ from resources.tracking import Tracking
 
 
 def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The resources, ``overrides`` in place of those of the same name; ``UNIGS_PRESET``, ``UNIGS_DATASET`` and ``UNIGS_ROOT`` set what the UI, the
-    sensor and the schedule run on, ``UNIGS_STORE`` where."""
+    """The resources, ``overrides`` in place of those of the same name.
+
+    ``UNIGS_PRESET``, ``UNIGS_DATASET`` and ``UNIGS_ROOT`` set what the UI, the sensor and the
+    schedule run on, ``UNIGS_STORE`` where.
+    """
     store = overrides.get("store", Store.configure_at_launch())
     return {
         "store": store,

@@ -13,6 +13,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 _POLL_SECONDS = 0.3
 _CANCEL_SECONDS = 90.0
+_NOT_RUN = "Dependencies for step "
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Progress:
         """Take in one entry of the event log."""
         event = entry.dagster_event
         if event is None:
-            if entry.level >= logging.INFO:
+            if entry.level >= logging.INFO and not entry.user_message.startswith(_NOT_RUN):
                 self.say(f"    {entry.user_message}")
             return
         step = (event.step_key or "").replace("__", "/")
@@ -61,9 +62,7 @@ class Progress:
         """One line: what was kept and what was built."""
         if not self.built:
             return f"nothing had changed: all {len(self.kept)} assets were kept"
-        return (
-            f"{len(self.built)} assets built ({', '.join(self.built)}), {len(self.kept)} kept"
-        )
+        return f"{len(self.built)} assets built ({', '.join(self.built)}), {len(self.kept)} kept"
 
 
 def reason_of(error: SerializableErrorInfo | None) -> str:
@@ -75,9 +74,7 @@ def reason_of(error: SerializableErrorInfo | None) -> str:
     return " ".join(error.message.split()).split("Error: ", 1)[-1]
 
 
-def follow(
-    instance: dg.DagsterInstance, run_id: str, progress: Progress
-) -> dg.DagsterRunStatus:
+def follow(instance: dg.DagsterInstance, run_id: str, progress: Progress) -> dg.DagsterRunStatus:
     """Report a run until it ends. A KeyboardInterrupt cancels it, waits for that, and returns."""
     cursor: str | None = None
     deadline: float | None = None

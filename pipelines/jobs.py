@@ -6,7 +6,7 @@ processes of its own (shard workers, the training).
 
 import dagster as dg
 
-from assets_defs.models import MODELS
+from assets_defs.models import JOINT, MODELS
 
 EVERYTHING = "everything"
 DATA_ONLY = "data_only"
@@ -25,6 +25,13 @@ def train_and_evaluate(name: str) -> str:
     return f"train_and_evaluate_{name}"
 
 
+def judged(job: str) -> list[str]:
+    """The models that a job judges."""
+    if job == EVERYTHING:
+        return [JOINT]
+    return [name for name in MODELS if job == train_and_evaluate(name)]
+
+
 def _job(name: str, selection: dg.AssetSelection, description: str):
     return dg.define_asset_job(
         name, selection, executor_def=dg.in_process_executor, description=description
@@ -33,7 +40,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str):
 
 everything = _job(
     EVERYTHING,
-    SHARED | model_assets("joint"),
+    SHARED | model_assets(JOINT),
     "Annotations in, a trained and judged joint model out.",
 )
 data_only = _job(

@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 from pipelines.follow import Progress, follow
 from resources.lifeline import end_with_parent
@@ -58,8 +59,8 @@ def _run(options: argparse.Namespace) -> int:
     import dagster as dg
 
     from assets_defs.partitions import range_tags
-    from pipelines.requests import run_config
     from pipelines.launch import launch, open_workspace, relaunch_from_failure
+    from pipelines.requests import run_config
 
     progress = Progress()
     with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
@@ -92,7 +93,22 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
 def _print_result(
     options: argparse.Namespace, store: Store, run_id: str, progress: Progress, seconds: float
 ) -> None:
-    """The table of the report on stdout, or one JSON object."""
+    """The tables of the models that the job judged on stdout, or one JSON object."""
+    from assets_defs.folders import Folders
+    from assets_defs.report import RESULT, TABLE
+    from pipelines.jobs import judged
+
+    folders = Folders.of(store, _settings(options))
+    result: dict[str, Any] = {"metrics": {}, "model": {}}
+    for name in judged(options.job):
+        report = json.loads((folders.report(name) / RESULT).read_text(encoding="utf-8"))
+        result["metrics"] |= report["metrics"]
+        result["model"] |= report["model"]
+        if not options.json:
+            print((folders.report(name) / TABLE).read_text(encoding="utf-8"))
+    if options.json:
+        about = {"seconds": seconds, "run_id": run_id, "store": str(store.base)}
+        print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+
 import dagster as dg
 
 from assets_defs.partitions import SPLITS

@@ -44,7 +44,7 @@ class ServedUniGS(mlflow.pyfunc.PythonModel):
         return {
             "image": np.asarray(output.images[0]),
             "colormap": np.asarray(output.colormaps[0]),
-            "entities": output.entities[0],
+            "entities": [entity.to_dict() for entity in output.entities[0]],
         }
 
 

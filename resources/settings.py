@@ -1,5 +1,6 @@
 """What a run is about: a preset, a data set, and what the run changes about the preset."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ class GraphSettings(dg.ConfigurableResource):
         changes = dict(self.overrides)
         if self.train_steps:
             changes["training.steps"] = self.train_steps
-        return _load(self.preset, tuple(sorted(changes.items())))
+        return _load(self.preset, json.dumps(changes, sort_keys=True))
 
     @property
     def external_root(self) -> Path | None:
@@ -51,7 +52,7 @@ class GraphSettings(dg.ConfigurableResource):
 
 
 @lru_cache(maxsize=8)
-def _load(preset: str, changes: tuple[tuple[str, Any], ...]) -> "Preset":
+def _load(preset: str, changes: str) -> "Preset":
     from unigs.configuration import load_preset
 
-    return load_preset(preset, dict(changes))
+    return load_preset(preset, json.loads(changes))

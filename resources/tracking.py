@@ -60,9 +60,13 @@ class Tracking(dg.ConfigurableResource):
         tags: Mapping[str, str],
         parameters: Mapping[str, Any],
         inputs: Sequence[DatasetInput] = (),
+        model_id: str | None = None,
         resume: str | None = None,
     ) -> str:
-        """Start a run and return its id; ``resume`` reopens that run with the new tags instead."""
+        """Start a run and return its id; ``resume`` reopens that run with the new tags instead.
+
+        ``model_id`` names the logged model that the run takes in.
+        """
         client = self.client()
         if resume is not None:
             client.update_run(resume, status="RUNNING")
@@ -74,7 +78,7 @@ class Tracking(dg.ConfigurableResource):
         digests = {f"digest.{item.name}": item.digest for item in inputs}
         run = client.create_run(experiment.experiment_id, tags={**tags, **digests}, run_name=name)
         self._log_parameters(client, run.info.run_id, parameters)
-        self._log_inputs(client, run.info.run_id, inputs)
+        self._log_inputs(client, run.info.run_id, inputs, model_id)
         return run.info.run_id
 
     @contextmanager
@@ -124,8 +128,10 @@ class Tracking(dg.ConfigurableResource):
             client.log_batch(run_id, params=flat[start : start + 100])
 
     @staticmethod
-    def _log_inputs(client: "MlflowClient", run_id: str, inputs: Sequence[DatasetInput]) -> None:
-        from mlflow.entities import Dataset, InputTag
+    def _log_inputs(
+        client: "MlflowClient", run_id: str, inputs: Sequence[DatasetInput], model_id: str | None
+    ) -> None:
+        from mlflow.entities import Dataset, InputTag, LoggedModelInput
         from mlflow.entities import DatasetInput as MlflowInput
 
         records = [
@@ -140,8 +146,9 @@ class Tracking(dg.ConfigurableResource):
             )
             for item in inputs
         ]
-        if records:
-            client.log_inputs(run_id, records)
+        models = [LoggedModelInput(model_id)] if model_id else []
+        if records or models:
+            client.log_inputs(run_id, records, models)
 
 
 def flatten(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -7,15 +7,15 @@ import pytest
 from assets_defs import code_version as module
 
 
-def test_comments_docstrings_and_layout_do_not_count(
+def test_comments_and_the_words_of_docstrings_do_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_PACKAGE", tmp_path)
     versions = []
     for text in (
         'def f(x):\n    """Double."""\n    return 2 * x\n',
-        "def f(x):\n    # twice\n    return (2 * x)\n",
-        "def f(x):\n    return 3 * x\n",
+        'def f(x):\n    """Twice as much."""\n\n    # comment\n    return (2 * x)\n',
+        'def f(x):\n    """Double."""\n    return 3 * x\n',
     ):
         (tmp_path / "stage.py").write_text(text)
         module._meaning.cache_clear()

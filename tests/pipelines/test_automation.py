@@ -34,11 +34,12 @@ def put(file: Path, text: str) -> None:
     os.utime(file, (past, past))
 
 
-def tick(root: Path, cursor: str | None, **settings) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(cursor=cursor)
-    chosen = {"dataset": "coco_panoptic", "root": str(root), **settings}
+def tick(root: Path, cursor: str | None, dataset: str = "coco_panoptic"):
+    given = "" if dataset == "shapes" else str(root)
     return annotations(
-        context, store=Store(root=str(root.parent / "store")), settings=GraphSettings(**chosen)
+        dg.build_sensor_context(cursor=cursor),
+        store=Store(root=str(root.parent / "store")),
+        settings=GraphSettings(dataset=dataset, root=given),
     )
 
 
@@ -82,17 +83,19 @@ def test_the_request_is_one_the_job_accepts(root: Path) -> None:
 
 
 def test_generated_data_has_nothing_to_watch(root: Path) -> None:
-    assert isinstance(tick(root, None, dataset="shapes", root=""), dg.SkipReason)
+    assert isinstance(tick(root, None, dataset="shapes"), dg.SkipReason)
 
 
 def test_missing_root_is_told_in_one_line(root: Path) -> None:
     with pytest.raises(UnigsError, match="no such folder"):
-        tick(root, None, root=str(root / "gone"))
+        tick(root / "gone", None)
 
 
 def test_weekly_schedule_runs_everything_once_a_week(root: Path) -> None:
     def request(day: int) -> dg.RunRequest:
-        context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 6, day, 3, 0, tzinfo=UTC))
+        context = dg.build_schedule_context(
+            scheduled_execution_time=datetime(2026, 6, day, 3, 0, tzinfo=UTC)
+        )
         settings = GraphSettings(dataset="coco_panoptic", root=str(root))
         return weekly_retraining(context, store=Store(root=str(root)), settings=settings)
 

@@ -1,0 +1,170 @@
+"""What each model scores on the held-out shards, and the reference figures beside it."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.code_version import code_version
+from assets_defs.evaluators import WEIGHTS, evaluators
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
+from assets_defs.manifest import dataset_inputs, shard_manifest
+from assets_defs.models import MODELS
+from assets_defs.outcome import materialized
+from assets_defs.provenance import provenance
+from assets_defs.training import PIPELINE, models, untrained
+from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
+from resources.settings import GraphSettings
+from resources.store import Store
+from resources.tracking import Tracking
+from unigs.tasks import TASKS
+
+EVALUATION_CODE = (
+    "evaluation", "answers", "baselines", "task_scores", "image_scores", "mask_scores",
+    "sample_grid", "prediction_files", "metrics", "evaluators", "pipeline", "pipeline_inputs",
+    "pipeline_output", "colormap", "models/autoencoder",
+)  # fmt: skip
+
+
+def evaluation_inputs(
+    folders: Folders, settings: GraphSettings, model: Path, task: str
+) -> dict[str, Any]:
+    """What the figures of one model folder on one task follow from."""
+    return {
+        "code": code_version(*EVALUATION_CODE),
+        "model": kept_digest(model),
+        "shards": kept_digest(folders.shards("val", task)),
+        "evaluators": [kept_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
+        "settings": settings.values.evaluation.model_dump(mode="json"),
+    }
+
+
+def judge(
+    settings: GraphSettings,
+    folders: Folders,
+    pipeline_folder: Path,
+    task: str,
+    out_dir: Path,
+    *,
+    beside: bool,
+) -> dict[str, float]:
+    """Answer the held-out shards of ``task`` and score the answers; ``beside`` adds baselines
+    and ceilings, which are the same for every model."""
+    from unigs.baselines import Codec
+    from unigs.colormap import Palette
+    from unigs.evaluation import evaluate
+    from unigs.evaluators.bundle import load_evaluators
+    from unigs.pipeline import UniGSPipeline
+
+    preset = settings.values
+    places = {
+        kind: external_source(kind, preset.evaluation) or folders.evaluator(kind) / WEIGHTS
+        for kind in (DUAL_ENCODER, SEGMENTER)
+    }
+    pipeline = UniGSPipeline.from_pretrained(pipeline_folder)
+    pipeline.set_progress_bar_config(disable=True)
+    codec = Codec(
+        pipeline.vae,
+        Palette.from_name(preset.codec.palette),
+        preset.codec.decoder,
+        preset.codec.options,
+    )
+    return evaluate(
+        pipeline,
+        task,
+        folders.shards("val", task),
+        load_evaluators(
+            places[DUAL_ENCODER], places[SEGMENTER], inception=preset.evaluation.inception
+        ),
+        out_dir,
+        limit=preset.evaluation.scenes,
+        seed=preset.data.seed,
+        batch_size=preset.evaluation.batch_size,
+        codec=codec if beside else None,
+        baselines=beside,
+    )
+
+
+def _reference(task: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["reference", task],
+        deps=[untrained, shard_manifest, *evaluators],
+        group_name="reference",
+        code_version=code_version(*EVALUATION_CODE),
+        description=f"The untrained model, the baselines and the ceilings on {task}.",
+    )
+    def reference(
+        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+    ) -> dg.MaterializeResult:
+        folders = Folders.of(store, settings)
+        model = folders.model("untrained")
+
+        def build(folder: Path, resume: bool) -> Built:
+            figures = judge(settings, folders, model / PIPELINE, task, folder, beside=True)
+            return Built(figures_digest(figures), shown(figures))
+
+        inputs = evaluation_inputs(folders, settings, model, task)
+        outcome = keep_or_build(folders.reference(task), inputs, build)
+        return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
+
+    return reference
+
+
+def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["evaluation", name, task],
+        deps=[models[name], shard_manifest, *evaluators],
+        group_name=f"model_{name}",
+        code_version=code_version(*EVALUATION_CODE),
+        description=f"The {name} model on held-out scenes, task {task}.",
+    )
+    def evaluation(
+        context: dg.AssetExecutionContext,
+        store: Store,
+        settings: GraphSettings,
+        tracking: Tracking,
+    ) -> dg.MaterializeResult:
+        folders = Folders.of(store, settings)
+        model = folders.model(name)
+
+        def build(folder: Path, resume: bool) -> Built:
+            figures = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
+            registered = kept_record(model)["metadata"]
+            with tracking.run(
+                f"evaluate {name} {task}",
+                tags={
+                    **provenance(context, settings),
+                    "model": f"{registered['name']}/{registered['version']}",
+                    "training_run": registered["mlflow_run_id"],
+                },
+                parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
+                inputs=dataset_inputs(folders, settings.dataset, "val", [task]),
+                model_id=registered["model_id"],
+            ) as run_id:
+                named = {f"{task}.{key}": value for key, value in figures.items()}
+                tracking.log_metrics(run_id, named, model_id=registered["model_id"])
+                tracking.log_images(run_id, {task: folder / "grid.png"})
+            return Built(figures_digest(figures), {**shown(figures), "mlflow_run_id": run_id})
+
+        inputs = evaluation_inputs(folders, settings, model, task)
+        outcome = keep_or_build(folders.evaluation(name, task), inputs, build)
+        return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
+
+    return evaluation
+
+
+def figures_digest(figures: dict[str, float]) -> str:
+    """The data version of figures: equal figures, equal version."""
+    return fingerprint(**{key: repr(float(value)) for key, value in figures.items()})
+
+
+def shown(figures: dict[str, float]) -> dict[str, float | str]:
+    """Figures as metadata, to five digits; a figure without meaning as a dash."""
+    return {key: round(value, 5) if value == value else "-" for key, value in figures.items()}
+
+
+references = {task: _reference(task) for task in TASKS}
+evaluations = {
+    name: {task: _evaluation(name, task) for task in tasks} for name, tasks in MODELS.items()
+}

@@ -1,0 +1,127 @@
+"""The gate: a new model becomes the champion only when it is better on the same shards."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.evaluation import evaluation_inputs, judge
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest
+from assets_defs.models import MODELS
+from assets_defs.outcome import materialized
+from assets_defs.report import reports
+from assets_defs.training import VERSION_FILE, registered_name
+from resources.registry import ModelVersion, champion, find_version, promote, tag_version
+from resources.settings import GraphSettings
+from resources.store import Store
+from resources.tracking import Tracking
+
+DECISION = "decision.json"
+SCORE, JUDGED_ON = "gate.score", "gate.judged_on"
+
+
+def gate_score(figures: dict[str, dict[str, float]]) -> float:
+    """Mean over the tasks of their mIoU: of the masks, or of the judge's on generated images.
+
+    Raises KeyError when a task has neither.
+    """
+    scores = []
+    for task, row in figures.items():
+        keys = [key for key in row if key == "miou" or key.startswith("miou.")]
+        if not keys:
+            raise KeyError(f"{task} has no mIoU")
+        scores.append(row[keys[0]])
+    return sum(scores) / len(scores)
+
+
+def decide(candidate: float, best: float | None) -> tuple[bool, str]:
+    """Whether to promote, and why in one sentence; ``best`` is None without a champion."""
+    if best is None:
+        return True, f"promoted: the first model, mean mIoU {candidate:.4f}"
+    if candidate > best:
+        return True, f"promoted: mean mIoU {candidate:.4f}, the champion has {best:.4f}"
+    return False, f"not promoted: mean mIoU {candidate:.4f}, the champion has {best:.4f}"
+
+
+def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["gate", name],
+        deps=[reports[name]],
+        group_name=f"model_{name}",
+        description="Points the registry's champion alias at the model when it is better.",
+    )
+    def gate(
+        context: dg.AssetExecutionContext,
+        store: Store,
+        settings: GraphSettings,
+        tracking: Tracking,
+    ) -> dg.MaterializeResult:
+        folders = Folders.of(store, settings)
+        judged_on = {
+            task: {
+                key: value
+                for key, value in evaluation_inputs(
+                    folders, settings, folders.model(name), task
+                ).items()
+                if key != "model"
+            }
+            for task in tasks
+        }
+        inputs = {"model": kept_digest(folders.model(name)), "judged_on": judged_on}
+
+        def build(folder: Path, resume: bool) -> Built:
+            decision = decision_on(folder, folders, fingerprint(**judged_on))
+            (folder / DECISION).write_text(json.dumps(decision, indent=1), encoding="utf-8")
+            return Built(fingerprint(**decision), decision)
+
+        def decision_on(folder: Path, folders: Folders, protocol: str) -> dict[str, Any]:
+            version = json.loads((folders.model(name) / VERSION_FILE).read_text(encoding="utf-8"))
+            candidate = find_version(tracking, version["name"], version["version"])
+            score = gate_score(own_figures(folders, name, tasks))
+            tag_version(tracking, candidate, {SCORE: repr(score), JUDGED_ON: protocol})
+            best = champion(tracking, registered_name(settings, name))
+            if best is not None and best.version == candidate.version:
+                return {"promoted": False, "reason": "it is the champion", "score": score}
+            best_score = None if best is None else score_of(best, protocol, folder)
+            promoted, reason = decide(score, best_score)
+            if promoted:
+                promote(tracking, candidate)
+            return {
+                "promoted": promoted,
+                "reason": reason,
+                "score": score,
+                "champion_score": best_score,
+                "candidate": candidate.version,
+                "champion": candidate.version if promoted or best is None else best.version,
+            }
+
+        def score_of(best: ModelVersion, protocol: str, folder: Path) -> float:
+            if best.tags.get(JUDGED_ON) == protocol:
+                return float(best.tags[SCORE])
+            context.log.info("the champion was judged on other shards: judging it on these")
+            score = gate_score(
+                {
+                    task: judge(settings, folders, best.folder, task, folder / task, beside=False)
+                    for task in tasks
+                }
+            )
+            tag_version(tracking, best, {SCORE: repr(score), JUDGED_ON: protocol})
+            return score
+
+        outcome = keep_or_build(folders.gate(name), inputs, build)
+        context.log.info(f"gate of {name}: {outcome.metadata['reason']}")
+        return materialized(context, outcome)
+
+    return gate
+
+
+def own_figures(folders: Folders, name: str, tasks: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """A model's own figures by task."""
+    from unigs.evaluation import METRICS_FILE, read_figures
+
+    return {task: read_figures(folders.evaluation(name, task) / METRICS_FILE) for task in tasks}
+
+
+gates = {name: _gate(name, tasks) for name, tasks in MODELS.items()}

@@ -1,0 +1,100 @@
+"""The table of a model: its figures, and the untrained model's, baselines and ceilings beside."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+
+from assets_defs.evaluation import evaluations, references
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest
+from assets_defs.models import MODELS
+from assets_defs.outcome import materialized
+from assets_defs.training import PIPELINE
+from resources.settings import GraphSettings
+from resources.store import Store
+
+RESULT, TABLE, GRID = "report.json", "report.md", "grid.png"
+
+
+def all_figures(folders: Folders, name: str, task: str) -> dict[str, float]:
+    """A model's figures on a task with the untrained model's, the baselines and the ceilings."""
+    from unigs.evaluation import METRICS_FILE, read_figures
+    from unigs.report import BASELINE, with_untrained
+
+    own = read_figures(folders.evaluation(name, task) / METRICS_FILE)
+    reference = read_figures(folders.reference(task) / METRICS_FILE)
+    beside = {
+        key: value
+        for key, value in reference.items()
+        if key.endswith(BASELINE) or "_ceiling." in key
+    }
+    untrained = {key: value for key, value in reference.items() if key in own and key != "n"}
+    return with_untrained(own | beside, untrained)
+
+
+def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["report", name],
+        deps=[*evaluations[name].values(), *(references[task] for task in tasks)],
+        group_name=f"model_{name}",
+        description=f"The result table and pictures of the {name} model.",
+    )
+    def report(
+        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+    ) -> dg.MaterializeResult:
+        folders = Folders.of(store, settings)
+        inputs = {
+            "figures": [kept_digest(folders.evaluation(name, task)) for task in tasks],
+            "reference": [kept_digest(folders.reference(task)) for task in tasks],
+            "model": kept_digest(folders.model(name)),
+        }
+
+        def build(folder: Path, resume: bool) -> Built:
+            from unigs.report import markdown
+
+            figures = {task: all_figures(folders, name, task) for task in tasks}
+            table = "\n".join(f"### {task}\n\n{markdown(figures[task])}" for task in tasks)
+            (folder / TABLE).write_text(f"# {name} on {settings.dataset}\n\n{table}", "utf-8")
+            content = {
+                "metrics": {
+                    task: {key: value if value == value else None for key, value in row.items()}
+                    for task, row in figures.items()
+                },
+                "model": {name: str(folders.model(name) / PIPELINE)},
+            }
+            (folder / RESULT).write_text(json.dumps(content, indent=1), encoding="utf-8")
+            stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
+            return Built(fingerprint(**content))
+
+        outcome = keep_or_build(folders.report(name), inputs, build)
+        table = (outcome.folder / TABLE).read_text(encoding="utf-8")
+        return materialized(
+            context,
+            outcome,
+            {"grid": outcome.folder / GRID},
+            metadata={"table": dg.MetadataValue.md(table)},
+        )
+
+    return report
+
+
+def stack_pictures(files: list[Path], out: Path, rows: int = 400) -> None:
+    """Put the first ``rows`` pixel rows of PNG files under each other."""
+    from PIL import Image
+
+    pictures = []
+    for file in files:
+        with Image.open(file) as image:
+            pictures.append(image.convert("RGB").crop((0, 0, image.width, min(rows, image.height))))
+    sheet = Image.new(
+        "RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white"
+    )
+    top = 0
+    for picture in pictures:
+        sheet.paste(picture, (0, top))
+        top += picture.height
+    sheet.save(out, optimize=True)
+
+
+reports = {name: _report(name, tasks) for name, tasks in MODELS.items()}

@@ -1,0 +1,183 @@
+"""Training: weights in a process of their own, then the pipeline that holds them, registered."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.assembly import ASSEMBLY_CODE, fresh_unet, save_pipeline
+from assets_defs.code_version import code_version
+from assets_defs.components import autoencoder, text_encoder
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
+from assets_defs.manifest import dataset_inputs, shard_manifest
+from assets_defs.models import JOINT, MODELS
+from assets_defs.outcome import materialized
+from assets_defs.provenance import provenance
+from assets_defs.training_entry import REPORT
+from resources.launcher import ProcessLauncher
+from resources.registry import register_model
+from resources.settings import GraphSettings
+from resources.store import Store
+from resources.tracking import Tracking
+
+TRAINING_CODE = ("training", "diffusion", "loader", "latent_store", "models/unet")
+RUN_FILE = "mlflow_run"
+VERSION_FILE = "registered.json"
+UNET, PIPELINE = "unet", "pipeline"
+
+
+def registered_name(settings: GraphSettings, model: str) -> str:
+    """The name under which versions of a model are registered."""
+    return f"unigs-{settings.dataset}-{settings.preset_name}-{model}"
+
+
+def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["weights", name],
+        deps=[shard_manifest, autoencoder],
+        group_name=f"model_{name}",
+        code_version=code_version(*TRAINING_CODE),
+        description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
+    )
+    def weights(
+        context: dg.AssetExecutionContext,
+        store: Store,
+        settings: GraphSettings,
+        tracking: Tracking,
+        launcher: ProcessLauncher,
+    ) -> dg.MaterializeResult:
+        folders = Folders.of(store, settings)
+        preset = settings.values
+        described = preset.model_dump(mode="json", include={"unet", "diffusion", "training"})
+        inputs = {
+            "code": code_version(*TRAINING_CODE),
+            "preset": described,
+            "autoencoder": kept_digest(folders.autoencoder),
+            "latents": {task: kept_digest(folders.latents("train", task)) for task in tasks},
+        }
+
+        def build(folder: Path, resume: bool) -> Built:
+            if not resume:
+                clear(folder)
+            known = folder / RUN_FILE
+            run_id = tracking.open_run(
+                f"train {name}",
+                tags=provenance(context, settings),
+                parameters={"model": name, **preset.model_dump(mode="json")},
+                inputs=dataset_inputs(folders, settings.dataset, "train", tasks),
+                resume=known.read_text(encoding="utf-8") if known.is_file() else None,
+            )
+            known.write_text(run_id, encoding="utf-8")
+            order = {
+                "preset": preset.model_dump(mode="json"),
+                "autoencoder": str(folders.autoencoder),
+                "train": {task: str(folders.latents("train", task)) for task in tasks},
+                "val": {task: str(folders.latents("val", task)) for task in tasks},
+                "out_dir": str(folder),
+                "store": str(store.base),
+                "tracking_uri": tracking.tracking_uri,
+                "mlflow_run_id": run_id,
+            }
+            command = [sys.executable, "-m", "assets_defs.training_entry"]
+            try:
+                launcher.run(context, command, extras=order)
+            except BaseException:
+                tracking.end_run(run_id, "KILLED")
+                raise
+            tracking.end_run(run_id, "FINISHED")
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+            return Built(report.pop("digest"), {**report, "mlflow_run_id": run_id})
+
+        return materialized(context, keep_or_build(folders.weights(name), inputs, build))
+
+    return weights
+
+
+def clear(folder: Path) -> None:
+    """Take away what an earlier training from other inputs left."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "started":
+            path.unlink()
+
+
+def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["model", name],
+        deps=[weights, autoencoder, text_encoder],
+        group_name=f"model_{name}",
+        code_version=code_version(*ASSEMBLY_CODE),
+        description="The pipeline folder (diffusers layout), registered in MLflow as a version.",
+    )
+    def model(
+        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
+    ) -> dg.MaterializeResult:
+        folders = Folders.of(store, settings)
+        inputs = pipeline_inputs(folders, settings, kept_digest(folders.weights(name)))
+
+        def build(folder: Path, resume: bool) -> Built:
+            from unigs.models.unet import load_unet
+
+            unet = load_unet(folders.weights(name) / UNET)
+            save_pipeline(settings.values, unet, folders, MODELS[name], folder / PIPELINE)
+            digest = fingerprint(**inputs)
+            run_id = kept_record(folders.weights(name))["metadata"]["mlflow_run_id"]
+            tags = {**provenance(context, settings), "model.digest": digest}
+            version = register_model(
+                tracking, run_id, registered_name(settings, name), folder / PIPELINE, tags
+            )
+            registered = {
+                "name": version.name,
+                "version": version.version,
+                "model_id": version.model_id,
+                "mlflow_run_id": version.run_id,
+            }
+            (folder / VERSION_FILE).write_text(json.dumps(registered), encoding="utf-8")
+            return Built(digest, registered)
+
+        return materialized(context, keep_or_build(folders.model(name), inputs, build))
+
+    return model
+
+
+def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dict[str, Any]:
+    """What a pipeline folder follows from, ``unet`` being the digest of its UNet."""
+    parts = {"codec", "diffusion", "inference"}
+    return {
+        "code": code_version(*ASSEMBLY_CODE),
+        "preset": settings.values.model_dump(mode="json", include=parts),
+        "unet": unet,
+        "autoencoder": kept_digest(folders.autoencoder),
+        "text_encoder": kept_digest(folders.text_encoder),
+    }
+
+
+@dg.asset(
+    deps=[autoencoder, text_encoder],
+    group_name="reference",
+    code_version=code_version(*ASSEMBLY_CODE),
+)
+def untrained(
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+) -> dg.MaterializeResult:
+    """The same pipeline before its first training step: what every figure starts from."""
+    folders = Folders.of(store, settings)
+    unet = settings.values.unet.model_dump(mode="json")
+    inputs = pipeline_inputs(folders, settings, fingerprint(**unet))
+
+    def build(folder: Path, resume: bool) -> Built:
+        fresh = fresh_unet(settings.values, folders.autoencoder)
+        save_pipeline(settings.values, fresh, folders, MODELS[JOINT], folder / PIPELINE)
+        return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
+
+    return materialized(context, keep_or_build(folders.model("untrained"), inputs, build))
+
+
+weights = {name: _weights(name, tasks) for name, tasks in MODELS.items()}
+models = {name: _model(name, weights[name]) for name in MODELS}

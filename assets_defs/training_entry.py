@@ -1,0 +1,110 @@
+"""``python -m assets_defs.training_entry``: one training, told what to do and heard through Pipes.
+
+Metrics go to the MLflow run that the asset opened, a line of progress now and then to Dagster. On
+SIGTERM, or when the parent is gone, the loop writes a checkpoint and the process ends with code 3;
+the next run of the asset goes on from there.
+"""
+
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from dagster_pipes import PipesContext, open_dagster_pipes
+
+from resources.lifeline import end_with_parent
+from resources.store import Store
+from resources.tracking import Tracking
+
+INTERRUPTED = 3
+REPORT = "training.json"
+_SAY_EVERY_SECONDS = 20.0
+
+
+class StopRequest:
+    """Becomes true at SIGTERM or SIGINT."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+class Reporter:
+    """The training's log callback: every metric to MLflow, a line now and then to Dagster."""
+
+    def __init__(self, pipes: PipesContext, tracking: Tracking, run_id: str, steps: int) -> None:
+        self.pipes, self.tracking, self.run_id, self.steps = pipes, tracking, run_id, steps
+        self._said = 0.0
+
+    def __call__(self, step: int, metrics: dict[str, float]) -> None:
+        self.tracking.log_metrics(self.run_id, metrics, step)
+        due = time.monotonic() - self._said > _SAY_EVERY_SECONDS
+        if "loss" in metrics and (due or step == self.steps):
+            self._said = time.monotonic()
+            self.pipes.log.info(
+                f"step {step} of {self.steps}: loss {metrics['loss']:.4f}, "
+                f"{metrics['samples_per_second']:.0f} samples/s, "
+                f"{metrics['remaining_seconds'] / 60:.1f} min left"
+            )
+
+
+def _train(order: dict[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
+    from assets_defs.assembly import fresh_unet, training_streams
+    from unigs.configuration import Preset
+    from unigs.models.autoencoder import weights_digest
+    from unigs.training import train, training_steps
+
+    preset = Preset.model_validate(order["preset"])
+    out_dir = Path(order["out_dir"])
+    tracking = Tracking(store=Store(root=order["store"]), uri=order["tracking_uri"])
+    train_folders, val_folders = (
+        {task: Path(folder) for task, folder in order[split].items()} for split in ("train", "val")
+    )
+    stream, validation = training_streams(preset, train_folders, val_folders)
+    unet = fresh_unet(preset, Path(order["autoencoder"]))
+    steps = training_steps(preset.training, stream)
+    report = train(
+        unet,
+        stream,
+        preset.training,
+        preset.diffusion,
+        out_dir,
+        validation=validation,
+        log=Reporter(pipes, tracking, order["mlflow_run_id"], steps),
+        should_stop=stop,
+    )
+    unet.save_pretrained(out_dir / "unet")
+    parameters = unet.num_parameters()
+    return {**asdict(report), "parameters": parameters, "digest": weights_digest(unet)}
+
+
+def main() -> int:
+    """Train as the Pipes extras say and save the pipeline; the exit code."""
+    stop = StopRequest()
+    end_with_parent()
+    with open_dagster_pipes() as pipes:
+        order = pipes.extras
+        from unigs.training import Interrupted
+
+        try:
+            report = _train(order, pipes, stop)
+        except Interrupted as interruption:
+            print(interruption, file=sys.stderr)
+            return INTERRUPTED
+    (Path(order["out_dir"]) / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
