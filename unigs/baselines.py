@@ -30,6 +30,13 @@ class Codec:
     decoder: str = DEFAULT_DECODER
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, pipeline: Any) -> Codec:
+        """The codec of a ``UniGSPipeline``."""
+        config = pipeline.config
+        palette = Palette.from_name(config.palette)
+        return cls(pipeline.vae, palette, config.decoder, config.decoder_options)
+
     def through(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """(n, h, w, 3) uint8: encoded and decoded."""
         return decode_latents(self.autoencoder, encode_images(self.autoencoder, np.stack(images)))
@@ -83,7 +90,8 @@ def _mean_color(total: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class CodecCeiling:
-    """The true colormap and image through the autoencoder and back, read by the same decoder."""
+    """The true colormap and image through the autoencoder and back, read as the pipeline reads
+    its own: same decoder, entities end at a sampled coarse mask."""
 
     codec: Codec
     task: Task
@@ -93,18 +101,19 @@ class CodecCeiling:
         colormaps = self.codec.through([sample.colormap for sample in samples])
         answers = []
         for sample, image, colormap in zip(samples, images, colormaps, strict=True):
-            # The model sees the photograph only where the task gives it.
-            known = sample.image if self.task.control == "image" else None
             decoded = decode(
                 colormap,
                 self.codec.decoder,
                 self.codec.palette,
                 self.task.background,
-                known,
+                image,
                 **self.codec.options,
             )
-            scores = {label: float(s) for label, s in enumerate(decoded.scores, start=1)}
-            answers.append(Answer(image, colormap, decoded.segments, scores))
+            segments = decoded.segments
+            if self.task.coarse == "sampled":
+                segments = np.where(sample.coarse_mask, segments, 0)
+            scores = {int(i): float(decoded.scores[i - 1]) for i in np.unique(segments) if i}
+            answers.append(Answer(image, colormap, segments, scores))
         return answers
 
 

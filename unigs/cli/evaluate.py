@@ -73,7 +73,7 @@ def evaluate(
             batch_size,
             bar.update,
             guidance_scale=guidance,
-            codec=Codec.of(pipeline, kind) if baselines else None,
+            codec=Codec.of(pipeline) if baselines else None,
             baselines=baselines,
         )
     if json:

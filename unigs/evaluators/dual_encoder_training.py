@@ -31,8 +31,8 @@ class DualEncoderOptions:
     """
 
     size: int = 64
-    patch: int = 8
-    width: int = 96
+    patch: int = 16
+    width: int = 128
     layers: int = 3
     dimensions: int = 64
     scenes: int = 3000
@@ -46,8 +46,9 @@ class DualEncoderOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
-    """Images with a text each; ``shown[i]`` are the classes that image i really shows."""
+class TextPairs:
+    """Images with a text each, a text being its class names; ``shown[i]`` are all the classes
+    that image i really shows."""
 
     images: list[NDArray[np.uint8]]
     texts: list[tuple[str, ...]]
@@ -122,8 +123,8 @@ def _fresh(arrays: SceneArrays, options: DualEncoderOptions) -> DualEncoder:
     return DualEncoder(model, tokenizer, LABEL, half, half)
 
 
-def _draw(arrays: SceneArrays, rng: np.random.Generator, options: DualEncoderOptions) -> _Pairs:
-    pairs = _Pairs([], [], [])
+def _draw(arrays: SceneArrays, rng: np.random.Generator, options: DualEncoderOptions) -> TextPairs:
+    pairs = TextPairs([], [], [])
     for i in rng.integers(len(arrays.images), size=options.batch).tolist():
         if rng.random() < options.crop_share:
             _add_crop(pairs, arrays, i, rng)
@@ -139,7 +140,7 @@ def _names(arrays: SceneArrays, classes: NDArray[np.int64], share: float = 0.0) 
     return [arrays.names[k] for k in order if counts[k] > share * classes.size]
 
 
-def _add_crop(pairs: _Pairs, arrays: SceneArrays, i: int, rng: np.random.Generator) -> None:
+def _add_crop(pairs: TextPairs, arrays: SceneArrays, i: int, rng: np.random.Generator) -> None:
     boxes = ndimage.find_objects(arrays.segments[i])
     present = [label for label, box in enumerate(boxes, start=1) if box is not None]
     if not present:
@@ -154,7 +155,7 @@ def _add_crop(pairs: _Pairs, arrays: SceneArrays, i: int, rng: np.random.Generat
 
 
 def _add_image(
-    pairs: _Pairs, arrays: SceneArrays, i: int, rng: np.random.Generator, at_most: int
+    pairs: TextPairs, arrays: SceneArrays, i: int, rng: np.random.Generator, at_most: int
 ) -> None:
     names = _names(arrays, arrays.classes[i])
     if not names:
@@ -166,7 +167,7 @@ def _add_image(
     pairs.shown.append(frozenset(names))
 
 
-def _contrast(encoder: DualEncoder, pairs: _Pairs) -> Tensor:
+def _contrast(encoder: DualEncoder, pairs: TextPairs) -> Tensor:
     """Symmetric cross-entropy over the batch's different texts, true ones no negatives."""
     texts = sorted(set(pairs.texts))
     own = torch.tensor([texts.index(text) for text in pairs.texts])
@@ -174,7 +175,7 @@ def _contrast(encoder: DualEncoder, pairs: _Pairs) -> Tensor:
     words = text_features(encoder.model, encoder.tokens([", ".join(text) for text in texts]))
     cosine = torch.nn.functional.normalize(images) @ torch.nn.functional.normalize(words).T
     logits = cosine * encoder.model.logit_scale.clamp(max=4.0).exp()
-    true = torch.tensor([[shown.issuperset(text) for text in texts] for shown in pairs.shown])
+    true = truths(texts, pairs)
     true[torch.arange(len(own)), own] = False
     by_image = torch.nn.functional.cross_entropy(logits.masked_fill(true, -torch.inf), own)
     picture = torch.arange(len(own))
@@ -183,11 +184,16 @@ def _contrast(encoder: DualEncoder, pairs: _Pairs) -> Tensor:
     return (by_image + torch.nn.functional.cross_entropy(columns, picture)) / 2
 
 
+def truths(texts: list[tuple[str, ...]], pairs: TextPairs) -> Tensor:
+    """(images, texts) bool: the image shows everything that the text names."""
+    return torch.tensor([[shown.issuperset(text) for text in texts] for shown in pairs.shown])
+
+
 def _score(
     encoder: DualEncoder, arrays: SceneArrays, options: DualEncoderOptions
 ) -> dict[str, float]:
     rng = np.random.default_rng(options.seed + 1)
-    crops, prompts = _Pairs([], [], []), _Pairs([], [], [])
+    crops, prompts = TextPairs([], [], []), TextPairs([], [], [])
     for i in range(len(arrays.images)):
         _add_crop(crops, arrays, i, rng)
         _add_image(prompts, arrays, i, rng, options.names_at_most)
@@ -202,7 +208,7 @@ def _score(
     chosen = []
     for row, text, shown in zip(similar, prompts.texts, prompts.shown, strict=True):
         false = [k for k, other in enumerate(texts) if not shown.issuperset(other)]
-        rivals = rng.permutation(false)[:15]
+        rivals = rng.permutation(false).astype(int)[:15]
         chosen.append(row[texts.index(text)] > max(row[rivals], default=-2))
     return {
         "crop": float(np.mean(right)),

@@ -59,9 +59,9 @@ class SegmentationNet(nn.Module):
         self.stem = _block(3, sizes[0], 1)
         self.down = nn.ModuleList(_block(a, b, 2) for a, b in pairwise(sizes))
         self.deep = nn.ModuleList(_block(size, size, 1) for size in sizes[1:])
-        self.up = nn.ModuleList(
-            _block(a + b, b, 1) for a, b in zip(sizes[:0:-1], sizes[-2::-1], strict=True)
-        )
+        steps = list(zip(sizes[:0:-1], sizes[-2::-1], strict=True))
+        self.thin = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in steps)
+        self.up = nn.ModuleList(_block(2 * b, b, 1) for _, b in steps)
         self.head = nn.Conv2d(sizes[0], classes + 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -70,8 +70,8 @@ class SegmentationNet(nn.Module):
             half = down(levels[-1])
             levels.append(half + deep(half))
         x = levels.pop()
-        for up in self.up:
-            wide = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        for thin, up in zip(self.thin, self.up, strict=True):
+            wide = nn.functional.interpolate(thin(x), scale_factor=2.0, mode="nearest")
             x = up(torch.cat([wide, levels.pop()], 1))
         return self.head(x)
 

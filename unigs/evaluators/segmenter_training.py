@@ -53,6 +53,7 @@ def train_segmenter(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.1
     )
+    weights = _class_weights(fit)
     rng = np.random.default_rng(options.seed)
     for step in range(options.steps):
         chosen = rng.integers(len(fit.images), size=options.batch)
@@ -61,7 +62,7 @@ def train_segmenter(
             images, classes = images[:, :, ::-1], classes[:, :, ::-1]
         logits = net(to_pixels(images).contiguous(memory_format=torch.channels_last))
         target = torch.from_numpy(classes.copy())
-        loss = torch.nn.functional.cross_entropy(logits, target, ignore_index=0)
+        loss = torch.nn.functional.cross_entropy(logits, target, weights, ignore_index=0)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -74,6 +75,14 @@ def train_segmenter(
     segmenter.accuracy = _score(segmenter, held_out)
     segmenter.accuracy["seconds"] = time.monotonic() - started
     return segmenter
+
+
+def _class_weights(arrays: SceneArrays) -> torch.Tensor:
+    """(classes + 1,) float32: inverse roots of the classes' areas, lest small things be ignored."""
+    counts = np.bincount(arrays.classes.ravel(), minlength=len(arrays.names) + 1)
+    weights = 1 / np.sqrt(np.maximum(counts, 1))
+    weights[0] = 0
+    return torch.from_numpy(weights / weights[1:].mean()).float()
 
 
 def _score(segmenter: Segmenter, arrays: SceneArrays) -> dict[str, float]:
