@@ -54,3 +54,12 @@ def made_scene(
         image_digest=f"{number:064x}",
         annotation_digest=f"{number + 1:064x}",
     )
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder: relative path -> bytes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

@@ -7,17 +7,33 @@ number is the state.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unigs.errors import ConfigError
-from unigs.latent_store import LatentStore
 from unigs.tasks import TASKS
 
 BLOCK = 100
+
+
+class Store(Protocol):
+    """What a stream draws from: `LatentStore`, or `PixelStore` that encodes when asked."""
+
+    latent_shape: tuple[int, int, int]
+    text_shape: tuple[int, int]
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Samples stacked, float32: image, colormap, control, coarse, valid, text."""
+
+    @property
+    def empty_text(self) -> np.ndarray:
+        """(L, D) float32: the embedding of the empty prompt."""
 
 
 class MixedStream:
@@ -39,7 +55,7 @@ class MixedStream:
 
     def __init__(
         self,
-        stores: Mapping[str, LatentStore],
+        stores: Mapping[str, Store],
         ratios: Mapping[str, float] | None = None,
         batch_size: int = 32,
         seed: int = 0,

@@ -38,7 +38,8 @@ class SampleOptions:
         size: side of the sample in pixels.
         min_entities, max_entities: how many entities are sampled, uniformly; `entity` takes all.
         negative_probability: lambda of section 3.4, per class of a referring sample.
-        min_area: share of the sample below which an entity is not sampled (`entity` takes it).
+        min_area: share of the sample below which an entity is not sampled; `entity` takes it, and
+            so does `referring` where its class is named.
         inside: share of an entity's area from which it counts as inside the coarse mask.
         random_crop: crop at random along the longer side instead of the centre.
         flip_probability: of a mirror image.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from unigs.shard_manifest import (
 )
 
 LOCK = ".lock"
+
+# What `replacing` calls a file until it is whole: its name between a dot and a random end.
+LEFT_BEHIND = re.compile(r"\..+\.(tar|json|parquet|safetensors)\.[^.]+")
 
 
 @contextlib.contextmanager
@@ -79,6 +83,6 @@ def sweep(folder: Path, names: set[str]) -> None:
         if path.stem not in names:
             path.unlink()
     for path in (*folder.glob(".*"), *(folder / RECORDS).glob(".*")):
-        if path.name != LOCK:
+        if LEFT_BEHIND.match(path.name):
             path.unlink()
     (folder / PREVIOUS).unlink(missing_ok=True)

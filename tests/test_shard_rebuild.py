@@ -1,0 +1,173 @@
+"""Building shards again: only what changed, whatever broke off before."""
+
+import errno
+import multiprocessing
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+from tests.made_scenes import CLASSES, files_of, made_scene
+from unigs.colormap.palette import Palette
+from unigs.errors import ConfigError, DataError
+from unigs.samples import SampleOptions
+from unigs.scene_source import SceneHead
+from unigs.shard_manifest import MANIFEST, PREVIOUS, read_manifest
+from unigs.shard_verify import verify_shards
+from unigs.shards import assign, build_shards, read_samples
+
+OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    return [made_scene(folder, number) for number in range(40)]
+
+
+@pytest.fixture(scope="module")
+def built(scenes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
+    return folder, build_shards(scenes, "referring", OPTIONS, folder, shards=8)
+
+
+def test_second_build_keeps_everything(scenes, built, tmp_path):
+    folder, manifest = built
+    before = files_of(folder)
+    times = {path: path.stat().st_mtime_ns for path in folder.glob("*.tar")}
+    again = build_shards(scenes, "referring", OPTIONS, folder)
+    assert again.built == ()
+    assert set(again.kept) == {record.path for record in manifest.shards}
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert files_of(folder) == before
+
+
+def test_one_new_scene_rebuilds_its_shard_alone(scenes, tmp_path):
+    first = build_shards(scenes[:-1], "synthesis", OPTIONS, tmp_path / "a", shards=8)
+    second = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "a")
+    assert len(first.built) == 8
+    assert len(second.built) == 1
+    assert second.samples == first.samples + 1
+    fresh = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "b", shards=8)
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    assert fresh.digest == second.digest != first.digest
+
+
+def test_changed_scene_options_and_damage_rebuild(scenes, tmp_path):
+    first = build_shards(scenes, "entity", OPTIONS, tmp_path, shards=8)
+    changed = [replace(scenes[0], annotation_digest="f" * 64), *scenes[1:]]
+    assert len(build_shards(changed, "entity", OPTIONS, tmp_path).built) == 1
+    assert len(build_shards(scenes, "entity", OPTIONS, tmp_path).built) == 1
+    victim = tmp_path / first.shards[2].path
+    victim.write_bytes(victim.read_bytes()[:-1024])
+    assert build_shards(scenes, "entity", OPTIONS, tmp_path).built == (victim.name,)
+    record = tmp_path / "records" / f"{first.shards[3].path}.json"
+    record.write_text(record.read_text().replace("panoptic: all", "panoptic: ail", 1))
+    assert build_shards(scenes, "entity", OPTIONS, tmp_path).built == (first.shards[3].path,)
+    smaller = build_shards(scenes, "entity", replace(OPTIONS, size=16), tmp_path)
+    assert len(smaller.built) == 8
+    assert build_shards(scenes, "entity", OPTIONS, tmp_path).digest == first.digest
+
+
+def test_removed_scene_leaves_everywhere_and_is_told(scenes, tmp_path):
+    build_shards(scenes, "inpainting", OPTIONS, tmp_path, shards=8)
+    gone = scenes[5].key
+    manifest = build_shards(
+        [scene for scene in scenes if scene.key != gone], "inpainting", OPTIONS, tmp_path
+    )
+    assert manifest.removed == (gone,)
+    assert len(manifest.built) == 1
+    assert not any(
+        gone.encode() in data for name, data in files_of(tmp_path).items() if name != MANIFEST
+    )
+    later = build_shards(scenes[6:], "inpainting", OPTIONS, tmp_path)
+    assert later.removed == tuple(scene.key for scene in scenes[:6])
+    assert build_shards(scenes, "inpainting", OPTIONS, tmp_path).removed == ()
+
+
+def test_shard_without_scenes_goes(scenes, tmp_path):
+    build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=8)
+    few = build_shards(scenes[:2], "synthesis", OPTIONS, tmp_path)
+    assert {path.name for path in tmp_path.glob("*.tar")} == {s.path for s in few.shards}
+    assert few.configuration["shards"] == 8
+    assert verify_shards(tmp_path) == []
+
+
+def test_number_of_shards_is_fixed_until_told_otherwise(scenes, built, tmp_path):
+    folder, _ = built
+    with pytest.raises(ConfigError, match="reshard"):
+        build_shards(scenes, "referring", OPTIONS, folder, shards=4)
+    build_shards(scenes, "synthesis", OPTIONS, tmp_path, samples_per_shard=10)
+    assert read_manifest(tmp_path).configuration["shards"] == 4
+    few = build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2, reshard=True)
+    assert len(list(tmp_path.glob("*.tar"))) == len(few.shards) == 2
+
+
+def test_a_scene_moves_only_with_its_key():
+    heads = [SceneHead(f"{n:04d}", str(n)) for n in range(500)]
+    held = assign(heads, 16)
+    fewer = assign(heads[::2], 16)
+    for all_of, some_of in zip(held, fewer, strict=True):
+        assert [head for head in all_of if head in set(heads[::2])] == some_of
+    assert min(len(group) for group in held) > 10
+
+
+def test_full_disk_is_one_error_and_the_next_build_goes_on(scenes, built, tmp_path, monkeypatch):
+    calls = []
+    sync = os.fsync
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(DataError, match="No space left on device") as caught:
+            build_shards(scenes, "referring", OPTIONS, tmp_path, shards=8)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / MANIFEST).exists()
+    assert len(list(tmp_path.glob("*.tar"))) == 3
+    assert not list(tmp_path.glob(".*tar*"))
+    resumed = build_shards(scenes, "referring", OPTIONS, tmp_path, shards=8)
+    assert len(resumed.kept) == 3
+    assert files_of(tmp_path) == files_of(built[0])
+
+
+def _build_and_die(scenes, folder, after):
+    def progress(done, total):
+        if done == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    build_shards(scenes, "referring", OPTIONS, folder, shards=8, progress=progress)
+
+
+def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(scenes, built, tmp_path):
+    # A first build of other options: what it left must not count for the killed one.
+    build_shards(scenes, "referring", replace(OPTIONS, size=16), tmp_path, shards=8)
+    process = multiprocessing.get_context("fork").Process(
+        target=_build_and_die, args=(scenes, tmp_path, 3)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not (tmp_path / MANIFEST).exists()
+    assert (tmp_path / PREVIOUS).exists()
+    with pytest.raises(DataError):
+        next(read_samples(tmp_path))
+    (tmp_path / ".referring-00004-of-00008.tar.abc123").write_bytes(b"half")
+    resumed = build_shards(scenes, "referring", OPTIONS, tmp_path)
+    assert len(resumed.kept) == 3
+    assert files_of(tmp_path) == files_of(built[0])
+
+
+def test_one_build_at_a_time(scenes, built):
+    folder, _ = built
+
+    def meddle(done, total):
+        with pytest.raises(DataError, match="another build"):
+            build_shards(scenes, "referring", OPTIONS, folder)
+
+    build_shards(scenes, "referring", OPTIONS, folder, progress=meddle)
