@@ -97,12 +97,18 @@ def latent_channels(autoencoder: Any) -> int:
     return int(autoencoder.config["latent_channels"])
 
 
-def encode_images(autoencoder: Any, images: np.ndarray | Tensor, batch_size: int = 64) -> Tensor:
+def encode_images(
+    autoencoder: Any,
+    images: np.ndarray | Tensor,
+    batch_size: int = 64,
+    device: torch.device | None = None,
+) -> Tensor:
     """Images -> the latents the UNet sees, scaled and shifted as the autoencoder asks.
 
     Args:
         images: (n, h, w, 3), uint8, or float in [-1, 1].
         batch_size: images encoded at a time; does not change the result.
+        device: where to run, for autoencoders that are moved there on demand; their own if None.
 
     Returns:
         (n, C, h/f, w/f) float32 on the autoencoder's device. Deterministic: of a posterior
@@ -124,7 +130,7 @@ def encode_images(autoencoder: Any, images: np.ndarray | Tensor, batch_size: int
     parts = []
     with torch.no_grad():
         for chunk in batch.split(batch_size):
-            values = chunk.to(autoencoder.device)
+            values = chunk.to(device or autoencoder.device)
             values = values.float().div(127.5).sub(1) if chunk.dtype == torch.uint8 else values
             encoded = autoencoder.encode(values.permute(0, 3, 1, 2).to(autoencoder.dtype))
             latents = encoded.latents if "latents" in encoded else encoded.latent_dist.mode()
@@ -132,13 +138,18 @@ def encode_images(autoencoder: Any, images: np.ndarray | Tensor, batch_size: int
     return torch.cat(parts)
 
 
-def decode_latents(autoencoder: Any, latents: Tensor, batch_size: int = 64) -> np.ndarray:
+def decode_latents(
+    autoencoder: Any,
+    latents: Tensor,
+    batch_size: int = 64,
+    device: torch.device | None = None,
+) -> np.ndarray:
     """Scaled latents (n, C, h', w') -> (n, h'*f, w'*f, 3) uint8 images, rounded to nearest."""
     scale, shift = _scale_and_shift(autoencoder)
     parts = []
     with torch.no_grad():
         for chunk in latents.split(batch_size):
-            values = chunk.to(autoencoder.device).float() / scale + shift
+            values = chunk.to(device or autoencoder.device).float() / scale + shift
             images = autoencoder.decode(values.to(autoencoder.dtype)).sample.float()
             pixels = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
             parts.append(pixels.permute(0, 2, 3, 1).cpu().numpy())

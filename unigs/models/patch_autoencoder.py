@@ -15,6 +15,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -135,6 +136,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         p = int(self.config["patch_size"])
         return (self.basis * scale[:, None]).unflatten(1, (3, p, p))
 
+    @apply_forward_hook
     def encode(self, x: Tensor, return_dict: bool = True) -> AutoencoderTinyOutput | tuple[Tensor]:
         """Images (n, 3, h, w) in [-1, 1] -> latents (n, C, h/p, w/p), mean variance about 1."""
         p = self._check_size(x)
@@ -142,6 +144,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         latents = F.conv2d(x, self._kernel(self.gain), bias, stride=p)
         return AutoencoderTinyOutput(latents=latents) if return_dict else (latents,)
 
+    @apply_forward_hook
     def decode(
         self, z: Tensor, generator: torch.Generator | None = None, return_dict: bool = True
     ) -> DecoderOutput | tuple[Tensor]:

@@ -62,13 +62,13 @@ def component_directory(source: str | Path, name: str) -> Path:
     )
 
 
-def read_config(directory: Path) -> dict[str, Any]:
-    """The component's config.json as a dict.
+def read_config(directory: Path, name: str = "config.json") -> dict[str, Any]:
+    """A component's configuration file as a dict.
 
     Raises:
         ModelError: missing or unreadable.
     """
-    file = directory / "config.json"
+    file = directory / name
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -117,8 +117,10 @@ def encode_prompts(
     encoder: CLIPTextModel,
     prompts: Sequence[str],
     batch_size: int = 256,
+    device: torch.device | None = None,
 ) -> Tensor:
-    """Prompts -> (n, L, D) float32 last hidden states on the encoder's device, padded to L.
+    """Prompts -> (n, L, D) float32 last hidden states on `device` (the encoder's if None),
+    padded to L.
 
     Raises:
         ModelError: a prompt has more tokens than the encoder takes: nothing is cut silently.
@@ -135,6 +137,6 @@ def encode_prompts(
                     f"{prompt!r}; name fewer classes"
                 )
         with torch.no_grad():
-            states = encoder(torch.tensor(ids, device=encoder.device)).last_hidden_state
+            states = encoder(torch.tensor(ids, device=device or encoder.device)).last_hidden_state
         parts.append(states.float())
     return torch.cat(parts) if parts else torch.zeros(0, length, encoder.config.hidden_size)

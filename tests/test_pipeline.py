@@ -1,0 +1,387 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, UniPCMultistepScheduler
+from PIL import Image
+
+from unigs.colormap import Palette
+from unigs.errors import ConfigError, ModelError
+from unigs.models.patch_autoencoder import PatchAutoencoder
+from unigs.models.text import build_text_encoder
+from unigs.models.unet import build_unet
+from unigs.pipeline import UniGSPipeline
+from unigs.tasks import TASKS
+
+SIZE = 32
+# All 48 directions of a 4x4 patch: the autoencoder loses nothing.
+CHANNELS = 48
+UNET = {
+    "sample_size": 8,
+    "block_out_channels": (16, 32),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "cross_attention_dim": 32,
+    "attention_head_dim": 8,
+}
+SCHEDULE = {
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+}
+
+
+def pictures(count=2, height=SIZE, width=SIZE, seed=0):
+    """Palette-coloured blocks: colours an entity can have, in four regions."""
+    rng = np.random.default_rng(seed)
+    colors = Palette.from_name("smooth-2-v1").colors
+    half = np.repeat(np.repeat(rng.permuted(np.arange(4)).reshape(2, 2), 99, 0), 99, 1)
+    rows, columns = np.arange(height) * 198 // height, np.arange(width) * 198 // width
+    return [colors[(half[np.ix_(rows, columns)] + i) % 4] for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def components():
+    torch.manual_seed(0)
+    vae = PatchAutoencoder.fit(np.stack(pictures(8)), latent_channels=CHANNELS)
+    tokenizer, text_encoder = build_text_encoder(["dog", "cat"], hidden_size=32)
+    unet = build_unet(UNET, latent_channels=CHANNELS).eval()
+    unet.class_embedding.weight.data.normal_()
+    return {
+        "vae": vae,
+        "text_encoder": text_encoder,
+        "tokenizer": tokenizer,
+        "unet": unet,
+        "scheduler": DDIMScheduler(**SCHEDULE),
+    }
+
+
+@pytest.fixture
+def pipeline(components):
+    made = UniGSPipeline(
+        **components,
+        palette="smooth-2-v1",
+        decoder="pdm",
+        steps={"inpainting": 3, "synthesis": 2, "referring": 1, "entity": 1},
+        guidance={"synthesis": 2.0},
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+@pytest.fixture
+def perfect(pipeline, monkeypatch):
+    """The same pipeline around a UNet that answers with the control in both halves."""
+
+    class Answer:
+        config = pipeline.unet.config
+        dtype = torch.float32
+
+        def __call__(self, inputs, timestep, text, class_labels=None):
+            control = inputs[:, 2 * CHANNELS + 1 :]
+            x0 = torch.cat([control, control], 1)
+            alpha = pipeline.scheduler.alphas_cumprod[int(timestep)]
+            noised = inputs[:, : 2 * CHANNELS]
+            beta = 1 - alpha
+            velocity = (alpha.sqrt() * noised - x0) / beta.sqrt()
+            return type("Output", (), {"sample": velocity})
+
+    monkeypatch.setattr(pipeline, "unet", Answer())
+    return pipeline
+
+
+def mask(height=SIZE, width=SIZE):
+    filled = np.zeros((height, width), bool)
+    filled[4:20, 8:24] = True
+    return filled
+
+
+def seeded(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def arguments(task):
+    given = {"colormap" if task == "synthesis" else "image": pictures()}
+    if TASKS[task].coarse == "sampled":
+        given["coarse_mask"] = mask()
+    if task != "entity":
+        given["names"] = ["dog"]
+    return {"task": task, "generator": seeded(1, 2), **given}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_answers_in_its_form(pipeline, task):
+    output = pipeline(**arguments(task))
+    assert [image.size for image in output.images] == [(SIZE, SIZE)] * 2
+    assert output.colormaps.shape == (2, SIZE, SIZE, 3)
+    assert output.colormaps.dtype == np.uint8
+    assert output.segments.shape == (2, SIZE, SIZE)
+    assert output.segments.dtype == np.int32
+    for segments, entities in zip(output.segments, output.entities, strict=True):
+        assert [entity.id for entity in entities] == list(range(1, segments.max() + 1))
+        for entity in entities:
+            assert np.array_equal(entity.mask(), segments == entity.id)
+            assert entity.area == (segments == entity.id).sum() > 0
+            assert 0 <= entity.score <= 1
+            assert entity.class_name == (None if task == "entity" else "dog")
+        if TASKS[task].coarse == "sampled":
+            assert not segments[~mask()].any()
+        if task == "entity":
+            assert (segments > 0).all()
+
+
+def test_a_perfect_prediction_is_read_exactly(perfect):
+    colormaps = pictures(3)
+    output = perfect("entity", image=colormaps, num_inference_steps=4)
+    for colormap, found in zip(colormaps, output.segments, strict=True):
+        for color in np.unique(colormap.reshape(-1, 3), axis=0):
+            region = (colormap == color).all(-1)
+            assert len(np.unique(found[region])) == 1
+        assert found.max() == 4
+    assert np.abs(output.colormaps.astype(int) - np.stack(colormaps)).max() <= 1
+
+
+@pytest.mark.parametrize("task", ["inpainting", "entity"])
+def test_an_answer_depends_on_its_own_seed_alone(pipeline, task):
+    both = pipeline(**arguments(task) | {"output_type": "latent"})
+    second = arguments(task) | {"image": pictures()[1], "generator": seeded(2)}
+    alone = pipeline(**second, output_type="latent")
+    assert torch.allclose(both.images[1], alone.images[0], atol=1e-4)
+    assert torch.allclose(both.colormaps[1], alone.colormaps[0], atol=1e-4)
+    other = pipeline(**second | {"generator": seeded(3)}, output_type="latent")
+    assert not torch.allclose(alone.images, other.images, atol=1e-2)
+
+
+def test_latents_stand_in_for_the_generator(pipeline):
+    given = arguments("referring") | {"output_type": "latent"}
+    noise = torch.stack([torch.randn(2 * CHANNELS, 8, 8, generator=one) for one in seeded(1, 2)])
+    by_hand = pipeline(**given | {"generator": None, "latents": noise})
+    assert torch.equal(by_hand.images, pipeline(**given).images)
+
+
+def test_guidance_extrapolates_from_the_empty_prompt(pipeline):
+    given = arguments("inpainting") | {"num_inference_steps": 1, "output_type": "latent"}
+
+    def at(scale, **changes):
+        return pipeline(**given | changes | {"guidance_scale": scale, "generator": seeded(1, 2)})
+
+    named = at(1.0).images
+    empty = at(1.0, names=None, prompt="").images
+    assert torch.allclose(at(3.0).images, empty + 3 * (named - empty), atol=1e-4)
+    assert not torch.allclose(named, empty, atol=1e-3)
+
+
+@pytest.mark.parametrize(("task", "half"), [("referring", "images"), ("synthesis", "colormaps")])
+def test_clamping_returns_the_known_half(pipeline, task, half):
+    given = arguments(task) | {"output_type": "np", "num_inference_steps": 3}
+    clamped = getattr(pipeline(**given, clamp_known=True), half)
+    free = getattr(pipeline(**given), half)
+    known = np.stack(pictures())
+    assert np.abs(clamped.astype(int) - known).max() <= 2
+    assert np.abs(free.astype(int) - known).max() > 20
+
+
+def test_the_known_half_is_noised_to_the_level_of_each_step(pipeline, monkeypatch):
+    seen = []
+    noise = torch.randn(1, 2 * CHANNELS, 8, 8, generator=seeded(5)[0])
+    given = arguments("referring") | {"image": pictures(1), "generator": None}
+
+    def watch(module, positional, keywords):
+        seen.append((int(positional[1]), positional[0]))
+
+    handle = pipeline.unet.register_forward_pre_hook(watch, with_kwargs=True)
+    pipeline(**given, latents=noise, num_inference_steps=4, clamp_known=True)
+    handle.remove()
+    assert [t for t, _ in seen] == [999, 749, 499, 249]
+    for timestep, inputs in seen:
+        alpha = pipeline.scheduler.alphas_cumprod[timestep]
+        control = inputs[:, 2 * CHANNELS + 1 :]
+        expected = alpha.sqrt() * control + (1 - alpha).sqrt() * noise[:, :CHANNELS]
+        assert torch.allclose(inputs[:, :CHANNELS], expected, atol=1e-4)
+
+
+def test_the_callback_may_change_the_latents(pipeline):
+    def zero(_, step, timestep, values):
+        return {"latents": torch.zeros_like(values["latents"])}
+
+    output = pipeline(**arguments("entity"), callback_on_step_end=zero, output_type="latent")
+    assert (output.images == 0).all()
+
+
+def test_paste_back_keeps_what_was_not_to_be_filled(pipeline):
+    output = pipeline(**arguments("inpainting"), paste_back=True, output_type="np")
+    given = np.stack(pictures())
+    assert np.array_equal(output.images[:, ~mask()], given[:, ~mask()])
+    assert not np.array_equal(output.images[:, mask()], given[:, mask()])
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        DDIMScheduler(**SCHEDULE),
+        UniPCMultistepScheduler(prediction_type="v_prediction"),
+        EulerAncestralDiscreteScheduler(prediction_type="v_prediction"),
+    ],
+)
+def test_any_scheduler_of_diffusers(components, scheduler):
+    made = UniGSPipeline(**components | {"scheduler": scheduler}, palette="smooth-2-v1")
+    made.set_progress_bar_config(disable=True)
+    given = arguments("inpainting") | {"num_inference_steps": 3}
+    first, again = (made(**given | {"generator": seeded(1, 2)}) for _ in range(2))
+    assert np.array_equal(first.colormaps, again.colormaps)
+    assert made(**given, clamp_known=True).colormaps.shape == (2, SIZE, SIZE, 3)
+
+
+def test_latents_are_never_clipped(components):
+    clipping = DDIMScheduler(**SCHEDULE, clip_sample=True)
+    made = UniGSPipeline(**components | {"scheduler": clipping}, palette="smooth-2-v1")
+    assert made.scheduler.config.clip_sample is False
+    assert made.scheduler.config.prediction_type == "v_prediction"
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 41), (SIZE, SIZE), (33, 64)])
+def test_native_fit_pads_and_cuts(perfect, height, width):
+    given = pictures(1, height, width)
+    output = perfect("entity", image=given, fit="native", output_type="np")
+    assert output.images.shape == (1, height, width, 3)
+    assert np.abs(output.images[0].astype(int) - given[0]).max() <= 1
+    assert output.segments.max() == 4
+
+
+def test_stretch_fit_runs_at_the_models_size(components, perfect):
+    perfect.register_to_config(size=SIZE)
+    given = pictures(1, 50, 80)[0]
+    output = perfect("entity", image=given)
+    assert output.images[0].size == (80, 50)
+    assert output.segments.shape == (1, 50, 80)
+    assert output.segments.max() == 4
+    for color in np.unique(given.reshape(-1, 3), axis=0):
+        region = (given == color).all(-1)
+        votes = np.bincount(output.segments[0][region])
+        assert votes.max() > 0.9 * region.sum()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_stays_close(pipeline, components, dtype, tmp_path):
+    given = arguments("entity") | {"output_type": "np"}
+    full = pipeline(**given).images.astype(int)
+    pipeline.save_pretrained(tmp_path)
+    half = UniGSPipeline.from_pretrained(tmp_path, torch_dtype=dtype)
+    assert half.unet.dtype == dtype
+    half.set_progress_bar_config(disable=True)
+    given["generator"] = seeded(1, 2)
+    assert np.abs(half(**given).images.astype(int) - full).mean() < 4
+
+
+def test_round_trip_from_a_fresh_process(pipeline, tmp_path):
+    pipeline.save_pretrained(tmp_path)
+    index = json.loads((tmp_path / "model_index.json").read_text())
+    assert index["vae"] == ["unigs.models.patch_autoencoder", "PatchAutoencoder"]
+    expected = pipeline(**arguments("synthesis"), output_type="np")
+    np.save(tmp_path / "colormap.npy", np.stack(pictures()))
+    code = (
+        "import sys, numpy as np, torch; from unigs.pipeline import UniGSPipeline;"
+        "p = UniGSPipeline.from_pretrained(sys.argv[1]); p.set_progress_bar_config(disable=True);"
+        "g = [torch.Generator().manual_seed(s) for s in (1, 2)];"
+        "o = p('synthesis', colormap=list(np.load(sys.argv[1] + '/colormap.npy')), names=['dog'],"
+        " generator=g, output_type='np'); np.save(sys.argv[1] + '/answer.npy', o.images)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True)
+    again = np.load(tmp_path / "answer.npy")
+    assert np.abs(again.astype(int) - expected.images).max() <= 1
+    loaded = UniGSPipeline.from_pretrained(tmp_path)
+    assert {k: v for k, v in loaded.config.items() if not k.startswith("_")}["steps"] == {
+        "inpainting": 3, "synthesis": 2, "referring": 1, "entity": 1
+    }  # fmt: skip
+    assert loaded.config.palette == "smooth-2-v1"
+
+
+def test_output_as_tuple(pipeline):
+    images, colormaps, segments, entities = pipeline(**arguments("entity"), return_dict=False)
+    assert len(images) == len(colormaps) == len(segments) == len(entities) == 2
+
+
+def test_a_model_for_one_task_refuses_the_others(components):
+    made = UniGSPipeline(**components, palette="smooth-2-v1", tasks=["referring"])
+    with pytest.raises(ConfigError, match="not trained for entity"):
+        made("entity", image=pictures())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "panoptic"}, "panoptic"),
+        ({"names": None}, "neither prompt nor names"),
+        ({"prompt": "referring: find dog."}, "both given"),
+        ({"names": []}, "names"),
+        ({"names": [""]}, "names"),
+        ({"names": [["dog"]] * 3}, "for a batch of 3"),
+        ({"image": None}, "image: missing"),
+        ({"colormap": pictures()}, "colormap: referring does not take it"),
+        ({"coarse_mask": None}, "coarse_mask: missing"),
+        ({"coarse_mask": np.zeros((SIZE, SIZE), bool)}, "coarse_mask 0: empty"),
+        ({"coarse_mask": mask(16, 32)}, r"shape \(16, 32\), the image has \(32, 32\)"),
+        ({"coarse_mask": mask().astype(float)}, "no mask"),
+        ({"image": [*pictures(1), *pictures(1, 16, 16)]}, "different sizes"),
+        ({"image": pictures(1)[0].astype(float)}, "float64"),
+        ({"image": "dog.png"}, "image: str"),
+        ({"generator": seeded(1)}, "1 given for a batch of 2"),
+        ({"latents": torch.zeros(2, 2 * CHANNELS, 4, 4)}, "latents: shape"),
+        ({"num_inference_steps": 0}, "num_inference_steps 0"),
+        ({"output_type": "jpg"}, "output_type 'jpg'"),
+        ({"paste_back": True}, "paste_back"),
+        ({"fit": "stretch"}, "size"),
+        ({"fit": "crop"}, "fit 'crop'"),
+        ({"callback_on_step_end_tensor_inputs": ["noise"]}, "noise"),
+    ],
+)
+def test_wrong_use_names_the_argument(pipeline, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        pipeline(**arguments("referring") | changes)
+
+
+def test_prompts_that_are_too_long_are_refused(pipeline):
+    with pytest.raises(ModelError, match="tokens"):
+        pipeline(**arguments("referring") | {"names": [f"dog {i}" for i in range(20)]})
+
+
+def test_components_that_do_not_fit_are_refused(components):
+    vae = PatchAutoencoder(latent_channels=8)
+    with pytest.raises(ModelError, match="8 latent channels"):
+        UniGSPipeline(**components | {"vae": vae})
+    components["unet"].to(torch.float32)
+
+
+def test_nan_weights_are_told_from_an_answer(pipeline):
+    broken = build_unet(UNET, latent_channels=CHANNELS).eval()
+    broken.conv_out.bias.data.fill_(float("nan"))
+    pipeline.register_modules(unet=broken)
+    with pytest.raises(ModelError, match="not finite"):
+        pipeline(**arguments("entity"))
+
+
+def test_pickles_are_refused(pipeline, tmp_path):
+    pipeline.save_pretrained(tmp_path)
+    folder = tmp_path / "unet"
+    (folder / "diffusion_pytorch_model.safetensors").unlink()
+    (folder / "diffusion_pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(ModelError, match=r"pickle.*convert"):
+        UniGSPipeline.from_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="no such directory"):
+        UniGSPipeline.from_pretrained(tmp_path / "nowhere")
+
+
+def test_pil_and_arrays_are_the_same(pipeline):
+    given = arguments("referring")
+    arrays = pipeline(**given)
+    given["image"] = [Image.fromarray(one) for one in given["image"]]
+    given |= {"coarse_mask": Image.fromarray(given["coarse_mask"]), "generator": seeded(1, 2)}
+    assert np.array_equal(pipeline(**given).colormaps, arrays.colormaps)
