@@ -8,73 +8,31 @@ import torch
 from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, UniPCMultistepScheduler
 from PIL import Image
 
-from unigs.colormap import Palette
+from tests.tiny_pipeline import (
+    CHANNELS,
+    PALETTE,
+    SCHEDULE,
+    SIZE,
+    UNET,
+    components,
+    pictures,
+    tiny_pipeline,
+)
 from unigs.errors import ConfigError, ModelError
 from unigs.models.patch_autoencoder import PatchAutoencoder
-from unigs.models.text import build_text_encoder
 from unigs.models.unet import build_unet
 from unigs.pipeline import UniGSPipeline
 from unigs.tasks import TASKS
 
-SIZE = 32
-# All 48 directions of a 4x4 patch: the autoencoder loses nothing.
-CHANNELS = 48
-UNET = {
-    "sample_size": 8,
-    "block_out_channels": (16, 32),
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-    "layers_per_block": 1,
-    "norm_num_groups": 8,
-    "cross_attention_dim": 32,
-    "attention_head_dim": 8,
-}
-SCHEDULE = {
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "timestep_spacing": "trailing",
-}
 
-
-def pictures(count=2, height=SIZE, width=SIZE, seed=0):
-    """Palette-coloured blocks: colours an entity can have, in four regions."""
-    rng = np.random.default_rng(seed)
-    colors = Palette.from_name("smooth-2-v1").colors
-    half = np.repeat(np.repeat(rng.permuted(np.arange(4)).reshape(2, 2), 99, 0), 99, 1)
-    rows, columns = np.arange(height) * 198 // height, np.arange(width) * 198 // width
-    return [colors[(half[np.ix_(rows, columns)] + i) % 4] for i in range(count)]
-
-
-@pytest.fixture(scope="module")
-def components():
-    torch.manual_seed(0)
-    vae = PatchAutoencoder.fit(np.stack(pictures(8)), latent_channels=CHANNELS)
-    tokenizer, text_encoder = build_text_encoder(["dog", "cat"], hidden_size=32)
-    unet = build_unet(UNET, latent_channels=CHANNELS).eval()
-    unet.class_embedding.weight.data.normal_()
-    return {
-        "vae": vae,
-        "text_encoder": text_encoder,
-        "tokenizer": tokenizer,
-        "unet": unet,
-        "scheduler": DDIMScheduler(**SCHEDULE),
-    }
+@pytest.fixture(scope="module", name="components")
+def fresh_components():
+    return components()
 
 
 @pytest.fixture
 def pipeline(components):
-    made = UniGSPipeline(
-        **components,
-        palette="smooth-2-v1",
-        decoder="pdm",
-        steps={"inpainting": 3, "synthesis": 2, "referring": 1, "entity": 1},
-        guidance={"synthesis": 2.0},
-    )
-    made.set_progress_bar_config(disable=True)
-    return made
+    return tiny_pipeline(components)
 
 
 @pytest.fixture
@@ -232,7 +190,7 @@ def test_paste_back_keeps_what_was_not_to_be_filled(pipeline):
     ],
 )
 def test_any_scheduler_of_diffusers(components, scheduler):
-    made = UniGSPipeline(**components | {"scheduler": scheduler}, palette="smooth-2-v1")
+    made = UniGSPipeline(**components | {"scheduler": scheduler}, palette=PALETTE)
     made.set_progress_bar_config(disable=True)
     given = arguments("inpainting") | {"num_inference_steps": 3}
     first, again = (made(**given | {"generator": seeded(1, 2)}) for _ in range(2))
@@ -242,7 +200,7 @@ def test_any_scheduler_of_diffusers(components, scheduler):
 
 def test_latents_are_never_clipped(components):
     clipping = DDIMScheduler(**SCHEDULE, clip_sample=True)
-    made = UniGSPipeline(**components | {"scheduler": clipping}, palette="smooth-2-v1")
+    made = UniGSPipeline(**components | {"scheduler": clipping}, palette=PALETTE)
     assert made.scheduler.config.clip_sample is False
     assert made.scheduler.config.prediction_type == "v_prediction"
 
@@ -256,7 +214,7 @@ def test_native_fit_pads_and_cuts(perfect, height, width):
     assert output.segments.max() == 4
 
 
-def test_stretch_fit_runs_at_the_models_size(components, perfect):
+def test_stretch_fit_runs_at_the_models_size(perfect):
     perfect.register_to_config(size=SIZE)
     given = pictures(1, 50, 80)[0]
     output = perfect("entity", image=given)
@@ -274,7 +232,7 @@ def test_half_precision_stays_close(pipeline, components, dtype, tmp_path):
     given = arguments("entity") | {"output_type": "np"}
     full = pipeline(**given).images.astype(int)
     pipeline.save_pretrained(tmp_path)
-    half = UniGSPipeline.from_pretrained(tmp_path, torch_dtype=dtype)
+    half = UniGSPipeline.from_pretrained(tmp_path, dtype=dtype)
     assert half.unet.dtype == dtype
     half.set_progress_bar_config(disable=True)
     given["generator"] = seeded(1, 2)
@@ -301,7 +259,7 @@ def test_round_trip_from_a_fresh_process(pipeline, tmp_path):
     assert {k: v for k, v in loaded.config.items() if not k.startswith("_")}["steps"] == {
         "inpainting": 3, "synthesis": 2, "referring": 1, "entity": 1
     }  # fmt: skip
-    assert loaded.config.palette == "smooth-2-v1"
+    assert loaded.config.palette == PALETTE
 
 
 def test_output_as_tuple(pipeline):
@@ -310,7 +268,7 @@ def test_output_as_tuple(pipeline):
 
 
 def test_a_model_for_one_task_refuses_the_others(components):
-    made = UniGSPipeline(**components, palette="smooth-2-v1", tasks=["referring"])
+    made = UniGSPipeline(**components, palette=PALETTE, tasks=["referring"])
     with pytest.raises(ConfigError, match="not trained for entity"):
         made("entity", image=pictures())
 
@@ -357,7 +315,6 @@ def test_components_that_do_not_fit_are_refused(components):
     vae = PatchAutoencoder(latent_channels=8)
     with pytest.raises(ModelError, match="8 latent channels"):
         UniGSPipeline(**components | {"vae": vae})
-    components["unet"].to(torch.float32)
 
 
 def test_nan_weights_are_told_from_an_answer(pipeline):

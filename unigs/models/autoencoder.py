@@ -29,7 +29,7 @@ FAMILIES: dict[str, Any] = {
 TAESD_ENCODER, TAESD_DECODER = "taesd_encoder.safetensors", "taesd_decoder.safetensors"
 
 
-def load_autoencoder(source: str | Path, torch_dtype: torch.dtype = torch.float32) -> Any:
+def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     """The autoencoder at `source`, frozen and in evaluation mode.
 
     `source` is a directory written by diffusers (an AutoencoderKL, AutoencoderTiny or
@@ -41,7 +41,7 @@ def load_autoencoder(source: str | Path, torch_dtype: torch.dtype = torch.float3
     """
     directory = resolve_directory(source)
     if (directory / TAESD_ENCODER).is_file():
-        return _freeze(_load_taesd(directory).to(torch_dtype))
+        return _freeze(_load_taesd(directory).to(dtype))
     directory = component_directory(directory, "vae")
     family = read_config(directory).get("_class_name")
     if family not in FAMILIES:
@@ -51,9 +51,7 @@ def load_autoencoder(source: str | Path, torch_dtype: torch.dtype = torch.float3
         )
     require_safetensors(directory)
     try:
-        model = FAMILIES[family].from_pretrained(
-            directory, use_safetensors=True, torch_dtype=torch_dtype
-        )
+        model = FAMILIES[family].from_pretrained(directory, use_safetensors=True, dtype=dtype)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{directory}: weights do not load ({reason}); save it again") from error

@@ -77,7 +77,7 @@ def _whole_word_ids(tokenizer: CLIPTokenizer) -> list[int]:
 
 
 def load_text_encoder(
-    source: str | Path, torch_dtype: torch.dtype = torch.float32
+    source: str | Path, dtype: torch.dtype = torch.float32
 ) -> tuple[CLIPTokenizer, CLIPTextModel]:
     """Tokenizer and frozen text encoder of a pipeline directory (tokenizer/, text_encoder/) or
     Hub id, ours or Stable Diffusion's.
@@ -92,7 +92,7 @@ def load_text_encoder(
     require_safetensors(folder)
     try:
         tokenizer = CLIPTokenizer.from_pretrained(directory / "tokenizer")
-        encoder = CLIPTextModel.from_pretrained(folder, use_safetensors=True, dtype=torch_dtype)
+        encoder = CLIPTextModel.from_pretrained(folder, use_safetensors=True, dtype=dtype)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{directory}: text encoder does not load ({reason})") from error

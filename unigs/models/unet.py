@@ -102,7 +102,7 @@ def build_unet(
     return unet
 
 
-def load_unet(source: str | Path, torch_dtype: torch.dtype = torch.float32) -> UNet2DConditionModel:
+def load_unet(source: str | Path, dtype: torch.dtype = torch.float32) -> UNet2DConditionModel:
     """The UNet of a diffusers directory (its own, or a pipeline's under unet/) or Hub id.
 
     Raises:
@@ -122,7 +122,7 @@ def load_unet(source: str | Path, torch_dtype: torch.dtype = torch.float32) -> U
             folder,
             use_safetensors=True,
             variant="fp16" if half_only else None,
-            torch_dtype=torch_dtype,
+            dtype=dtype,
         )
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]

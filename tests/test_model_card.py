@@ -1,0 +1,26 @@
+from tests.tiny_pipeline import tiny_pipeline
+from unigs.model_card import ModelFacts, model_card, write_model_card
+from unigs.models.autoencoder import weights_digest
+
+
+def test_the_card_tells_what_the_model_is(tmp_path):
+    pipeline = tiny_pipeline(tasks=["referring", "entity"])
+    facts = ModelFacts(
+        licence="apache-2.0",
+        data={"shapes": "a" * 64},
+        metrics={"referring": {"miou": 0.71234}},
+        training={"steps": 100},
+    )
+    text = write_model_card(tmp_path, pipeline, facts).read_text()
+    assert text.startswith("---\nlibrary_name: diffusers\n")
+    assert weights_digest(pipeline.unet) in text
+    for part in ("license: apache-2.0", "a" * 64, "| referring | miou | 0.7123 |", "| steps | 100"):
+        assert part in text
+    assert 'pipeline("referring"' in text
+    assert 'pipeline("synthesis"' not in text
+
+
+def test_what_is_not_known_is_left_out():
+    text = model_card(tiny_pipeline(), ModelFacts())
+    assert "## Metrics" not in text
+    assert "license" not in text

@@ -1,0 +1,72 @@
+"""`unigs predict`: answer a picture, or every picture of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from unigs.cli.output import print_result
+
+
+def predict(
+    model: Annotated[Path, typer.Option(help="Folder of a UniGS model.")],
+    task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
+    out: Annotated[Path, typer.Option(help="Folder of the answers.")],
+    image: Annotated[Path | None, typer.Option(help="A picture or a folder of them.")] = None,
+    coarse_mask: Annotated[
+        Path | None, typer.Option(help="Where to fill (white); a folder with the same names.")
+    ] = None,
+    colormap: Annotated[
+        Path | None, typer.Option(help="Synthesis: the colormap to paint over.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="The whole prompt.")] = None,
+    names: Annotated[str | None, typer.Option(help="Class names, with commas between.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps; the model's own.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale; the model's own.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the noise, the same for each picture.")] = 0,
+    fit: Annotated[
+        Literal["native", "stretch", "auto"],
+        typer.Option(help="Run at the picture's size, or at the size of training."),
+    ] = "auto",
+    decoder: Annotated[str | None, typer.Option(help="Reads colormaps; the model's own.")] = None,
+    paste_back: Annotated[
+        bool, typer.Option(help="Inpainting: keep the picture outside the mask.")
+    ] = False,
+    clamp_known: Annotated[
+        bool, typer.Option(help="Hold the half that the task repeats to what is known.")
+    ] = False,
+    precision: Annotated[
+        Literal["float32", "bfloat16", "float16"], typer.Option(help="Of the weights.")
+    ] = "float32",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Write image, colormap, overlay and panoptic masks of each answer."""
+    import torch
+
+    from unigs.errors import DataError
+    from unigs.pipeline import UniGSPipeline
+    from unigs.predict_files import predict_files, split_names
+
+    pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision))
+    pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
+    options = {
+        "prompt": prompt,
+        "names": None if names is None else split_names(names),
+        "num_inference_steps": steps,
+        "guidance_scale": guidance,
+        "fit": None if fit == "auto" else fit,
+        "decoder": decoder,
+        "decoder_options": None if decoder is None else {},
+        "paste_back": paste_back,
+        "clamp_known": clamp_known,
+    }
+    sources = {"image": image, "coarse_mask": coarse_mask, "colormap": colormap}
+    done = predict_files(pipeline, task, sources, out, seed, options)
+    if len(done.answers) == 1 and not done.refused:
+        print_result(done.answers[0], json)
+        return
+    print_result({"answers": done.answers, "refused": done.refused}, json)
+    if not done.answers:
+        raise DataError(f"no picture answered: {done.refused[0]['reason']}", file=image or colormap)
