@@ -14,8 +14,8 @@ _PACKAGE = Path(unigs.__file__).parent
 def code_version(*parts: str) -> str:
     """12 hex digits over the code of ``parts``: files and folders of ``unigs``, without ``.py``.
 
-    Comments, blank lines and the words of docstrings do not count. A part that does not exist is an error, so that a
-    renamed file cannot silently drop out.
+    Comments, blank lines and the words of docstrings do not count. A part that does not exist is
+    an error, so that a renamed file cannot silently drop out.
     """
     digest = hashlib.sha256()
     for part in parts:

@@ -1,7 +1,6 @@
 """Follow a run from outside: progress lines on stderr, and why it failed."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,14 +12,15 @@ from dagster._utils.error import SerializableErrorInfo
 
 _POLL_SECONDS = 0.3
 _CANCEL_SECONDS = 90.0
-_NOT_RUN = "Dependencies for step "
+# What Dagster itself writes into the log between the assets' own lines.
+_NOISE = ("Dependencies for step ", "[pipes] ")
 
 
 @dataclass
 class Progress:
     """What a run has told so far: assets kept and built, and the first failure."""
 
-    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
+    say: Callable[[str], None]
     kept: list[str] = field(default_factory=list)
     built: list[str] = field(default_factory=list)
     failure: str | None = None
@@ -30,7 +30,7 @@ class Progress:
         """Take in one entry of the event log."""
         event = entry.dagster_event
         if event is None:
-            if entry.level >= logging.INFO and not entry.user_message.startswith(_NOT_RUN):
+            if entry.level >= logging.INFO and not entry.user_message.startswith(_NOISE):
                 self.say(f"    {entry.user_message}")
             return
         step = (event.step_key or "").replace("__", "/")

@@ -14,6 +14,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from assets_defs.folders import Folders
+from pipelines.console import children_write_to
 from pipelines.follow import Progress, follow
 from resources.lifeline import end_with_parent
 from resources.settings import GraphSettings
@@ -53,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     begin = time.monotonic()
     store = Store(root=options.store)
+    settings = _settings(options)
+    # A bad preset or store is told at once, not when the first asset runs.
+    Folders.of(store, settings)
+    settings.values  # noqa: B018
     from pipelines.home import prepare_home
 
     prepare_home(store)
@@ -62,23 +68,27 @@ def _run(options: argparse.Namespace) -> int:
     from pipelines.launch import launch, open_workspace, relaunch_from_failure
     from pipelines.requests import run_config
 
-    progress = Progress()
-    with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
-        if options.from_failure:
-            run_id = relaunch_from_failure(instance, workspace, options.job)
-        else:
-            config = run_config(store, _settings(options))
-            tags = {**range_tags(options.dataset), "dagster/run_group": options.dataset}
-            run_id = launch(instance, workspace, options.job, config, tags)
-        progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
-        status = follow(instance, run_id, progress)
+    log = store.folder("logs") / "children.log"
+    with children_write_to(log) as console:
+        progress = Progress(lambda line: print(line, file=console))
+        with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
+            if options.from_failure:
+                run_id = relaunch_from_failure(instance, workspace, options.job)
+            else:
+                config = run_config(store, _settings(options))
+                run_id = launch(
+                    instance, workspace, options.job, config, range_tags(options.dataset)
+                )
+            progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
+            status = follow(instance, run_id, progress)
     if status is dg.DagsterRunStatus.CANCELED:
         progress.failure = "cancelled; start again to go on where it stopped"
     if status is not dg.DagsterRunStatus.SUCCESS:
-        print(f"unigs run: {progress.failure or status.value}", file=sys.stderr)
+        reason = progress.failure or f"the run ended as {status.value}; see {log}"
+        print(f"unigs run: {reason}", file=sys.stderr)
         return 1
-    progress.say(progress.summary())
-    progress.say(f"look at it: make ui (store {store.base})")
+    print(progress.summary(), file=sys.stderr)
+    print(f"pictures, lineage, runs: python -m pipelines.ui --store {store.base}", file=sys.stderr)
     _print_result(options, store, run_id, progress, round(time.monotonic() - begin, 1))
     return 0
 
@@ -94,7 +104,6 @@ def _print_result(
     options: argparse.Namespace, store: Store, run_id: str, progress: Progress, seconds: float
 ) -> None:
     """The tables of the models that the job judged on stdout, or one JSON object."""
-    from assets_defs.folders import Folders
     from assets_defs.report import RESULT, TABLE
     from pipelines.jobs import judged
 

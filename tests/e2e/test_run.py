@@ -1,0 +1,128 @@
+"""``unigs run`` on 30 generated scenes: the whole graph, twice, with a look at what it left."""
+
+import shutil
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from conftest import TASKS, result_of, unigs
+
+from assets_defs.partitions import partition_key
+from resources.registry import champion
+from resources.store import Store
+from resources.tracking import Tracking
+
+pytestmark = pytest.mark.e2e
+
+MODEL = "unigs-shapes-smoke-joint"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def first(store: Path, preset: Path) -> dict:
+    begin = time.monotonic()
+    result = result_of(unigs("run", "--preset", preset, "--store", store, "--json"))
+    result["wall"] = time.monotonic() - begin
+    return result
+
+
+def test_every_task_has_its_figures(first: dict) -> None:
+    assert tuple(first["metrics"]) == TASKS
+    for task, figures in first["metrics"].items():
+        assert figures["n"] >= 1, task
+        assert [key for key in figures if key.startswith("miou")], task
+        assert [key for key in figures if key.startswith("untrained.")], task
+        assert [key for key in figures if "ceiling" in key], task
+    assert Path(first["model"]["joint"], "model_index.json").is_file()
+    assert first["kept"] == []
+
+
+def test_second_run_rebuilds_nothing(first: dict, store: Path, preset: Path) -> None:
+    done = unigs("run", "--preset", preset, "--store", store, "--json")
+    second = result_of(done)
+    assert second["built"] == []
+    assert sorted(second["kept"]) == sorted(first["built"])
+    assert second["metrics"] == first["metrics"]
+    assert "nothing had changed" in done.stderr
+
+
+def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path) -> None:
+    tracking = Tracking(store=Store(root=str(store)))
+    best = champion(tracking, MODEL)
+    assert best is not None
+    client = tracking.client()
+    training = client.get_run(best.run_id)
+    assert training.info.status == "FINISHED"
+    assert training.data.tags["dagster.run_id"] == first["run_id"]
+    assert {item.dataset.name for item in training.inputs.dataset_inputs} == {
+        f"shapes-train.{task}" for task in TASKS
+    }
+    assert client.get_metric_history(best.run_id, "loss")
+    experiment = client.get_experiment_by_name("unigs")
+    judged = client.search_runs([experiment.experiment_id], f"tags.training_run = '{best.run_id}'")
+    assert {run.data.params["task"] for run in judged} == set(TASKS)
+    assert all(client.list_artifacts(run.info.run_id, "images") for run in judged)
+
+
+def test_dagster_knows_every_partition(first: dict, store: Path, monkeypatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(store / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        keys = instance.get_materialized_partitions(dg.AssetKey("latents"))
+        record = instance.get_latest_materialization_event(dg.AssetKey(["report", "joint"]))
+    expected = {
+        partition_key("shapes", split, task) for split in ("train", "val") for task in TASKS
+    }
+    assert keys == expected
+    table = record.asset_materialization.metadata["table"]
+    assert "miou" in table.md_str
+
+
+def test_more_training_steps_retrain_and_keep_the_data(
+    first: dict, store: Path, preset: Path
+) -> None:
+    done = unigs(
+        "run", "--preset", preset, "--store", store, "--train-steps", "10", "--json",
+        "--job", "train_and_evaluate_joint",
+    )  # fmt: skip
+    again = result_of(done)
+    assert "weights/joint" in again["built"]
+    assert "evaluator/segmenter" in again["kept"]
+    assert "shards" not in again["built"] + again["kept"]
+
+
+def test_damaged_shard_is_named_and_mended(first: dict, store: Path, preset: Path) -> None:
+    shard = next((store / "shapes-smoke" / "shards" / "val" / "entity").glob("*.tar"))
+    shutil.copyfile(shard, store / "whole.tar")
+    shard.write_bytes(shard.read_bytes()[:-512])
+    third = result_of(unigs("run", "--preset", preset, "--store", store, "--json"))
+    assert "shards" in third["built"]
+    assert shard.read_bytes() == (store / "whole.tar").read_bytes()
+    assert "weights/joint" not in third["built"] or third["metrics"] == first["metrics"]
+
+
+def test_unknown_preset_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    done = unigs("run", "--preset", "gigantic", "--store", tmp_path, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().count("\n") == 0
+    assert "gigantic" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--dataset", "coco_panoptic"], 2, "--root"),
+        (["--dataset", "nonsense"], 2, "nonsense"),
+        (["--dataset", "coco_panoptic", "--root", "/nowhere"], 1, "no such folder"),
+        (["--store", "/proc/store"], 1, "cannot be written"),
+    ],
+)
+def test_wrong_use_and_bad_places(arguments: list[str], code: int, words: str) -> None:
+    done = unigs("run", *arguments, check=False)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
