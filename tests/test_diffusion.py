@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from unigs.configuration import DiffusionConfig
+from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.diffusion import (
     add_noise,
     build_scheduler,
@@ -70,20 +70,20 @@ def test_terminal_share_by_task():
 
 def test_weights_follow_table_2():
     task = torch.arange(4)
-    coarse = torch.zeros(4, 1, 2, 2)
-    coarse[:, :, 0] = 1
-    valid = torch.ones(4, 1, 2, 2)
+    valid, balance = torch.ones(4, 1, 2, 2), torch.ones(4, 1, 2, 2)
     valid[:, :, :, 0] = 0
-    image, colormap = loss_weights(task, coarse, valid, known_half=0.5, region=2.0)
+    balance[:, :, 0] = 5
+    config = TrainingConfig(known_half_weight=0.5, colormap_weight=2.0, entity_balance=True)
+    image, colormap = loss_weights(task, valid, balance, config)
     new = [(row.new_image, row.new_colormap) for row in TASKS.values()]
-    # Second column: labelled; second row: outside the coarse mask.
-    assert image[:, 0, 1, 1].tolist() == [1.0 if fresh else 0.5 for fresh, _ in new]
-    assert colormap[:, 0, 1, 1].tolist() == [1.0 if fresh else 0.5 for _, fresh in new]
-    sampled = [row.coarse == "sampled" for row in TASKS.values()]
-    ratio = (image[:, 0, 0, 1] / image[:, 0, 1, 1]).tolist()
-    assert ratio == [3.0 if region else 1.0 for region in sampled]
+    assert image.flatten().tolist() == [1.0 if fresh else 0.5 for fresh, _ in new]
+    # Second column: labelled; first row: a small entity.
+    assert colormap[:, 0, 1, 1].tolist() == [2.0 if fresh else 1.0 for _, fresh in new]
+    assert (colormap[:, 0, 0, 1] / colormap[:, 0, 1, 1]).tolist() == [5.0] * 4
     assert colormap[3, 0, :, 0].tolist() == [0.0, 0.0]
     assert (colormap[:3, 0, :, 0] > 0).all()
+    plain = loss_weights(task, valid, balance, TrainingConfig())[1]
+    assert plain[0, 0].unique().tolist() == [1.0]
 
 
 def test_halves_count_alike():

@@ -33,7 +33,7 @@ class Numbers:
         mask = np.broadcast_to(value, (len(indices), 1, 3, 3))
         text = np.broadcast_to(value[..., 0], (len(indices), *self.text_shape))
         return {"image": latent, "colormap": latent, "control": latent, "coarse": mask,
-                "valid": mask, "text": text}  # fmt: skip
+                "valid": mask, "balance": mask, "text": text}  # fmt: skip
 
     @property
     def empty_text(self):
@@ -112,7 +112,7 @@ def test_batch_holds_the_values_of_its_draws():
     stream = MixedStream(stores(), batch_size=12, seed=3)
     batch = stream.batch(7)
     expected = [TASKS[task].index * 1000 + index for task, index in stream.draws(7)]
-    for part in ("image", "colormap", "control", "coarse", "valid", "text"):
+    for part in ("image", "colormap", "control", "coarse", "valid", "balance", "text"):
         values = batch[part].reshape(12, -1)
         assert values.dtype == torch.float32
         assert (values == torch.tensor(expected, dtype=torch.float32)[:, None]).all()

@@ -33,6 +33,7 @@ class RandomStream:
             latents["image"][0, 0, 0, 0] = torch.nan
         return latents | {
             "coarse": torch.ones(count, 1, SIDE, SIDE),
+            "balance": torch.ones(count, 1, SIDE, SIDE),
             "valid": torch.ones(count, 1, SIDE, SIDE),
             "text": torch.randn(count, TOKENS, WIDTH, generator=generator),
             "task": torch.arange(count) % len(TASKS),

@@ -137,7 +137,8 @@ class TrainingConfig(_Strict):
             `learning_rate` to `final_rate` times it.
         empty_prompt: by task, the probability that the prompt is dropped.
         known_half_weight: loss weight of the half that Table 2 marks as a repetition.
-        region_weight: extra loss weight inside a sampled coarse mask.
+        colormap_weight: of the colormap half against the image half.
+        entity_balance: small entities weigh more in the colormap half.
         precision: `auto` takes bf16 where the processor has it in hardware.
         validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
     """
@@ -158,7 +159,8 @@ class TrainingConfig(_Strict):
     ema_decay: float = Field(0.9999, ge=0, lt=1)
     empty_prompt: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.1))
     known_half_weight: float = Field(1.0, ge=0)
-    region_weight: float = Field(0.0, ge=0)
+    colormap_weight: float = Field(1.0, gt=0)
+    entity_balance: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     gradient_checkpointing: bool = False
     validate_every: int = Field(500, ge=1)

@@ -8,7 +8,7 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
-from unigs.configuration import DiffusionConfig
+from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
@@ -64,31 +64,31 @@ def add_noise(
 
 _NEW_IMAGE = [task.new_image for task in TASKS.values()]
 _NEW_COLORMAP = [task.new_colormap for task in TASKS.values()]
-_SAMPLED_REGION = [task.coarse == "sampled" for task in TASKS.values()]
 _VALID_ONLY = [name == "entity" for name in TASKS]
 
 
 def loss_weights(
-    task: Tensor, coarse: Tensor, valid: Tensor, known_half: float, region: float
+    task: Tensor, valid: Tensor, balance: Tensor, config: TrainingConfig
 ) -> tuple[Tensor, Tensor]:
-    """Weights of the image half and of the colormap half, (B, 1, h, w) each.
+    """Weights of the image half and of the colormap half, (B, 1, h, w) each or broadcastable.
 
-    A half that only repeats what is known (Table 2) weighs `known_half`; the inside of a sampled
-    coarse mask weighs `1 + region`; unlabelled pixels weigh nothing in the colormap of `entity`.
+    A half that only repeats what is known (Table 2) weighs `known_half_weight`; the colormap
+    weighs `colormap_weight` times the image, small entities more (`entity_balance`), and
+    unlabelled pixels weigh nothing in the colormap of `entity`.
 
     Args:
-        task: (B,) int64. coarse, valid: (B, 1, h, w) in [0, 1].
+        task: (B,) int64. valid: (B, 1, h, w) in [0, 1]. balance: (B, 1, h, w), at least 1.
     """
 
     def half(new: list[bool]) -> Tensor:
-        weight = torch.where(torch.tensor(new, device=task.device)[task], 1.0, known_half)
+        known = config.known_half_weight
+        weight = torch.where(torch.tensor(new, device=task.device)[task], 1.0, known)
         return weight[:, None, None, None]
 
-    sampled = torch.tensor(_SAMPLED_REGION, device=task.device)[task][:, None, None, None]
-    inside = 1.0 + region * coarse * sampled
     entity = torch.tensor(_VALID_ONLY, device=task.device)[task][:, None, None, None]
     labelled = torch.where(entity, valid, torch.ones_like(valid))
-    return half(_NEW_IMAGE) * inside, half(_NEW_COLORMAP) * inside * labelled
+    colormap = half(_NEW_COLORMAP) * labelled * config.colormap_weight
+    return half(_NEW_IMAGE), colormap * (balance if config.entity_balance else 1.0)
 
 
 def weighted_error(prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:

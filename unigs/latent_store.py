@@ -12,7 +12,7 @@ from unigs.errors import DataError
 from unigs.shard_manifest import read_manifest, read_sample_table
 from unigs.text_table import read_text_table
 
-PARTS = ("image", "colormap", "control", "coarse", "valid")
+PARTS = ("image", "colormap", "control", "coarse", "valid", "balance")
 
 
 class LatentStore:
@@ -81,7 +81,7 @@ class LatentStore:
 
     def _shape(self, part: str) -> tuple[int, int, int]:
         channels, height, width = self.latent_shape
-        return (1 if part in ("coarse", "valid") else channels, height, width)
+        return (1 if part in ("coarse", "valid", "balance") else channels, height, width)
 
     def _count(self, part: str) -> int:
         return int(np.prod(self._shape(part)))
@@ -91,7 +91,7 @@ class LatentStore:
 
     def get(self, index: int) -> dict[str, np.ndarray]:
         """One sample as read-only float16 views: `image`, `colormap`, `control` (C, h, w),
-        `coarse`, `valid` (1, h, w), `text` (L, D)."""
+        `coarse`, `valid`, `balance` (1, h, w), `text` (L, D)."""
         data = self._maps[self._shard[index]]
         sample = {
             part: np.frombuffer(

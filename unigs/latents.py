@@ -2,7 +2,8 @@
 
 A folder of latents follows a folder of pixel shards, shard by shard. Per sample it holds
 ``image.npy``, ``colormap.npy`` and, where it differs from both, ``control.npy``: (C, h, w)
-float16, scaled as the autoencoder asks; ``coarse.npy`` and ``valid.npy``: (1, h, w) float16;
+float16, scaled as the autoencoder asks; ``coarse.npy``, ``valid.npy`` and ``balance.npy`` (see
+`unigs.entity_balance`): (1, h, w) float16;
 ``json``. The text embeddings lie beside the shards, once per prompt.
 """
 
@@ -21,6 +22,7 @@ import pyarrow as pa
 
 import unigs
 from unigs.coarse_mask import latent_mask
+from unigs.entity_balance import entity_balance
 from unigs.errors import ConfigError, ModelError
 from unigs.models.autoencoder import encode_images, reduction, weights_digest
 from unigs.models.text import encode_prompts, max_tokens
@@ -46,7 +48,7 @@ from unigs.tasks import TASKS, Task, control_image
 from unigs.text_table import PROMPTS, TEXT, read_text_table, write_text_table
 
 # Part of every shard's inputs: raise it when equal inputs give other bytes than before.
-FORMAT = 1
+FORMAT = 2
 
 LATENT_COLUMNS = pa.schema(
     [
@@ -149,8 +151,8 @@ def encode_samples(
 ) -> dict[str, np.ndarray]:
     """What the UNet reads of some samples, apart from the text.
 
-    Returns ``image``, ``colormap`` and ``control`` (n, C, h, w) float16, ``coarse`` and
-    ``valid`` (n, 1, h, w) float16. Control is the same array as image or colormap where the
+    Returns ``image``, ``colormap`` and ``control`` (n, C, h, w) float16, ``coarse``, ``valid`` and
+    ``balance`` (n, 1, h, w) float16. Control is the same array as image or colormap where the
     task repeats one. Raises ModelError for values that float16 cannot hold.
     """
     image = np.stack([sample.image for sample in samples])
@@ -165,21 +167,25 @@ def encode_samples(
         latents["control"] = latents[task.control]
     factor = reduction(autoencoder)
     latents["coarse"] = latent_mask(coarse, factor)[:, None].astype(np.float16)
-    latents["valid"] = _valid_share(valid, factor)[:, None].astype(np.float16)
+    balance = np.stack([entity_balance(sample.segments) for sample in samples])
+    latents["valid"] = _cell_mean(valid, factor)[:, None].astype(np.float16)
+    latents["balance"] = _cell_mean(balance, factor)[:, None].astype(np.float16)
     return latents
 
 
 def _encode(autoencoder: Any, images: np.ndarray, batch_size: int) -> np.ndarray:
-    latents = encode_images(autoencoder, images, batch_size).cpu().numpy().astype(np.float16)
+    exact = encode_images(autoencoder, images, batch_size).cpu().numpy()
+    with np.errstate(over="ignore"):
+        latents = exact.astype(np.float16)
     if not np.isfinite(latents).all():
         raise ModelError("latents leave the range of float16", mend="scale the autoencoder down")
     return latents
 
 
-def _valid_share(valid: np.ndarray, factor: int) -> np.ndarray:
-    """(n, h, w) bool -> (n, h/f, w/f) float32: share of valid pixels, the weight of the loss."""
-    n, height, width = valid.shape
-    blocks = valid.reshape(n, height // factor, factor, width // factor, factor)
+def _cell_mean(values: np.ndarray, factor: int) -> np.ndarray:
+    """(n, h, w) -> (n, h/f, w/f) float32: mean over the pixels of each latent cell."""
+    n, height, width = values.shape
+    blocks = values.reshape(n, height // factor, factor, width // factor, factor)
     return blocks.mean(axis=(2, 4), dtype=np.float32)
 
 

@@ -29,7 +29,7 @@ class Store(Protocol):
     def __len__(self) -> int: ...
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Samples stacked, float32: image, colormap, control, coarse, valid, text."""
+        """Samples stacked, float32: image, colormap, control, coarse, valid, balance, text."""
 
     @property
     def empty_text(self) -> np.ndarray:
@@ -90,8 +90,8 @@ class MixedStream:
         return [self._draw(position) for position in range(first, first + share)]
 
     def batch(self, step: int) -> dict[str, Tensor]:
-        """The batch of a step: `image`, `colormap`, `control` (B, C, h, w), `coarse`, `valid`
-        (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, the index of the task."""
+        """The batch of a step: `image`, `colormap`, `control` (B, C, h, w), `coarse`, `valid`,
+        `balance` (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, the index of the task."""
         draws = self.draws(step)
         merged: dict[str, np.ndarray] = {}
         for name, store in self.stores.items():

@@ -225,13 +225,7 @@ class _Run:
             prediction = self.unet(
                 inputs, timesteps, batch["text"], class_labels=batch["task"]
             ).sample
-        weights = loss_weights(
-            batch["task"],
-            batch["coarse"],
-            batch["valid"],
-            self.training.known_half_weight,
-            self.training.region_weight,
-        )
+        weights = loss_weights(batch["task"], batch["valid"], batch["balance"], self.training)
         return weighted_error(prediction, target, weights)
 
     def _metrics(

@@ -12,10 +12,13 @@ from unigs.datasets.shape_things import THINGS, Sprite, ThingClass, draw_thing
 
 DESIGN_SIZE = 64
 MIN_SHARE = 0.015
-MIN_VISIBLE = 0.5
+MIN_VISIBLE = 0.6
 CROWD_RATE = 0.05
 VOID_RATE = 0.1
 TRIES = 12
+# Few things are commoner than many, as in photographs.
+THING_COUNTS = (0.22, 0.24, 0.2, 0.15, 0.11, 0.08)
+THING_SIDES = (18, 34)
 SHADOW = 0.4
 
 
@@ -90,7 +93,7 @@ class _Canvas:
     def add_thing(self, kind: ThingClass) -> bool:
         """Place one thing where it hides nothing too much; False if no place is found."""
         rng = self.rng
-        side = rng.uniform(14, 30) * self.unit
+        side = rng.uniform(*THING_SIDES) * self.unit
         offset = (rng.uniform(-0.5, 0.5), rng.uniform(-0.5, 0.5))
         sprite = draw_thing(kind, side, offset, self.light, rng)
         whole = int((sprite.coverage >= 0.5).sum())
@@ -176,7 +179,7 @@ def draw_scene(size: int, rng: np.random.Generator) -> Drawing:
     if rng.random() < CROWD_RATE:
         canvas.add_crowd()
     canvas.protect()
-    wanted = 1 + int(rng.integers(6))
+    wanted = 1 + int(rng.choice(len(THING_COUNTS), p=THING_COUNTS))
     kinds: list[ThingClass] = []
     while len(kinds) < wanted:
         again = kinds and rng.random() < 0.4

@@ -1,0 +1,45 @@
+"""`unigs train`: pixel shards in, a pipeline directory out, without the graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unigs.cli.output import print_result
+
+
+def train(
+    task: Annotated[
+        str, typer.Option(help="inpainting, synthesis, referring, entity, or joint for all four.")
+    ],
+    shards: Annotated[
+        Path,
+        typer.Option(help="Folder of a task's pixel shards, or of one such folder per task."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the model is OUT/model.")],
+    preset: Annotated[str, typer.Option(help="Name of a preset, or a .yaml file.")] = "tiny",
+    steps: Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint in OUT.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Train one task or the joint model; Ctrl-C saves a checkpoint first."""
+    import signal
+
+    from unigs.errors import ConfigError
+    from unigs.tasks import TASKS
+    from unigs.training_command import train_from_shards
+
+    tasks = list(TASKS) if task == "joint" else [task]
+    if task != "joint" and task not in TASKS:
+        raise ConfigError(f"task {task!r}: give joint or one of {', '.join(TASKS)}")
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, frame: asked.append(received))
+    result = train_from_shards(
+        preset, tasks, shards, out, steps, resume, should_stop=lambda: bool(asked)
+    )
+    print_result(result, json)
