@@ -10,13 +10,13 @@ LEVELS = 128
 
 
 @kernel
-def grow(labels, pixels, colors, allowed):  # type: ignore[no-untyped-def]
+def grow(labels, pixels, colors):  # type: ignore[no-untyped-def]
     """Fill the pixels of `labels` (h, w) int32 that are -1, in place.
 
     A label is offered to the neighbours of its pixels at the price of the distance between their
     colour in `pixels` (h, w, 3) uint8 and the label's in `colors` (k, 3); the cheapest offer in
     the whole image is taken first (Adams and Bischof, 1994), so fronts meet where the colours
-    change. Labels with `allowed` (k,) False make no offers. Pixels that no offer reaches stay -1.
+    change. Pixels that no offer reaches stay -1.
     """
     height, width = labels.shape
     missing = 0
@@ -39,7 +39,7 @@ def grow(labels, pixels, colors, allowed):  # type: ignore[no-untyped-def]
                 if v < 0 or v >= height or u < 0 or u >= width:
                     continue
                 label = labels[v, u]
-                if label < 0 or not allowed[label]:
+                if label < 0:
                     continue
                 price = _price(pixels, y, x, colors, label)
                 place[used], offer[used], following[used] = y * width + x, label, head[price]

@@ -6,6 +6,7 @@ import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
 from unigs.colormap.compile import kernel
+from unigs.colormap.confidence import confidence
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.flood import grow
 from unigs.colormap.gathering import Gathered, gather
@@ -14,6 +15,7 @@ from unigs.colormap.location import Cells
 from unigs.colormap.modes import find_modes, nearest_mode, noise_level, smooth
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
+from unigs.colormap.slopes import clear_slopes
 
 MAX_SMOOTHING = 3
 FAR = 32.0
@@ -36,12 +38,18 @@ def decode_regions(
     """Entities of `colormap` (h, w, 3) uint8 without a count and without trusting its colours.
 
     1. While `noise_level` exceeds `calm`, average 3 x 3 pixels, at most three times.
-    2. Peaks of colour among flat pixels (`find_modes` with `radius` and `flat_step`).
-    3. Peaks that are only the slope between two others are dropped (`_slopes`).
-    4. Pixels whose 3 x 3 neighbourhood agrees on its nearest peak are certain; the others are
-       reached from them by `grow`.
-    5. Peaks nearer to black than to any colour of `palette` are background, if `background`.
-       Entities under `min_area`, a share of the image, are given to their neighbours.
+    2. Peaks of colour among flat pixels (`find_modes` with `radius` and `flat_step`), without
+       those that are only the slope between two others (`_slopes`).
+    3. Pixels are certain where 3 x 3 agree on the nearest peak, or where the colour fits within
+       `tolerance` times the noise measured inside; `grow` reaches the others from them.
+    4. Narrow parts along blurred boundaries are given to their neighbours (`clear_slopes`), and
+       small groups of at least `smallest` pixels that no region and no mixture within `gap`
+       explains become entities, if their colour belongs where they lie at less than `price`.
+    5. Touching parts without a step above `drift` are joined, then parts of one colour, but not
+       those that location tells apart (`gather`).
+    6. With `background`, entities nearer to black than to any colour of `palette` become 0.
+
+    Scores are `confidence`, a calibrated probability.
     """
     pixels = check_colormap(colormap)
     height, width = pixels.shape[:2]
@@ -64,7 +72,9 @@ def decode_regions(
         labels = _assign(bins, colors)
     seeds = np.empty_like(labels)
     _certain(labels, pixels, colors, flat_step, tolerance * noise, seeds)
-    grow(seeds, pixels, colors, np.ones(len(colors), bool))
+    grow(seeds, pixels, colors)
+    if clear_slopes(seeds, pixels, cells, gap=gap, price=price):
+        grow(seeds, pixels, colors)
     colors = recover(
         seeds,
         pixels,
@@ -75,7 +85,7 @@ def decode_regions(
         smallest=smallest,
         price=price,
     )
-    return _finish(gather(seeds, pixels, cells, radius, drift), palette, background)
+    return _finish(gather(seeds, pixels, cells, radius, drift), cells, palette, background)
 
 
 def _assign(bins: ColorBins, colors: np.ndarray) -> np.ndarray:
@@ -189,7 +199,7 @@ SLOPE_SPREAD = 10.0
 SLOPE_GAP = 20.0
 
 
-def _finish(found: Gathered, palette: Palette | None, background: bool) -> Decoded:
+def _finish(found: Gathered, cells: Cells, palette: Palette | None, background: bool) -> Decoded:
     entity = np.ones(len(found.area), bool)
     if background:
         known = (all_colors() if palette is None else palette.colors).astype(np.float64)
@@ -200,5 +210,4 @@ def _finish(found: Gathered, palette: Palette | None, background: bool) -> Decod
     table[rank] = np.arange(1, len(rank) + 1)
     segments = np.empty(found.parts.shape, np.int32)
     _take(found.parts.reshape(-1), table[found.entity], segments.reshape(-1))
-    scores = np.ones(len(rank))
-    return Decoded(segments, scores.astype(np.float32))
+    return Decoded(segments, confidence(found, cells)[rank].astype(np.float32))
