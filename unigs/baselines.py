@@ -122,8 +122,9 @@ def real_images(samples: Sequence[Sample]) -> list[Answer]:
     return [Answer(image=sample.image) for sample in samples]
 
 
-#: Figures in which the real image is compared with itself and which therefore say nothing.
-_TRIVIAL = ("fid", "kid", "frechet", "clip_i")
+#: Counts that are the model's too, and figures in which a real image is compared with itself.
+_COUNTS = ("n_entities", "n_images", "n_empty_gt", "frechet_n", "absent.n_images")
+_SELF_COMPARED = ("fid", "kid", "frechet", "clip_i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,13 @@ class Named:
     is_ceiling: bool
 
     def rename(self, figures: Mapping[str, float]) -> dict[str, float]:
-        """Put the name at the front of a ceiling's figures, at the end of a baseline's."""
-        if not self.is_ceiling:
-            return {f"{key}.{self.name}": value for key, value in figures.items()}
-        trivial = _TRIVIAL if self.source is real_images else ()
+        """Put the name at the front of a ceiling's figures, at the end of a baseline's; figures
+        that say nothing are left out."""
+        empty = _COUNTS + (_SELF_COMPARED if self.source is real_images else ())
         return {
-            f"{self.name}.{key}": value
+            f"{self.name}.{key}" if self.is_ceiling else f"{key}.{self.name}": value
             for key, value in figures.items()
-            if not key.startswith(trivial or ("\0",))
+            if not key.startswith(empty)
         }
 
 

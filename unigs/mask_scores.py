@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
-from unigs.answers import Answer
+import numpy as np
+from numpy.typing import NDArray
+
 from unigs.metrics.average_precision import AveragePrecisionMetric
 from unigs.metrics.panoptic import PanopticMetric
 from unigs.metrics.segmentation import SegmentationMetric
@@ -29,17 +31,18 @@ class MaskScores:
         self.precision, self.panoptic = AveragePrecisionMetric(), PanopticMetric()
         self.quiet: dict[str, bool] = {}
 
-    def update(self, sample: Sample, answer: Answer) -> None:
-        """Add one answer; no segments count as no entity."""
-        gt, pred = sample.segments, answer.segments
-        pred = np.zeros_like(gt) if pred is None else pred
+    def update(
+        self, sample: Sample, pred: NDArray[np.int32], confidence: Mapping[int, float]
+    ) -> None:
+        """Add one answer: (h, w) labels, 0 = nothing, and the confidence of each label."""
+        gt = sample.segments
         ids = [entity.id for entity in sample.entities]
         void = ~sample.valid
-        self.plain.update(sample.key, gt, pred, gt_ids=ids, pred_ids=sorted(answer.scores))
+        self.plain.update(sample.key, gt, pred, gt_ids=ids, pred_ids=sorted(confidence))
         if self.task.name == "entity":
             self.void_ignored.update(sample.key, gt, pred, void)
         self.panoptic.update(sample.key, gt, pred, void=void)
-        self.precision.update(sample.key, gt, pred, answer.scores, void)
+        self.precision.update(sample.key, gt, pred, confidence, void)
         if self.task.name == "referring":
             (self.absent if sample.absent else self.present).update(sample.key, gt, pred)
             if not ids:

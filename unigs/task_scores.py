@@ -33,11 +33,12 @@ class TaskScores:
             self._judges.append(LayoutScores(evaluators.segmenter))
 
     def update(self, samples: Sequence[Sample], answers: Sequence[Answer]) -> None:
-        """Add a batch; an answer without segments found nothing, one without image shows none."""
+        """Add a batch; what an answer leaves out (None) is not judged, an empty map is."""
         pairs = list(zip(samples, answers, strict=True))
         if self._masks is not None:
             for sample, answer in pairs:
-                self._masks.update(sample, answer)
+                if answer.segments is not None:
+                    self._masks.update(sample, answer.segments, answer.scores)
         shown = [(sample, answer.image) for sample, answer in pairs if answer.image is not None]
         if shown:
             for judge in self._judges:
@@ -45,7 +46,9 @@ class TaskScores:
 
     def compute(self) -> dict[str, float]:
         """Every figure of the task over what was added."""
-        result = {} if self._masks is None else self._masks.compute()
+        result = {}
+        if self._masks is not None and self._masks.plain.images:
+            result = self._masks.compute()
         for judge in self._judges:
             result |= judge.compute()
         return result
