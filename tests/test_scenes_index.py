@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -138,3 +140,26 @@ def test_real_photographs_come_back_equal(test_data, tmp_path):
     for scene, again in zip(dataset, read_index(report.path), strict=True):
         assert np.array_equal(scene.segments, again.segments)
         assert scene.entities == again.entities
+
+
+def test_full_disk_is_told_and_leaves_nothing_behind(shapes, tmp_path):
+    code = (
+        "import resource, signal, sys\n"
+        "from unigs.datasets import open_dataset\n"
+        "from unigs.errors import DataError\n"
+        "from unigs.scenes_index import build_index\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try:\n"
+        f"    build_index(open_dataset('shapes', {str(shapes)!r}, 'train'), sys.argv[1])\n"
+        "except DataError as error:\n"
+        "    print(error)\n"
+    )
+    path = tmp_path / "train.parquet"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "train.parquet" in done.stdout
+    assert "written" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    assert not list(tmp_path.iterdir())

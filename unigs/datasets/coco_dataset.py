@@ -54,11 +54,10 @@ class CocoDataset(Dataset):
                 yield from self.read(record)
             except DataError as error:
                 yield self.quarantined(f"image {record.image['id']}", error, self.annotation_file)
-        for folder in self.folders:
-            for file in image_files(folder):
-                if not self.records.staging.marked(self.relative(file)):
-                    reason = "the annotation file does not refer to it"
-                    yield Quarantined(self.relative(file), "image", reason)
+        for file in image_files(self.folders[0]):
+            if not self.records.staging.marked(self.relative(file)):
+                reason = "the annotation file does not refer to it"
+                yield Quarantined(self.relative(file), "image", reason)
 
     @abstractmethod
     def read(self, record: ImageRecord) -> Iterator[Scene | Quarantined]:

@@ -13,6 +13,7 @@ from unigs.errors import DataError
 CHUNK = 1 << 20
 MAX_ELEMENT = 1 << 27
 _SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER_GOES_ON = re.compile(r"[0-9.eE+-]*\Z")
 _DECODER = json.JSONDecoder()
 
 
@@ -83,8 +84,8 @@ class _Walker:
                     reason = getattr(error, "msg", "nested too deeply")
                     raise self._broken(reason) from error
                 continue
-            # a number that touches the end of the buffer may go on behind it
-            if end == len(self.buffer) and self._more():
+            # a number cut by the end of the buffer decodes too: "0." as 0, "12" of "123" as 12
+            if _NUMBER_GOES_ON.match(self.buffer, end) and self._more():
                 continue
             text = self.buffer[self.position : end]
             self.position = end
