@@ -1,6 +1,7 @@
 """A code version that changes when a stage's code does, and not with its comments."""
 
 import hashlib
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -9,21 +10,60 @@ from types import CodeType
 import unigs
 
 _PACKAGE = Path(unigs.__file__).parent
+_IMPORT = re.compile(
+    rb"^\s*(?:from\s+unigs([\w.]*)\s+import\s+(\([^)]*\)|.+)|import\s+unigs\.([\w.]+))",
+    re.MULTILINE,
+)
+# What they decide stands in the settings that every asset counts among its inputs.
+_WITHOUT_EFFECT = {"configuration.py", "errors.py", "__init__.py"}
 
 
-def code_version(*parts: str) -> str:
-    """12 hex digits over the code of ``parts``: files and folders of ``unigs``, without ``.py``.
+def code_version(*modules: str, without: tuple[str, ...] = ()) -> str:
+    """12 hex digits over the code of ``modules`` (``shards``, ``models/unet``, ``datasets``: all
+    of a folder) and of everything of ``unigs`` that they import, directly or not.
 
-    Comments, blank lines and the words of docstrings do not count. A part that does not exist is
-    an error, so that a renamed file cannot silently drop out.
+    ``without`` names modules that are passed over, with what only they import: those whose whole
+    effect is among the asset's inputs already. Comments, blank lines and the words of docstrings
+    do not count. A module that does not exist is an error, so that a renamed file cannot silently
+    drop out.
     """
     digest = hashlib.sha256()
-    for part in parts:
-        files = sorted((_PACKAGE / part).glob("**/*.py")) or [_PACKAGE / f"{part}.py"]
-        for file in files:
-            digest.update(f"{file.relative_to(_PACKAGE)}\n".encode())
-            digest.update(_meaning(file).encode())
+    for file in closure(*modules, without=without):
+        digest.update(f"{file.relative_to(_PACKAGE)}\n{_meaning(file)}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def closure(*modules: str, without: tuple[str, ...] = ()) -> list[Path]:
+    """The files of ``modules`` and what they import of ``unigs``, sorted."""
+    found: set[Path] = set()
+    passed_over = {_PACKAGE / f"{name}.py" for name in without}
+    missing = [file for file in passed_over if not file.is_file()]
+    if missing:
+        raise FileNotFoundError(missing[0])
+    waiting = [
+        file
+        for module in modules
+        for file in sorted((_PACKAGE / module).glob("**/*.py")) or [_PACKAGE / f"{module}.py"]
+    ]
+    while waiting:
+        file = waiting.pop()
+        if file not in found and file not in passed_over:
+            found.add(file)
+            waiting += _imports(file)
+    return sorted(file for file in found if str(file.relative_to(_PACKAGE)) not in _WITHOUT_EFFECT)
+
+
+@cache
+def _imports(file: Path) -> list[Path]:
+    targets: set[Path] = set()
+    for dotted, names, whole in _IMPORT.findall(file.read_bytes()):
+        base = (whole or dotted).decode().strip(".").replace(".", "/")
+        candidates = [base, *(f"{base}/{name}" for name in re.findall(r"\w+", names.decode()))]
+        for name in candidates:
+            for path in (_PACKAGE / f"{name}.py", _PACKAGE / name / "__init__.py"):
+                if path.is_file():
+                    targets.add(path)
+    return sorted(targets)
 
 
 @cache

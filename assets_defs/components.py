@@ -1,9 +1,6 @@
 """The frozen parts of a model: the autoencoder and the text encoder, found or made."""
 
-from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -16,18 +13,14 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.tasks import TASKS
 
-if TYPE_CHECKING:
-    from unigs.configuration import AutoencoderConfig
-    from unigs.models.patch_autoencoder import PatchAutoencoder
-
-AUTOENCODER_CODE = ("models/autoencoder", "models/patch_autoencoder", "models/source")
-TEXT_CODE = ("models/text", "models/tokenizer", "models/source")
+AUTOENCODER_CODE = code_version("models/autoencoder")
+TEXT_CODE = code_version("models/text")
 
 
 @dg.asset(
     deps=[dg.AssetKey("shards")],
     group_name="components",
-    code_version=code_version(*AUTOENCODER_CODE),
+    code_version=AUTOENCODER_CODE,
 )
 def autoencoder(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -37,19 +30,16 @@ def autoencoder(
     wanted = settings.values.autoencoder
     sources = [folders.shards("train", task) for task in TASKS]
     inputs = {
-        "code": code_version(*AUTOENCODER_CODE),
+        "code": AUTOENCODER_CODE,
         "settings": wanted.model_dump(mode="json"),
         "shards": [kept_digest(folder) for folder in sources] if wanted.source is None else [],
     }
 
     def build(folder: Path, resume: bool) -> Built:
-        from unigs.models.autoencoder import load_autoencoder, weights_digest
+        from unigs.assembly import make_autoencoder
+        from unigs.models.autoencoder import weights_digest
 
-        made = (
-            fit_patches(sources, wanted)
-            if wanted.source is None
-            else load_autoencoder(wanted.source)
-        )
+        made = make_autoencoder(wanted, sources)
         made.save_pretrained(folder)
         metadata = {"family": type(made).__name__, "source": wanted.source or "fitted"}
         return Built(weights_digest(made), metadata)
@@ -57,29 +47,10 @@ def autoencoder(
     return materialized(context, keep_or_build(folders.autoencoder, inputs, build))
 
 
-def fit_patches(sources: Sequence[Path], wanted: "AutoencoderConfig") -> "PatchAutoencoder":
-    """Principal components over the first images and colormaps of each shard folder."""
-    import numpy as np
-
-    from unigs.models.patch_autoencoder import PatchAutoencoder
-    from unigs.shards import read_samples
-
-    each = -(-wanted.fit_images // len(sources))
-    pictures = [
-        picture
-        for folder in sources
-        for sample in islice(read_samples(folder), each)
-        for picture in (sample.image, sample.colormap)
-    ]
-    return PatchAutoencoder.fit(
-        np.stack(pictures), wanted.patch_size, wanted.latent_channels, wanted.energy
-    )
-
-
 @dg.asset(
     deps=[*scenes_indexes, quarantine_report],
     group_name="components",
-    code_version=code_version(*TEXT_CODE),
+    code_version=TEXT_CODE,
 )
 def text_encoder(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -91,20 +62,17 @@ def text_encoder(
     names = ScenesIndex(index_file(folders, "train")).class_names
     wanted = settings.values.text
     inputs = {
-        "code": code_version(*TEXT_CODE),
+        "code": TEXT_CODE,
         "settings": wanted.model_dump(mode="json"),
         "names": list(names) if wanted.source is None else [],
     }
 
     def build(folder: Path, resume: bool) -> Built:
+        from unigs.assembly import make_text_encoder
         from unigs.models.autoencoder import weights_digest
-        from unigs.models.text import build_text_encoder, load_text_encoder, save_text_encoder
+        from unigs.models.text import save_text_encoder
 
-        if wanted.source is None:
-            options = wanted.model_dump(exclude={"source"})
-            tokenizer, encoder = build_text_encoder(names, **options)
-        else:
-            tokenizer, encoder = load_text_encoder(wanted.source)
+        tokenizer, encoder = make_text_encoder(wanted, names)
         save_text_encoder(folder, tokenizer, encoder)
         return Built(weights_digest(encoder), {"vocabulary": len(tokenizer)})
 

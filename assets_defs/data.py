@@ -15,7 +15,8 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
 
-READER_CODE = ("datasets", "scene", "scenes_index", "label_runs", "image_file")
+GENERATOR_CODE = code_version("datasets/shapes")
+READER_CODE = code_version("scenes_index")
 INDEX = "index.parquet"
 SHEET = "scenes.png"
 
@@ -30,7 +31,7 @@ def index_file(folders: Folders, split: str) -> Path:
     return folders.scenes(split) / INDEX
 
 
-@dg.asset(group_name="data", code_version=code_version("datasets"))
+@dg.asset(group_name="data", code_version=GENERATOR_CODE)
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
@@ -54,10 +55,12 @@ def _generated(folders: Folders, settings: GraphSettings):
     }
 
     def build(folder: Path, resume: bool) -> Built:
-        write_shapes(folder, **options, workers=settings.workers)
+        write_shapes(
+            folder, data.train_scenes, data.val_scenes, data.size, data.seed, settings.workers
+        )
         return Built(_listing_digest(folder), dict(options))
 
-    inputs = {"code": code_version("datasets"), "options": options}
+    inputs = {"code": GENERATOR_CODE, "options": options}
     return keep_or_build(folders.raw, inputs, build)
 
 
@@ -89,7 +92,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         key=["scenes_index", split],
         deps=[raw],
         group_name="data",
-        code_version=code_version(*READER_CODE),
+        code_version=READER_CODE,
         description=f"Every image of {split} as a row: digests, entities, or why it is refused.",
     )
     def scenes_index(
@@ -120,7 +123,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
             )
 
         inputs = {
-            "code": code_version(*READER_CODE),
+            "code": READER_CODE,
             "raw": kept_record(folders.raw)["digest"],
             "dataset": settings.dataset,
         }

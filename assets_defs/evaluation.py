@@ -20,11 +20,7 @@ from resources.store import Store
 from resources.tracking import Tracking
 from unigs.tasks import TASKS
 
-EVALUATION_CODE = (
-    "evaluation", "answers", "baselines", "task_scores", "image_scores", "mask_scores",
-    "sample_grid", "prediction_files", "metrics", "evaluators", "pipeline", "pipeline_inputs",
-    "pipeline_output", "colormap", "models/autoencoder",
-)  # fmt: skip
+EVALUATION_CODE = code_version("evaluation", without=("shards",))
 
 
 def evaluation_inputs(
@@ -32,7 +28,7 @@ def evaluation_inputs(
 ) -> dict[str, Any]:
     """What the figures of one model folder on one task follow from."""
     return {
-        "code": code_version(*EVALUATION_CODE),
+        "code": EVALUATION_CODE,
         "model": kept_digest(model),
         "shards": kept_digest(folders.shards("val", task)),
         "evaluators": [kept_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
@@ -52,7 +48,6 @@ def judge(
     """Answer the held-out shards of ``task`` and score the answers; ``beside`` adds baselines
     and ceilings, which are the same for every model."""
     from unigs.baselines import Codec
-    from unigs.colormap import Palette
     from unigs.evaluation import evaluate
     from unigs.evaluators.bundle import load_evaluators
     from unigs.pipeline import UniGSPipeline
@@ -62,14 +57,8 @@ def judge(
         kind: external_source(kind, preset.evaluation) or folders.evaluator(kind) / WEIGHTS
         for kind in (DUAL_ENCODER, SEGMENTER)
     }
-    pipeline = UniGSPipeline.from_pretrained(pipeline_folder)
+    pipeline: Any = UniGSPipeline.from_pretrained(pipeline_folder)
     pipeline.set_progress_bar_config(disable=True)
-    codec = Codec(
-        pipeline.vae,
-        Palette.from_name(preset.codec.palette),
-        preset.codec.decoder,
-        preset.codec.options,
-    )
     return evaluate(
         pipeline,
         task,
@@ -81,7 +70,7 @@ def judge(
         limit=preset.evaluation.scenes,
         seed=preset.data.seed,
         batch_size=preset.evaluation.batch_size,
-        codec=codec if beside else None,
+        codec=Codec.of(pipeline) if beside else None,
         baselines=beside,
     )
 
@@ -91,7 +80,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
         key=["reference", task],
         deps=[untrained, shard_manifest, *evaluators],
         group_name="reference",
-        code_version=code_version(*EVALUATION_CODE),
+        code_version=EVALUATION_CODE,
         description=f"The untrained model, the baselines and the ceilings on {task}.",
     )
     def reference(
@@ -116,7 +105,7 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         key=["evaluation", name, task],
         deps=[models[name], shard_manifest, *evaluators],
         group_name=f"model_{name}",
-        code_version=code_version(*EVALUATION_CODE),
+        code_version=EVALUATION_CODE,
         description=f"The {name} model on held-out scenes, task {task}.",
     )
     def evaluation(

@@ -15,7 +15,7 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.evaluators.identity import evaluator_name
 
-CODE = ("evaluators", "transforms")
+CODE = code_version("evaluators")
 LABELS = {DUAL_ENCODER: "clip", SEGMENTER: "segmenter"}
 WEIGHTS = "weights"
 
@@ -25,7 +25,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         key=["evaluator", kind],
         deps=[*scenes_indexes, quarantine_report],
         group_name="evaluators",
-        code_version=code_version(*CODE),
+        code_version=CODE,
         description=description,
     )
     def evaluator(
@@ -34,7 +34,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         folders = Folders.of(store, settings)
         source = external_source(kind, settings.values.evaluation)
         inputs: dict[str, Any] = {
-            "code": code_version(*CODE),
+            "code": CODE,
             "scenes": kept_digest(folders.scenes("train")),
             "source": source,
             "label": f"{settings.dataset}-{LABELS[kind]}",

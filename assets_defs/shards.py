@@ -13,16 +13,13 @@ from assets_defs.folders import Folders
 from assets_defs.keep import Built, Outcome, fingerprint, keep_or_build, kept_digest
 from assets_defs.outcome import described, inline, say
 from assets_defs.partitions import SHARD_PARTITIONS, split_key
-from assets_defs.sample_settings import sample_options
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 
-SHARD_CODE = (
-    "tasks", "samples", "sample_files", "entity_draw", "coarse_mask", "transforms", "shards",
-    "shard_file", "shard_job", "colormap/palette", "colormap/orders", "colormap/regions",
-)  # fmt: skip
-LATENT_CODE = ("latents", "models/autoencoder", "models/text", "text_table", "shard_file")
+SHARD_CODE = code_version("shards", without=("scene_source",))
+LATENT_CODE = code_version("latents", without=("shards",))
+CODE_FILE = "code_version"
 SHEET = "contact.png"
 
 
@@ -31,7 +28,7 @@ SHEET = "contact.png"
     partitions_def=SHARD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="data",
-    code_version=code_version(*SHARD_CODE),
+    code_version=SHARD_CODE,
 )
 def shards(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -42,29 +39,39 @@ def shards(
     data = settings.values.data
 
     def one(split: str, task: str) -> Outcome:
+        from unigs.assembly import sample_options
         from unigs.scene_source import IndexedScenes
 
         scenes = IndexedScenes(index_file(folders, split))
         options = sample_options(settings.values, scenes.class_names, split)
-        how = {
-            "seed": data.seed,
-            "variants": data.variants if split == "train" else 1,
-            "samples_per_shard": data.samples_per_shard,
-            "image_format": data.image_format,
-        }
+        variants = data.variants if split == "train" else 1
         inputs = {
-            "code": code_version(*SHARD_CODE),
+            "code": SHARD_CODE,
             "scenes": kept_digest(folders.scenes(split)),
             "task": task,
             "options": options.to_dict(),
-            "how": how,
+            "seed": data.seed,
+            "variants": variants,
+            "samples_per_shard": data.samples_per_shard,
+            "image_format": data.image_format,
         }
 
         def build(folder: Path, resume: bool) -> Built:
             from unigs.contact_sheet import contact_sheet
             from unigs.shards import build_shards
 
-            manifest = build_shards(scenes, task, options, folder, workers=settings.workers, **how)
+            forget_other_code(folder, SHARD_CODE)
+            manifest = build_shards(
+                scenes,
+                task,
+                options,
+                folder,
+                seed=data.seed,
+                variants=variants,
+                samples_per_shard=data.samples_per_shard,
+                image_format=data.image_format,
+                workers=settings.workers,
+            )
             contact_sheet(folder, folder / SHEET)
             return Built(
                 manifest.digest,
@@ -91,7 +98,7 @@ def shards(
     partitions_def=SHARD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="data",
-    code_version=code_version(*LATENT_CODE),
+    code_version=LATENT_CODE,
 )
 def latents(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -102,7 +109,7 @@ def latents(
     def one(split: str, task: str) -> Outcome:
         source = folders.shards(split, task)
         inputs = {
-            "code": code_version(*LATENT_CODE),
+            "code": LATENT_CODE,
             "shards": kept_digest(source),
             "autoencoder": kept_digest(folders.autoencoder),
             "text_encoder": kept_digest(folders.text_encoder),
@@ -113,6 +120,7 @@ def latents(
             from unigs.models.autoencoder import load_autoencoder
             from unigs.models.text import load_text_encoder
 
+            forget_other_code(folder, LATENT_CODE)
             tokenizer, encoder = load_text_encoder(folders.text_encoder)
             manifest = build_latents(
                 source, folder, load_autoencoder(folders.autoencoder), encoder, tokenizer
@@ -130,6 +138,16 @@ def latents(
         return keep_or_build(folders.latents(split, task), inputs, build)
 
     return _over_partitions(context, settings, one, None)
+
+
+def forget_other_code(folder: Path, code: str) -> None:
+    """Drop what the library notes about finished shards when other code wrote them: it compares
+    data and settings, and would leave them as they are."""
+    note = folder / CODE_FILE
+    if not note.is_file() or note.read_text(encoding="utf-8") != code:
+        for record in (folder / "records").glob("*.json"):
+            record.unlink()
+        note.write_text(code, encoding="utf-8")
 
 
 def _over_partitions(

@@ -20,14 +20,12 @@ from resources.store import Store
 if TYPE_CHECKING:
     from unigs.scene_statistics import SceneStatistics
 
-CODE = ("scene_statistics",)
+CODE = code_version("scene_statistics", without=("scenes_index",))
 PLOT = "statistics.png"
 _CLASSES_SHOWN = 20
 
 
-@dg.asset(
-    deps=[*scenes_indexes, quarantine_report], group_name="data", code_version=code_version(*CODE)
-)
+@dg.asset(deps=[*scenes_indexes, quarantine_report], group_name="data", code_version=CODE)
 def scene_statistics(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
@@ -57,7 +55,7 @@ def scene_statistics(
         return Built(hashlib.sha256(text.encode()).hexdigest(), metadata)
 
     inputs = {
-        "code": code_version(*CODE),
+        "code": CODE,
         "scenes": {split: kept_record(folders.scenes(split))["digest"] for split in SPLITS},
     }
     outcome = keep_or_build(folders.statistics, inputs, build)

@@ -3,12 +3,12 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets_defs.assembly import ASSEMBLY_CODE, fresh_unet, save_pipeline
 from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.folders import Folders
@@ -24,7 +24,11 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
 
-TRAINING_CODE = ("training", "diffusion", "loader", "latent_store", "models/unet")
+if TYPE_CHECKING:
+    from unigs.configuration import Preset
+
+ASSEMBLY_CODE = code_version("assembly", without=("shards", "latent_store", "loader"))
+TRAINING_CODE = code_version("training")
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
@@ -40,7 +44,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         key=["weights", name],
         deps=[shard_manifest, autoencoder],
         group_name=f"model_{name}",
-        code_version=code_version(*TRAINING_CODE),
+        code_version=TRAINING_CODE,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
     )
     def weights(
@@ -54,7 +58,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         preset = settings.values
         described = preset.model_dump(mode="json", include={"unet", "diffusion", "training"})
         inputs = {
-            "code": code_version(*TRAINING_CODE),
+            "code": TRAINING_CODE,
             "preset": described,
             "autoencoder": kept_digest(folders.autoencoder),
             "latents": {task: kept_digest(folders.latents("train", task)) for task in tasks},
@@ -112,7 +116,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
         key=["model", name],
         deps=[weights, autoencoder, text_encoder],
         group_name=f"model_{name}",
-        code_version=code_version(*ASSEMBLY_CODE),
+        code_version=ASSEMBLY_CODE,
         description="The pipeline folder (diffusers layout), registered in MLflow as a version.",
     )
     def model(
@@ -146,11 +150,30 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
     return model
 
 
+def save_pipeline(
+    preset: "Preset",
+    unet: Any,
+    folders: Folders,
+    tasks: Sequence[str],
+    folder: Path,
+) -> None:
+    """Write the pipeline folder: ``unet`` (a UNet2DConditionModel) with the frozen parts of
+    ``folders``."""
+    from unigs.assembly import assemble
+    from unigs.models.autoencoder import load_autoencoder
+    from unigs.models.text import load_text_encoder
+
+    tokenizer, text_encoder = load_text_encoder(folders.text_encoder)
+    frozen = load_autoencoder(folders.autoencoder)
+    pipeline: Any = assemble(preset, unet, frozen, tokenizer, text_encoder, tasks)
+    pipeline.save_pretrained(folder)
+
+
 def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dict[str, Any]:
     """What a pipeline folder follows from, ``unet`` being the digest of its UNet."""
     parts = {"codec", "diffusion", "inference"}
     return {
-        "code": code_version(*ASSEMBLY_CODE),
+        "code": ASSEMBLY_CODE,
         "preset": settings.values.model_dump(mode="json", include=parts),
         "unet": unet,
         "autoencoder": kept_digest(folders.autoencoder),
@@ -161,7 +184,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
 @dg.asset(
     deps=[autoencoder, text_encoder],
     group_name="reference",
-    code_version=code_version(*ASSEMBLY_CODE),
+    code_version=ASSEMBLY_CODE,
 )
 def untrained(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -172,7 +195,10 @@ def untrained(
     inputs = pipeline_inputs(folders, settings, fingerprint(**unet))
 
     def build(folder: Path, resume: bool) -> Built:
-        fresh = fresh_unet(settings.values, folders.autoencoder)
+        from unigs.assembly import fresh_unet
+        from unigs.models.autoencoder import load_autoencoder
+
+        fresh: Any = fresh_unet(settings.values, load_autoencoder(folders.autoencoder))
         save_pipeline(settings.values, fresh, folders, MODELS[JOINT], folder / PIPELINE)
         return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
 

@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -59,10 +60,10 @@ class Reporter:
             )
 
 
-def _train(order: dict[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
-    from assets_defs.assembly import fresh_unet, training_streams
+def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
+    from unigs.assembly import fresh_unet, training_stream, validation_stream
     from unigs.configuration import Preset
-    from unigs.models.autoencoder import weights_digest
+    from unigs.models.autoencoder import load_autoencoder, weights_digest
     from unigs.training import train, training_steps
 
     preset = Preset.model_validate(order["preset"])
@@ -71,8 +72,8 @@ def _train(order: dict[str, Any], pipes: PipesContext, stop: StopRequest) -> dic
     train_folders, val_folders = (
         {task: Path(folder) for task, folder in order[split].items()} for split in ("train", "val")
     )
-    stream, validation = training_streams(preset, train_folders, val_folders)
-    unet = fresh_unet(preset, Path(order["autoencoder"]))
+    stream = training_stream(preset, train_folders)
+    unet: Any = fresh_unet(preset, load_autoencoder(order["autoencoder"]))
     steps = training_steps(preset.training, stream)
     report = train(
         unet,
@@ -80,7 +81,7 @@ def _train(order: dict[str, Any], pipes: PipesContext, stop: StopRequest) -> dic
         preset.training,
         preset.diffusion,
         out_dir,
-        validation=validation,
+        validation=validation_stream(preset, val_folders),
         log=Reporter(pipes, tracking, order["mlflow_run_id"], steps),
         should_stop=stop,
     )

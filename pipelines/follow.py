@@ -30,7 +30,7 @@ class Progress:
         """Take in one entry of the event log."""
         event = entry.dagster_event
         if event is None:
-            if entry.level >= logging.INFO and not entry.user_message.startswith(_NOISE):
+            if int(entry.level) >= logging.INFO and not entry.user_message.startswith(_NOISE):
                 self.say(f"    {entry.user_message}")
             return
         step = (event.step_key or "").replace("__", "/")

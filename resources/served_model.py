@@ -7,14 +7,15 @@ Output: a list with ``image`` and ``colormap`` ((h, w, 3) uint8) and ``entities`
 
 from typing import Any
 
-import mlflow
 import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
 from PIL import Image
 
 _FILES = {"image": "RGB", "coarse_mask": "1", "colormap": "RGB"}
 
 
-class ServedUniGS(mlflow.pyfunc.PythonModel):
+class ServedUniGS(PythonModel):
     """Loads the diffusers folder once and answers record by record."""
 
     def load_context(self, context: Any) -> None:
@@ -38,7 +39,7 @@ class ServedUniGS(mlflow.pyfunc.PythonModel):
             if isinstance(record.get(key), str):
                 record[key] = np.asarray(Image.open(record[key]).convert(mode))
         generator = torch.Generator().manual_seed(int(seed))
-        output = self.pipeline(
+        output: Any = self.pipeline(
             **record, num_inference_steps=steps and int(steps), generator=generator
         )
         return {
@@ -48,4 +49,4 @@ class ServedUniGS(mlflow.pyfunc.PythonModel):
         }
 
 
-mlflow.models.set_model(ServedUniGS())
+set_model(ServedUniGS())

@@ -19,14 +19,16 @@ GENERATED = "shapes"
 class GraphSettings(dg.ConfigurableResource):
     """The settings of a run; every field can be set in the launchpad."""
 
-    preset: str = Field("tiny", description="name of a preset, or path of a preset file")
-    dataset: str = Field(GENERATED, description="name of the data set")
-    root: str = Field("", description="its folder; the generated data set needs none")
-    train_steps: int = Field(0, ge=0, description="optimiser steps; 0 leaves them to the preset")
-    overrides: dict[str, Any] = Field(
-        {}, description="dotted names of the preset to values, e.g. data.train_scenes: 100"
+    preset: str = Field(default="tiny", description="name of a preset, or path of a preset file")
+    dataset: str = Field(default=GENERATED, description="name of the data set")
+    root: str = Field(default="", description="its folder; the generated data set needs none")
+    train_steps: int = Field(
+        default=0, ge=0, description="optimiser steps; 0 leaves them to the preset"
     )
-    workers: int = Field(2, ge=1, description="processes that build shards")
+    overrides: dict[str, Any] = Field(
+        default={}, description="dotted names of the preset to values, e.g. data.train_scenes: 100"
+    )
+    workers: int = Field(default=2, ge=1, description="processes that build shards")
 
     @property
     def preset_name(self) -> str:
