@@ -14,6 +14,10 @@ import numpy as np
 from unigs.colormap.bins import ColorBins
 from unigs.colormap.compile import kernel
 
+SMALLEST = 4
+SHARP = 0.7
+MAX_SHARP = 256
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Modes:
@@ -36,14 +40,14 @@ def _steps(pixels, histogram):  # type: ignore[no-untyped-def]
 
 
 def noise_level(pixels: np.ndarray) -> float:
-    """Median over neighbouring pixels of their largest channel difference, 0..255.
+    """First quartile over neighbouring pixels of their largest channel difference, 0..255.
 
-    About 1.9 times the standard deviation of white noise; blind to edges, which are few.
+    About 1.3 times the standard deviation of white noise; blind to edges, which are fewer.
     """
     histogram = np.zeros(256, np.int64)
     _steps(pixels, histogram)
     total = np.cumsum(histogram)
-    return float(np.searchsorted(total, total[-1] / 2, side="right")) if total[-1] else 0.0
+    return float(np.searchsorted(total, total[-1] / 4, side="right")) if total[-1] else 0.0
 
 
 @kernel
@@ -113,22 +117,58 @@ def climb(colors, counts, order, radius, peaks, weight):  # type: ignore[no-unty
     return found
 
 
+@kernel
+def _sharpen(colors, counts, order, radius, peaks, weight, found):  # type: ignore[no-untyped-def]
+    """Append bins beyond every peak that hold nearly all of the pixels around them."""
+    beyond = np.empty(len(order), np.int64)
+    size = 0
+    for o in order:
+        far = True
+        for k in range(found):
+            square = 0.0
+            for c in range(3):
+                square += (colors[o, c] - peaks[k, c]) ** 2
+            far &= square >= radius * radius
+        if far:
+            beyond[size] = o
+            size += 1
+    for i in range(min(size, MAX_SHARP)):
+        bin_count = counts[beyond[i]]
+        if bin_count < SMALLEST or found == len(peaks):
+            break
+        around = 0
+        for j in range(size):
+            square = 0.0
+            for c in range(3):
+                square += (colors[beyond[i], c] - colors[beyond[j], c]) ** 2
+            if square < radius * radius:
+                around += counts[beyond[j]]
+        if bin_count >= SHARP * around:
+            peaks[found] = colors[beyond[i]]
+            weight[found] = bin_count
+            found += 1
+    return found
+
+
 def find_modes(
     pixels: np.ndarray, bins: ColorBins, radius: float, flat_step: float, limit: int = 512
 ) -> Modes:
     """Peaks of the colours of `pixels` (h, w, 3) uint8, whose bins are `bins`.
 
     Colours within `radius` of a more populous peak belong to it. Pixels count where no channel
-    differs by more than `flat_step` from the next pixel to the right or below; if there are none,
-    all do. At most `limit` modes, the most populous first.
+    differs by more than `flat_step` from the next pixel to the right or below. An entity too thin
+    for flat ground is still a peak if one bin of at least SMALLEST pixels holds the share SHARP of
+    all pixels within `radius`: mixtures are spread over many bins. At most `limit` modes.
     """
     counts = np.zeros(len(bins.counts), np.int64)
     _count_flat(pixels, bins.index, flat_step, counts)
-    if not counts.any():
-        counts = bins.counts
     peaks, weight = np.zeros((limit, 3)), np.zeros(limit, np.int64)
     order = np.argsort(-counts, kind="stable")
     found = climb(bins.colors, counts, order, float(radius), peaks, weight)
+    order = np.argsort(-bins.counts, kind="stable")
+    found = _sharpen(bins.colors, bins.counts, order, float(radius), peaks, weight, found)
+    if found == 0:
+        peaks[0], weight[0], found = bins.colors[order[0]], bins.counts[order[0]], 1
     kept = np.flatnonzero(weight[:found] > 0)
     return Modes(peaks[kept], weight[kept])
 

@@ -28,7 +28,7 @@ def decode_regions(
     background: bool = True,
     radius: float = 40.0,
     flat_step: float = 20.0,
-    calm: float = 8.0,
+    calm: float = 5.0,
     tolerance: float = 0.5,
     drift: float = 24.0,
     gap: float = 20.0,
