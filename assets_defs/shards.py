@@ -39,8 +39,8 @@ def shards(
     data = settings.values.data
 
     def one(split: str, task: str) -> Outcome:
-        from unigs.assembly import sample_options
         from unigs.scene_source import IndexedScenes
+        from unigs.split_samples import sample_options
 
         scenes = IndexedScenes(index_file(folders, split))
         options = sample_options(settings.values, scenes.class_names, split)

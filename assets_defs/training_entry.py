@@ -61,10 +61,11 @@ class Reporter:
 
 
 def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
-    from unigs.assembly import fresh_unet, training_stream, validation_stream
+    from unigs.assembly import training_stream
     from unigs.configuration import Preset
-    from unigs.models.autoencoder import load_autoencoder, weights_digest
-    from unigs.training import train, training_steps
+    from unigs.models.autoencoder import weights_digest
+    from unigs.training import training_steps
+    from unigs.training_job import TrainingJob, run_job
 
     preset = Preset.model_validate(order["preset"])
     out_dir = Path(order["out_dir"])
@@ -72,19 +73,11 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     train_folders, val_folders = (
         {task: Path(folder) for task, folder in order[split].items()} for split in ("train", "val")
     )
-    stream = training_stream(preset, train_folders)
-    unet: Any = fresh_unet(preset, load_autoencoder(order["autoencoder"]))
-    steps = training_steps(preset.training, stream)
-    report = train(
-        unet,
-        stream,
-        preset.training,
-        preset.diffusion,
-        out_dir,
-        validation=validation_stream(preset, val_folders),
-        log=Reporter(pipes, tracking, order["mlflow_run_id"], steps),
-        should_stop=stop,
-    )
+    steps = training_steps(preset.training, training_stream(preset, train_folders))
+    job = TrainingJob(preset, train_folders, val_folders, Path(order["autoencoder"]), out_dir)
+    log = Reporter(pipes, tracking, order["mlflow_run_id"], steps)
+    unet: Any
+    unet, report = run_job(job, log, stop)
     unet.save_pretrained(out_dir / "unet")
     parameters = unet.num_parameters()
     return {**asdict(report), "parameters": parameters, "digest": weights_digest(unet)}

@@ -24,7 +24,8 @@ class ServedUniGS(PythonModel):
 
         self.pipeline = UniGSPipeline.from_pretrained(context.artifacts["pipeline"])
 
-    def predict(
+    # MLflow finds by inspection that the context is left out and the input is a list.
+    def predict(  # type: ignore[override]
         self, model_input: list[Any], params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """Answer every record of ``model_input``."""

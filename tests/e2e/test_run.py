@@ -6,12 +6,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import TASKS, result_of, unigs
 
 from assets_defs.partitions import partition_key
 from resources.registry import champion
 from resources.store import Store
 from resources.tracking import Tracking
+from tests.e2e.command import TASKS, result_of, unigs
 
 pytestmark = pytest.mark.e2e
 
