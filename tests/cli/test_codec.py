@@ -1,0 +1,96 @@
+"""`unigs codec` from the command line: keys of the answer, options, and refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from unigs.cli.codec import codec
+from unigs.datasets.shapes import write_shapes
+from unigs.errors import UnigsError
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("shapes")
+    write_shapes(root, train=0, val=4, size=64)
+    return root
+
+
+def run(root: Path, *options: str) -> Result:
+    app = typer.Typer()
+    app.command()(codec)
+    common = ["--dataset", "shapes", "--root", str(root), "--split", "val", "--size", "64"]
+    return CliRunner().invoke(app, [*common, "--json", *options])
+
+
+def answer(root: Path, *options: str) -> dict:
+    result = run(root, *options)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+def test_answer_has_the_agreed_keys(shapes: Path) -> None:
+    report = answer(shapes)
+    assert {
+        "images",
+        "entities",
+        "coverage",
+        "miou",
+        "recall_50",
+        "decode_ms_median",
+        "encode_ms_median",
+        "decoder",
+        "palette",
+    } <= set(report)
+    assert report["images"] == 4
+    assert report["decoder"] == "regions"
+    assert report["miou"] > 0.9
+
+
+def test_options_reach_the_codec(shapes: Path) -> None:
+    merged = answer(shapes, "--decoder", "pdm", "--delta", "200")
+    split = answer(shapes, "--decoder", "pdm", "--delta", "5")
+    assert merged["predicted"] < split["predicted"]
+    one = answer(shapes, "--max-entities", "1", "--palette", "contrast-5-v1-share")
+    assert one["entities"] == 4
+    assert one["coverage"] == 1
+    assert one["palette"] == "contrast-5-v1-share"
+    noisy = answer(shapes, "--noise", "15", "--blur", "1", "--jpeg", "60", "--limit", "2")
+    assert noisy["images"] == 2
+    assert noisy["colormap_rmse"] > 5
+    true = answer(shapes, "--decoder", "kmeans", "--clusters", "-1", "--scores")
+    assert true["miou"] > answer(shapes, "--decoder", "kmeans", "--clusters", "2")["miou"]
+    assert 0 <= true["ap_e_constant"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--decoder", "oracle"), "oracle"),
+        (("--palette", "rainbow"), "rainbow"),
+        (("--latent-noise", "0.1"), "autoencoder"),
+        (("--decoder", "regions", "--delta", "3"), "delta"),
+        (("--explain", "nobody"), "nobody"),
+    ],
+)
+def test_refusals_say_why(shapes: Path, options: tuple[str, ...], reason: str) -> None:
+    result = run(shapes, *options)
+    assert isinstance(result.exception, UnigsError)
+    assert reason in str(result.exception)
+
+
+def test_explain_writes_a_page_with_its_pictures(shapes: Path, tmp_path: Path) -> None:
+    from unigs.datasets import open_dataset
+
+    key = next(iter(open_dataset("shapes", shapes, "val"))).key
+    page = Path(answer(shapes, "--explain", key, "--noise", "5", "--out", str(tmp_path))["page"])
+    text = page.read_text(encoding="utf-8")
+    assert "Progressive dichotomy" in text
+    for name in ("picture3.png", "node0.png"):
+        assert name in text
+        assert (page.parent / name).stat().st_size > 0
