@@ -91,7 +91,7 @@ def evaluate(
     if not seen:
         raise DataError("no sample to judge", file=shard_dir, mend="build the shards again")
     files.close()
-    sample_grid(*zip(*shown, strict=True), out / GRID_FILE)
+    sample_grid([pair[0] for pair in shown], [pair[1] for pair in shown], out / GRID_FILE)
     figures = scores.compute() | {"n": float(seen)}
     for other, other_score in zip(others, other_scores, strict=True):
         figures |= other.rename(other_score.compute())

@@ -27,7 +27,7 @@ def report_rows(figures: Mapping[str, float]) -> list[tuple[str, ...]]:
     with their name.
     """
     own = [key for key in figures if not _front(key) and not key.endswith(BASELINE)]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key in own:
         untrained = figures.get(f"{UNTRAINED}.{key}")
         below = {

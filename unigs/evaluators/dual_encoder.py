@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from transformers import CLIPModel, CLIPTokenizerFast
+from transformers import CLIPModel, CLIPTokenizer
 
 from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
@@ -48,9 +48,11 @@ class DualEncoder:
         self.model = model.eval().requires_grad_(False).to(device)
         self.tokenizer, self.name = tokenizer, name
         self.accuracy = dict(accuracy or {})
-        self.size = int(model.config.vision_config.image_size)
-        self.dimensions = int(model.config.projection_dim)
-        self._mean, self._std = tuple(mean), tuple(std)
+        config: Any = model.config
+        self.size = int(config.vision_config.image_size)
+        self.dimensions = int(config.projection_dim)
+        self.tokens_at_most = int(config.text_config.max_position_embeddings)
+        self._mean, self._std = np.array(mean, np.float32), np.array(std, np.float32)
         self._device = device
 
     @torch.inference_mode()
@@ -77,13 +79,12 @@ class DualEncoder:
     def pixels(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
         """(n, 3, s, s) float32, normalised."""
         stack = np.stack([_squash(image, self.size) for image in images])
-        values = stack.astype(np.float32) / 255
-        values = (values - np.float32(self._mean)) / np.float32(self._std)
+        values = (stack.astype(np.float32) / np.float32(255) - self._mean) / self._std
         return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous()
 
     def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Token ids and attention mask, padded to the longest text."""
-        length = int(self.model.config.text_config.max_position_embeddings)
+        length = self.tokens_at_most
         encoded = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=length, return_tensors="pt"
         )
@@ -97,7 +98,7 @@ class DualEncoder:
     def _write(self, folder: Path, label: str) -> None:
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        settings = {"image_mean": list(self._mean), "image_std": list(self._std)}
+        settings = {"image_mean": self._mean.tolist(), "image_std": self._std.tolist()}
         (folder / "preprocessor_config.json").write_text(json.dumps(settings) + "\n")
         write_identity(folder, {"label": label, "kind": "dual_encoder", "accuracy": self.accuracy})
 
@@ -110,7 +111,7 @@ class DualEncoder:
         name = evaluator_name(folder, label)
         try:
             model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-            tokenizer = CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
+            tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ModelError(f"{folder}: not a CLIP model ({reason}); check the path") from error

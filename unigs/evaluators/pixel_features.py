@@ -22,4 +22,5 @@ class PixelFeatures:
             np.asarray(Image.fromarray(image).resize((GRID, GRID), Image.Resampling.BOX))
             for image in images
         ]
-        return np.array(rows, np.float32).reshape(len(rows), GRID * GRID * 3) / 255
+        values = np.array(rows, np.float32).reshape(len(rows), GRID * GRID * 3)
+        return values / np.float32(255)

@@ -40,7 +40,7 @@ class PanopticJudge(Protocol):
     """What synthesis is judged with: ours or the paper's."""
 
     name: str
-    accuracy: Mapping[str, float]
+    accuracy: dict[str, float]
 
     def segment(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[Segmented]:
         """One answer for every (h, w, 3) uint8 image, in order."""
