@@ -1,5 +1,6 @@
 """Latent shards, the store that reads them, and the store that encodes on the fly."""
 
+import io
 import json
 import tarfile
 
@@ -113,7 +114,7 @@ def test_only_inpainting_stores_a_control_of_its_own(latents):
         with tarfile.open(shard) as tar:
             names = {name.split(".", 1)[1] for name in tar.getnames()}
             first = next(m for m in tar.getmembers() if m.name.endswith(".image.npy"))
-            array = np.load(tar.extractfile(first), allow_pickle=False)
+            array = np.load(io.BytesIO(tar.extractfile(first).read()), allow_pickle=False)
             facts = json.load(tar.extractfile(first.name.replace("image.npy", "json")))
         assert ("control.npy" in names) == (task == "inpainting")
         assert array.shape == (8, 8, 8)

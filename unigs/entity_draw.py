@@ -54,8 +54,9 @@ class EntityDraw:
         self, segments: np.ndarray, scene: Scene, options: SampleOptions, rng: np.random.Generator
     ) -> None:
         self.segments, self.options, self.rng = segments, options, rng
-        self.entities = {entity.id: entity for entity in entities_of(segments, scene.entities)}
-        self.crowd = {entity.id: entity for entity in entities_of(segments, scene.crowd)}
+        visible = entities_of(segments, (*scene.entities, *scene.crowd))
+        self.entities = {entity.id: entity for entity in visible if not entity.crowd}
+        self.crowd = {entity.id: entity for entity in visible if entity.crowd}
         self.boxes = ndimage.find_objects(segments)
         least = options.min_area * segments.size
         self.eligible = [e.id for e in self.entities.values() if e.area >= least]

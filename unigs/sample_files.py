@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
@@ -39,7 +39,10 @@ def encode_sample(sample: Sample, image_format: ImageFormat) -> dict[str, bytes]
         "task": sample.task,
         "prompt": sample.prompt,
         "absent": list(sample.absent),
-        "entities": [asdict(entity) for entity in sample.entities],
+        "entities": [
+            {name: getattr(entity, name) for name in SampleEntity.__slots__}
+            for entity in sample.entities
+        ],
         "seed": sample.seed,
         "source_digest": sample.source_digest,
         "palette": sample.palette,
@@ -48,8 +51,8 @@ def encode_sample(sample: Sample, image_format: ImageFormat) -> dict[str, bytes]
     files = {
         f"image.{image_format}": encode_photo(sample.image, image_format),
         "colormap.png": _png(indexed, MASK_LEVEL),
-        "coarse.png": _png(Image.fromarray(sample.coarse_mask), MASK_LEVEL),
-        "valid.png": _png(Image.fromarray(sample.valid), MASK_LEVEL),
+        "coarse.png": _mask_png(sample.coarse_mask),
+        "valid.png": _mask_png(sample.valid),
         "json": json.dumps(record, sort_keys=True, separators=(",", ":")).encode(),
     }
     return dict(sorted(files.items()))
@@ -98,6 +101,15 @@ def _png(image: Image.Image, level: int) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=level)
     return buffer.getvalue()
+
+
+def _mask_png(mask: np.ndarray) -> bytes:
+    return _full_mask_png(*mask.shape) if mask.all() else _png(Image.fromarray(mask), MASK_LEVEL)
+
+
+@functools.cache
+def _full_mask_png(height: int, width: int) -> bytes:
+    return _png(Image.fromarray(np.ones((height, width), dtype=bool)), MASK_LEVEL)
 
 
 def _indexed(data: bytes | memoryview) -> tuple[np.ndarray, np.ndarray]:

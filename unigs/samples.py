@@ -23,7 +23,7 @@ from unigs.coarse_mask import CoarseKind
 from unigs.colormap.palette import Palette
 from unigs.entity_draw import MAX_LABELS, EntityDraw, NoSample
 from unigs.errors import ConfigError
-from unigs.scene import Entity, Scene, areas_and_centroids
+from unigs.scene import Entity, Scene
 from unigs.tasks import Task, make_prompt, task_named
 from unigs.transforms import resize_and_crop
 
@@ -207,7 +207,6 @@ def make_sample(
 def _described(
     target: np.ndarray, order: list[Entity], table: np.ndarray
 ) -> tuple[SampleEntity, ...]:
-    areas, centroids = areas_and_centroids(target, len(order))
     boxes = ndimage.find_objects(target)
     described = []
     for label, entity in enumerate(order, start=1):
@@ -218,8 +217,8 @@ def _described(
                 id=label,
                 class_name=entity.class_name,
                 is_thing=entity.is_thing,
-                area=int(areas[label]),
-                centroid=(float(centroids[label, 0]), float(centroids[label, 1])),
+                area=entity.area,
+                centroid=entity.centroid,
                 color=(red, green, blue),
                 bbox=(columns.start, rows.start, columns.stop, rows.stop),
                 source_id=entity.source_id,

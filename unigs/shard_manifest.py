@@ -132,7 +132,7 @@ def write_manifest(
     del content["built"], content["kept"]
     content["files"] = {name: sha256_of(folder / name) for name in files}
     content["seal"] = digest_of(content)
-    write_json(folder / MANIFEST, content)
+    write_json(folder / MANIFEST, content, indent=1)
 
 
 def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
@@ -202,15 +202,20 @@ def members_by_key(file: ShardFile) -> dict[str, list[dict[str, Any]]]:
     """The members of a shard as JSON values, grouped by key in file order."""
     grouped: dict[str, list[dict[str, Any]]] = {}
     for member in file.members:
-        row = asdict(member)
-        grouped.setdefault(row.pop("key"), []).append(row)
+        row = {
+            "extension": member.extension,
+            "offset": member.offset,
+            "size": member.size,
+            "sha256": member.sha256,
+        }
+        grouped.setdefault(member.key, []).append(row)
     return grouped
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -> None:
     """Write a JSON object atomically, keys sorted."""
     with writing(path) as partial:
-        partial.write_text(json.dumps(content, sort_keys=True, indent=1) + "\n", "utf-8")
+        partial.write_text(json.dumps(content, sort_keys=True, indent=indent) + "\n", "utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
