@@ -57,29 +57,35 @@ def keep_or_build(
     the build make it run again. A full disk is a :class:`~unigs.errors.DataError`.
     """
     key = fingerprint(**inputs)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        record = _read(folder / RECORD)
-        if record and record["fingerprint"] == key and record["files"] == _files(folder):
-            return Outcome(folder, record["digest"], record["metadata"], True, record["seconds"])
-        started = folder / STARTED
-        resume = started.is_file() and started.read_text(encoding="utf-8") == key
-        (folder / RECORD).unlink(missing_ok=True)
-        begin = time.monotonic()
-        try:
-            _write(started, key)
-            built = build(folder, resume)
-            seconds = round(time.monotonic() - begin, 3)
-            started.unlink()
-            content = {"fingerprint": key, "seconds": seconds, "files": _files(folder)}
-            text = json.dumps({**content, **asdict(built)}, indent=1)
-            _write(folder / RECORD, text)
-        except OSError as error:
-            raise DataError(
-                f"cannot write {folder}: {error.strerror or error}",
-                mend="free some space or name another store with --store DIR",
-            ) from error
-        return Outcome(folder, built.digest, json.loads(text)["metadata"], False, seconds)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            record = _read(folder / RECORD)
+            if record and record["fingerprint"] == key and record["files"] == _files(folder):
+                return Outcome(
+                    folder, record["digest"], record["metadata"], True, record["seconds"]
+                )
+            return _build(folder, key, build)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {folder}: {error.strerror or error}",
+            mend="free some space or name another store with --store DIR",
+        ) from error
+
+
+def _build(folder: Path, key: str, build: Callable[[Path, bool], Built]) -> Outcome:
+    started = folder / STARTED
+    resume = started.is_file() and started.read_text(encoding="utf-8") == key
+    (folder / RECORD).unlink(missing_ok=True)
+    begin = time.monotonic()
+    _write(started, key)
+    built = build(folder, resume)
+    seconds = round(time.monotonic() - begin, 3)
+    started.unlink()
+    content = {"fingerprint": key, "seconds": seconds, "files": _files(folder)}
+    text = json.dumps({**content, **asdict(built)}, indent=1)
+    _write(folder / RECORD, text)
+    return Outcome(folder, built.digest, json.loads(text)["metadata"], False, seconds)
 
 
 def kept_digest(folder: Path) -> str:

@@ -1,0 +1,133 @@
+"""The data half of the graph on an ephemeral instance: what is refused, kept and rebuilt."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets_defs.partitions import range_tags, split_key
+from pipelines.build import build_defs
+from pipelines.requests import run_config
+from resources.settings import GraphSettings
+from resources.store import Store
+from unigs.datasets.shapes import write_shapes
+
+DATA = "coco_panoptic"
+# One worker: pools of processes are the library's to test.
+OVERRIDES = {"data.size": 32, "data.samples_per_shard": 4, "data.refused_share": 0.3}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_shapes(tmp_path / "set", train=8, val=4, size=32)
+    return tmp_path / "set"
+
+
+class Graph:
+    """Runs the assets of the data group and remembers what their metadata said."""
+
+    def __init__(self, root: Path) -> None:
+        self.store = Store(root=str(root.parent / "store"))
+        self.settings = GraphSettings(dataset=DATA, root=str(root), overrides=OVERRIDES, workers=1)
+
+    def run(self, *, fails: bool = False) -> dict[str, dict]:
+        job = build_defs().resolve_implicit_global_asset_job_def()
+        keys = ["raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards"]
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(
+                run_config=run_config(self.store, self.settings),
+                tags=range_tags(DATA),
+                asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
+                instance=instance,
+                raise_on_error=False,
+            )
+        assert result.success is not fails
+        return {
+            event.asset_key.to_user_string(): {
+                key: value.value for key, value in event.materialization.metadata.items()
+            }
+            for event in result.all_events
+            if event.is_step_materialization
+        }
+
+
+@pytest.fixture
+def graph(root: Path) -> Graph:
+    return Graph(root)
+
+
+def test_second_run_keeps_everything(graph: Graph) -> None:
+    first, second = graph.run(), graph.run()
+    assert not any(entry["kept"] for entry in first.values())
+    assert all(entry["kept"] for entry in second.values())
+    assert first["scenes_index/train"]["images"] == 8
+    assert {key: entry.get("digest") for key, entry in first.items()} == {
+        key: entry.get("digest") for key, entry in second.items()
+    }
+
+
+def test_a_changed_annotation_rebuilds_its_split_and_few_shards(graph: Graph, root: Path) -> None:
+    graph.run()
+    before = digests(graph, "train")
+    file = root / "annotations" / "panoptic_train2017.json"
+    content = json.loads(file.read_text())
+    dropped = content["annotations"].pop()
+    content["images"] = [i for i in content["images"] if i["id"] != dropped["image_id"]]
+    file.write_text(json.dumps(content))
+    entries = graph.run()
+    assert not entries["scenes_index/train"]["kept"]
+    assert entries["scenes_index/train"]["images"] == 7
+    after = digests(graph, "train")
+    assert before.keys() == after.keys()
+    assert 1 <= sum(before[name] != after[name] for name in before) <= 4
+    record = kept(graph, "shards", "val", "entity")
+    assert record["metadata"]["shards_built"] >= 1
+
+
+def test_a_broken_image_is_quarantined_and_the_run_goes_on(graph: Graph, root: Path) -> None:
+    image = sorted((root / "train2017").glob("*.jpg"))[0]
+    image.write_bytes(image.read_bytes()[:200])
+    entries = graph.run()
+    assert entries["scenes_index/train"]["quarantined"] == 1
+    assert entries["quarantine_report"]["refused"] == 1
+    report = json.loads((folder(graph) / "quarantine" / "quarantine.json").read_text())
+    assert image.name in json.dumps(report)
+
+
+def test_too_much_refused_stops_before_the_shards(graph: Graph, root: Path) -> None:
+    for image in sorted((root / "train2017").glob("*.jpg"))[:6]:
+        image.write_bytes(b"")
+    entries = graph.run(fails=True)
+    assert "quarantine_report" in entries
+    assert "shards" not in entries
+
+
+def test_missing_annotations_fail_with_their_name(graph: Graph, root: Path) -> None:
+    (root / "annotations" / "panoptic_val2017.json").unlink()
+    assert "scenes_index/val" not in graph.run(fails=True)
+
+
+def test_every_partition_key_splits_back() -> None:
+    for key in range_tags("open_images").values():
+        dataset, split, task = split_key(key)
+        assert dataset == "open_images"
+        assert split in ("train", "val")
+        assert task in ("inpainting", "entity")
+
+
+def folder(graph: Graph) -> Path:
+    return graph.store.base / f"{DATA}-tiny"
+
+
+def kept(graph: Graph, *parts: str) -> dict:
+    return json.loads(folder(graph).joinpath(*parts, "kept.json").read_text())
+
+
+def digests(graph: Graph, split: str) -> dict[str, str]:
+    """Shard file -> digest over all tasks of a split."""
+    found = {}
+    for manifest in (folder(graph) / "shards" / split).glob("*/manifest.json"):
+        for shard in json.loads(manifest.read_text())["shards"]:
+            found[shard["path"]] = shard["sha256"]
+    return found

@@ -1,0 +1,40 @@
+"""The gate's verdict and what it is built on."""
+
+import pytest
+
+from assets_defs.gate import decide, gate_score
+
+
+def test_score_is_the_mean_of_each_tasks_own_miou() -> None:
+    figures = {
+        "entity": {"n": 9.0, "miou": 0.5, "recall_50": 1.0},
+        "synthesis": {"frechet_distance.x": 3.0, "miou.shapes-segmenter.1a2b": 0.7},
+    }
+    assert gate_score(figures) == pytest.approx(0.6)
+
+
+def test_a_task_without_miou_is_an_error() -> None:
+    with pytest.raises(KeyError, match="synthesis has no mIoU"):
+        gate_score({"synthesis": {"frechet_distance.x": 3.0}})
+
+
+@pytest.mark.parametrize(
+    ("candidate", "best", "promoted", "words"),
+    [
+        (0.1, None, True, "the first model"),
+        (0.62, 0.61, True, "the champion has 0.6100"),
+        (0.61, 0.61, False, "not promoted"),
+        (0.5, 0.61, False, "not promoted: mean mIoU 0.5000, the champion has 0.6100"),
+    ],
+)
+def test_only_a_better_model_is_promoted(
+    candidate: float, best: float | None, promoted: bool, words: str
+) -> None:
+    verdict, reason = decide(candidate, best)
+    assert verdict is promoted
+    assert words in reason
+
+
+def test_a_model_without_meaning_never_wins() -> None:
+    promoted, _ = decide(float("nan"), 0.1)
+    assert not promoted
