@@ -12,7 +12,14 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
+from assets_defs.keep import (
+    STARTED,
+    Built,
+    fingerprint,
+    keep_or_build,
+    kept_digest,
+    kept_record,
+)
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import JOINT, MODELS
 from assets_defs.outcome import materialized
@@ -107,7 +114,7 @@ def clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != "started":
+        elif path.name != STARTED:
             path.unlink()
 
 
