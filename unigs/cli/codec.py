@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -72,7 +72,7 @@ def codec(
     except ValueError as error:
         raise ConfigError(f"--palette: {error}") from error
     asked = {"delta": delta, "criterion": criterion, "features": features, "clusters": clusters}
-    options = {key: value for key, value in asked.items() if value is not None}
+    options: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     distortions = []
     if autoencoder is not None:
         from unigs.models.autoencoder import load_autoencoder

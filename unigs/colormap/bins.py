@@ -33,7 +33,7 @@ def check_colormap(colormap: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _bin(flat, shift, slots, sums, counts, index):  # type: ignore[no-untyped-def]
+def _bin(flat, shift, slots, sums, counts, index):
     bits = 8 - shift
     found = 0
     for i in range(flat.shape[0]):

@@ -12,7 +12,7 @@ from unigs.colormap.palette import Palette
 
 
 @kernel
-def _lookup(index, table, out):  # type: ignore[no-untyped-def]
+def _lookup(index, table, out):
     for i in range(index.size):
         out[i] = table[index[i]]
 

@@ -27,7 +27,7 @@ def _linear_table() -> np.ndarray:
 
 
 @kernel
-def _to_lab(colors, table, matrix, out):  # type: ignore[no-untyped-def]
+def _to_lab(colors, table, matrix, out):
     linear, root = np.empty(3), np.empty(3)
     for i in range(colors.shape[0]):
         for c in range(3):

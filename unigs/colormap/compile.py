@@ -15,7 +15,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     machine code is cached beside the module or in the user's cache folder. A read-only
     installation without a home offers neither: there the kernel is compiled in every process.
     """
-    options = {"nogil": True, "fastmath": {"reassoc", "contract"}}
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract"}}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:

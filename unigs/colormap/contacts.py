@@ -8,7 +8,7 @@ from unigs.colormap.compile import kernel
 
 
 @kernel
-def _root(parent, i):  # type: ignore[no-untyped-def]
+def _root(parent, i):
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -16,7 +16,7 @@ def _root(parent, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def components(labels, out):  # type: ignore[no-untyped-def]
+def components(labels, out):
     """4-connected components of `labels` (h, w) into `out` (h, w) int32, from 0; their number."""
     height, width = labels.shape
     parent = np.empty(labels.size // 2 + 2, np.int32)
@@ -57,7 +57,7 @@ def components(labels, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def measure(parts, pixels, count):  # type: ignore[no-untyped-def]
+def measure(parts, pixels, count):
     """Sums over the pixels of each part of `parts` (h, w), (count, 7) float64.
 
     Number, red, green, blue, squared length of the colour, and x and y of the pixel's centre in
@@ -85,7 +85,7 @@ def measure(parts, pixels, count):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _step(pixels, parts, y, x, v, u):  # type: ignore[no-untyped-def]
+def _step(pixels, parts, y, x, v, u):
     """Colour distance across a contact, one pixel behind it on either side if that is inside."""
     height, width = parts.shape
     ya, xa, yb, xb = 2 * y - v, 2 * x - u, 2 * v - y, 2 * u - x
@@ -100,7 +100,7 @@ def _step(pixels, parts, y, x, v, u):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def contacts(parts, pixels):  # type: ignore[no-untyped-def]
+def contacts(parts, pixels):
     """Pairs of touching parts: (n, 2) int32, contact lengths (n,), mean colour steps (n,)."""
     height, width = parts.shape
     border = 0
@@ -139,7 +139,7 @@ def contacts(parts, pixels):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def join(count, pairs, order):  # type: ignore[no-untyped-def]
+def join(count, pairs, order):
     """Group (count,) int32 of each part after joining `pairs[order]`, numbered from 0."""
     parent = np.arange(count).astype(np.int32)
     for index in order:

@@ -27,7 +27,7 @@ class Decoded:
 
 
 @kernel
-def softmax_scores(points, weights, assignment, centers, delta):  # type: ignore[no-untyped-def]
+def softmax_scores(points, weights, assignment, centers, delta):
     """Mean over the pixels of each cluster of softmax_j(-|p - c_j|^2 / (2 delta)) at its own.
 
     `points` (k, f), `weights` (k,) pixels a point, `assignment` (k,) into `centers` (n, f) ->

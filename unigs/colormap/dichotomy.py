@@ -42,7 +42,7 @@ class Clusters:
 
 
 @kernel
-def _mean(points, weights, start, stop):  # type: ignore[no-untyped-def]
+def _mean(points, weights, start, stop):
     mean = np.empty(len(points))
     total = weights[start:stop].sum()
     for f in range(len(points)):
@@ -51,7 +51,7 @@ def _mean(points, weights, start, stop):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _mean_distance(points, weights, mean, total, start, stop, squared):  # type: ignore[no-untyped-def]
+def _mean_distance(points, weights, mean, total, start, stop, squared):
     square = np.zeros(stop - start)
     for f in range(len(points)):
         for i in range(stop - start):
@@ -64,7 +64,7 @@ def _mean_distance(points, weights, mean, total, start, stop, squared):  # type:
 
 
 @kernel
-def two_seeds(points, weights, start, stop):  # type: ignore[no-untyped-def]
+def two_seeds(points, weights, start, stop):
     """Two seeds for 2-means: the weighted mean plus and minus one deviation along the main axis.
 
     `points` (f, k), of which `start:stop` count. The axis is the one of greatest variance, by 12
@@ -92,7 +92,7 @@ def two_seeds(points, weights, start, stop):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _two_means(points, weights, start, stop, first, second, mean, total):  # type: ignore[no-untyped-def]
+def _two_means(points, weights, start, stop, first, second, mean, total):
     """Lloyd's algorithm on a slice until no point changes sides; True marks the second side."""
     width, size = len(points), stop - start
     side = np.zeros(size, np.bool_)
@@ -126,7 +126,7 @@ def _two_means(points, weights, start, stop, first, second, mean, total):  # typ
 
 
 @kernel
-def _partition(points, weights, order, start, stop, side):  # type: ignore[no-untyped-def]
+def _partition(points, weights, order, start, stop, side):
     low, high = start, stop - 1
     while low <= high:
         if not side[low - start]:
@@ -142,7 +142,7 @@ def _partition(points, weights, order, start, stop, side):  # type: ignore[no-un
 
 
 @kernel
-def _divide(points, weights, order, delta, squared, limit):  # type: ignore[no-untyped-def]
+def _divide(points, weights, order, delta, squared, limit):
     """Depth-first dichotomy in place. Nodes: start, stop, parent, leaf; and their distances."""
     nodes = np.empty((2 * limit + 1, 4), np.int64)
     distances = np.empty(2 * limit + 1)

@@ -100,9 +100,9 @@ def explain_decoding(
     children: dict[int, list[int]] = {}
     for node, split in enumerate(clusters.tree[:MAX_NODES]):
         children.setdefault(split.parent, []).append(node)
-        picture = Image.fromarray(node_picture(clusters, node))
-        picture.thumbnail((THUMB, THUMB))
-        picture.save(folder / f"node{node}.png")
+        thumbnail = Image.fromarray(node_picture(clusters, node))
+        thumbnail.thumbnail((THUMB, THUMB))
+        thumbnail.save(folder / f"node{node}.png")
 
     def branch(node: int) -> str:
         split = clusters.tree[node]

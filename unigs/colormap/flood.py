@@ -10,7 +10,7 @@ LEVELS = 128
 
 
 @kernel
-def grow(labels, pixels, colors):  # type: ignore[no-untyped-def]
+def grow(labels, pixels, colors):
     """Fill the pixels of `labels` (h, w) int32 that are -1, in place.
 
     A label is offered to the neighbours of its pixels at the price of the distance between their
@@ -69,7 +69,7 @@ def grow(labels, pixels, colors):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _price(pixels, y, x, colors, label):  # type: ignore[no-untyped-def]
+def _price(pixels, y, x, colors, label):
     square = 0.0
     for channel in range(3):
         square += (pixels[y, x, channel] - colors[label, channel]) ** 2

@@ -33,7 +33,7 @@ class Gathered:
 
 
 @kernel
-def _adopt(colors, area, centers, order, radius, cells, grid):  # type: ignore[no-untyped-def]
+def _adopt(colors, area, centers, order, radius, cells, grid):
     """Entity of each group, the largest group first."""
     count = len(order)
     entity = np.empty(count, np.int32)

@@ -15,7 +15,7 @@ MAX_ITERATIONS = 100
 
 
 @kernel
-def _lloyd(points, weights, count):  # type: ignore[no-untyped-def]
+def _lloyd(points, weights, count):
     """k-means from farthest-point seeds, the first one the point nearest to the mean."""
     size, width = points.shape
     centers = np.empty((count, width))

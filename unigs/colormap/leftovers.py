@@ -10,7 +10,7 @@ from unigs.colormap.location import Cells, best_cell
 
 
 @kernel
-def _square(pixels, y, x, color):  # type: ignore[no-untyped-def]
+def _square(pixels, y, x, color):
     square = 0.0
     for c in range(3):
         square += (pixels[y, x, c] - color[c]) ** 2
@@ -18,7 +18,7 @@ def _square(pixels, y, x, color):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _gap(pixels, y, x, start, end):  # type: ignore[no-untyped-def]
+def _gap(pixels, y, x, start, end):
     """Squared distance of a pixel to the segment between two colours."""
     along, length = 0.0, 1e-9
     for c in range(3):
@@ -32,7 +32,7 @@ def _gap(pixels, y, x, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _mark(labels, pixels, colors, far, gap, marks):  # type: ignore[no-untyped-def]
+def _mark(labels, pixels, colors, far, gap, marks):
     """1 where the colour is `far` from its label's and from mixtures with labels nearby."""
     height, width = labels.shape
     found = 0
@@ -58,7 +58,7 @@ def _mark(labels, pixels, colors, far, gap, marks):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _claim(labels, pixels, colors, parts, peaks, names):  # type: ignore[no-untyped-def]
+def _claim(labels, pixels, colors, parts, peaks, names):
     """Give marked parts, and the pixels beside them that fit better, their new labels."""
     height, width = labels.shape
     owner = np.full((height, width), -1, np.int32)
@@ -82,7 +82,7 @@ def _claim(labels, pixels, colors, parts, peaks, names):  # type: ignore[no-unty
 
 
 @kernel
-def _peaks(labels, pixels, colors, parts, marks, count):  # type: ignore[no-untyped-def]
+def _peaks(labels, pixels, colors, parts, marks, count):
     """Per part: marked pixels, mean colour of those farthest from their old label, centre."""
     height, width = labels.shape
     area, top = np.zeros(count, np.int64), np.zeros(count)
@@ -111,7 +111,7 @@ def _peaks(labels, pixels, colors, parts, marks, count):  # type: ignore[no-unty
 
 
 @kernel
-def _prices(peaks, places, cells, grid):  # type: ignore[no-untyped-def]
+def _prices(peaks, places, cells, grid):
     out = np.empty(len(peaks))
     for i in range(len(peaks)):
         out[i] = best_cell(peaks[i], places[i, 0], places[i, 1], cells, grid)[1]
@@ -144,6 +144,8 @@ def recover(
     area, peaks, places = _peaks(labels, pixels, colors, parts, marks, count)
     chosen = np.flatnonzero(area >= smallest)
     chosen = chosen[_prices(peaks[chosen], places[chosen], cells.colors, cells.grid) < price]
+    if len(chosen) == 0:
+        return colors
     names = np.full(count, -1, np.int32)
     names[chosen] = np.arange(len(colors), len(colors) + len(chosen))
     colors = np.concatenate([colors, peaks[chosen]])

@@ -29,7 +29,7 @@ class Cells:
 
 
 @kernel
-def best_cell(color, x, y, cells, grid):  # type: ignore[no-untyped-def]
+def best_cell(color, x, y, cells, grid):
     """The cell that explains `color` (3,) at (x, y), in shares of the image, and its price.
 
     The price is a negative log likelihood: colours scatter by COLOR_SPREAD around the cell's,

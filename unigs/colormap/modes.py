@@ -8,6 +8,7 @@ Peaks are therefore sought among flat pixels alone, and no colour is assumed in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,11 @@ class Modes:
 
 
 @kernel
-def _steps(pixels, histogram):  # type: ignore[no-untyped-def]
+def _steps(pixels, histogram):
     height, width = pixels.shape[:2]
     for y in range(0, height, 2):
         for x in range(width - 1):
-            step = 0
+            step: Any = 0
             for channel in range(3):
                 away = abs(np.int32(pixels[y, x, channel]) - np.int32(pixels[y, x + 1, channel]))
                 step = max(step, away)
@@ -51,7 +52,7 @@ def noise_level(pixels: np.ndarray) -> float:
 
 
 @kernel
-def smooth(pixels, out):  # type: ignore[no-untyped-def]
+def smooth(pixels, out):
     """Mean of 3 x 3 pixels of (h, w, 3) uint8 into `out`, borders repeated."""
     height, width = pixels.shape[:2]
     row = np.empty((width, 3), np.int32)
@@ -69,14 +70,14 @@ def smooth(pixels, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _count_flat(pixels, index, limit, counts):  # type: ignore[no-untyped-def]
+def _count_flat(pixels, index, limit, counts):
     """Per bin, pixels that differ from their right and lower neighbours by at most `limit`."""
     height, width = index.shape
     for y in range(height):
         below = min(y + 1, height - 1)
         for x in range(width):
             right = min(x + 1, width - 1)
-            step = 0
+            step: Any = 0
             for c in range(3):
                 here = np.int32(pixels[y, x, c])
                 step = max(step, abs(here - np.int32(pixels[y, right, c])))
@@ -86,7 +87,7 @@ def _count_flat(pixels, index, limit, counts):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def climb(colors, counts, order, radius, peaks, weight):  # type: ignore[no-untyped-def]
+def climb(colors, counts, order, radius, peaks, weight):
     """Peaks in the order of population; each takes what lies within `radius` and is nearest."""
     found = 0
     for turn in range(2):
@@ -118,7 +119,7 @@ def climb(colors, counts, order, radius, peaks, weight):  # type: ignore[no-unty
 
 
 @kernel
-def _sharpen(colors, counts, order, radius, peaks, weight, found):  # type: ignore[no-untyped-def]
+def _sharpen(colors, counts, order, radius, peaks, weight, found):
     """Append bins beyond every peak that hold nearly all of the pixels around them."""
     beyond = np.empty(len(order), np.int64)
     size = 0
@@ -174,7 +175,7 @@ def find_modes(
 
 
 @kernel
-def nearest_mode(colors, modes):  # type: ignore[no-untyped-def]
+def nearest_mode(colors, modes):
     """Index of the nearest of `modes` (m, 3) for each of `colors` (k, 3)."""
     out = np.zeros(len(colors), np.int32)
     for i in range(len(colors)):

@@ -87,7 +87,7 @@ class Palette:
         regions = find_regions(segments)
         height, width = regions.compact.shape
         # Pixel i covers i..i+1, so half a pixel makes the cells symmetric under flips.
-        place = (regions.centroids + 0.5) * (self.grid / np.array([width, height]))
+        place = (regions.centroids + 0.5) * (self.grid / np.array([max(width, 1), max(height, 1)]))
         column, row = np.clip(place.astype(np.int64), 0, self.grid - 1).T
         home = row * self.grid + column
         crowding = np.bincount(home, minlength=self.grid**2)
@@ -166,7 +166,7 @@ class Palette:
 
 
 @kernel
-def _paint(flat, table, out):  # type: ignore[no-untyped-def]
+def _paint(flat, table, out):
     for i in range(flat.size):
         label = flat[i]
         out[i, 0] = table[label, 0]

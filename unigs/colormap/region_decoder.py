@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
@@ -95,13 +97,13 @@ def _assign(bins: ColorBins, colors: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _take(index, table, out):  # type: ignore[no-untyped-def]
+def _take(index, table, out):
     for i in range(index.size):
         out[i] = table[index[i]]
 
 
 @kernel
-def _certain(labels, pixels, colors, flat_step, tolerance, seeds):  # type: ignore[no-untyped-def]
+def _certain(labels, pixels, colors, flat_step, tolerance, seeds):
     """Keep labels whose 3 x 3 pixels agree or whose colour fits within `tolerance`; else -1.
 
     A label without any such pixel keeps its flat ones.
@@ -134,7 +136,7 @@ def _certain(labels, pixels, colors, flat_step, tolerance, seeds):  # type: igno
             if sure[labels[y, x]] > 0:
                 continue
             right = min(x + 1, width - 1)
-            step = 0
+            step: Any = 0
             for c in range(3):
                 here = np.int32(pixels[y, x, c])
                 step = max(step, abs(here - np.int32(pixels[y, right, c])))
@@ -144,7 +146,7 @@ def _certain(labels, pixels, colors, flat_step, tolerance, seeds):  # type: igno
 
 
 @kernel
-def _shape(labels, pixels, colors):  # type: ignore[no-untyped-def]
+def _shape(labels, pixels, colors):
     """Per label: pixels, pixels whose four neighbours agree, mean square distance to its colour.
 
     Also the root mean square distance over the pixels with agreeing neighbours: the noise.

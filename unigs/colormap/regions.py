@@ -28,7 +28,7 @@ class Regions:
 
 
 @kernel
-def _moments(flat, width, area, sum_x, sum_y, first):  # type: ignore[no-untyped-def]
+def _moments(flat, width, area, sum_x, sum_y, first):
     for start in range(0, flat.size, width):
         y = start // width
         for x in range(width):
@@ -41,7 +41,7 @@ def _moments(flat, width, area, sum_x, sum_y, first):  # type: ignore[no-untyped
 
 
 @kernel
-def _relabel(flat, table, out):  # type: ignore[no-untyped-def]
+def _relabel(flat, table, out):
     for i in range(flat.size):
         out[i] = table[flat[i]]
 

@@ -15,7 +15,7 @@ EVEN = 6.0
 
 
 @kernel
-def _flanks(count, pairs, length):  # type: ignore[no-untyped-def]
+def _flanks(count, pairs, length):
     """Per part: its two longest neighbours (n, 2), those contacts' lengths, and the whole rim."""
     sides = np.full((count, 2), -1, np.int64)
     shared = np.zeros((count, 2), np.int64)
@@ -33,7 +33,7 @@ def _flanks(count, pairs, length):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _judge(moments, sides, shared, rim, gap, price, cells, grid):  # type: ignore[no-untyped-def]
+def _judge(moments, sides, shared, rim, gap, price, cells, grid):
     count = len(moments)
     slope = np.zeros(count, np.bool_)
     for part in range(count):
@@ -59,7 +59,7 @@ def _judge(moments, sides, shared, rim, gap, price, cells, grid):  # type: ignor
 
 
 @kernel
-def _clear(labels, parts, slope):  # type: ignore[no-untyped-def]
+def _clear(labels, parts, slope):
     for i in range(labels.size):
         if slope[parts[i]]:
             labels[i] = -1
