@@ -8,7 +8,7 @@ from unigs.diffusion import (
     add_noise,
     build_scheduler,
     by_task,
-    draw_timesteps,
+    choose_timesteps,
     loss_weights,
     weighted_error,
 )
@@ -60,7 +60,10 @@ def test_an_argument_the_scheduler_does_not_have_is_named():
 def test_terminal_share_by_task():
     shares = by_task({"inpainting": 0.0, "synthesis": 0.25, "referring": 0.75, "entity": 1.0})
     task = torch.arange(4).repeat(4000)
-    drawn = draw_timesteps(task, shares, 1000, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    uniform = torch.randint(0, 1000, task.shape, generator=generator)
+    chance = torch.rand(task.shape, generator=generator)
+    drawn = choose_timesteps(task, shares, uniform, chance, 1000)
     for index, share in enumerate(shares):
         found = (drawn[task == index] == 999).float().mean()
         assert found == pytest.approx(float(share), abs=0.03)

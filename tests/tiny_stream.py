@@ -5,6 +5,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from unigs.models.unet import build_unet
+from unigs.parallel import rank_and_world
 from unigs.tasks import TASKS
 
 CHANNELS, SIDE, TOKENS, WIDTH = 2, 8, 3, 8
@@ -18,6 +19,7 @@ class RandomStream:
         self.stores = dict.fromkeys(TASKS)
         self.empty_text = torch.zeros(TOKENS, WIDTH)
         self.poison = poison
+        self.rank, self.world = rank_and_world()
 
     def steps_per_epoch(self, task: str) -> float:
         return 2.5 if task == "entity" else 2.0
@@ -31,13 +33,16 @@ class RandomStream:
         }
         if step == self.poison:
             latents["image"][0, 0, 0, 0] = torch.nan
-        return latents | {
+        whole = latents | {
             "coarse": torch.ones(count, 1, SIDE, SIDE),
             "balance": torch.ones(count, 1, SIDE, SIDE),
             "valid": torch.ones(count, 1, SIDE, SIDE),
             "text": torch.randn(count, TOKENS, WIDTH, generator=generator),
             "task": torch.arange(count) % len(TASKS),
         }
+        share = count // self.world
+        mine = slice(self.rank * share, (self.rank + 1) * share)
+        return {name: values[mine] for name, values in whole.items()}
 
 
 def tiny_unet(seed: int = 0) -> UNet2DConditionModel:

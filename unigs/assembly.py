@@ -15,7 +15,6 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from unigs.colormap import Palette
 from unigs.configuration import AutoencoderConfig, Preset, TextConfig
 from unigs.diffusion import build_scheduler
 from unigs.latent_store import LatentStore
@@ -24,27 +23,11 @@ from unigs.models.autoencoder import latent_channels, load_autoencoder
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, load_text_encoder
 from unigs.models.unet import build_unet, expand_unet, load_unet
+from unigs.parallel import rank_and_world
 from unigs.pipeline import UniGSPipeline
-from unigs.samples import SampleOptions
 from unigs.shards import read_samples
 
 VALIDATION_BATCH = 64
-
-
-def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> SampleOptions:
-    """How samples of a split are drawn: on any but `train` as in the test protocol (fewer
-    entities, the crop in the centre)."""
-    data = preset.data
-    training = split == "train"
-    return SampleOptions(
-        palette=Palette.from_name(preset.codec.palette),
-        class_names=tuple(class_names),
-        size=data.size,
-        max_entities=data.train_entities if training else data.test_entities,
-        negative_probability=data.negative_probability,
-        min_area=data.min_area,
-        random_crop=data.random_crop and training,
-    )
 
 
 def make_autoencoder(wanted: AutoencoderConfig, shards: Sequence[Path]) -> Any:
@@ -84,11 +67,13 @@ def fresh_unet(preset: Preset, autoencoder: Any) -> UNet2DConditionModel:
 
 
 def training_stream(preset: Preset, latents: Mapping[str, Path]) -> MixedStream:
-    """Batches over the latents of some tasks, mixed by the preset's ratios."""
+    """Batches over the latents of some tasks, mixed by the preset's ratios; in a group of
+    processes, this one's share of them."""
     training = preset.training
     stores = {task: LatentStore(folder) for task, folder in latents.items()}
     ratios = {task: training.ratios[task] for task in stores}
-    return MixedStream(stores, ratios, training.batch_size, seed=training.seed)
+    rank, world = rank_and_world()
+    return MixedStream(stores, ratios, training.batch_size, training.seed, rank, world)
 
 
 def validation_stream(preset: Preset, latents: Mapping[str, Path]) -> MixedStream:

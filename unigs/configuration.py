@@ -133,6 +133,7 @@ class TrainingConfig(_Strict):
         steps: optimiser steps; null means `epochs` over the largest task stream
             (`single_task_epochs` where one task is trained).
         batch_size: samples per optimiser step over all processes.
+        processes: on this machine; each takes its share of every batch and of the cores.
         learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
             `learning_rate` to `final_rate` times it.
         empty_prompt: by task, the probability that the prompt is dropped.
@@ -150,6 +151,7 @@ class TrainingConfig(_Strict):
     epochs: float = 96
     single_task_epochs: float = 48
     batch_size: int = Field(32, ge=1)
+    processes: int = Field(1, ge=1)
     learning_rate: float = Field(3e-5, gt=0)
     warmup_steps: int = Field(500, ge=0)
     final_rate: float = Field(0.0, ge=0, le=1)

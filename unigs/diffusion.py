@@ -34,17 +34,20 @@ def by_task(values: dict[str, Any]) -> Tensor:
     return torch.tensor([float(values[name]) for name in TASKS])
 
 
-def draw_timesteps(
-    task: Tensor, terminal_share: Tensor, count: int, generator: torch.Generator
+def choose_timesteps(
+    task: Tensor, terminal_share: Tensor, uniform: Tensor, chance: Tensor, count: int
 ) -> Tensor:
     """(B,) int64 timesteps: the last one with the task's `terminal_share`, else uniform.
 
     Segmentation is close to regression, since the image is known: most of what is learned
     there is learned at the last timestep, where one sampling step starts.
+
+    Args:
+        task: (B,) int64. terminal_share: (tasks,).
+        uniform: (B,) int64 drawn below `count`. chance: (B,) drawn in [0, 1).
+        count: of training timesteps.
     """
-    uniform = torch.randint(0, count, task.shape, generator=generator)
-    terminal = torch.rand(task.shape, generator=generator) < terminal_share[task]
-    return torch.where(terminal, torch.full_like(uniform, count - 1), uniform)
+    return torch.where(chance < terminal_share[task], torch.full_like(uniform, count - 1), uniform)
 
 
 def add_noise(

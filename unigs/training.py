@@ -17,7 +17,8 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.training_utils import EMAModel
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from unigs.checkpoint import (
     Checkpoint,
@@ -31,13 +32,14 @@ from unigs.diffusion import (
     add_noise,
     build_scheduler,
     by_task,
-    draw_timesteps,
+    choose_timesteps,
     loss_weights,
     weighted_error,
 )
 from unigs.errors import ConfigError, ModelError
 from unigs.loader import MixedStream
 from unigs.models.unet import join_inputs
+from unigs.parallel import any_of, rank_and_world
 from unigs.tasks import TASKS
 
 Log = Callable[[int, dict[str, float]], None]
@@ -51,8 +53,8 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a run did: `steps` in all, the last smoothed `loss`, `seconds` and `samples` of this
-    process, and `resumed_from`, the step of the checkpoint it went on from (0: none)."""
+    """What a run did: `steps` in all, the last smoothed `loss`, `seconds` and `samples` of all
+    processes, and `resumed_from`, the step of the checkpoint it went on from (0: none)."""
 
     steps: int
     loss: float
@@ -74,6 +76,9 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainReport:
     """Train `unet` in place and leave its averaged (EMA) weights in it.
+
+    In a group of processes (`unigs.parallel`) each computes its share of every batch and the
+    gradients are averaged; process 0 validates, logs, saves and decides when to stop.
 
     Args:
         unet: 3C+1 channels in, 2C out.
@@ -142,6 +147,7 @@ class _Run:
             lr=training.learning_rate,
             betas=training.betas,
             weight_decay=training.weight_decay,
+            fused=True,
         )
         self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=True)
         self.terminal_share = by_task(diffusion.terminal_share)
@@ -149,6 +155,13 @@ class _Run:
         self.empty_text = stream.empty_text
         if training.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
+        self.rank, self.world = rank_and_world()
+        if (self.rank, self.world) != (stream.rank, stream.world):
+            raise ConfigError(
+                f"process {self.rank} of {self.world} got the stream of {stream.rank} of "
+                f"{stream.world}"
+            )
+        self.model = DistributedDataParallel(unet) if self.world > 1 else unet
 
     def go(
         self,
@@ -168,11 +181,13 @@ class _Run:
             if done % LOG_EVERY == 0 or done == self.steps:
                 seconds = time.monotonic() - started
                 log(done, self._metrics(errors, task, smoothed, step, (done - first) / seconds))
-            if validation is not None and (
-                done % self.training.validate_every == 0 or done == self.steps
+            if (
+                validation is not None
+                and self.rank == 0
+                and (done % self.training.validate_every == 0 or done == self.steps)
             ):
                 log(done, dict(self._validate(validation)))
-            stop = should_stop()
+            stop = any_of(should_stop())
             if stop or done % self.training.checkpoint_every == 0 or done == self.steps:
                 self._save(done, smoothed)
             if stop and done < self.steps:
@@ -184,19 +199,23 @@ class _Run:
 
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
         batch = self.stream.batch(step)
+        task, latent = batch["task"], batch["image"]
+        count = self.scheduler.config["num_train_timesteps"]
+        # Drawn for the whole batch and on the CPU, so that neither the number of processes nor
+        # the device changes what is learned.
         generator = _generator(self.training.seed, "train", step)
-        dropped = torch.rand(batch["task"].shape, generator=generator)
-        dropped = dropped < self.empty_prompt[batch["task"]]
+        whole = (self.stream.batch_size,)
+        share = slice(self.rank * len(task), (self.rank + 1) * len(task))
+        dropped = torch.rand(whole, generator=generator)[share] < self.empty_prompt[task]
+        chance = torch.rand(whole, generator=generator)[share]
+        uniform = torch.randint(0, count, whole, generator=generator)[share]
+        shape = (*whole, 2 * latent.shape[1], *latent.shape[2:])
+        noise = torch.randn(shape, generator=generator)[share]
         batch["text"][dropped] = self.empty_text
-        timesteps = draw_timesteps(
-            batch["task"],
-            self.terminal_share,
-            self.scheduler.config["num_train_timesteps"],
-            generator,
-        )
+        timesteps = choose_timesteps(task, self.terminal_share, uniform, chance, count)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
-        errors = self._errors(batch, timesteps, generator)
+        errors = self._errors(self.model, batch, timesteps, noise)
         loss = errors.mean()
         if not torch.isfinite(loss):
             file = self.checkpoints.parent / f"not-finite-{step:08d}.safetensors"
@@ -211,20 +230,21 @@ class _Run:
         return errors.detach().cpu(), batch["task"].cpu()
 
     def _errors(
-        self, batch: dict[str, Tensor], timesteps: Tensor, generator: torch.Generator
+        self,
+        model: nn.Module,
+        batch: dict[str, Tensor],
+        timesteps: Tensor,
+        noise: Tensor,
     ) -> Tensor:
         clean = torch.cat([batch["image"], batch["colormap"]], dim=1)
-        # Drawn on the CPU, so that the stream of noise is the same on every device.
-        noise = torch.randn(clean.shape, generator=generator).to(self.device)
         batch = {name: value.to(self.device) for name, value in batch.items()}
-        clean, timesteps = clean.to(self.device), timesteps.to(self.device)
+        clean, noise = clean.to(self.device), noise.to(self.device)
+        timesteps = timesteps.to(self.device)
         noised, target = add_noise(self.scheduler, clean, noise, timesteps)
         image, colormap = noised.chunk(2, dim=1)
         inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
         with autocast(self.training.precision, self.device):
-            prediction = self.unet(
-                inputs, timesteps, batch["text"], class_labels=batch["task"]
-            ).sample
+            prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
         weights = loss_weights(batch["task"], batch["valid"], batch["balance"], self.training)
         return weighted_error(prediction, target, weights)
 
@@ -250,10 +270,14 @@ class _Run:
         self.ema.copy_to(self.parameters)
         batch = validation.batch(0)
         last = self.scheduler.config["num_train_timesteps"] - 1
+        count, channels, height, width = batch["image"].shape
+        noise = torch.randn(
+            (count, 2 * channels, height, width),
+            generator=_generator(self.training.seed, "validate", 0),
+        )
         for level in VALIDATION_LEVELS:
             timesteps = torch.full(batch["task"].shape, round(level * last))
-            generator = _generator(self.training.seed, "validate", 0)
-            errors = self._errors(batch, timesteps, generator).cpu()
+            errors = self._errors(self.unet, batch, timesteps, noise).cpu()
             for name in validation.stores:
                 mine = batch["task"] == TASKS[name].index
                 if mine.any():
@@ -265,6 +289,8 @@ class _Run:
         self.unet.train()
 
     def _save(self, step: int, smoothed: float) -> None:
+        if self.rank > 0:
+            return
         ema = self.ema.state_dict()
         tensors = {
             "unet": dict(self.unet.state_dict()),

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from unigs.assembly import (
     assemble,
-    fresh_unet,
     make_autoencoder,
     make_text_encoder,
     training_stream,
@@ -21,7 +20,8 @@ from unigs.configuration import load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.latents import build_latents
 from unigs.shard_manifest import MANIFEST, read_manifest
-from unigs.training import Interrupted, train, training_steps
+from unigs.training import Interrupted, training_steps
+from unigs.training_job import TrainingJob, run_job
 
 
 def train_from_shards(
@@ -58,9 +58,9 @@ def train_from_shards(
     for task, folder in folders.items():
         latents[task] = out / "latents" / task
         build_latents(folder, latents[task], autoencoder, text_encoder, tokenizer)
-    stream = training_stream(values, latents)
-    unet = fresh_unet(values, autoencoder)
-    total = training_steps(values.training, stream)
+    autoencoder.save_pretrained(out / "autoencoder")
+    total = training_steps(values.training, training_stream(values, latents))
+    job = TrainingJob(values, latents, {}, out / "autoencoder", out, resume)
     with tqdm(total=total, unit="step", file=sys.stderr) as bar:
 
         def log(step: int, metrics: dict[str, float]) -> None:
@@ -68,16 +68,7 @@ def train_from_shards(
             bar.set_postfix({k: f"{v:.4f}" for k, v in metrics.items() if k == "loss"})
 
         try:
-            report = train(
-                unet,
-                stream,
-                values.training,
-                values.diffusion,
-                out,
-                log=log,
-                resume=resume,
-                should_stop=should_stop,
-            )
+            unet, report = run_job(job, log, should_stop)
         except Interrupted as interruption:
             raise UnigsError(f"{interruption}; go on with --resume") from interruption
     model = out / "model"

@@ -1,0 +1,71 @@
+"""One training from folders to weights, in as many processes as the preset asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffusers import UNet2DConditionModel
+
+from unigs.assembly import fresh_unet, training_stream, validation_stream
+from unigs.configuration import Preset
+from unigs.models.autoencoder import load_autoencoder
+from unigs.parallel import group
+from unigs.training import Interrupted, Log, TrainReport, train
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train from.
+
+    Attributes:
+        preset: of the run.
+        latents: task -> folder of its latent shards; one task or several.
+        validation: the same of held-out scenes; empty for none.
+        autoencoder: folder of the autoencoder that made the latents.
+        out_dir: checkpoints are written here, and taken up with `resume`.
+    """
+
+    preset: Preset
+    latents: dict[str, Path]
+    validation: dict[str, Path]
+    autoencoder: Path
+    out_dir: Path
+    resume: bool = True
+
+
+def run_job(
+    job: TrainingJob,
+    log: Log = lambda step, metrics: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[UNet2DConditionModel, TrainReport]:
+    """Train and return the averaged weights; arguments and errors as in `training.train`."""
+    with group(job.preset.training.processes, _worker, job):
+        return _train(job, log, should_stop)
+
+
+def _worker(job: TrainingJob) -> None:
+    # Process 0 reports the interruption.
+    with suppress(Interrupted):
+        _train(job, lambda step, metrics: None, lambda: False)
+
+
+def _train(
+    job: TrainingJob, log: Log, should_stop: Callable[[], bool]
+) -> tuple[UNet2DConditionModel, TrainReport]:
+    preset = job.preset
+    unet = fresh_unet(preset, load_autoencoder(job.autoencoder))
+    report = train(
+        unet,
+        training_stream(preset, job.latents),
+        preset.training,
+        preset.diffusion,
+        job.out_dir,
+        validation=validation_stream(preset, job.validation) if job.validation else None,
+        log=log,
+        resume=job.resume,
+        should_stop=should_stop,
+    )
+    return unet, report
