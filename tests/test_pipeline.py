@@ -298,6 +298,8 @@ def test_a_model_for_one_task_refuses_the_others(components):
         ({"paste_back": True}, "paste_back"),
         ({"fit": "stretch"}, "size"),
         ({"fit": "crop"}, "fit 'crop'"),
+        ({"decoder": "voronoi"}, "decoder 'voronoi'"),
+        ({"decoder_options": {"depth": 3}}, "decoder_options.*depth"),
         ({"callback_on_step_end_tensor_inputs": ["noise"]}, "noise"),
     ],
 )
@@ -315,6 +317,8 @@ def test_components_that_do_not_fit_are_refused(components):
     vae = PatchAutoencoder(latent_channels=8)
     with pytest.raises(ModelError, match="8 latent channels"):
         UniGSPipeline(**components | {"vae": vae})
+    with pytest.raises(ModelError, match="rainbow"):
+        tiny_pipeline(components, palette="rainbow-3-v1")
 
 
 def test_nan_weights_are_told_from_an_answer(pipeline):

@@ -32,7 +32,8 @@ def test_a_folder_is_answered_file_by_file(pipeline, folder, tmp_path):
     for answer in done.answers:
         panoptic = json.loads(Path(answer["panoptic"]).read_text())
         (record,) = panoptic["annotations"]
-        labels = np.asarray(Image.open(tmp_path / "out" / record["file_name"]))[..., 0]
+        channels = np.asarray(Image.open(tmp_path / "out" / record["file_name"]), dtype=int)
+        labels = channels @ [1, 256, 65536]
         assert labels.shape == (40, 48)
         assert {s["id"]: s["area"] for s in record["segments_info"]} == {
             entity["id"]: int((labels == entity["id"]).sum()) for entity in answer["entities"]

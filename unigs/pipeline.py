@@ -85,7 +85,10 @@ class UniGSPipeline(DiffusionPipeline):
         self.register_modules(
             vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler
         )
-        Palette.from_name(palette)
+        try:
+            Palette.from_name(palette)
+        except ValueError as error:
+            raise ModelError(str(error)) from error
         self.register_to_config(
             palette=palette,
             decoder=decoder,
@@ -181,13 +184,16 @@ class UniGSPipeline(DiffusionPipeline):
             ConfigError: an argument is wrong; the message names it and the mend.
             ModelError: a prompt is too long, or the latents do not stay finite.
         """
-        kind = check_options(task, self.config.tasks, output_type, num_inference_steps, paste_back)
-        unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
-        if unknown:
-            raise ConfigError(
-                f"callback_on_step_end_tensor_inputs: {', '.join(sorted(unknown))}",
-                mend="only latents are there",
-            )
+        kind = check_options(
+            task,
+            self.config.tasks,
+            output_type,
+            num_inference_steps,
+            paste_back,
+            decoder or self.config.decoder,
+        )
+        for name in set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs):
+            raise ConfigError(f"callback_on_step_end_tensor_inputs: {name}", mend="give latents")
         palette = Palette.from_name(self.config.palette)
         inputs = check_inputs(kind, palette, image, coarse_mask, prompt, names, colormap)
         frame = Frame.choose(*inputs.source.shape[1:3], reduction(self.vae), self.config.size, fit)

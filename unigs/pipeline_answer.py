@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from unigs.colormap import Palette, decode
+from unigs.colormap import Palette, decode_batch
+from unigs.errors import ConfigError
 from unigs.image_fit import Frame
 from unigs.pipeline_inputs import Inputs
 from unigs.pipeline_output import EntityPrediction, UniGSOutput, describe_entities
@@ -31,14 +32,16 @@ def read_answers(
     Args:
         images, colormaps: (n, H, W, 3) uint8 as the autoencoder decodes them.
         paste_back: take the given image outside the coarse mask.
+
+    Raises:
+        ConfigError: the decoder does not take the options.
     """
-    maps, scores = [], []
-    for image, colormap in zip(images, colormaps, strict=True):
-        decoded = decode(colormap, decoder, palette, inputs.task.background, image, **options)
-        maps.append(decoded.segments)
-        scores.append(decoded.scores)
+    try:
+        decoded = decode_batch(colormaps, decoder, palette, inputs.task.background, **options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"decoder_options: {error}", mend=f"see decoder {decoder}") from error
     images, colormaps = frame.leave_images(images), frame.leave_colormaps(colormaps)
-    segments = frame.leave_segments(np.stack(maps))
+    segments = frame.leave_segments(np.stack([one.segments for one in decoded]))
     if inputs.task.coarse == "sampled":
         segments = np.where(inputs.coarse_mask, segments, 0)
     if paste_back:
@@ -47,7 +50,9 @@ def read_answers(
     final = np.zeros_like(segments)
     for index, names in enumerate(inputs.names):
         class_name = names[0] if names is not None and len(names) == 1 else None
-        known = [class_name] * len(scores[index])
-        final[index], entities = describe_entities(segments[index], scores[index], known)
+        scores = decoded[index].scores
+        final[index], entities = describe_entities(
+            segments[index], scores, [class_name] * len(scores)
+        )
         answers.append(entities)
     return UniGSOutput(images=images, colormaps=colormaps, segments=final, entities=answers)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from unigs.colormap import Palette
+from unigs.colormap import DECODERS, Palette
 from unigs.errors import ConfigError
 from unigs.tasks import Task, make_prompt, task_named
 
@@ -40,7 +40,12 @@ class Inputs:
 
 
 def check_options(
-    task: str, trained: Sequence[str], output_type: str, steps: int | None, paste_back: bool
+    task: str,
+    trained: Sequence[str],
+    output_type: str,
+    steps: int | None,
+    paste_back: bool,
+    decoder: str,
 ) -> Task:
     """The task of a call, once its options fit it and the model's tasks; else ConfigError."""
     kind = task_named(task)
@@ -53,6 +58,8 @@ def check_options(
         raise ConfigError(f"output_type {output_type!r}", mend="give pil, np or latent")
     if steps is not None and steps < 1:
         raise ConfigError(f"num_inference_steps {steps}", mend="give at least 1")
+    if decoder not in DECODERS:
+        raise ConfigError(f"decoder {decoder!r}", mend=f"give one of {', '.join(DECODERS)}")
     if paste_back and kind.control != "masked_image":
         raise ConfigError(f"paste_back: {kind.name} has no hole", mend="leave it out")
     return kind
@@ -104,7 +111,7 @@ def check_inputs(
     coarse = np.ones((count, height, width), dtype=bool)
     if masks:
         for index, item in enumerate(_spread("coarse_mask", masks, count)):
-            coarse[index] = _as_mask(item, index, (height, width))
+            coarse[index] = as_mask(item, index, (height, width))
     return Inputs(task, np.stack(sources), coarse, prompts, said)
 
 
@@ -156,7 +163,7 @@ def _prompts(
         return texts, [names_in(task, text) for text in texts]
     if names is None:
         return [task.template], [None]
-    nested = [names] if isinstance(names, str) or isinstance(names[:1], str) else list(names)
+    nested = [names] if isinstance(names, str) else list(names)
     if all(isinstance(name, str) for name in nested):
         nested = [nested]
     try:
@@ -177,7 +184,9 @@ def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
     return as_rgb(picture, "colormap")
 
 
-def _as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
+def as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) bool of a PIL image or an array of that size; ConfigError for anything else, and
+    for a mask with nothing in it."""
     if isinstance(picture, Image.Image):
         picture = np.asarray(picture if picture.mode == "1" else picture.convert("L"))
     if not isinstance(picture, np.ndarray) or picture.dtype not in (np.bool_, np.uint8):

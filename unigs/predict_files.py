@@ -6,19 +6,23 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL import Image
 
-from unigs.errors import DataError, UnigsError
+from unigs.by_name import answer_by_name
+from unigs.ensemble import answer_with_seeds
+from unigs.errors import ConfigError, DataError, UnigsError
 from unigs.image_file import read_image
 from unigs.pipeline_output import UniGSOutput
 from unigs.shard_file import writing
+from unigs.tiles import answer_in_tiles
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PICTURES = ("image", "colormap", "coarse_mask")
+Merge = Literal["none", "seeds", "names", "tiles"]
 
 
 @dataclass(slots=True)
@@ -42,6 +46,8 @@ def predict_files(
     out: Path,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    merge: Merge = "none",
+    runs: int = 5,
 ) -> Predictions:
     """Answer one picture, or every picture of a folder.
 
@@ -53,6 +59,8 @@ def predict_files(
         sources: `image`, `coarse_mask`, `colormap`: a file or folder each, or None.
         out: folder of the answers, made if missing.
         options: further arguments of the pipeline call.
+        merge: make one answer of several runs: of `runs` seeds (`unigs.ensemble`), of one run a
+            name (`unigs.by_name`), or of one run a tile (`unigs.tiles`).
 
     Raises:
         UnigsError: a single picture is refused; of a folder, a refused picture is told in the
@@ -64,12 +72,7 @@ def predict_files(
     for name, files in _matched(given):
         try:
             pictures = {kind: _read(kind, file) for kind, file in files.items()}
-            output = pipeline(
-                task=task,
-                generator=torch.Generator().manual_seed(seed),
-                **pictures,
-                **(options or {}),
-            )
+            output = _ask(pipeline, task, seed, merge, runs, pictures | dict(options or {}))
         except UnigsError as error:
             if not folder:
                 raise
@@ -79,6 +82,21 @@ def predict_files(
             continue
         predictions.answers.append(write_answer(output, out, name))
     return predictions
+
+
+def _ask(
+    pipeline: Any, task: str, seed: int, merge: Merge, runs: int, given: dict[str, Any]
+) -> UniGSOutput:
+    if merge == "seeds":
+        return answer_with_seeds(pipeline, task, range(seed, seed + runs), **given)
+    if merge == "tiles":
+        return answer_in_tiles(pipeline, task, seed=seed, **given)
+    if merge == "names":
+        names = given.pop("names", None)
+        if task != "referring" or not names:
+            raise ConfigError("merging names", mend="give the task referring and names")
+        return answer_by_name(pipeline, names, seed, **given)
+    return pipeline(task=task, generator=torch.Generator().manual_seed(seed), **given)
 
 
 def write_answer(output: UniGSOutput, out: Path, name: str) -> dict[str, Any]:

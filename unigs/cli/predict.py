@@ -37,6 +37,11 @@ def predict(
     clamp_known: Annotated[
         bool, typer.Option(help="Hold the half that the task repeats to what is known.")
     ] = False,
+    merge: Annotated[
+        Literal["none", "seeds", "names", "tiles"],
+        typer.Option(help="One answer of several runs: of seeds, one a name, one a tile."),
+    ] = "none",
+    runs: Annotated[int, typer.Option(min=2, help="Seeds to merge.")] = 5,
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"], typer.Option(help="Of the weights.")
     ] = "float32",
@@ -63,7 +68,7 @@ def predict(
         "clamp_known": clamp_known,
     }
     sources = {"image": image, "coarse_mask": coarse_mask, "colormap": colormap}
-    done = predict_files(pipeline, task, sources, out, seed, options)
+    done = predict_files(pipeline, task, sources, out, seed, options, merge, runs)
     if len(done.answers) == 1 and not done.refused:
         print_result(done.answers[0], json)
         return
