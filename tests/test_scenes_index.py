@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from unigs.colormap import Palette
@@ -163,3 +164,64 @@ def test_full_disk_is_told_and_leaves_nothing_behind(shapes, tmp_path):
     assert "written" in done.stdout
     assert len(done.stdout.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_cache_gives_the_same_index_and_reads_only_what_changed(tmp_path):
+    root, cache = tmp_path / "set", tmp_path / "cache" / "rows"
+    write_shapes(root, train=40, val=0, size=32)
+    dataset = open_dataset("shapes", root, "train")
+    first = build_index(dataset, tmp_path / "a.parquet", cache=cache)
+    assert (first.images, first.reused) == (40, 0)
+    again = build_index(dataset, tmp_path / "b.parquet", cache=cache)
+    assert (again.images, again.reused) == (40, 40)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+    # three more scenes, one changed image, one changed label image, one broken image
+    write_shapes(root, train=43, val=0, size=32)
+    images = sorted((root / "train2017").iterdir())
+    Image.new("RGB", (32, 32)).save(images[4])
+    labels = root / "annotations" / "panoptic_train2017" / "000000000008.png"
+    Image.new("RGB", (32, 32)).save(labels)
+    images[10].write_bytes(b"")
+    for _ in range(2):
+        fresh = open_dataset("shapes", root, "train")
+        cached = build_index(fresh, tmp_path / "c.parquet", cache=cache)
+        plain = build_index(fresh, tmp_path / "d.parquet")
+        assert (cached.images, cached.quarantined) == (41, 2)
+        assert (tmp_path / "c.parquet").read_bytes() == (tmp_path / "d.parquet").read_bytes()
+        assert cached.digest == plain.digest != first.digest
+    # images that are refused are looked at each time, the other 41 are not
+    assert cached.reused == 41
+
+    # the broken image is mended
+    Image.new("RGB", (32, 32)).save(images[10])
+    mended = build_index(open_dataset("shapes", root, "train"), tmp_path / "e.parquet", cache=cache)
+    assert (mended.images, mended.reused, mended.quarantined) == (42, 41, 1)
+
+
+def test_removed_image_and_renamed_class_leave_the_cache(tmp_path):
+    root, cache = tmp_path / "set", tmp_path / "rows"
+    write_shapes(root, train=8, val=0, size=32)
+    build_index(open_dataset("shapes", root, "train"), tmp_path / "a.parquet", cache=cache)
+    write_shapes(root, train=6, val=0, size=32)
+    smaller = build_index(
+        open_dataset("shapes", root, "train"), tmp_path / "b.parquet", cache=cache
+    )
+    assert (smaller.images, smaller.reused) == (6, 6)
+    file = root / "annotations" / "panoptic_train2017.json"
+    file.write_text(file.read_text().replace('"name": "ball"', '"name": "sphere"'))
+    renamed = build_index(
+        open_dataset("shapes", root, "train"), tmp_path / "c.parquet", cache=cache
+    )
+    assert (renamed.images, renamed.reused) == (6, 0)
+    assert "ball" not in {e.class_name for s in read_index(renamed.path) for e in s.entities}
+
+
+def test_cache_that_is_broken_is_only_slower(tmp_path):
+    root, cache = tmp_path / "set", tmp_path / "rows"
+    write_shapes(root, train=3, val=0, size=32)
+    for content in (b"", b"rubbish", b"PAR1" * 9):
+        cache.write_bytes(content)
+        dataset = open_dataset("shapes", root, "train")
+        assert build_index(dataset, tmp_path / "a.parquet", cache=cache).reused == 0
+        assert build_index(dataset, tmp_path / "b.parquet", cache=cache).reused == 3

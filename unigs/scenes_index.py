@@ -12,9 +12,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,44 +22,11 @@ import pyarrow.parquet as pq
 from unigs.atomic_file import replacing
 from unigs.datasets import Dataset
 from unigs.errors import DataError
-from unigs.label_runs import decode_labels, encode_labels
-from unigs.scene import Entity, Quarantined, Scene
+from unigs.row_cache import RowCache, rewriting
+from unigs.scene import Quarantined, Scene
+from unigs.scene_rows import OK, QUARANTINED, SCHEMA, Row, row_of, scene_of
 
 ROWS_PER_GROUP = 256
-OK, QUARANTINED = "ok", "quarantined"
-
-_ENTITY = pa.struct(
-    [
-        ("id", pa.int32()),
-        ("class_name", pa.string()),
-        ("class_id", pa.int64()),
-        ("is_thing", pa.bool_()),
-        ("crowd", pa.bool_()),
-        ("area", pa.int64()),
-        ("centroid_x", pa.float64()),
-        ("centroid_y", pa.float64()),
-        ("source_id", pa.string()),
-        ("counts", pa.binary()),
-    ]
-)
-SCHEMA = pa.schema(
-    [
-        ("key", pa.string()),
-        ("dataset", pa.string()),
-        ("split", pa.string()),
-        ("status", pa.string()),
-        ("image", pa.string()),
-        ("image_digest", pa.string()),
-        ("annotation_digest", pa.string()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("licence", pa.string()),
-        ("entities", pa.list_(_ENTITY)),
-        ("file", pa.string()),
-        ("record", pa.string()),
-        ("reason", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +40,7 @@ class IndexReport:
         crowd: their crowd regions.
         classes: distinct class names among the entities.
         quarantined: records refused.
+        reused: scenes whose row was taken from the cache.
         reasons: how often each reason was given.
         digest: SHA-256 (hex) over keys and digests of the scenes, in their order: equal for equal
             data, wherever it lies.
@@ -84,12 +52,16 @@ class IndexReport:
     crowd: int
     classes: int
     quarantined: int
+    reused: int
     reasons: dict[str, int]
     digest: str
 
 
 def build_index(
-    dataset: Dataset, path: Path | str, progress: Callable[[int], object] | None = None
+    dataset: Dataset,
+    path: Path | str,
+    progress: Callable[[int], object] | None = None,
+    cache: Path | str | None = None,
 ) -> IndexReport:
     """Read a data set once and write its index; memory does not grow with the data set.
 
@@ -97,30 +69,56 @@ def build_index(
         dataset: what to read.
         path: the parquet file, replaced as a whole when it is complete.
         progress: called with 1 after each record.
+        cache: a file that keeps the rows for the next build, which then reads only images whose
+            annotation changed, or a file of theirs in size or time. The index is the same.
 
     Raises:
-        DataError: the data set as a whole is unreadable, or the file cannot be written.
+        DataError: the data set as a whole is unreadable, or a file cannot be written.
     """
     path = Path(path)
     tally = _Tally()
     try:
-        with (
-            replacing(path) as partial,
-            pq.ParquetWriter(partial, _schema(dataset, path), compression="zstd") as writer,
-        ):
-            rows: list[dict[str, Any]] = []
-            for record in dataset.scan():
-                rows.append(_row(dataset, record))
-                tally.count(record)
-                if len(rows) == ROWS_PER_GROUP:
-                    writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
-                    rows.clear()
+        with ExitStack() as stack:
+            partial = stack.enter_context(replacing(path))
+            schema = _schema(dataset, path)
+            writer = stack.enter_context(pq.ParquetWriter(partial, schema, compression="zstd"))
+            pending: list[Row] = []
+            for row, reused in _rows(dataset, Path(cache) if cache else None, stack):
+                pending.append(row)
+                tally.count(row, reused)
+                if len(pending) == ROWS_PER_GROUP:
+                    writer.write_table(pa.Table.from_pylist(pending, SCHEMA))
+                    pending.clear()
                 if progress is not None:
                     progress(1)
-            writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+            writer.write_table(pa.Table.from_pylist(pending, SCHEMA))
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", file=path) from error
     return tally.report(path)
+
+
+def _rows(dataset: Dataset, cache: Path | None, stack: ExitStack) -> Iterator[tuple[Row, bool]]:
+    """Every row of a data set, and whether it comes from the cache."""
+    if cache is None:
+        yield from ((row_of(dataset, record), False) for record in dataset.scan())
+        return
+    known = RowCache(cache)
+    kept = stack.enter_context(rewriting(cache))
+    for record in dataset.records():
+        if isinstance(record, Quarantined):
+            yield row_of(dataset, record), False
+            continue
+        fingerprint = dataset.fingerprint(record)
+        row = known.row(record.key, fingerprint)
+        if row is not None:
+            kept.add(row, fingerprint)
+            yield row, True
+            continue
+        rows = [row_of(dataset, part) for part in dataset.read(record)]
+        # what is refused, in part or as a whole, is looked at again: its files may be mended
+        if len(rows) == 1 and rows[0]["status"] == OK:
+            kept.add(rows[0], fingerprint)
+        yield from ((row, False) for row in rows)
 
 
 class ScenesIndex:
@@ -162,7 +160,7 @@ class ScenesIndex:
             if row["status"] == QUARANTINED:
                 yield Quarantined(row["file"], row["record"], row["reason"])
 
-    def rows(self, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    def rows(self, columns: list[str] | None = None) -> Iterator[Row]:
         """The rows as they are stored, a row group in memory at a time.
 
         Args:
@@ -175,38 +173,9 @@ class ScenesIndex:
         """All rows as they are stored, a row group in memory at a time."""
         return self._file.iter_batches(ROWS_PER_GROUP)
 
-    def scene(self, row: dict[str, Any]) -> Scene:
+    def scene(self, row: Row) -> Scene:
         """The scene of a row with status ok."""
-        entities = tuple(
-            Entity(
-                entity["id"],
-                entity["class_name"],
-                entity["class_id"],
-                entity["is_thing"],
-                entity["area"],
-                (entity["centroid_x"], entity["centroid_y"]),
-                entity["source_id"],
-                entity["crowd"],
-            )
-            for entity in row["entities"]
-        )
-        return Scene(
-            key=row["key"],
-            dataset=row["dataset"],
-            split=row["split"],
-            image_file=self.root / row["image"],
-            segments=decode_labels(
-                [entity["counts"] for entity in row["entities"]],
-                [entity["id"] for entity in row["entities"]],
-                row["height"],
-                row["width"],
-            ),
-            entities=tuple(entity for entity in entities if not entity.crowd),
-            crowd=tuple(entity for entity in entities if entity.crowd),
-            image_digest=row["image_digest"],
-            annotation_digest=row["annotation_digest"],
-            licence=row["licence"],
-        )
+        return scene_of(row, self.root)
 
 
 def read_index(path: Path | str, root: Path | str | None = None) -> Iterator[Scene]:
@@ -223,73 +192,35 @@ def _schema(dataset: Dataset, path: Path) -> pa.Schema:
     return SCHEMA.with_metadata(notes)
 
 
-def _row(dataset: Dataset, record: Scene | Quarantined) -> dict[str, Any]:
-    if isinstance(record, Quarantined):
-        return {
-            "dataset": dataset.name,
-            "split": dataset.split,
-            "status": QUARANTINED,
-            "entities": [],
-            "file": record.file,
-            "record": record.record,
-            "reason": record.reason,
-        }
-    regions = [*record.entities, *record.crowd]
-    codes = encode_labels(record.segments, [region.id for region in regions])
-    return {
-        "key": record.key,
-        "dataset": record.dataset,
-        "split": record.split,
-        "status": OK,
-        "image": record.image_file.relative_to(dataset.root).as_posix(),
-        "image_digest": record.image_digest,
-        "annotation_digest": record.annotation_digest,
-        "height": record.height,
-        "width": record.width,
-        "licence": record.licence,
-        "entities": [
-            {
-                "id": region.id,
-                "class_name": region.class_name,
-                "class_id": region.class_id,
-                "is_thing": region.is_thing,
-                "crowd": region.crowd,
-                "area": region.area,
-                "centroid_x": region.centroid[0],
-                "centroid_y": region.centroid[1],
-                "source_id": region.source_id,
-                "counts": code,
-            }
-            for region, code in zip(regions, codes, strict=True)
-        ],
-    }
-
-
 class _Tally:
     def __init__(self) -> None:
-        self.images = self.entities = self.crowd = 0
+        self.images = self.entities = self.crowd = self.reused = 0
         self.names: set[str] = set()
         self.reasons: Counter[str] = Counter()
         self.digest = hashlib.sha256()
 
-    def count(self, record: Scene | Quarantined) -> None:
-        if isinstance(record, Quarantined):
-            self.reasons[record.reason] += 1
+    def count(self, row: Row, reused: bool) -> None:
+        if row["status"] == QUARANTINED:
+            self.reasons[row["reason"]] += 1
             return
         self.images += 1
-        self.entities += len(record.entities)
-        self.crowd += len(record.crowd)
-        self.names.update(entity.class_name for entity in record.entities)
-        self.digest.update(f"{record.key} {record.digest}\n".encode())
+        self.reused += reused
+        names = [entity["class_name"] for entity in row["entities"] if not entity["crowd"]]
+        self.entities += len(names)
+        self.crowd += len(row["entities"]) - len(names)
+        self.names.update(names)
+        line = f"{row['key']} {row['image_digest']} {row['annotation_digest']}\n"
+        self.digest.update(line.encode())
 
     def report(self, path: Path) -> IndexReport:
         return IndexReport(
-            path,
-            self.images,
-            self.entities,
-            self.crowd,
-            len(self.names),
-            self.reasons.total(),
-            dict(self.reasons.most_common()),
-            self.digest.hexdigest(),
+            path=path,
+            images=self.images,
+            entities=self.entities,
+            crowd=self.crowd,
+            classes=len(self.names),
+            quarantined=self.reasons.total(),
+            reused=self.reused,
+            reasons=dict(self.reasons.most_common()),
+            digest=self.digest.hexdigest(),
         )

@@ -1,6 +1,6 @@
 """Readers of annotated data sets: every format becomes scenes, every refusal has a reason."""
 
 from unigs.datasets.catalog import DATASETS, open_dataset
-from unigs.datasets.dataset import Category, Dataset
+from unigs.datasets.dataset import Category, Dataset, Record
 
-__all__ = ["DATASETS", "Category", "Dataset", "open_dataset"]
+__all__ = ["DATASETS", "Category", "Dataset", "Record", "open_dataset"]

@@ -11,19 +11,19 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from unigs.datasets.class_names import prompt_name
-from unigs.datasets.dataset import Category, Dataset, field, scene_key
+from unigs.datasets.dataset import Category, Dataset, Record, field, scene_key
 from unigs.datasets.label_map import Region, present_ids, scene_from_regions
 from unigs.datasets.photo import annotation_digest, read_photo
 from unigs.errors import DataError, one_line
 from unigs.image_file import decode_labels, read_bytes
-from unigs.scene import Quarantined, Scene
+from unigs.scene import Scene
 
 FOLDERS = {"train": "training", "val": "validation"}
 # the release does not tell things from stuff: our list of last words of names of stuff
@@ -63,14 +63,19 @@ class Ade20k(Dataset):
                 continue
         return dict(sorted(found.items()))
 
-    def scan(self) -> Iterator[Scene | Quarantined]:
+    def records(self) -> Iterator[Record]:
         images = 0
         for stem in self._stems():
             images += 1
-            try:
-                yield self._scene(stem)
-            except DataError as error:
-                yield self.quarantined(f"image {stem.name}", error, stem.with_suffix(".json"))
+            key = scene_key(f"{stem.relative_to(self.folder).as_posix()}.jpg")
+            document_file = stem.with_suffix(".json")
+            files = (
+                stem.with_suffix(".jpg"),
+                stem.with_name(f"{stem.name}_seg.png"),
+                document_file,
+            )
+            read = partial(self._read, key, *files)
+            yield Record(key, f"image {stem.name}", document_file, (), files, read)
         if not images:
             raise DataError("holds no image: the data set is empty", file=self.folder)
 
@@ -81,10 +86,10 @@ class Ade20k(Dataset):
             names = {name.rpartition(".")[0] for name in files if name.endswith((".jpg", ".json"))}
             yield from (Path(parent, name) for name in sorted(names))
 
-    def _scene(self, stem: Path) -> Scene:
-        document_file = stem.with_suffix(".json")
-        label_file = stem.with_name(f"{stem.name}_seg.png")
-        photo = read_photo(stem.with_suffix(".jpg"))
+    def _read(
+        self, key: str, image_file: Path, label_file: Path, document_file: Path
+    ) -> Iterator[Scene]:
+        photo = read_photo(image_file)
         document = _document(document_file)
         categories = _categories(document)
         png = read_bytes(label_file)
@@ -108,11 +113,11 @@ class Ade20k(Dataset):
             regions.append(Region(number, category, f"{number // 256}-{number % 256}", False))
         source = document.get("source")
         origin = source.get("origin") if isinstance(source, dict) else None
-        return scene_from_regions(
+        yield scene_from_regions(
             ids,
             regions,
             photo,
-            key=scene_key(f"{stem.relative_to(self.folder).as_posix()}.jpg"),
+            key=key,
             dataset=self,
             digest=annotation_digest(document, png),
             licence=one_line(str(origin)) if origin else None,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
-from functools import cached_property
+from dataclasses import astuple
+from functools import cached_property, partial
 from pathlib import Path
 
 from unigs.datasets.coco_records import CocoRecords, ImageRecord
-from unigs.datasets.dataset import Category, Dataset, field, inside
-from unigs.datasets.photo import Photo, read_photo
+from unigs.datasets.dataset import Category, Dataset, Record, field, inside
+from unigs.datasets.photo import Photo, annotation_digest, read_photo
 from unigs.errors import DataError
 from unigs.scene import Quarantined, Scene
 
@@ -38,56 +39,68 @@ class CocoDataset(Dataset):
                 raise DataError("no such folder", file=folder, mend="check root and split")
 
     @cached_property
-    def records(self) -> CocoRecords:
+    def document(self) -> CocoRecords:
         """The parsed annotation file."""
         return CocoRecords(self.annotation_file)
 
     @property
     def categories(self) -> dict[int, Category]:
-        return self.records.categories
+        return self.document.categories
 
-    def scan(self) -> Iterator[Scene | Quarantined]:
-        for refused, reason in self.records.staging.refused():
+    def records(self) -> Iterator[Record | Quarantined]:
+        for refused, reason in self.document.staging.refused():
             yield Quarantined(self.relative(self.annotation_file), refused, reason)
-        for record in self.records:
+        classes = annotation_digest([astuple(kind) for kind in self.categories.values()])
+        for image in self.document:
+            name = f"image {image.image['id']}"
             try:
-                yield from self.read(record)
+                files = self.files(image)
             except DataError as error:
-                yield self.quarantined(f"image {record.image['id']}", error, self.annotation_file)
+                yield self.quarantined(name, error, self.annotation_file)
+                continue
+            said = (classes, self.licence(image), image.image, image.annotations)
+            read = partial(self.read_image, image, files)
+            yield Record(image.key, name, self.annotation_file, said, files, read)
         for file in image_files(self.folders[0]):
-            if not self.records.staging.marked(self.relative(file)):
+            if not self.document.staging.marked(self.relative(file)):
                 reason = "the annotation file does not refer to it"
                 yield Quarantined(self.relative(file), "image", reason)
 
+    def files(self, image: ImageRecord) -> tuple[Path, ...]:
+        """The files of an image, its photo first; DataError if one has no proper name."""
+        file = self.locate(field(image.image, "file_name", str))
+        self.document.staging.mark(self.relative(file))
+        return (file,)
+
+    def locate(self, name: str) -> Path:
+        """The image of that file name."""
+        return inside(self.folders[0], name)
+
     @abstractmethod
-    def read(self, record: ImageRecord) -> Iterator[Scene | Quarantined]:
+    def read_image(
+        self, image: ImageRecord, files: tuple[Path, ...]
+    ) -> Iterator[Scene | Quarantined]:
         """The scene of an image, behind the annotations of it that are refused.
 
         Raises:
             DataError: the image as a whole is refused.
         """
 
-    def photo(self, record: ImageRecord) -> Photo:
-        """The image of a record; DataError if broken or not of the size the record says."""
-        photo = read_photo(self.locate(field(record.image, "file_name", str)))
-        said = (record.image.get("height"), record.image.get("width"))
+    def photo(self, image: ImageRecord, file: Path) -> Photo:
+        """The photo of an image; DataError if broken or not of the size its record says."""
+        photo = read_photo(file)
+        said = (image.image.get("height"), image.image.get("width"))
         if said != (photo.height, photo.width):
             raise DataError(
                 f"image is {photo.height}x{photo.width}, the annotation says {said[0]}x{said[1]}",
-                file=photo.file,
+                file=file,
             )
         return photo
 
-    def locate(self, name: str, folder: int = 0) -> Path:
-        """The file of that name in one of the folders, noted as referred to."""
-        file = inside(self.folders[folder], name)
-        self.records.staging.mark(self.relative(file))
-        return file
-
-    def licence(self, record: ImageRecord) -> str | None:
+    def licence(self, image: ImageRecord) -> str | None:
         """The name of the licence of an image."""
-        number = record.image.get("license")
-        return self.records.licences.get(number) if isinstance(number, int) else None
+        number = image.image.get("license")
+        return self.document.licences.get(number) if isinstance(number, int) else None
 
 
 def image_files(folder: Path) -> Iterator[Path]:

@@ -27,12 +27,14 @@ class CocoInstances(CocoDataset):
         file = root / "annotations" / f"instances_{split}2017.json"
         super().__init__(name, root, split, file, (root / f"{split}2017",))
 
-    def read(self, record: ImageRecord) -> Iterator[Scene | Quarantined]:
-        photo = self.photo(record)
-        if not record.annotations:
+    def read_image(
+        self, image: ImageRecord, files: tuple[Path, ...]
+    ) -> Iterator[Scene | Quarantined]:
+        photo = self.photo(image, files[0])
+        if not image.annotations:
             raise DataError("has no annotation")
         sound: list[tuple[dict[str, Any], bool, Rle]] = []
-        for annotation in record.annotations:
+        for annotation in image.annotations:
             try:
                 sound.append((annotation, *self._mask(annotation, photo)))
             except DataError as error:
@@ -51,10 +53,10 @@ class CocoInstances(CocoDataset):
             ids,
             regions,
             photo,
-            key=record.key,
+            key=image.key,
             dataset=self,
-            digest=annotation_digest(record.annotations),
-            licence=self.licence(record),
+            digest=annotation_digest(image.annotations),
+            licence=self.licence(image),
         )
 
     def _mask(self, annotation: dict[str, Any], photo: Photo) -> tuple[bool, Rle]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_records import ImageRecord
-from unigs.datasets.dataset import field
+from unigs.datasets.dataset import field, inside
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import annotation_digest
 from unigs.errors import DataError
@@ -31,10 +31,13 @@ class CocoPanoptic(CocoDataset):
         folders = (root / f"{split}2017", file.with_suffix(""))
         super().__init__(name, root, split, file, folders)
 
-    def read(self, record: ImageRecord) -> Iterator[Scene]:
-        names = [field(annotation, "file_name", str) for annotation in record.annotations]
-        label_files = [self.locate(name, folder=1) for name in names]
-        photo = self.photo(record)
+    def files(self, image: ImageRecord) -> tuple[Path, ...]:
+        names = [field(annotation, "file_name", str) for annotation in image.annotations]
+        return (*super().files(image), *(inside(self.folders[1], name) for name in names))
+
+    def read_image(self, image: ImageRecord, files: tuple[Path, ...]) -> Iterator[Scene]:
+        photo = self.photo(image, files[0])
+        label_files = files[1:]
         if len(label_files) != 1:
             raise DataError(f"has {len(label_files)} annotations, expected 1")
         png = read_bytes(label_files[0])
@@ -45,15 +48,15 @@ class CocoPanoptic(CocoDataset):
                 f" its image {photo.height}x{photo.width}",
                 file=label_files[0],
             )
-        infos = field(record.annotations[0], "segments_info", list)
+        infos = field(image.annotations[0], "segments_info", list)
         yield scene_from_regions(
             ids,
             [self._region(info) for info in infos],
             photo,
-            key=record.key,
+            key=image.key,
             dataset=self,
-            digest=annotation_digest(record.annotations[0], png),
-            licence=self.licence(record),
+            digest=annotation_digest(image.annotations[0], png),
+            licence=self.licence(image),
         )
 
     def _region(self, info: Any) -> Region:

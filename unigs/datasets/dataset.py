@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -13,6 +15,8 @@ from unigs.errors import DataError, one_line
 from unigs.scene import Quarantined, Scene
 
 Field = TypeVar("Field")
+# part of every fingerprint: to be raised when a reader makes other scenes of the same files
+READER_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,27 @@ class Category:
     name: str
     source_name: str
     is_thing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One image of a data set before it is read.
+
+    Attributes:
+        key: the key of its scene.
+        name: what messages call it.
+        file: where a fault is looked for that names no file of its own.
+        said: everything the annotations say of it, as JSON values.
+        files: all files its scene is made of.
+        read: reads it; DataError if the image as a whole is refused.
+    """
+
+    key: str
+    name: str
+    file: Path
+    said: tuple[Any, ...]
+    files: tuple[Path, ...]
+    read: Callable[[], Iterator[Scene | Quarantined]]
 
 
 class Dataset(ABC):
@@ -59,12 +84,46 @@ class Dataset(ABC):
         """The classes by id."""
 
     @abstractmethod
+    def records(self) -> Iterator[Record | Quarantined]:
+        """Every image, not yet read, and every record that is refused without being read.
+
+        Raises:
+            DataError: the data set as a whole is unreadable.
+        """
+
     def scan(self) -> Iterator[Scene | Quarantined]:
         """Read everything once: each image as a scene, or the reason why it is refused.
 
         Raises:
             DataError: the data set as a whole is unreadable.
         """
+        for record in self.records():
+            if isinstance(record, Quarantined):
+                yield record
+            else:
+                yield from self.read(record)
+
+    def read(self, record: Record) -> Iterator[Scene | Quarantined]:
+        """Read one image: its scene or the reason why there is none, behind refused parts of it."""
+        try:
+            yield from record.read()
+        except DataError as error:
+            yield self.quarantined(record.name, error, record.file)
+
+    def fingerprint(self, record: Record) -> str:
+        """SHA-256 (hex) that changes with what is said of an image and with size or time of a file.
+
+        No file is opened for it.
+        """
+        states: list[Any] = []
+        for file in record.files:
+            try:
+                state = file.stat()
+                states.append([self.relative(file), state.st_size, state.st_mtime_ns])
+            except (OSError, ValueError):
+                states.append([self.relative(file)])
+        whole = [READER_VERSION, self.name, self.split, record.key, record.said, states]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -98,6 +157,8 @@ def inside(folder: Path, name: str) -> Path:
         DataError: the name is absolute, climbs out of the folder or is no file name at all.
     """
     parts = PurePosixPath(name).parts
+    if len(name) > 1000 or any(len(part) > 200 for part in parts):
+        raise DataError(f"file name of {len(name)} characters is too long")
     if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
         raise DataError(f"file name {name!r} is not a plain relative path")
     return folder.joinpath(*parts)

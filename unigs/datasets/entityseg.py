@@ -9,11 +9,10 @@ The low-resolution variants are the splits `train_lr` and `val_lr`. Category id 
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from unigs.datasets.coco_dataset import CocoDataset, image_files
 from unigs.datasets.coco_instances import CocoInstances
-from unigs.datasets.dataset import inside
 
 
 class EntitySeg(CocoInstances):
@@ -25,13 +24,10 @@ class EntitySeg(CocoInstances):
         images = home / ("images_lr" if split.endswith("_lr") else "images")
         CocoDataset.__init__(self, name, root, split, file, (images,))
 
-    def locate(self, name: str, folder: int = 0) -> Path:
-        file = inside(self.folders[folder], name)
-        if not file.exists():
-            # the archives unpack into folders that the file names do not tell
-            file = self._by_name.get(PurePosixPath(name).name, file)
-        self.records.staging.mark(self.relative(file))
-        return file
+    def locate(self, name: str) -> Path:
+        file = super().locate(name)
+        # the archives unpack into folders that the file names do not tell
+        return file if file.exists() else self._by_name.get(file.name, file)
 
     @cached_property
     def _by_name(self) -> dict[str, Path]:

@@ -35,22 +35,32 @@ class MaskFiles:
         Raises:
             DataError: nowhere to be found, or unreadable.
         """
-        part = f"{self.stem}-{name[:1].lower()}"
-        home = self.root / self.stem
-        for folder in (home, self.root / part, home / part):
-            file = inside(folder, name)
+        for file in self._candidates(name):
             if file.is_file():
-                return read_bytes(file), file
-        for archive in (self.root / f"{part}.zip", home / f"{part}.zip"):
-            if archive.is_file():
-                return self._member(archive, part, name), archive
+                in_archive = file.suffix == ".zip"
+                return (self._member(file, name) if in_archive else read_bytes(file)), file
         raise DataError(f"is in no folder or archive {self.stem}")
 
-    def _member(self, path: Path, part: str, name: str) -> bytes:
+    def find(self, name: str) -> Path | None:
+        """The file or archive that `read` would read; None if there is none."""
+        try:
+            return next((file for file in self._candidates(name) if file.is_file()), None)
+        except DataError:
+            return None
+
+    def _candidates(self, name: str) -> list[Path]:
+        part, home = self._part(name), self.root / self.stem
+        folders = [inside(folder, name) for folder in (home, self.root / part, home / part)]
+        return [*folders, self.root / f"{part}.zip", home / f"{part}.zip"]
+
+    def _part(self, name: str) -> str:
+        return f"{self.stem}-{name[:1].lower()}"
+
+    def _member(self, path: Path, name: str) -> bytes:
         try:
             archive = self._archive(path)
             members = archive.NameToInfo
-            found = next((n for n in (name, f"{part}/{name}") if n in members), None)
+            found = next((n for n in (name, f"{self._part(name)}/{name}") if n in members), None)
             if found is None:
                 raise DataError(f"holds no {name}", file=path)
             if members[found].file_size > MAX_MASK_BYTES:

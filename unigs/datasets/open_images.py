@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from PIL import Image
 
 from unigs.datasets.class_names import prompt_name
 from unigs.datasets.coco_dataset import image_files
-from unigs.datasets.dataset import Category, Dataset, inside, scene_key
+from unigs.datasets.dataset import Category, Dataset, Record, inside, scene_key
 from unigs.datasets.instance_masks import Rle, flatten, rle_of_mask
 from unigs.datasets.label_map import Region, scene_from_regions
 from unigs.datasets.mask_files import MaskFiles
@@ -97,24 +97,31 @@ class OpenImages(Dataset):
             raise DataError("holds no mask: the data set is empty", file=self.annotation_file)
         return staging
 
-    def scan(self) -> Iterator[Scene | Quarantined]:
+    def records(self) -> Iterator[Record | Quarantined]:
         known = self._classes
         for refused, reason in self._staging.refused():
             yield Quarantined(self.relative(self.annotation_file), refused, reason)
-        for key, image, records in self._staging:
+        for key, image, texts in self._staging:
+            records = [json.loads(text) for text in texts]
+            names = [known[r["LabelName"]].name for r in records if r["LabelName"] in known]
             try:
-                yield from self._read(key, image, [json.loads(text) for text in records], known)
+                file = inside(self.image_folder, f"{image}.jpg")
             except DataError as error:
                 yield self.quarantined(f"image {image}", error, self.annotation_file)
+                continue
+            self._staging.mark(self.relative(file))
+            masks = [self.masks.find(record["MaskPath"]) for record in records]
+            files = (file, *(mask for mask in masks if mask is not None))
+            read = partial(self._read, key, file, records, known)
+            said = (records, names)
+            yield Record(key, f"image {image}", self.annotation_file, said, files, read)
         for path in image_files(self.image_folder):
             if not self._staging.marked(self.relative(path)):
                 yield Quarantined(self.relative(path), "image", "no mask of it is listed")
 
     def _read(
-        self, key: str, image: str, records: list[dict[str, str]], known: dict[str, Category]
+        self, key: str, file: Path, records: list[dict[str, str]], known: dict[str, Category]
     ) -> Iterator[Scene | Quarantined]:
-        file = inside(self.image_folder, f"{image}.jpg")
-        self._staging.mark(self.relative(file))
         photo = read_photo(file)
         sound: list[tuple[dict[str, str], Rle]] = []
         parts: list[Any] = []
