@@ -10,6 +10,7 @@ from unigs.diffusion import (
     by_task,
     choose_timesteps,
     loss_weights,
+    quiet,
     weighted_error,
 )
 from unigs.errors import ConfigError
@@ -95,3 +96,27 @@ def test_halves_count_alike():
     ones = torch.ones(1, 1, 2, 2)
     assert weighted_error(prediction, target, (ones, ones)).tolist() == [2.0]
     assert weighted_error(prediction, target, (ones, 0 * ones)).tolist() == [0.0]
+
+
+def test_quiet_tasks_start_without_noise_and_only_there():
+    config = DiffusionConfig(
+        scheduler={"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"},
+        quiet_start=("referring", "entity"),
+    )
+    noise = torch.ones(8, 2, 1, 1)
+    task = torch.arange(4).repeat(2)
+    timesteps = torch.tensor([999] * 4 + [500] * 4)
+    left = quiet(noise, task, timesteps, config, 1000)[:, 0, 0, 0]
+    assert left.tolist() == [1, 1, 0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"scheduler": {"rescale_betas_zero_snr": True}, "quiet_start": ["nothing"]},
+        {"scheduler": {}, "quiet_start": ["entity"]},
+    ],
+)
+def test_a_quiet_start_needs_a_task_and_zero_terminal_snr(values):
+    with pytest.raises(ValueError, match="quiet_start"):
+        DiffusionConfig(**values)

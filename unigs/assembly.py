@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from unigs.configuration import AutoencoderConfig, Preset, TextConfig
@@ -104,5 +104,6 @@ def assemble(
         steps=dict(preset.inference.steps),
         guidance=dict(preset.inference.guidance),
         tasks=list(tasks),
+        quiet_start=list(preset.diffusion.quiet_start),
         size=preset.data.size,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
 from unigs.configuration import DiffusionConfig, TrainingConfig
@@ -48,6 +48,15 @@ def choose_timesteps(
         count: of training timesteps.
     """
     return torch.where(chance < terminal_share[task], torch.full_like(uniform, count - 1), uniform)
+
+
+def quiet(
+    noise: Tensor, task: Tensor, timesteps: Tensor, config: DiffusionConfig, count: int
+) -> Tensor:
+    """`noise` (B, 2C, h, w), zero for `quiet_start` tasks at the last of `count` timesteps."""
+    chosen = torch.tensor([name in config.quiet_start for name in TASKS])[task]
+    silent = chosen & (timesteps == count - 1)
+    return torch.where(silent[:, None, None, None], torch.zeros_like(noise), noise)
 
 
 def add_noise(

@@ -91,7 +91,7 @@ class MixedStream:
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """The batch of a step: `image`, `colormap`, `control` (B, C, h, w), `coarse`, `valid`,
-        `balance` (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, the index of the task."""
+        `balance` (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, its index."""
         draws = self.draws(step)
         merged: dict[str, np.ndarray] = {}
         for name, store in self.stores.items():

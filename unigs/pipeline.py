@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline
+from diffusers import DDIMScheduler
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -52,6 +53,8 @@ class UniGSPipeline(DiffusionPipeline):
         decoder, decoder_options: how colormaps are read (`unigs.colormap.decode`).
         steps, guidance: by task, the defaults of `num_inference_steps`, `guidance_scale`.
         tasks: the tasks the model was trained for.
+        quiet_start: tasks that start from zero instead of noise, as they were trained
+            (`DiffusionConfig.quiet_start`); one step answers them.
         size: side of the square it was trained at; other pictures are stretched to it unless
             a call says otherwise.
     """
@@ -72,6 +75,7 @@ class UniGSPipeline(DiffusionPipeline):
         steps: dict[str, int] | None = None,
         guidance: dict[str, float] | None = None,
         tasks: list[str] | None = None,
+        quiet_start: list[str] | None = None,
         size: int | None = None,
     ) -> None:
         super().__init__()
@@ -96,6 +100,7 @@ class UniGSPipeline(DiffusionPipeline):
             steps=dict.fromkeys(TASKS, PAPER_STEPS) | (steps or {}),
             guidance=dict.fromkeys(TASKS, 1.0) | (guidance or {}),
             tasks=list(tasks or TASKS),
+            quiet_start=list(quiet_start or []),
             size=size,
         )
 
@@ -196,7 +201,8 @@ class UniGSPipeline(DiffusionPipeline):
             raise ConfigError(f"callback_on_step_end_tensor_inputs: {name}", mend="give latents")
         palette = Palette.from_name(self.config.palette)
         inputs = check_inputs(kind, palette, image, coarse_mask, prompt, names, colormap)
-        frame = Frame.choose(*inputs.source.shape[1:3], reduction(self.vae), self.config.size, fit)
+        height, width = inputs.source.shape[1:3]
+        frame = Frame.choose(height, width, reduction(self.vae), self.config.size, fit)
         control, coarse = self._encode(inputs, frame)
         scale = self.config.guidance[kind.name] if guidance_scale is None else guidance_scale
         text = self._text(inputs.prompts, guided=scale != 1)
@@ -207,13 +213,14 @@ class UniGSPipeline(DiffusionPipeline):
                 mend=f"give {(len(control), 2 * control.shape[1], *control.shape[2:])}",
             )
         noise = noise.to(control.device, torch.float32)
+        if latents is None and kind.name in self.config.quiet_start:
+            noise = torch.zeros_like(noise)
         steps = num_inference_steps or self.config.steps[kind.name]
         self.scheduler.set_timesteps(steps, device=control.device)
         latents = noise * self.scheduler.init_noise_sigma
         extra = self._step_arguments(generator)
-        labels = torch.full((len(text),), kind.index, device=control.device)
-        if self.unet.config.num_class_embeds is None:
-            labels = None
+        joint = self.unet.config.num_class_embeds is not None
+        labels = torch.full((len(text),), kind.index, device=control.device) if joint else None
         with self.progress_bar(total=len(self.scheduler.timesteps)) as progress:
             for index, timestep in enumerate(self.scheduler.timesteps):
                 if clamp_known:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.training_utils import EMAModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ from unigs.diffusion import (
     by_task,
     choose_timesteps,
     loss_weights,
+    quiet,
     weighted_error,
 )
 from unigs.errors import ConfigError, ModelError
@@ -134,7 +136,8 @@ class _Run:
         diffusion: DiffusionConfig,
         out_dir: Path,
     ) -> None:
-        self.unet, self.stream, self.training = unet, stream, training
+        self.unet, self.stream = unet, stream
+        self.training, self.diffusion = training, diffusion
         self.checkpoints = out_dir / "checkpoints"
         self.scheduler: DDIMScheduler = build_scheduler(diffusion)
         self.steps = training_steps(training, stream)
@@ -161,7 +164,7 @@ class _Run:
                 f"process {self.rank} of {self.world} got the stream of {stream.rank} of "
                 f"{stream.world}"
             )
-        self.model = DistributedDataParallel(unet) if self.world > 1 else unet
+        self.model: nn.Module = DistributedDataParallel(unet) if self.world > 1 else unet
 
     def go(
         self,
@@ -213,6 +216,7 @@ class _Run:
         noise = torch.randn(shape, generator=generator)[share]
         batch["text"][dropped] = self.empty_text
         timesteps = choose_timesteps(task, self.terminal_share, uniform, chance, count)
+        noise = quiet(noise, task, timesteps, self.diffusion, count)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
         errors = self._errors(self.model, batch, timesteps, noise)
@@ -277,7 +281,8 @@ class _Run:
         )
         for level in VALIDATION_LEVELS:
             timesteps = torch.full(batch["task"].shape, round(level * last))
-            errors = self._errors(self.unet, batch, timesteps, noise).cpu()
+            heard = quiet(noise, batch["task"], timesteps, self.diffusion, last + 1)
+            errors = self._errors(self.unet, batch, timesteps, heard).cpu()
             for name in validation.stores:
                 mine = batch["task"] == TASKS[name].index
                 if mine.any():

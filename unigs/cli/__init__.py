@@ -38,7 +38,7 @@ def _register() -> None:
 
 
 def main() -> None:
-    """Run the command line; a :class:`~unigs.errors.UnigsError` becomes one line and exit code 1."""
+    """Run the command line; a `UnigsError` becomes one line and exit code 1."""
     _register()
     try:
         app()

@@ -12,12 +12,14 @@ import numpy as np
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.dichotomy import decode_dichotomy
 from unigs.colormap.kmeans import decode_kmeans
+from unigs.colormap.nearest import decode_nearest
 from unigs.colormap.palette import Palette
 from unigs.colormap.region_decoder import decode_regions
 
 DECODERS: dict[str, Callable[..., Decoded]] = {
     "pdm": decode_dichotomy,
     "kmeans": decode_kmeans,
+    "nearest": decode_nearest,
     "regions": decode_regions,
 }
 DEFAULT_DECODER = "regions"
