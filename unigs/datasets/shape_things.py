@@ -199,18 +199,22 @@ def draw_thing(
     x, y = (steps - np.float32(centre_x))[None, :], (steps - np.float32(centre_y))[:, None]
     u = (x * np.float32(cos) + y * np.float32(sin)) / np.float32(half)
     v = (y * np.float32(cos) - x * np.float32(sin)) / np.float32(half)
-    tint = kind.texture(u, v).astype(np.float32)[..., None] * np.float32(rng.uniform(0.7, 1.1))
+    tint = kind.texture(u, v).astype(np.float32) * np.float32(rng.uniform(0.7, 1.1))
 
     hue = (kind.hue + rng.uniform(-24, 24)) / 360 % 1
     base = colorsys.hsv_to_rgb(hue, rng.uniform(0.55, 0.95), rng.uniform(0.6, 1.0))
-    color = np.asarray(base, dtype=np.float32) * (1 + np.minimum(tint, 0))
-    color = color + (1 - color) * np.clip(tint, 0, 0.85)
+    white = np.clip(tint, 0, 0.85)
+    own = (1 + np.minimum(tint, 0)) * (1 - white)
 
     # the blurred coverage is a cushion: its slope says which flank faces the light
-    slope_y, slope_x = np.gradient(soft)
-    facing = -(slope_x * np.float32(light[0]) + slope_y * np.float32(light[1]))
-    shade = 1 + facing * np.float32(side * 0.16)
+    slope_x, slope_y = np.zeros_like(soft), np.zeros_like(soft)
+    slope_x[:, 1:-1] = soft[:, 2:] - soft[:, :-2]
+    slope_y[1:-1] = soft[2:] - soft[:-2]
+    facing = slope_x * np.float32(light[0]) + slope_y * np.float32(light[1])
+    shade = 1 - facing * np.float32(side * 0.08)
     across = x * np.float32(light[0]) + y * np.float32(light[1])
     shade *= 1 + across * np.float32(0.16 / half)
-    rim = 0.62 + 0.38 * np.clip((soft - 0.5) * 3, 0, 1)
-    return Sprite(coverage, soft, np.clip(color * (shade * rim)[..., None], 0, 1))
+    shade *= 0.62 + 0.38 * np.clip((soft - 0.5) * 3, 0, 1)
+    own, white = own * shade, white * shade
+    color = np.asarray(base, dtype=np.float32) * own[..., None] + white[..., None]
+    return Sprite(coverage, soft, np.clip(color, 0, 1, out=color))
