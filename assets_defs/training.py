@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from unigs.configuration import Preset
 
 ASSEMBLY_CODE = code_version("assembly", without=("shards", "latent_store", "loader"))
-TRAINING_CODE = code_version("training")
+TRAINING_CODE = code_version("training_job", without=("pipeline", "shards"))
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"

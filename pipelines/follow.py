@@ -11,7 +11,7 @@ from dagster._core.events.log import EventLogEntry
 from dagster._utils.error import SerializableErrorInfo
 
 _POLL_SECONDS = 0.3
-_CANCEL_SECONDS = 90.0
+_CANCEL_SECONDS = 120.0
 # What Dagster itself writes into the log between the assets' own lines.
 _NOISE = ("Dependencies for step ", "[pipes] ")
 

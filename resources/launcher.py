@@ -36,7 +36,7 @@ class ProcessLauncher(dg.ConfigurableResource):
     (:func:`resources.lifeline.end_with_parent`).
     """
 
-    grace_seconds: float = 20.0
+    grace_seconds: float = 60.0
 
     def run(
         self,

@@ -7,7 +7,7 @@ import time
 
 from resources.launcher import PARENT_VARIABLE
 
-_GRACE_SECONDS = 20.0
+_GRACE_SECONDS = 60.0
 
 
 def end_with_parent(poll_seconds: float = 1.0) -> None:
