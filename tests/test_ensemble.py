@@ -48,4 +48,8 @@ def test_wrong_use():
     with pytest.raises(ConfigError, match="inpainting"):
         answer_with_seeds(None, "inpainting", [1, 2])
     with pytest.raises(ConfigError, match="at least two"):
-        answer_with_seeds(None, "entity", [1])
+        answer_with_seeds(MadePipeline(None), "entity", [1])
+    quiet = MadePipeline(None)
+    quiet.config["quiet_start"] = ["entity"]
+    with pytest.raises(ConfigError, match="without noise"):
+        answer_with_seeds(quiet, "entity", [1, 2])

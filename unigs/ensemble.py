@@ -28,11 +28,16 @@ def answer_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: An
         call: the other arguments of the pipeline call.
 
     Raises:
-        ConfigError: a task that generates images, or fewer than two seeds.
+        ConfigError: a task that generates images or starts without noise, or fewer than two
+            seeds.
     """
     if task_named(task).new_image:
         raise ConfigError(
             f"seeds: the images of {task} differ by seed", mend="merge referring or entity only"
+        )
+    if task in pipeline.config.get("quiet_start", ()):
+        raise ConfigError(
+            f"seeds: this model answers {task} without noise", mend="ask once, no seed matters"
         )
     if len(seeds) < 2:
         raise ConfigError(f"seeds: {len(seeds)} given", mend="give at least two")

@@ -23,8 +23,11 @@ def initial_noise(control: Tensor, generator: Generators) -> Tensor:
         ConfigError: another number of generators than images.
     """
     count, channels, height, width = control.shape
-    single = generator is None or isinstance(generator, torch.Generator)
-    generators = [generator] * count if single else list(generator)  # type: ignore[arg-type]
+    generators: list[torch.Generator | None]
+    if generator is None or isinstance(generator, torch.Generator):
+        generators = [generator] * count
+    else:
+        generators = list(generator)
     if len(generators) != count:
         raise ConfigError(
             f"generator: {len(generators)} given for a batch of {count}",
@@ -32,7 +35,7 @@ def initial_noise(control: Tensor, generator: Generators) -> Tensor:
         )
     drawn = []
     for one in generators:
-        device = one.device if isinstance(one, torch.Generator) else control.device
+        device = control.device if one is None else one.device
         shape = (2 * channels, height, width)
-        drawn.append(torch.randn(shape, generator=one, device=device))  # type: ignore[call-overload]
+        drawn.append(torch.randn(shape, generator=one, device=device))
     return torch.stack([noise.to(control.device) for noise in drawn])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,12 +29,7 @@ from unigs.models.autoencoder import (
     load_autoencoder,
     reduction,
 )
-from unigs.models.source import (
-    component_directory,
-    read_config,
-    require_safetensors,
-    resolve_directory,
-)
+from unigs.models.source import read_config, require_pipeline, resolve_directory
 from unigs.models.text import encode_prompts, load_text_encoder
 from unigs.models.unet import expand_unet, load_unet, unet_latent_channels
 from unigs.pipeline_answer import read_answers
@@ -59,7 +55,7 @@ class UniGSPipeline(DiffusionPipeline):
             a call says otherwise.
     """
 
-    model_cpu_offload_seq = "text_encoder->unet->vae"
+    model_cpu_offload_seq = "text_encoder->unet->vae"  # type: ignore[assignment]
     _callback_tensor_inputs = ("latents",)
 
     def __init__(
@@ -105,16 +101,14 @@ class UniGSPipeline(DiffusionPipeline):
         )
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, **options: Any) -> Self:
+    def from_pretrained(cls, source: str | PathLike[Any], **options: Any) -> Self:
         """As in diffusers, but from safetensors alone.
 
         Raises:
             ModelError: no pipeline there, pickles only, or components that do not fit.
         """
         folder = resolve_directory(source)
-        read_config(folder, "model_index.json")
-        for name in ("vae", "text_encoder", "unet"):
-            require_safetensors(component_directory(folder, name))
+        require_pipeline(folder)
         try:
             return super().from_pretrained(str(folder), use_safetensors=True, **options)
         except (OSError, ValueError, RuntimeError) as error:
@@ -127,13 +121,15 @@ class UniGSPipeline(DiffusionPipeline):
 
         The source's noise schedule and prediction type are kept.
         """
-        tokenizer, text_encoder = load_text_encoder(source)
-        schedule = read_config(component_directory(source, "scheduler"), "scheduler_config.json")
+        folder = resolve_directory(source)
+        autoencoder = load_autoencoder(folder)
+        tokenizer, text_encoder = load_text_encoder(folder)
+        schedule = read_config(folder / "scheduler", "scheduler_config.json")
         return cls(
-            vae=load_autoencoder(source),
+            vae=autoencoder,
             text_encoder=text_encoder,
             tokenizer=tokenizer,
-            unet=expand_unet(load_unet(source), tasks=tasks),
+            unet=expand_unet(load_unet(folder), tasks=tasks),
             scheduler=DDIMScheduler.from_config(schedule, clip_sample=False),
             **config,
         )
@@ -189,22 +185,18 @@ class UniGSPipeline(DiffusionPipeline):
             ConfigError: an argument is wrong; the message names it and the mend.
             ModelError: a prompt is too long, or the latents do not stay finite.
         """
+        chosen = decoder or self.config["decoder"]
         kind = check_options(
-            task,
-            self.config.tasks,
-            output_type,
-            num_inference_steps,
-            paste_back,
-            decoder or self.config.decoder,
+            task, self.config["tasks"], output_type, num_inference_steps, paste_back, chosen
         )
         for name in set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs):
             raise ConfigError(f"callback_on_step_end_tensor_inputs: {name}", mend="give latents")
-        palette = Palette.from_name(self.config.palette)
+        palette = Palette.from_name(self.config["palette"])
         inputs = check_inputs(kind, palette, image, coarse_mask, prompt, names, colormap)
         height, width = inputs.source.shape[1:3]
-        frame = Frame.choose(height, width, reduction(self.vae), self.config.size, fit)
+        frame = Frame.choose(height, width, reduction(self.vae), self.config["size"], fit)
         control, coarse = self._encode(inputs, frame)
-        scale = self.config.guidance[kind.name] if guidance_scale is None else guidance_scale
+        scale = self.config["guidance"][kind.name] if guidance_scale is None else guidance_scale
         text = self._text(inputs.prompts, guided=scale != 1)
         noise = initial_noise(control, generator) if latents is None else latents
         if noise.shape != (len(control), 2 * control.shape[1], *control.shape[2:]):
@@ -213,9 +205,9 @@ class UniGSPipeline(DiffusionPipeline):
                 mend=f"give {(len(control), 2 * control.shape[1], *control.shape[2:])}",
             )
         noise = noise.to(control.device, torch.float32)
-        if latents is None and kind.name in self.config.quiet_start:
+        if latents is None and kind.name in self.config["quiet_start"]:
             noise = torch.zeros_like(noise)
-        steps = num_inference_steps or self.config.steps[kind.name]
+        steps = num_inference_steps or self.config["steps"][kind.name]
         self.scheduler.set_timesteps(steps, device=control.device)
         latents = noise * self.scheduler.init_noise_sigma
         extra = self._step_arguments(generator)
@@ -242,7 +234,7 @@ class UniGSPipeline(DiffusionPipeline):
         if not torch.isfinite(latents).all():
             raise ModelError("latents are not finite: run in float32, or with less guidance")
         output = self._answer(
-            inputs, frame, latents, paste_back, output_type, decoder, decoder_options
+            inputs, frame, latents, paste_back, output_type, chosen, decoder_options
         )
         self.maybe_free_model_hooks()
         return output if return_dict else output.to_tuple()
@@ -284,7 +276,7 @@ class UniGSPipeline(DiffusionPipeline):
         latents: Tensor,
         paste_back: bool,
         output_type: str,
-        decoder: str | None,
+        decoder: str,
         options: Mapping[str, Any] | None,
     ) -> UniGSOutput:
         image_half, colormap_half = latents.chunk(2, dim=1)
@@ -296,9 +288,9 @@ class UniGSPipeline(DiffusionPipeline):
             frame,
             decode_latents(self.vae, image_half, device=device),
             decode_latents(self.vae, colormap_half, device=device),
-            Palette.from_name(self.config.palette),
-            decoder or self.config.decoder,
-            self.config.decoder_options if options is None else options,
+            Palette.from_name(self.config["palette"]),
+            decoder,
+            self.config["decoder_options"] if options is None else options,
             paste_back,
         )
         if output_type == "pil":

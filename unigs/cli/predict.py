@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,7 +56,7 @@ def predict(
 
     pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision))
     pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
-    options = {
+    options: dict[str, Any] = {
         "prompt": prompt,
         "names": None if names is None else split_names(names),
         "num_inference_steps": steps,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from unigs.errors import ModelError
 
 PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
-HUB_PATTERNS = ("*.json", "*.txt", "*.safetensors", "*.model")
+# Components alone: repositories also hold single-file copies of the whole model.
+HUB_PATTERNS = ("*.json", "*.txt", "*/*.safetensors", "diffusion_pytorch_model*.safetensors")
+HUB_IGNORED = ("safety_checker/*", "*non_ema*")
 
 
-def resolve_directory(source: str | Path) -> Path:
+def resolve_directory(source: str | PathLike[Any]) -> Path:
     """The local directory behind `source`: itself, or the snapshot of a Hub id `owner/name`.
 
-    Only JSON, text and safetensors files are taken from the Hub.
+    Only JSON, text and the components' safetensors files are taken from the Hub.
 
     Raises:
         ModelError: neither a directory nor a repository that can be reached.
@@ -35,7 +38,11 @@ def resolve_directory(source: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(source), allow_patterns=list(HUB_PATTERNS)))
+        return Path(
+            snapshot_download(
+                str(source), allow_patterns=list(HUB_PATTERNS), ignore_patterns=list(HUB_IGNORED)
+            )
+        )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
@@ -94,3 +101,14 @@ def require_safetensors(directory: Path) -> None:
         "loaded; convert them once on a machine you trust: load the component with "
         "use_safetensors=False and call save_pretrained(..., safe_serialization=True)"
     )
+
+
+def require_pipeline(directory: Path) -> None:
+    """Refuse a directory that holds no pipeline, or one whose weights are pickles.
+
+    Raises:
+        ModelError: model_index.json or a component is missing, or has pickle weights only.
+    """
+    read_config(directory, "model_index.json")
+    for name in ("vae", "text_encoder", "unet"):
+        require_safetensors(component_directory(directory, name))

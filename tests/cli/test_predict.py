@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from unigs.cli.predict import predict
+from unigs.errors import ConfigError
+
+app = typer.Typer()
+app.command()(predict)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    tiny_pipeline(size=SIZE).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def files(tmp_path):
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "photo.png")
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[4:28, 4:28] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_one_json_line_with_the_files_it_names(model, files):
+    arguments = ("--model", model, "--task", "referring", "--image", files / "photo.png",
+                 "--coarse-mask", files / "mask.png", "--names", "dog", "--seed", 4)  # fmt: skip
+    first = run(*arguments, "--out", files / "one", "--json")
+    assert first.exit_code == 0, first.output
+    answer = json.loads(first.stdout.strip().splitlines()[-1])
+    assert {"image", "colormap", "panoptic", "entities"} <= set(answer)
+    assert Image.open(answer["colormap"]).size == (SIZE, SIZE)
+    assert json.loads(Path(answer["panoptic"]).read_text())["annotations"]
+    again = run(*arguments, "--out", files / "two", "--json")
+    same = json.loads(again.stdout.strip().splitlines()[-1])
+    assert same["entities"] == answer["entities"]
+    merged = run(*arguments, "--out", files / "three", "--merge", "seeds", "--runs", 2, "--json")
+    assert merged.exit_code == 0, merged.output
+
+
+def test_wrong_use_is_told(model, files):
+    missing = run("--model", model, "--task", "referring", "--image", files / "photo.png",
+                  "--names", "dog", "--out", files / "out")  # fmt: skip
+    assert isinstance(missing.exception, ConfigError)
+    assert "coarse_mask" in str(missing.exception)
+    assert run("--model", model, "--task", "entity").exit_code == 2
