@@ -103,12 +103,12 @@ def test_ade20k_agrees_with_its_instance_masks(test_data):
         names = {f"{o['name_ndx']}": o["name"].split(",")[0] for o in whole}
         seen = Counter()
         for item in whole:
-            visible = np.asarray(Image.open(stem.parent / item["instance_mask"])) == 255
-            labels = np.unique(scene.segments[visible])
+            mask = np.asarray(Image.open(stem.parent / item["instance_mask"]))
+            labels = np.unique(scene.segments[mask == 255])
             assert len(labels) == 1
             entity = scene.entities[labels[0] - 1]
-            # label and mask of the release differ by a few pixels along the outlines
-            assert entity.area == pytest.approx(visible.sum(), rel=0.02)
+            # 255 is visible; a few pixels that the mask calls hidden (128) carry the label too
+            assert set(np.unique(mask[scene.segments == entity.id])) <= {128, 255}
             assert entity.class_name == names[str(item["name_ndx"])]
             seen[entity.id] += 1
         assert set(seen.values()) == {1}
