@@ -71,6 +71,8 @@ def reason_of(error: SerializableErrorInfo | None) -> str:
         error = error.cause
     if error is None:
         return ""
+    if error.cls_name == "DagsterExecutionInterruptedError":
+        return "interrupted"
     return " ".join(error.message.split()).split("Error: ", 1)[-1]
 
 

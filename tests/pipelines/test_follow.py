@@ -60,6 +60,8 @@ def test_reason_passes_over_the_errors_of_dagster() -> None:
     error = SerializableErrorInfo("outer", [], "DagsterExecutionStepExecutionError", cause)
     assert reason_of(error) == "no such folder"
     assert reason_of(None) == ""
+    stopped = SerializableErrorInfo("x", [], "DagsterExecutionInterruptedError")
+    assert reason_of(stopped) == "interrupted"
 
 
 def test_children_write_to_the_log_alone(tmp_path, capfd: pytest.CaptureFixture[str]) -> None:
