@@ -27,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse ``arguments``, run, print the result; the exit code."""
     options = _parser().parse_args(arguments)
     warnings.filterwarnings("ignore", module="dagster")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a process that a script starts in the background has it switched off.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     end_with_parent()
     try:
         return _run(options)

@@ -53,14 +53,10 @@ def _see_through(command: list[str]) -> int:
     cancel, instead of hitting all its processes at the same time."""
     environment = {**os.environ, "UNIGS_PARENT_PID": str(os.getpid())}
     process = subprocess.Popen(command, env=environment, start_new_session=True)
-    previous = signal.signal(
-        signal.SIGTERM, lambda number, frame: process.send_signal(signal.SIGINT)
-    )
-    try:
-        while True:
-            try:
-                return 1 if process.wait() else 0
-            except KeyboardInterrupt:
-                process.send_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    while True:
+        try:
+            return 1 if process.wait() else 0
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
