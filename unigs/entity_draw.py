@@ -47,7 +47,8 @@ class Choice:
 class EntityDraw:
     """One draw: the cropped scene, what may be sampled, the generator.
 
-    ``counts`` says how many entities each filter held back.
+    ``counts`` says how many entities each filter held back; ``boxes[label - 1]`` are the rows and
+    columns of a label.
     """
 
     def __init__(

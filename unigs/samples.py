@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from unigs.coarse_mask import CoarseKind
 from unigs.colormap.palette import Palette
@@ -186,11 +185,11 @@ def make_sample(
         task=task.name,
         image=image,
         segments=target,
-        colormap=table[target],
+        colormap=np.take(table, target, axis=0),
         coarse_mask=choice.coarse_mask,
         valid=valid,
         prompt=make_prompt(task, [new for _, new in names]),
-        entities=_described(target, order, table),
+        entities=_described(order, draw.boxes, table),
         absent=tuple(new for old, new in names if new != old),
         seed=seed,
         source_digest=scene.digest,
@@ -205,12 +204,11 @@ def make_sample(
 
 
 def _described(
-    target: np.ndarray, order: list[Entity], table: np.ndarray
+    order: list[Entity], boxes: list[tuple[slice, slice]], table: np.ndarray
 ) -> tuple[SampleEntity, ...]:
-    boxes = ndimage.find_objects(target)
     described = []
     for label, entity in enumerate(order, start=1):
-        rows, columns = boxes[label - 1]
+        rows, columns = boxes[entity.id - 1]
         red, green, blue = (int(value) for value in table[label])
         described.append(
             SampleEntity(
