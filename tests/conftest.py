@@ -1,6 +1,11 @@
 """Fixtures that reach the real excerpts; tests that need them skip where they are not given."""
 
 import os
+
+# Before torch is imported: threads of several test processes that compete for two cores stall
+# each other for minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest
