@@ -14,7 +14,7 @@ run: install
 	$(BIN)/unigs run --preset tiny
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 test-slow: install
 	$(BIN)/pytest -m slow
