@@ -2,7 +2,7 @@
 
     python benchmarks/codec_tables.py --root ../shared/data/coco --weights ../shared/weights/taesd
 
-Real COCO and, with --shapes, a generated set; every figure is measured when the script runs.
+Real COCO, or with --dataset a generated set; every figure is measured when the script runs.
 """
 
 from __future__ import annotations
