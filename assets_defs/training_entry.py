@@ -64,8 +64,8 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     from unigs.assembly import training_stream
     from unigs.configuration import Preset
     from unigs.models.autoencoder import weights_digest
-    from unigs.training import training_steps
     from unigs.training_job import TrainingJob, run_job
+    from unigs.training_schedule import training_steps
 
     preset = Preset.model_validate(order["preset"])
     out_dir = Path(order["out_dir"])

@@ -9,7 +9,8 @@ import torch
 from tests.tiny_stream import RandomStream, tiny_unet
 from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.errors import ModelError
-from unigs.training import Interrupted, learning_rate, train, training_steps
+from unigs.training import Interrupted, train
+from unigs.training_schedule import learning_rate, training_steps
 
 DIFFUSION = DiffusionConfig(
     scheduler={

@@ -6,10 +6,9 @@ function of the step (`MixedStream`): a run that is killed and resumed takes the
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from unigs.batch_errors import batch_errors
 from unigs.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -29,24 +29,17 @@ from unigs.checkpoint import (
     save_checkpoint,
 )
 from unigs.configuration import DiffusionConfig, TrainingConfig
-from unigs.diffusion import (
-    add_noise,
-    build_scheduler,
-    by_task,
-    choose_timesteps,
-    loss_weights,
-    quiet,
-    weighted_error,
-)
+from unigs.diffusion import build_scheduler
 from unigs.errors import ConfigError, ModelError
 from unigs.loader import MixedStream
-from unigs.models.unet import join_inputs
 from unigs.parallel import any_of, rank_and_world
+from unigs.step_draws import draw_step
 from unigs.tasks import TASKS
+from unigs.training_schedule import learning_rate, training_steps
+from unigs.validation_losses import validation_losses
 
 Log = Callable[[int, dict[str, float]], None]
 LOG_EVERY = 20
-VALIDATION_LEVELS = (0.25, 0.6, 1.0)
 
 
 class Interrupted(Exception):
@@ -100,33 +93,6 @@ def train(
     )
 
 
-def training_steps(training: TrainingConfig, stream: MixedStream) -> int:
-    """Optimiser steps of a run: `steps`, or epochs of the task that takes longest."""
-    if training.steps is not None:
-        return training.steps
-    longest = max(stream.steps_per_epoch(name) for name in stream.stores)
-    epochs = training.epochs if len(stream.stores) > 1 else training.single_task_epochs
-    return math.ceil(epochs * longest)
-
-
-def learning_rate(training: TrainingConfig, step: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine down to `final_rate` of the peak."""
-    if step < training.warmup_steps:
-        return training.learning_rate * (step + 1) / training.warmup_steps
-    done = (step - training.warmup_steps) / max(steps - training.warmup_steps, 1)
-    share = training.final_rate + (1 - training.final_rate) * (1 + math.cos(math.pi * done)) / 2
-    return training.learning_rate * share
-
-
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """The autocast context of a precision name."""
-    if precision == "auto":
-        # Emulated bf16 is slower than fp32; only a processor that multiplies it gains.
-        native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
-        precision = "bf16" if native else "fp32"
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-
-
 class _Run:
     def __init__(
         self,
@@ -153,9 +119,6 @@ class _Run:
             fused=True,
         )
         self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=True)
-        self.terminal_share = by_task(diffusion.terminal_share)
-        self.empty_prompt = by_task(training.empty_prompt)
-        self.empty_text = stream.empty_text
         if training.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
         self.rank, self.world = rank_and_world()
@@ -189,7 +152,7 @@ class _Run:
                 and self.rank == 0
                 and (done % self.training.validate_every == 0 or done == self.steps)
             ):
-                log(done, dict(self._validate(validation)))
+                log(done, self._validate(validation))
             stop = any_of(should_stop())
             if stop or done % self.training.checkpoint_every == 0 or done == self.steps:
                 self._save(done, smoothed)
@@ -202,24 +165,28 @@ class _Run:
 
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
         batch = self.stream.batch(step)
-        task, latent = batch["task"], batch["image"]
-        count = self.scheduler.config["num_train_timesteps"]
-        # Drawn for the whole batch and on the CPU, so that neither the number of processes nor
-        # the device changes what is learned.
-        generator = _generator(self.training.seed, "train", step)
-        whole = (self.stream.batch_size,)
-        share = slice(self.rank * len(task), (self.rank + 1) * len(task))
-        dropped = torch.rand(whole, generator=generator)[share] < self.empty_prompt[task]
-        chance = torch.rand(whole, generator=generator)[share]
-        uniform = torch.randint(0, count, whole, generator=generator)[share]
-        shape = (*whole, 2 * latent.shape[1], *latent.shape[2:])
-        noise = torch.randn(shape, generator=generator)[share]
-        batch["text"][dropped] = self.empty_text
-        timesteps = choose_timesteps(task, self.terminal_share, uniform, chance, count)
-        noise = quiet(noise, task, timesteps, self.diffusion, count)
+        drawn = draw_step(
+            batch["task"],
+            batch["image"].shape[1:],
+            self.training,
+            self.diffusion,
+            self.scheduler.config["num_train_timesteps"],
+            step,
+            self.rank,
+            self.world,
+        )
+        batch["text"][drawn.dropped] = self.stream.empty_text
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
-        errors = self._errors(self.model, batch, timesteps, noise)
+        errors = batch_errors(
+            self.model,
+            self.scheduler,
+            self.training,
+            batch,
+            drawn.timesteps,
+            drawn.noise,
+            self.device,
+        )
         loss = errors.mean()
         if not torch.isfinite(loss):
             file = self.checkpoints.parent / f"not-finite-{step:08d}.safetensors"
@@ -232,25 +199,6 @@ class _Run:
         self.optimizer.step()
         self.ema.step(self.parameters)
         return errors.detach().cpu(), batch["task"].cpu()
-
-    def _errors(
-        self,
-        model: nn.Module,
-        batch: dict[str, Tensor],
-        timesteps: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
-        clean = torch.cat([batch["image"], batch["colormap"]], dim=1)
-        batch = {name: value.to(self.device) for name, value in batch.items()}
-        clean, noise = clean.to(self.device), noise.to(self.device)
-        timesteps = timesteps.to(self.device)
-        noised, target = add_noise(self.scheduler, clean, noise, timesteps)
-        image, colormap = noised.chunk(2, dim=1)
-        inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
-        with autocast(self.training.precision, self.device):
-            prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
-        weights = loss_weights(batch["task"], batch["valid"], batch["balance"], self.training)
-        return weighted_error(prediction, target, weights)
 
     def _metrics(
         self, errors: Tensor, task: Tensor, smoothed: float, step: int, rate: float
@@ -267,31 +215,16 @@ class _Run:
                 metrics[f"loss.{name}"] = float(errors[mine].mean())
         return metrics
 
-    @torch.no_grad()
-    def _validate(self, validation: MixedStream) -> Iterator[tuple[str, float]]:
+    def _validate(self, validation: MixedStream) -> dict[str, float]:
         self.unet.eval()
         self.ema.store(self.parameters)
         self.ema.copy_to(self.parameters)
-        batch = validation.batch(0)
-        last = self.scheduler.config["num_train_timesteps"] - 1
-        count, channels, height, width = batch["image"].shape
-        noise = torch.randn(
-            (count, 2 * channels, height, width),
-            generator=_generator(self.training.seed, "validate", 0),
+        losses = validation_losses(
+            self.unet, self.scheduler, self.training, self.diffusion, validation
         )
-        for level in VALIDATION_LEVELS:
-            timesteps = torch.full(batch["task"].shape, round(level * last))
-            heard = quiet(noise, batch["task"], timesteps, self.diffusion, last + 1)
-            errors = self._errors(self.unet, batch, timesteps, heard).cpu()
-            for name in validation.stores:
-                mine = batch["task"] == TASKS[name].index
-                if mine.any():
-                    yield (
-                        f"validation_loss.{name}.t{round(level * 100)}",
-                        float(errors[mine].mean()),
-                    )
         self.ema.restore(self.parameters)
         self.unet.train()
+        return losses
 
     def _save(self, step: int, smoothed: float) -> None:
         if self.rank > 0:
@@ -319,9 +252,3 @@ class _Run:
             | {"shadow_params": [shadow[str(i)].to(self.device) for i in range(len(shadow))]}
         )
         return checkpoint.step
-
-
-def _generator(seed: int, purpose: str, step: int) -> torch.Generator:
-    text = f"{seed}/{purpose}/{step}"
-    digest = hashlib.sha256(text.encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

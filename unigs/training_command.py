@@ -20,8 +20,9 @@ from unigs.configuration import load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.latents import build_latents
 from unigs.shard_manifest import MANIFEST, read_manifest
-from unigs.training import Interrupted, training_steps
+from unigs.training import Interrupted
 from unigs.training_job import TrainingJob, run_job
+from unigs.training_schedule import training_steps
 
 
 def train_from_shards(

@@ -1,0 +1,47 @@
+"""The error of a UNet on a batch of latents, sample by sample."""
+
+from __future__ import annotations
+
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from torch import Tensor, nn
+
+from unigs.configuration import TrainingConfig
+from unigs.diffusion import add_noise, loss_weights, weighted_error
+from unigs.models.unet import join_inputs
+
+
+def batch_errors(
+    model: nn.Module,
+    scheduler: DDIMScheduler,
+    training: TrainingConfig,
+    batch: dict[str, Tensor],
+    timesteps: Tensor,
+    noise: Tensor,
+    device: torch.device,
+) -> Tensor:
+    """(n,) weighted squared errors on `device`; see `unigs.diffusion.weighted_error`.
+
+    Args:
+        batch: as `MixedStream.batch` gives it, on any device.
+        timesteps: (n,) int64. noise: (n, 2C, h, w).
+    """
+    batch = {name: value.to(device) for name, value in batch.items()}
+    clean = torch.cat([batch["image"], batch["colormap"]], dim=1)
+    timesteps = timesteps.to(device)
+    noised, target = add_noise(scheduler, clean, noise.to(device), timesteps)
+    image, colormap = noised.chunk(2, dim=1)
+    inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
+    with autocast(training.precision, device):
+        prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
+    weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
+    return weighted_error(prediction, target, weights)
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """The autocast context of a precision name."""
+    if precision == "auto":
+        # Emulated bf16 is slower than fp32; only a processor that multiplies it gains.
+        native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
+        precision = "bf16" if native else "fp32"
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
