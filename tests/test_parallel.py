@@ -4,6 +4,7 @@ import multiprocessing
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.tiny_stream import RandomStream, tiny_unet
 from unigs.configuration import TrainingConfig
@@ -35,6 +36,28 @@ def test_two_processes_learn_what_one_learns(tmp_path):
         moved = (value - untrained[name]).norm()
         assert (together[name] - value).norm() <= 1e-3 * moved + 1e-6, name
     assert not multiprocessing.active_children()
+
+
+def first_gradient(folder, accumulation=1):
+    changes = {"steps": 1, "batch_size": 8, "accumulation": accumulation, "clip_norm": 1e9}
+    config = CONFIG.model_copy(update=changes)
+    train(tiny_unet(), RandomStream(8), config, DIFFUSION, folder)
+
+
+def test_two_processes_have_the_gradient_of_one_with_the_double_batch(tmp_path):
+    first_gradient(tmp_path / "one")
+    with group(2, first_gradient, tmp_path / "two", 2):
+        first_gradient(tmp_path / "two", 2)
+    moments = [
+        load_file(tmp_path / name / "checkpoints" / "step-00000001" / "optimizer.safetensors")
+        for name in ("one", "two")
+    ]
+    one, two = (
+        torch.cat([value.flatten() for name, value in kept.items() if name.endswith("exp_avg")])
+        for kept in moments
+    )
+    assert one.norm() > 0
+    assert (two - one).norm() <= 1e-5 * one.norm()
 
 
 def test_the_group_stops_together(tmp_path):

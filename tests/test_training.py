@@ -115,6 +115,8 @@ def test_the_loss_goes_down(tmp_path):
     )
     assert logged[120]["loss"] < 0.8 * logged[20]["loss"]
     assert set(logged[120]) >= {"learning_rate", "samples_per_second", "remaining_seconds"}
+    # A UNet of a few thousand parameters, but torch itself is loaded.
+    assert 1e8 < logged[120]["peak_memory_bytes"] < 1e11
 
 
 def test_validation_is_logged_by_task_and_noise_level(tmp_path):

@@ -44,4 +44,5 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
         # Emulated bf16 is slower than fp32; only a processor that multiplies it gains.
         native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
         precision = "bf16" if native else "fp32"
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    kind = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, kind, enabled=precision != "fp32")

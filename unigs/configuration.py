@@ -143,14 +143,23 @@ class TrainingConfig(_Strict):
         steps: optimiser steps; null means `epochs` over the largest task stream
             (`single_task_epochs` where one task is trained).
         batch_size: samples per optimiser step over all processes.
-        processes: on this machine; each takes its share of every batch and of the cores.
+        accumulation: equal parts in which a process takes its share of a batch, one after the
+            other, for less memory; the gradient is that of the whole batch.
+        processes: on this machine; each takes its share of every batch and of the cores. Under
+            torchrun its number of processes counts.
+        optimizer: `adamw_8bit` keeps the moments in 8 bits (extra `eight-bit`).
         learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
             `learning_rate` to `final_rate` times it.
         empty_prompt: by task, the probability that the prompt is dropped.
         known_half_weight: loss weight of the half that Table 2 marks as a repetition.
         colormap_weight: of the colormap half against the image half.
         entity_balance: small entities weigh more in the colormap half.
-        precision: `auto` takes bf16 where the processor has it in hardware.
+        min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
+            error (Hang et al., 2023); null weighs all timesteps alike.
+        lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
+            last convolution and the task embedding whole (extra `lora`); null trains everything.
+        compile: compile the UNet with torch.compile.
+        precision: `auto` takes bf16 where the processor has it in hardware; fp16 scales the loss.
         validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
     """
 
@@ -161,7 +170,9 @@ class TrainingConfig(_Strict):
     epochs: float = 96
     single_task_epochs: float = 48
     batch_size: int = Field(32, ge=1)
+    accumulation: int = Field(1, ge=1)
     processes: int = Field(1, ge=1)
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
     learning_rate: float = Field(3e-5, gt=0)
     warmup_steps: int = Field(500, ge=0)
     final_rate: float = Field(0.0, ge=0, le=1)
@@ -173,7 +184,10 @@ class TrainingConfig(_Strict):
     known_half_weight: float = Field(1.0, ge=0)
     colormap_weight: float = Field(1.0, gt=0)
     entity_balance: bool = False
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    min_snr_gamma: float | None = Field(None, gt=0)
+    lora_rank: int | None = Field(None, ge=1)
+    compile: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     gradient_checkpointing: bool = False
     validate_every: int = Field(500, ge=1)
     checkpoint_every: int = Field(500, ge=1)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -20,20 +22,18 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from unigs.adapters import add_adapters, merge_adapters
 from unigs.batch_errors import batch_errors
-from unigs.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    optimizer_tensors,
-    restore_optimizer,
-    save_checkpoint,
-)
+from unigs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.diffusion import build_scheduler
 from unigs.errors import ConfigError, ModelError
 from unigs.loader import MixedStream
+from unigs.optimizer import build_optimizer, build_scaler, optimizer_tensors, restore_optimizer
 from unigs.parallel import any_of, rank_and_world
-from unigs.step_draws import draw_step
+from unigs.peak_memory import peak_memory
+from unigs.snr_weights import min_snr_weights
+from unigs.step_draws import StepDraws, draw_step
 from unigs.tasks import TASKS
 from unigs.training_schedule import learning_rate, training_steps
 from unigs.validation_losses import validation_losses
@@ -110,14 +110,11 @@ class _Run:
         if self.steps < 1:
             raise ConfigError(f"training.steps {self.steps}: give at least one")
         self.device = next(unet.parameters()).device
+        if training.lora_rank is not None:
+            add_adapters(unet, training.lora_rank, training.seed)
         self.parameters = [p for p in unet.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=training.learning_rate,
-            betas=training.betas,
-            weight_decay=training.weight_decay,
-            fused=True,
-        )
+        self.optimizer = build_optimizer(self.parameters, training)
+        self.scaler = build_scaler(training, self.device)
         self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=True)
         if training.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
@@ -127,7 +124,20 @@ class _Run:
                 f"process {self.rank} of {self.world} got the stream of {stream.rank} of "
                 f"{stream.world}"
             )
-        self.model: nn.Module = DistributedDataParallel(unet) if self.world > 1 else unet
+        share = stream.batch_size // stream.world
+        if share % training.accumulation:
+            raise ConfigError(
+                f"training.accumulation {training.accumulation}: does not divide the {share} "
+                "samples of a process"
+            )
+        self.snr_weights: Tensor | None = None
+        if training.min_snr_gamma is not None:
+            self.snr_weights = min_snr_weights(self.scheduler, training.min_snr_gamma)
+        self.model: nn.Module = unet
+        if training.compile:
+            self.model = cast(nn.Module, torch.compile(unet))
+        if self.world > 1:
+            self.model = DistributedDataParallel(self.model)
 
     def go(
         self,
@@ -159,6 +169,8 @@ class _Run:
             if stop and done < self.steps:
                 raise Interrupted(f"stopped after step {done} of {self.steps}")
         self.ema.copy_to(self.parameters)
+        if self.training.lora_rank is not None:
+            merge_adapters(self.unet)
         self.unet.eval()
         samples = (self.steps - first) * self.stream.batch_size
         return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
@@ -178,27 +190,43 @@ class _Run:
         batch["text"][drawn.dropped] = self.stream.empty_text
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
-        errors = batch_errors(
-            self.model,
-            self.scheduler,
-            self.training,
-            batch,
-            drawn.timesteps,
-            drawn.noise,
-            self.device,
-        )
-        loss = errors.mean()
-        if not torch.isfinite(loss):
-            file = self.checkpoints.parent / f"not-finite-{step:08d}.safetensors"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            save_file({name: value.contiguous() for name, value in batch.items()}, file)
-            raise ModelError(f"step {step}: loss is {loss.item()}; its batch is in {file}")
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        count = self.training.accumulation
+        size = len(drawn.timesteps) // count
+        parts = [slice(first, first + size) for first in range(0, count * size, size)]
+        errors = torch.cat(
+            [self._backward(step, batch, drawn, part, part is parts[-1]) for part in parts]
+        )
+        self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm, foreach=True)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.ema.step(self.parameters)
-        return errors.detach().cpu(), batch["task"].cpu()
+        return errors, batch["task"]
+
+    def _backward(
+        self, step: int, batch: dict[str, Tensor], drawn: StepDraws, part: slice, last: bool
+    ) -> Tensor:
+        """Add the gradient of one part of a batch; its errors, on the CPU."""
+        mine = {name: value[part] for name, value in batch.items()}
+        timesteps, noise = drawn.timesteps[part], drawn.noise[part]
+        # Gradients are exchanged once a step.
+        waits = isinstance(self.model, DistributedDataParallel) and not last
+        with self.model.no_sync() if waits else nullcontext():  # type: ignore[operator]
+            errors = batch_errors(
+                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device
+            )
+            weighted = errors
+            if self.snr_weights is not None:
+                weighted = errors * self.snr_weights[timesteps].to(self.device)
+            loss = weighted.mean() / self.training.accumulation
+            if not torch.isfinite(loss):
+                file = self.checkpoints.parent / f"not-finite-{step:08d}.safetensors"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                save_file({name: value.contiguous() for name, value in mine.items()}, file)
+                raise ModelError(f"step {step}: loss is {loss.item()}; its batch is in {file}")
+            self.scaler.scale(loss).backward()
+        return errors.detach().cpu()
 
     def _metrics(
         self, errors: Tensor, task: Tensor, smoothed: float, step: int, rate: float
@@ -207,6 +235,7 @@ class _Run:
             "loss": smoothed,
             "learning_rate": learning_rate(self.training, step, self.steps),
             "samples_per_second": rate * self.stream.batch_size,
+            "peak_memory_bytes": float(peak_memory(self.device)),
             "remaining_seconds": (self.steps - step - 1) / rate,
         }
         for name in self.stream.stores:
@@ -235,7 +264,12 @@ class _Run:
             "ema": {str(i): value for i, value in enumerate(ema.pop("shadow_params"))},
             "optimizer": optimizer_tensors(self.optimizer),
         }
-        state = {"ema": ema, "training": self.training.model_dump(), "loss": smoothed}
+        state = {
+            "ema": ema,
+            "scaler": self.scaler.state_dict(),
+            "training": self.training.model_dump(),
+            "loss": smoothed,
+        }
         save_checkpoint(
             self.checkpoints, Checkpoint(step, tensors, state), self.training.checkpoints_kept
         )
@@ -246,6 +280,7 @@ class _Run:
             return 0
         self.unet.load_state_dict(checkpoint.tensors["unet"])
         restore_optimizer(self.optimizer, checkpoint.tensors["optimizer"])
+        self.scaler.load_state_dict(checkpoint.state["scaler"])
         shadow = checkpoint.tensors["ema"]
         self.ema.load_state_dict(
             checkpoint.state["ema"]
