@@ -79,6 +79,34 @@ def test_parts_of_one_entity_come_back_as_one() -> None:
     assert same_partition(segments, found.segments)
 
 
+def test_far_parts_of_one_entity_come_back_as_one() -> None:
+    """The largest part lies far from the centre of mass, where another cell fits its colour."""
+    segments = np.zeros((110, 110), np.int32)
+    segments[50:60, 88:108] = segments[50:60, 38:53] = segments[50:60, 73:78] = 1
+    segments[20:40, 20:90] = 2
+    found = decode(Palette().encode(segments), palette=Palette())
+    assert same_partition(segments, found.segments)
+
+
+def test_location_tells_apart_what_colour_does_not() -> None:
+    """Two entities halfway between their colours: one colour for whoever does not know places."""
+    palette = Palette()
+    colors = palette.colors.astype(float)
+    row, column = np.divmod(np.arange(121), 11)
+    away = np.hypot(row[:, None] - row, column[:, None] - column)
+    step = np.linalg.norm(colors[:, None] - colors, axis=2)
+    ends = np.argwhere((away >= 4) & (step < 66))[0]
+    segments = np.zeros((110, 110), np.int32)
+    colormap = np.zeros((110, 110, 3), np.uint8)
+    for label, cell in enumerate(ends, 1):
+        y, x = 10 * row[cell], 10 * column[cell]
+        segments[y : y + 8, x : x + 8] = label
+        mean = colors[ends].mean(axis=0)
+        colormap[segments == label] = np.round(mean + (colors[cell] - mean) / 2)
+    assert same_partition(segments, decode(colormap, palette=palette).segments)
+    assert len(decode(colormap).scores) == 1
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_labels_fall_with_area_and_scores_are_probabilities(seed: int) -> None:
