@@ -1,15 +1,20 @@
-"""Write docs/results_codec.md: the codec's own figures, without any trained model.
+"""Write a page of tables with the codec's own figures, without any trained model.
 
-    python benchmarks/codec_tables.py --root ../shared/data/coco --weights ../shared/weights/taesd
+    python benchmarks/codec_tables.py --root ../shared/data/coco \
+        --autoencoder ../shared/weights/taesd --kept build/codec --out docs/results_codec_coco.md
 
-Real COCO, or with --dataset a generated set; every figure is measured when the script runs.
+Real COCO, or with --dataset and --root another set. The folder --kept holds the autoencoder's
+answers and every finished row, so that an interrupted run goes on where it was; rows are measured
+again when the codec, the metrics or the data change.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,39 +22,76 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+import unigs
 from unigs.atomic_file import replacing
 from unigs.colormap.distortion import Distortion, add_blur, add_jpeg, add_noise
 from unigs.colormap.latent_trip import through_autoencoder
 from unigs.colormap.palette import Palette
 from unigs.colormap.trial import TRUE_CLUSTERS, run_trial, trial_segments
 from unigs.datasets import open_dataset
-from unigs.models.autoencoder import load_autoencoder
+from unigs.models.autoencoder import load_autoencoder, weights_digest
 
 Samples = Sequence[tuple[str, np.ndarray]]
+Report = dict[str, Any]
 FEW = 4
-LATENT_NOISE = 0.2
-SMOOTH, CONTRAST = Palette(11, "smooth"), Palette(11, "contrast")
-PALETTES = (SMOOTH, CONTRAST, Palette(11, "lexicographic"), Palette(11, "random"))
+FIRST = 20
+CLEAN, TRIP = "clean", "autoencoder"
+SMOOTH = Palette(11, "smooth")
+ORDERS = ("smooth", "contrast", "lexicographic", "random")
+LATENT_NOISE = (0.1, 0.2, 0.4)
+CURVES: dict[str, tuple[Any, tuple[float, ...]]] = {
+    "Gaussian noise, sigma in levels of 255": (add_noise, (0, 2, 5, 10, 15, 20)),
+    "Gaussian blur, sigma in pixels": (add_blur, (0.5, 1, 1.5, 2, 3)),
+    "JPEG quality": (add_jpeg, (95, 85, 75, 60, 50)),
+}
 
 
-class Once:
-    """A distortion that remembers its results, because an autoencoder takes seconds an image."""
-
-    def __init__(self, distort: Distortion) -> None:
-        self.distort = distort
-        self.known: dict[bytes, np.ndarray] = {}
-
-    def __call__(self, colormap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        key = colormap.tobytes()
-        if key not in self.known:
-            self.known[key] = self.distort(colormap, rng)
-        return self.known[key]
+def code_digest() -> bytes:
+    """SHA-256 of everything a row depends on besides its data."""
+    digest = hashlib.sha256()
+    folder = Path(unigs.__file__).parent
+    for path in sorted([*folder.glob("colormap/*.py"), *folder.glob("metrics/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
-def table(title: str, rows: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+class Rows:
+    """Measures rows, each once."""
+
+    def __init__(
+        self,
+        samples: dict[str, Samples],
+        ways: dict[str, tuple[Distortion, ...]],
+        weights: str,
+        kept: Path,
+    ) -> None:
+        self.samples, self.ways, self.kept = samples, ways, kept
+        code = code_digest() + weights.encode()
+        self.identity = {
+            name: hashlib.sha256(code + b"".join(one.tobytes() for _, one in chosen)).hexdigest()
+            for name, chosen in samples.items()
+        }
+
+    def __call__(
+        self, samples: str, way: str, decoder: str, palette: Palette = SMOOTH, **options: Any
+    ) -> Report:
+        """The report of `run_trial` on the samples and the damage of these names."""
+        asked = [self.identity[samples], way, decoder, palette.name, options]
+        name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        path = self.kept / "rows" / f"{name}.json"
+        if not path.exists():
+            report = run_trial(
+                self.samples[samples], palette, decoder, distortions=self.ways[way], **options
+            )
+            with replacing(path) as partial:
+                partial.write_text(json.dumps(report), encoding="utf-8")
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def table(title: str, rows: Iterator[tuple[str, Report]]) -> Iterator[str]:
     yield f"\n### {title}\n"
-    yield "| | mIoU | recall@0.5 | predicted / true | AP^e | AP^e, equal scores |"
-    yield "|---|---|---|---|---|---|"
+    yield "| | mIoU | recall@0.5 | found / true | AP^e | AP^e, equal scores |"
+    yield "|---|---:|---:|---:|---:|---:|"
     for name, report in tqdm(rows, desc=title, file=sys.stderr):
         yield (
             f"| {name} | {report['miou']:.3f} | {report['recall_50']:.3f} "
@@ -58,52 +100,67 @@ def table(title: str, rows: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[st
         )
 
 
-def trial(samples: Samples, palette: Palette, decoder: str, *way: Distortion, **options: Any):  # type: ignore[no-untyped-def]
-    return run_trial(samples, palette, decoder, distortions=way, average_precision=True, **options)
+def comparison(rows: Rows, samples: str) -> Iterator[tuple[str, Report]]:
+    for way in (CLEAN, TRIP):
+        for decoder in ("regions", "pdm", "nearest"):
+            yield f"{way}, `{decoder}`", rows(samples, way, decoder, average_precision=True)
 
 
-def comparison(samples: Samples, trips: dict[str, tuple[Distortion, ...]]) -> Iterator:  # type: ignore[type-arg]
-    for way, distortions in trips.items():
+def assignments(rows: Rows) -> Iterator[tuple[str, Report]]:
+    for order in ORDERS:
         for decoder in ("regions", "pdm"):
-            yield f"{way}, {decoder}", trial(samples, SMOOTH, decoder, *distortions)
+            palette = Palette(11, order)
+            report = rows("few, first", TRIP, decoder, palette, average_precision=True)
+            yield f"`{palette.name}`, `{decoder}`", report
 
 
-def palettes(samples: Samples, trip: Distortion) -> Iterator:  # type: ignore[type-arg]
-    for palette in PALETTES:
-        for decoder in ("regions", "pdm"):
-            yield f"{palette.name}, {decoder}", trial(samples, palette, decoder, trip)
+def clusters(rows: Rows) -> Iterator[tuple[str, Report]]:
+    for name, decoder, options in (
+        ("k-means, 3 clusters", "kmeans", {"clusters": 3}),
+        ("k-means, true number", "kmeans", {"clusters": TRUE_CLUSTERS}),
+        ("PDM", "pdm", {}),
+        ("`regions`", "regions", {}),
+    ):
+        yield name, rows("few", TRIP, decoder, average_precision=True, **options)
 
 
-def kmeans(samples: Samples, trip: Distortion) -> Iterator:  # type: ignore[type-arg]
-    yield "k-means, 3 clusters", trial(samples, SMOOTH, "kmeans", trip, clusters=3)
-    true = trial(samples, SMOOTH, "kmeans", trip, clusters=TRUE_CLUSTERS)
-    yield "k-means, true number", true
-    yield "PDM", trial(samples, SMOOTH, "pdm", trip)
-    yield "regions", trial(samples, SMOOTH, "regions", trip)
-
-
-def ablation(samples: Samples, trip: Distortion) -> Iterator:  # type: ignore[type-arg]
+def dichotomies(rows: Rows) -> Iterator[tuple[str, Report]]:
     for criterion in ("l2", "squared"):
         for delta in (1, 10, 20, 50):
-            report = trial(samples, SMOOTH, "pdm", trip, delta=delta, criterion=criterion)
+            options: dict[str, Any] = {"delta": delta, "criterion": criterion}
+            report = rows("few", TRIP, "pdm", average_precision=True, **options)
             yield f"delta {delta}, {criterion}", report
     for features in ("rgb", "lab", "rgb+lab"):
-        yield f"features {features}", trial(samples, SMOOTH, "pdm", trip, features=features)
+        report = rows("few", TRIP, "pdm", average_precision=True, features=features)
+        yield f"features {features}", report
 
 
-def curves(samples: Samples) -> Iterator[str]:
-    kinds: dict[str, tuple[Callable[[Any], Distortion], tuple[float, ...]]] = {
-        "Gaussian noise, sigma of 255": (add_noise, (0, 2, 5, 10, 15, 20)),
-        "Gaussian blur, px": (add_blur, (0.5, 1, 1.5, 2, 3)),
-        "JPEG quality": (add_jpeg, (95, 85, 75, 60, 50)),
-    }
-    for name, (make, values) in kinds.items():
-        rows = (
-            (f"{value}, {decoder}", trial(samples, SMOOTH, decoder, make(value)))
-            for value in values
-            for decoder in ("regions", "pdm")
+def curve(title: str, rows: Rows, samples: str, ways: dict[str, str]) -> Iterator[str]:
+    yield f"\n### {title}\n"
+    yield "| | `regions` mIoU | recall@0.5 | PDM mIoU | recall@0.5 |"
+    yield "|---:|---:|---:|---:|---:|"
+    for value, way in tqdm(ways.items(), desc=title, file=sys.stderr):
+        ours, pdm = (rows(samples, way, decoder) for decoder in ("regions", "pdm"))
+        yield (
+            f"| {value} | {ours['miou']:.3f} | {ours['recall_50']:.3f} "
+            f"| {pdm['miou']:.3f} | {pdm['recall_50']:.3f} |"
         )
-        yield from table(name, rows)
+
+
+def page(rows: Rows) -> Iterator[str]:
+    yield from table("All entities", comparison(rows, "all"))
+    yield from table(f"At most {FEW} entities", comparison(rows, "few"))
+    chosen = f"at most {FEW} entities, through the autoencoder"
+    shorter = f"{chosen}, first {FIRST} images"
+    yield from table(f"Colour assignment (Table 7): {shorter}", assignments(rows))
+    yield from table(f"Clustering (Table 8): {chosen}", clusters(rows))
+    yield from table(f"PDM (Table 9): {chosen}", dichotomies(rows))
+    noisy = {"0": TRIP} | {str(value): f"latent noise {value}" for value in LATENT_NOISE}
+    title = f"Noise on the latents, in their standard deviations: {shorter}"
+    yield from curve(title, rows, "few, first", noisy)
+    for name, (_, values) in CURVES.items():
+        ways = {str(value): f"{name} {value}" for value in values}
+        yield from curve(f"{name}: all entities", rows, "all", ways)
 
 
 def main() -> None:
@@ -111,39 +168,37 @@ def main() -> None:
     parser.add_argument("--dataset", default="coco_panoptic")
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--split", default="val")
-    parser.add_argument("--weights", required=True, help="autoencoder")
+    parser.add_argument("--autoencoder", required=True)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--out", type=Path, default=Path("docs/results_codec.md"))
+    parser.add_argument("--kept", type=Path, required=True, help="folder of finished work")
+    parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    scenes = list(
-        islice(open_dataset(arguments.dataset, arguments.root, arguments.split), arguments.limit)
-    )
-    rng = np.random.default_rng(0)
+    opened = open_dataset(arguments.dataset, arguments.root, arguments.split)
+    scenes = list(islice(opened, arguments.limit))
     size = arguments.size
-    samples = [(s.key, trial_segments(s, size, None, rng)) for s in scenes]
-    rng = np.random.default_rng(0)
-    few = [(s.key, trial_segments(s, size, FEW, rng)) for s in scenes]
-    autoencoder = load_autoencoder(arguments.weights)
-    trip = Once(through_autoencoder(autoencoder))
-    noisy = Once(through_autoencoder(autoencoder, LATENT_NOISE))
+    samples: dict[str, Samples] = {}
+    for name, most in (("all", None), ("few", FEW)):
+        rng = np.random.default_rng(0)
+        samples[name] = [(s.key, trial_segments(s, size, most, rng)) for s in scenes]
+    samples["few, first"] = samples["few"][:FIRST]
+    autoencoder = load_autoencoder(arguments.autoencoder)
+    trips = arguments.kept / "trips"
+    ways: dict[str, tuple[Distortion, ...]] = {CLEAN: ()}
+    ways[TRIP] = (through_autoencoder(autoencoder, 0.0, trips),)
+    for value in LATENT_NOISE:
+        ways[f"latent noise {value}"] = (through_autoencoder(autoencoder, value, trips),)
+    for name, (make, values) in CURVES.items():
+        ways |= {f"{name} {value}": (make(value),) for value in values}
     lines = [
-        f"## Codec alone: {arguments.dataset} {arguments.split}, {len(samples)} images, "
+        f"# Codec alone: {arguments.dataset} {arguments.split}, {len(scenes)} images, "
         f"{size}x{size}",
         "",
-        "Ground-truth colormaps, no model. Written by `benchmarks/codec_tables.py`.",
+        "Ground-truth colormaps, no model, palette `smooth-11-v1` where no other is named, "
+        f"autoencoder {Path(arguments.autoencoder).name}.",
+        "Written by `benchmarks/codec_tables.py`; what it means is in [results.md](results.md).",
+        *page(Rows(samples, ways, weights_digest(autoencoder), arguments.kept)),
     ]
-    trips = {"clean": (), "autoencoder": (trip,)}
-    lines += table("All entities", comparison(samples, trips))
-    lines += table(f"At most {FEW} entities", comparison(few, trips))
-    lines += table("Clusters (Table 8), at most four entities", kmeans(few, trip))
-    lines += table("PDM (Table 9), at most four entities", ablation(few, trip))
-    lines += table("Colour assignment (Table 7)", palettes(few, trip))
-    lines += table(
-        f"Latent noise of {LATENT_NOISE} standard deviations",
-        comparison(few, {"autoencoder": (noisy,)}),
-    )
-    lines += curves(samples)
     with replacing(arguments.out) as file:
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(arguments.out)

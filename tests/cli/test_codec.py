@@ -74,6 +74,7 @@ def test_options_reach_the_codec(shapes: Path) -> None:
         (("--decoder", "oracle"), "oracle"),
         (("--palette", "rainbow"), "rainbow"),
         (("--latent-noise", "0.1"), "autoencoder"),
+        (("--trips", "kept"), "autoencoder"),
         (("--decoder", "regions", "--delta", "3"), "delta"),
         (("--explain", "nobody"), "nobody"),
     ],

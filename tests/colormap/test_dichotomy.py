@@ -161,6 +161,22 @@ def test_any_colormap_is_decoded(seed: int, height: int, width: int, bits: int) 
     assert bins.counts.sum() == height * width
 
 
+@pytest.mark.parametrize("bits", [5, 6, 8])
+def test_bins_hold_the_sums_of_their_pixels(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the image is larger than what is summed at a time."""
+    monkeypatch.setattr("unigs.colormap.bins.MAX_PACKED", 1000)
+    colormap = noisy_colormap(0, 60, sigma=20)
+    colormap[:10] = 255
+    bins = bin_colors(colormap, bits)
+    number = bins.index.ravel()
+    key = colormap.reshape(-1, 3) >> (8 - bits)
+    assert len(np.unique(np.column_stack([number, key]), axis=0)) == len(bins.counts)
+    assert np.array_equal(bins.counts, np.bincount(number))
+    for channel in range(3):
+        sums = np.bincount(number, colormap[..., channel].ravel())
+        assert np.array_equal(bins.colors[:, channel], sums / bins.counts)
+
+
 def test_kmeans_with_the_true_number_finds_far_colours() -> None:
     segments = random_segments(4, 80, 80, 3)
     colormap = Palette(3, "contrast").encode(segments)

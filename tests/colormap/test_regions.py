@@ -15,9 +15,9 @@ from scipy.ndimage import gaussian_filter
 
 from tests.colormap.test_palette import random_segments
 from unigs.colormap import Palette, decode, decode_batch
-from unigs.colormap.contacts import components
+from unigs.colormap.contacts import components, measure
 from unigs.colormap.distortion import add_blur, add_jpeg, add_noise
-from unigs.colormap.modes import SMALLEST
+from unigs.colormap.modes import SMALLEST, _count_flat
 from unigs.colormap.trial import run_trial, trial_segments
 from unigs.metrics.matching import match
 
@@ -77,6 +77,34 @@ def test_parts_of_one_entity_come_back_as_one() -> None:
     segments[30:45, 10:70] = 2
     found = decode(Palette().encode(segments), palette=Palette())
     assert same_partition(segments, found.segments)
+
+
+def test_far_parts_of_one_entity_come_back_as_one() -> None:
+    """The largest part lies far from the centre of mass, where another cell fits its colour."""
+    segments = np.zeros((110, 110), np.int32)
+    segments[50:60, 88:108] = segments[50:60, 38:53] = segments[50:60, 73:78] = 1
+    segments[20:40, 20:90] = 2
+    found = decode(Palette().encode(segments), palette=Palette())
+    assert same_partition(segments, found.segments)
+
+
+def test_location_tells_apart_what_colour_does_not() -> None:
+    """Two entities halfway between their colours: one colour for whoever does not know places."""
+    palette = Palette()
+    colors = palette.colors.astype(float)
+    row, column = np.divmod(np.arange(121), 11)
+    away = np.hypot(row[:, None] - row, column[:, None] - column)
+    step = np.linalg.norm(colors[:, None] - colors, axis=2)
+    ends = np.argwhere((away >= 4) & (step < 66))[0]
+    segments = np.zeros((110, 110), np.int32)
+    colormap = np.zeros((110, 110, 3), np.uint8)
+    for label, cell in enumerate(ends, 1):
+        y, x = 10 * row[cell], 10 * column[cell]
+        segments[y : y + 8, x : x + 8] = label
+        mean = colors[ends].mean(axis=0)
+        colormap[segments == label] = np.round(mean + (colors[cell] - mean) / 2)
+    assert same_partition(segments, decode(colormap, palette=palette).segments)
+    assert len(decode(colormap).scores) == 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -199,6 +227,27 @@ def test_components_agree_with_scipy() -> None:
             assert same_partition(
                 label(labels == value)[0], np.where(labels == value, parts + 1, 0)
             )
+
+
+def test_parts_are_measured_pixel_by_pixel() -> None:
+    rng = np.random.default_rng(0)
+    parts = np.repeat(rng.integers(0, 5, (23, 8)), 4, axis=1).astype(np.int32)
+    pixels = rng.integers(0, 256, (23, 32, 3), np.uint8)
+    y, x = np.mgrid[:23, :32]
+    values = pixels.astype(np.int64)
+    columns = [np.ones_like(x), *np.moveaxis(values, 2, 0), (values**2).sum(2)]
+    columns += [(x + 0.5) / 32, (y + 0.5) / 23]
+    expected = [np.bincount(parts.ravel(), column.ravel()) for column in columns]
+    np.testing.assert_allclose(measure(parts, pixels, 5), np.stack(expected, axis=1), rtol=1e-12)
+
+
+def test_flat_pixels_are_those_without_a_step_to_the_right_or_below() -> None:
+    pixels = np.zeros((3, 4, 3), np.uint8)
+    pixels[1, 2] = (0, 0, 30)
+    counts = np.zeros(12, np.int64)
+    _count_flat(pixels, np.arange(12, dtype=np.int32).reshape(3, 4), 20.0, counts)
+    steps = [(1, 1), (0, 2), (1, 2)]
+    assert sorted(np.flatnonzero(counts == 0)) == sorted(4 * y + x for y, x in steps)
 
 
 def test_unknown_decoder_and_option() -> None:

@@ -22,6 +22,9 @@ def codec(
     autoencoder: Annotated[
         str | None, typer.Option(help="Send the colormap through this autoencoder and back.")
     ] = None,
+    trips: Annotated[
+        Path | None, typer.Option(help="Keep what the autoencoder returns in this folder.")
+    ] = None,
     latent_noise: Annotated[
         float, typer.Option(min=0, help="Noise on the latents, in their standard deviations.")
     ] = 0.0,
@@ -77,9 +80,9 @@ def codec(
     if autoencoder is not None:
         from unigs.models.autoencoder import load_autoencoder
 
-        distortions.append(through_autoencoder(load_autoencoder(autoencoder), latent_noise))
-    elif latent_noise:
-        raise ConfigError("--latent-noise needs --autoencoder")
+        distortions.append(through_autoencoder(load_autoencoder(autoencoder), latent_noise, trips))
+    elif latent_noise or trips is not None:
+        raise ConfigError("--latent-noise and --trips need --autoencoder")
     distortions += [add_noise(noise)] if noise else []
     distortions += [add_blur(blur)] if blur else []
     distortions += [add_jpeg(jpeg)] if jpeg is not None else []

@@ -8,6 +8,9 @@ import numpy as np
 
 from unigs.colormap.compile import kernel
 
+# So many pixels of 255 sum to less than 2^31: two sums fit into one signed 64-bit word.
+MAX_PACKED = 1 << 23
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColorBins:
@@ -33,22 +36,20 @@ def check_colormap(colormap: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _bin(flat, shift, slots, sums, counts, index):
+def _bin(flat, shift, slots, found, packed, index):
+    """Number of bins after `flat` (n, 3), `found` before; fills `slots`, `packed` and `index`."""
     bits = 8 - shift
-    found = 0
     for i in range(flat.shape[0]):
-        red, green, blue = flat[i, 0], flat[i, 1], flat[i, 2]
-        key = ((np.int64(red) >> shift) << (2 * bits)) | ((np.int64(green) >> shift) << bits)
-        key |= np.int64(blue) >> shift
+        red, green, blue = np.int64(flat[i, 0]), np.int64(flat[i, 1]), np.int64(flat[i, 2])
+        key = ((red >> shift) << (2 * bits)) | ((green >> shift) << bits) | (blue >> shift)
         slot = slots[key]
         if slot < 0:
             slot = found
             slots[key] = slot
             found += 1
-        counts[slot] += 1
-        sums[slot, 0] += red
-        sums[slot, 1] += green
-        sums[slot, 2] += blue
+        # Four sums in two words: memory is what this loop waits for.
+        packed[slot, 0] += red | (green << 32)
+        packed[slot, 1] += blue | (np.int64(1) << 32)
         index[i] = slot
     return found
 
@@ -67,12 +68,17 @@ def bin_colors(colormap: np.ndarray, bits: int = 6) -> ColorBins:
         return _distinct(flat, 8 - bits, (height, width))
     slots = np.full(1 << (3 * bits), -1, np.int32)
     limit = min(len(flat), len(slots))
-    sums = np.zeros((limit, 3), np.int64)
-    counts = np.zeros(limit, np.int64)
+    sums = np.zeros((limit, 4), np.int64)
     index = np.empty(len(flat), np.int32)
-    found = _bin(flat, 8 - bits, slots, sums, counts, index)
-    colors = sums[:found] / counts[:found, None]
-    return ColorBins(colors, counts[:found], index.reshape(height, width))
+    found = 0
+    for start in range(0, len(flat), MAX_PACKED):
+        part = slice(start, start + MAX_PACKED)
+        packed = np.zeros((limit, 2), np.int64)
+        found = _bin(flat[part], 8 - bits, slots, found, packed, index[part])
+        low, high = packed[:found] & 0xFFFFFFFF, packed[:found] >> 32
+        sums[:found] += np.stack([low[:, 0], high[:, 0], low[:, 1], high[:, 1]], axis=1)
+    counts = sums[:found, 3].copy()
+    return ColorBins(sums[:found, :3] / counts[:, None], counts, index.reshape(height, width))
 
 
 def _distinct(flat: np.ndarray, shift: int, shape: tuple[int, int]) -> ColorBins:

@@ -66,18 +66,28 @@ def measure(parts, pixels, count):
     height, width = parts.shape
     sums = np.zeros((count, 7), np.int64)
     for y in range(height):
-        for x in range(width):
-            row = sums[parts[y, x]]
-            red = np.int64(pixels[y, x, 0])
-            green = np.int64(pixels[y, x, 1])
-            blue = np.int64(pixels[y, x, 2])
-            row[0] += 1
+        x = 0
+        while x < width:
+            part, start = parts[y, x], x
+            red = green = blue = square = np.int64(0)
+            while x < width and parts[y, x] == part:
+                r = np.int64(pixels[y, x, 0])
+                g = np.int64(pixels[y, x, 1])
+                b = np.int64(pixels[y, x, 2])
+                red += r
+                green += g
+                blue += b
+                square += r * r + g * g + b * b
+                x += 1
+            run = x - start
+            row = sums[part]
+            row[0] += run
             row[1] += red
             row[2] += green
             row[3] += blue
-            row[4] += red * red + green * green + blue * blue
-            row[5] += x
-            row[6] += y
+            row[4] += square
+            row[5] += run * (start + x - 1) // 2
+            row[6] += run * y
     out = sums.astype(np.float64)
     out[:, 5] = (out[:, 5] + out[:, 0] / 2) / width
     out[:, 6] = (out[:, 6] + out[:, 0] / 2) / height

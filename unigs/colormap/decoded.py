@@ -14,11 +14,13 @@ class Decoded:
     """Entities found in a colormap.
 
     `segments` (h, w) int32, 0 = nothing, entities from 1 in descending area; `scores` (n,)
-    float32 in 0..1, the confidence in entity i + 1.
+    float32 in 0..1, the confidence in entity i + 1; `evidence` (n, m) what the scores were
+    computed from, where the decoder's scores are calibrated.
     """
 
     segments: np.ndarray
     scores: np.ndarray
+    evidence: np.ndarray | None = None
 
     @property
     def masks(self) -> np.ndarray:

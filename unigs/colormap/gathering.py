@@ -34,12 +34,18 @@ class Gathered:
 
 @kernel
 def _adopt(colors, area, centers, order, radius, cells, grid):
-    """Entity of each group, the largest group first."""
+    """Entity of each group, the largest group first.
+
+    A group joins the entity of the nearest colour, unless both together are explained worse, by
+    DETACHED, than the group by a free cell and the entity by another: prices are negative log
+    likelihoods. A part's own place says little, because an entity's cell is that of its centre.
+    """
     count = len(order)
     entity = np.empty(count, np.int32)
-    means, weight = np.zeros((count, 3)), np.zeros(count)
+    means, middles = np.zeros((count, 3)), np.zeros((count, 2))
+    weight = np.zeros(count)
     own = np.full(count, -1, np.int64)
-    taken = np.zeros(len(cells) + 1, np.bool_)
+    taken = np.zeros(len(cells) + 1, np.int64)
     found = 0
     for g in order:
         best, least = -1, radius * radius
@@ -50,19 +56,28 @@ def _adopt(colors, area, centers, order, radius, cells, grid):
             if square < least:
                 best, least = e, square
         cell, price = best_cell(colors[g], centers[g, 0], centers[g, 1], cells, grid)
-        elsewhere = best >= 0 and cell >= 0 and cell != own[best] and not taken[cell]
-        if elsewhere and price < least / (2 * COLOR_SPREAD**2) + DETACHED:
-            best = -1
+        joint = cell
+        if best >= 0 and cell >= 0:
+            share = area[g] / (weight[best] + area[g])
+            mean = means[best] + (colors[g] - means[best]) * share
+            middle = middles[best] + (centers[g] - middles[best]) * share
+            joint, together = best_cell(mean, middle[0], middle[1], cells, grid)
+            if cell != own[best] and taken[cell] == 0:
+                x, y = middles[best]
+                apart = price + best_cell(means[best], x, y, cells, grid, cell)[1]
+                if apart + DETACHED < together + least / (2 * COLOR_SPREAD**2):
+                    best, joint = -1, cell
         if best < 0:
             best = found
             found += 1
-            own[best] = cell
-            if cell >= 0:
-                taken[cell] = True
+        if joint != own[best]:
+            taken[own[best]] -= 1
+            taken[joint] += 1
+            own[best] = joint
         entity[g] = best
         weight[best] += area[g]
-        for c in range(3):
-            means[best, c] += (colors[g, c] - means[best, c]) * area[g] / weight[best]
+        means[best] += (colors[g] - means[best]) * area[g] / weight[best]
+        middles[best] += (centers[g] - middles[best]) * area[g] / weight[best]
     return entity
 
 

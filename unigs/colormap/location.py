@@ -29,8 +29,8 @@ class Cells:
 
 
 @kernel
-def best_cell(color, x, y, cells, grid):
-    """The cell that explains `color` (3,) at (x, y), in shares of the image, and its price.
+def best_cell(color, x, y, cells, grid, but=-1):
+    """The cell, not `but`, that explains `color` (3,) at (x, y), in shares of the image; its price.
 
     The price is a negative log likelihood: colours scatter by COLOR_SPREAD around the cell's,
     and places by CELL_SPREAD cells around the cell, because collisions move entities to a cell
@@ -38,6 +38,8 @@ def best_cell(color, x, y, cells, grid):
     """
     cell, least = -1, np.inf
     for k in range(len(cells)):
+        if k == but:
+            continue
         square = 0.0
         for c in range(3):
             square += (color[c] - cells[k, c]) ** 2

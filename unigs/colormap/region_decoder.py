@@ -8,7 +8,7 @@ import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
 from unigs.colormap.compile import kernel
-from unigs.colormap.confidence import confidence
+from unigs.colormap.confidence import confidence, evidence
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.flood import grow
 from unigs.colormap.gathering import Gathered, gather
@@ -212,4 +212,5 @@ def _finish(found: Gathered, cells: Cells, palette: Palette | None, background: 
     table[rank] = np.arange(1, len(rank) + 1)
     segments = np.empty(found.parts.shape, np.int32)
     _take(found.parts.reshape(-1), table[found.entity], segments.reshape(-1))
-    return Decoded(segments, confidence(found, cells)[rank].astype(np.float32))
+    clues = evidence(found, cells)[rank]
+    return Decoded(segments, confidence(clues).astype(np.float32), clues)
