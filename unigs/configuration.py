@@ -147,7 +147,8 @@ class TrainingConfig(_Strict):
             other, for less memory; the gradient is that of the whole batch.
         processes: on this machine; each takes its share of every batch and of the cores. Under
             torchrun its number of processes counts.
-        optimizer: `adamw_8bit` keeps the moments in 8 bits (extra `eight-bit`).
+        optimizer: `adamw_8bit` keeps the moments in 8 bits (extra `eight-bit`); `muon` learns
+            from scratch in fewer steps (`unigs.muon`).
         learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
             `learning_rate` to `final_rate` times it.
         empty_prompt: by task, the probability that the prompt is dropped.
@@ -172,7 +173,7 @@ class TrainingConfig(_Strict):
     batch_size: int = Field(32, ge=1)
     accumulation: int = Field(1, ge=1)
     processes: int = Field(1, ge=1)
-    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    optimizer: Literal["adamw", "adamw_8bit", "muon"] = "adamw"
     learning_rate: float = Field(3e-5, gt=0)
     warmup_steps: int = Field(500, ge=0)
     final_rate: float = Field(0.0, ge=0, le=1)

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from unigs.configuration import TrainingConfig
 from unigs.errors import ConfigError
+from unigs.muon import Muon
 
 
 def build_optimizer(parameters: list[nn.Parameter], training: TrainingConfig) -> Any:
-    """AdamW, fused, or with 8-bit moments.
+    """AdamW, fused, or with 8-bit moments; or Muon.
 
     Raises:
         ConfigError: bitsandbytes, which has the 8-bit one, is not installed.
@@ -25,6 +26,8 @@ def build_optimizer(parameters: list[nn.Parameter], training: TrainingConfig) ->
     }
     if training.optimizer == "adamw":
         return torch.optim.AdamW(parameters, **options, fused=True)
+    if training.optimizer == "muon":
+        return Muon(parameters, **options)
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:
@@ -47,8 +50,8 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` took."""
-    # AdamW keeps its step as a tensor, the 8-bit one as a number.
-    counts = not isinstance(optimizer, torch.optim.AdamW)
+    # AdamW and Muon keep their step as a tensor, the 8-bit one as a number.
+    counts = not isinstance(optimizer, torch.optim.AdamW | Muon)
     state: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         index, *parents, key = name.split(".")
