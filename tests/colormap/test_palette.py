@@ -17,6 +17,10 @@ GOLDEN = {
     ("lexicographic", 5): "af26a906c31e",
     ("lexicographic", 8): "eb7be215678e",
     ("lexicographic", 11): "9639ce580535",
+    ("linear", 4): "ddca7a73c702",
+    ("linear", 5): "9f905e306b85",
+    ("linear", 8): "bf6f33274104",
+    ("linear", 11): "051bc67f110e",
     ("smooth", 4): "649e62a2c818",
     ("smooth", 5): "83c190db0831",
     ("smooth", 8): "d34765caed16",
@@ -70,6 +74,18 @@ def test_smooth_order_follows_location_and_separates_neighbours(grid: int) -> No
         assert min(down.min(), across.min()) >= 140
 
 
+@pytest.mark.parametrize("grid", range(2, 6))
+def test_linear_order_is_the_mean_colour_of_its_places(grid: int) -> None:
+    """The colour halfway between two cells' colours is that of the cell halfway, up to levels."""
+    cells = Palette(grid, "linear").colors.reshape(grid, grid, 3).astype(int)
+    steps = np.linspace(0, 255, grid)
+    assert np.abs(cells[..., 0] - steps).max() <= 32
+    assert np.abs(cells[..., 1] - steps[:, None]).max() <= 32
+    falling = 255 - (steps + steps[:, None]) / 2
+    assert np.abs(cells[..., 2] - falling).max() <= 64
+    assert cells.sum(axis=-1).min() >= 255
+
+
 @pytest.mark.parametrize("grid", range(2, 12))
 def test_contrast_order_separates_neighbours_more_than_the_others(grid: int) -> None:
     def nearest(order: str) -> float:
@@ -85,7 +101,7 @@ def test_orders_are_frozen() -> None:
     """Shards and models name their palette; a change of colours needs a new VERSION."""
     digests = {
         (order, grid): hashlib.sha256(Palette(grid, order).colors.tobytes()).hexdigest()[:12]
-        for order in ("lexicographic", "smooth", "contrast")
+        for order in ("lexicographic", "linear", "smooth", "contrast")
         for grid in (4, 5, 8, 11)
     }
     assert digests == GOLDEN
