@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unigs.errors import DataError
-from unigs.scene import Entity, Scene, areas_and_centroids, entities_of, labels_mask
+from unigs.scene import Entity, Scene, entities_of, labels_mask, measure_labels
 
 
 def entity(label: int, crowd: bool = False) -> Entity:
@@ -16,16 +16,20 @@ def entity(label: int, crowd: bool = False) -> Entity:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 30), st.integers(0, 6))
-def test_areas_and_centroids_equal_the_definition(seed, height, width, count):
+def test_measures_equal_the_definition(seed, height, width, count):
     segments = np.random.default_rng(seed).integers(0, count + 1, (height, width)).astype(np.int32)
-    areas, centroids = areas_and_centroids(segments, count)
+    measures = measure_labels(segments, count)
+    areas, centroids, boxes = measures.areas, measures.centroids, measures.boxes
     assert areas.sum() == segments.size
     for label in range(count + 1):
         rows, columns = np.nonzero(segments == label)
         assert areas[label] == len(rows)
         if len(rows):
             assert centroids[label] == pytest.approx((columns.mean(), rows.mean()))
+            extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            assert boxes[label].tolist() == extent
         else:
+            assert boxes[label, 2] <= boxes[label, 0]
             assert np.isnan(centroids[label]).all()
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from unigs.coarse_mask import coarse_mask
 from unigs.errors import ConfigError, UnigsError
-from unigs.scene import Entity, Scene, entities_of
+from unigs.scene import Entity, Scene, measure_labels, measured
 from unigs.tasks import Task
 
 if TYPE_CHECKING:
@@ -47,18 +46,21 @@ class Choice:
 class EntityDraw:
     """One draw: the cropped scene, what may be sampled, the generator.
 
-    ``counts`` says how many entities each filter held back; ``boxes[label - 1]`` are the rows and
-    columns of a label.
+    ``counts`` says how many entities each filter held back; ``boxes[label]`` is the x0, y0, x1, y1
+    of a label.
     """
 
     def __init__(
         self, segments: np.ndarray, scene: Scene, options: SampleOptions, rng: np.random.Generator
     ) -> None:
         self.segments, self.options, self.rng = segments, options, rng
-        visible = entities_of(segments, (*scene.entities, *scene.crowd))
+        known = (*scene.entities, *scene.crowd)
+        count = max((entity.id for entity in known), default=0)
+        measures = measure_labels(segments, max(count, int(segments.max(initial=0))))
+        visible = measured(known, measures)
         self.entities = {entity.id: entity for entity in visible if not entity.crowd}
         self.crowd = {entity.id: entity for entity in visible if entity.crowd}
-        self.boxes = ndimage.find_objects(segments)
+        self.boxes = measures.boxes
         least = options.min_area * segments.size
         self.eligible = [e.id for e in self.entities.values() if e.area >= least]
         self.counts = {"outside_crop": len(scene.entities) - len(self.entities)}
@@ -86,9 +88,9 @@ class EntityDraw:
     def relabel(self, labels: Iterable[int]) -> tuple[np.ndarray, list[Entity]]:
         """(h, w) int32 with ids from 1, larger entities first, and the entities in that order."""
         order = by_area(self.entities[label] for label in labels)
-        table = np.zeros(int(self.segments.max(initial=0)) + 1, dtype=np.int32)
+        table = np.zeros(len(self.boxes), dtype=np.int32)
         table[[entity.id for entity in order]] = np.arange(1, len(order) + 1)
-        return table[self.segments], order
+        return np.take(table, self.segments), order
 
     def _pick(self) -> list[int]:
         most = min(self.options.max_entities, len(self.eligible))
@@ -102,11 +104,10 @@ class EntityDraw:
         return sorted(areas, key=lambda name: (-areas[name], name))
 
     def _coarse(self, labels: list[int]) -> np.ndarray:
-        boxes = [(x.start, y.start, x.stop, y.stop) for y, x in (self.boxes[i - 1] for i in labels)]
         height, width = self.segments.shape
         o = self.options
         return coarse_mask(
-            np.array(boxes, dtype=np.float64),
+            self.boxes[labels].astype(np.float64),
             height,
             width,
             self.rng,

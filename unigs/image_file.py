@@ -41,7 +41,7 @@ def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> np.n
             file=path,
             mend="the file changed after it was indexed: build the scenes index again",
         )
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_bytes(path: Path) -> bytes:

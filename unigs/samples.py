@@ -13,6 +13,7 @@ Readings of what the paper leaves open are in docs/paper.md; those that shape th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -105,7 +106,6 @@ class Sample:
         key: unique in its shards; ``scene`` is the key of the scene.
         image: (s, s, 3) uint8 RGB.
         segments: (s, s) int32, the TARGET: 0 or the id of one of `entities`.
-        colormap: (s, s, 3) uint8, the target painted; black where `segments` is 0.
         coarse_mask: (s, s) bool, True = fill here.
         valid: (s, s) bool, False where the entity task has no truth (void, crowd).
         prompt: names follow the area of their sampled entities, largest first.
@@ -119,7 +119,6 @@ class Sample:
     task: str
     image: np.ndarray
     segments: np.ndarray
-    colormap: np.ndarray
     coarse_mask: np.ndarray
     valid: np.ndarray
     prompt: str
@@ -129,6 +128,14 @@ class Sample:
     source_digest: str
     palette: str
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def colormap(self) -> np.ndarray:
+        """(s, s, 3) uint8, the target painted anew at each call; black where `segments` is 0."""
+        table = np.zeros((len(self.entities) + 1, 3), dtype=np.uint8)
+        for entity in self.entities:
+            table[entity.id] = entity.color
+        return np.take(table, self.segments, axis=0)
 
 
 def sample_seed(scene_digest: str, task: Task | str, seed: int, variant: int) -> int:
@@ -175,9 +182,6 @@ def make_sample(
     shown = {entity.class_name for entity in order}
     names = [(old, new) for old, new in choice.names if old in shown or old != new]
 
-    table = np.zeros((len(order) + 1, 3), dtype=np.uint8)
-    for label, color in colors.items():
-        table[label] = color
     valid = np.ones(target.shape, dtype=bool) if task.name != "entity" else target > 0
     return Sample(
         key=scene.key if key is None else key,
@@ -185,11 +189,10 @@ def make_sample(
         task=task.name,
         image=image,
         segments=target,
-        colormap=np.take(table, target, axis=0),
         coarse_mask=choice.coarse_mask,
         valid=valid,
         prompt=make_prompt(task, [new for _, new in names]),
-        entities=_described(order, draw.boxes, table),
+        entities=_described(order, draw.boxes, colors),
         absent=tuple(new for old, new in names if new != old),
         seed=seed,
         source_digest=scene.digest,
@@ -204,12 +207,12 @@ def make_sample(
 
 
 def _described(
-    order: list[Entity], boxes: list[tuple[slice, slice]], table: np.ndarray
+    order: list[Entity], boxes: np.ndarray, colors: Mapping[int, np.ndarray]
 ) -> tuple[SampleEntity, ...]:
     described = []
     for label, entity in enumerate(order, start=1):
-        rows, columns = boxes[entity.id - 1]
-        red, green, blue = (int(value) for value in table[label])
+        x0, y0, x1, y1 = boxes[entity.id].tolist()
+        red, green, blue = colors[label].tolist()
         described.append(
             SampleEntity(
                 id=label,
@@ -218,7 +221,7 @@ def _described(
                 area=entity.area,
                 centroid=entity.centroid,
                 color=(red, green, blue),
-                bbox=(columns.start, rows.start, columns.stop, rows.stop),
+                bbox=(x0, y0, x1, y1),
                 source_id=entity.source_id,
             )
         )

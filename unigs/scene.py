@@ -114,14 +114,25 @@ def labels_mask(segments: np.ndarray, labels: Iterable[int]) -> np.ndarray:
     return chosen[segments]
 
 
-def areas_and_centroids(segments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Measure the labels 0..count of a label map.
+@dataclass(frozen=True, slots=True, eq=False)
+class Measures:
+    """Size and place of the labels 0..n of a label map.
 
-    Returns:
-        areas: (count + 1,) int64, pixels.
-        centroids: (count + 1, 2) float64, (x, y) mean pixel indices; NaN where the area is 0.
+    Attributes:
+        areas: (n + 1,) int64, pixels.
+        centroids: (n + 1, 2) float64, (x, y) mean pixel indices; NaN where the area is 0.
+        boxes: (n + 1, 4) int64, x0, y0, x1, y1, right and bottom exclusive; where the area is 0,
+            x1 <= x0.
     """
-    width = segments.shape[1]
+
+    areas: np.ndarray
+    centroids: np.ndarray
+    boxes: np.ndarray
+
+
+def measure_labels(segments: np.ndarray, count: int) -> Measures:
+    """Measure the labels 0..count of a label map (h, w), which holds no others."""
+    height, width = segments.shape
     flat = segments.ravel()
     # a row of a label map is a few runs, and a run has its sums in closed form
     breaks = np.ones(flat.size, dtype=bool)
@@ -136,10 +147,15 @@ def areas_and_centroids(segments: np.ndarray, count: int) -> tuple[np.ndarray, n
     def total(weights: np.ndarray) -> np.ndarray:
         return np.bincount(owners, weights=weights, minlength=count + 1)
 
+    boxes = np.tile(np.array([width, height, 0, 0]), (count + 1, 1))
+    np.minimum.at(boxes[:, 0], owners, columns)
+    np.minimum.at(boxes[:, 1], owners, rows)
+    np.maximum.at(boxes[:, 2], owners, columns + lengths)
+    np.maximum.at(boxes[:, 3], owners, rows + 1)
     areas = total(lengths)
     sums = np.stack([total(lengths * middles), total(lengths * rows)], axis=1)
     with np.errstate(invalid="ignore"):
-        return areas.astype(np.int64), sums / areas[:, None]
+        return Measures(areas.astype(np.int64), sums / areas[:, None], boxes)
 
 
 def entities_of(segments: np.ndarray, known: Iterable[Entity]) -> tuple[Entity, ...]:
@@ -151,7 +167,12 @@ def entities_of(segments: np.ndarray, known: Iterable[Entity]) -> tuple[Entity, 
     """
     known = tuple(known)
     count = max((entity.id for entity in known), default=0)
-    areas, centroids = areas_and_centroids(segments, max(count, int(segments.max(initial=0))))
+    return measured(known, measure_labels(segments, max(count, int(segments.max(initial=0)))))
+
+
+def measured(known: Iterable[Entity], measures: Measures) -> tuple[Entity, ...]:
+    """The entities that have pixels, with the area and centroid of their label."""
+    areas, centroids = measures.areas, measures.centroids
     return tuple(
         replace(
             entity,

@@ -13,6 +13,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from unigs.errors import DataError
 from unigs.sample_files import ImageFormat, encode_sample
 from unigs.samples import NoSample, Sample, SampleOptions, make_sample, sample_seed
@@ -158,6 +160,6 @@ def _row(sample: Sample, shard: str) -> dict[str, Any]:
         "prompt": sample.prompt,
         "classes": [entity.class_name for entity in sample.entities],
         "absent": list(sample.absent),
-        "coarse_share": float(sample.coarse_mask.mean()),
+        "coarse_share": np.count_nonzero(sample.coarse_mask) / sample.coarse_mask.size,
         "seed": sample.seed,
     }

@@ -15,7 +15,7 @@ def resize_and_crop(
     """Scale the shorter side to `size` and crop a square.
 
     The image is resampled bicubically (antialiased where it shrinks), the segments by nearest
-    pixel on the same grid.
+    pixel on the same grid, in whole numbers: no library decides a label.
 
     Args:
         image: (h, w, 3) uint8.
@@ -45,8 +45,16 @@ def resize_and_crop(
     across, down = width / scaled_width, height / scaled_height
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
     pixels = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, box)
-    labels = Image.fromarray(segments).resize((size, size), Image.Resampling.NEAREST, box)
-    return np.array(pixels), np.array(labels, dtype=np.int32)
+    rows, columns = (
+        _nearest(top, size, height, scaled_height),
+        _nearest(left, size, width, scaled_width),
+    )
+    return np.array(pixels), np.take(np.take(segments, rows, axis=0), columns, axis=1)
+
+
+def _nearest(offset: int, size: int, full: int, scaled: int) -> np.ndarray:
+    """The pixel of `full` under the middle of each of `size` pixels of `scaled`, from `offset`."""
+    return (2 * (offset + np.arange(size)) + 1) * full // (2 * scaled)
 
 
 def _offset(slack: int, rng: np.random.Generator | None) -> int:

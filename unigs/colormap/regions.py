@@ -31,13 +31,19 @@ class Regions:
 def _moments(flat, width, area, sum_x, sum_y, first):
     for start in range(0, flat.size, width):
         y = start // width
-        for x in range(width):
+        x = 0
+        while x < width:
             label = flat[start + x]
+            stop = x + 1
+            while stop < width and flat[start + stop] == label:
+                stop += 1
+            length = stop - x
             if area[label] == 0:
                 first[label] = start + x
-            area[label] += 1
-            sum_x[label] += x
-            sum_y[label] += y
+            area[label] += length
+            sum_x[label] += length * (x + stop - 1) // 2
+            sum_y[label] += length * y
+            x = stop
 
 
 @kernel

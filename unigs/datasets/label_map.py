@@ -11,7 +11,7 @@ import numpy as np
 from unigs.datasets.dataset import Category, Dataset
 from unigs.datasets.photo import Photo
 from unigs.errors import DataError
-from unigs.scene import Entity, Scene, areas_and_centroids
+from unigs.scene import Entity, Scene, measure_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ def scene_from_regions(
     if all(region.crowd for region in regions):
         raise DataError("no entity: nothing annotated but crowd or nothing at all")
     segments = relabel(ids, labels)
-    areas, centroids = areas_and_centroids(segments, len(ordered))
+    measures = measure_labels(segments, len(ordered))
     entities = []
     for label, region in enumerate(ordered, start=1):
-        if not areas[label]:
+        if not measures.areas[label]:
             raise DataError(f"segment id {region.id} is listed but has no pixel")
-        x, y = centroids[label]
+        x, y = measures.centroids[label]
         category = region.category
         entities.append(
             Entity(
@@ -70,7 +70,7 @@ def scene_from_regions(
                 category.name,
                 category.id,
                 category.is_thing,
-                int(areas[label]),
+                int(measures.areas[label]),
                 (float(x), float(y)),
                 region.source_id,
                 region.crowd,
