@@ -97,11 +97,13 @@ def fit(chosen: list[Case]) -> tuple[float, np.ndarray]:
     return float(model.intercept_[0]), model.coef_[0]
 
 
-def judge(chosen: list[Case], scores: list[np.ndarray]) -> dict[str, tuple[float, ...]]:
+def judge(
+    chosen: list[Case], scores: list[np.ndarray], orders: int
+) -> dict[str, tuple[float, ...]]:
     """Per way: AP^e with the scores and with equal ones, mean score, share that is right."""
     result = {}
     for way in dict.fromkeys(case[0] for case in chosen):
-        metric = AveragePrecisionMetric()
+        metric = AveragePrecisionMetric(orders)
         given, right = [], []
         for case, score in zip(chosen, scores, strict=True):
             if case[0] == way:
@@ -138,8 +140,8 @@ def main() -> None:
                 crossed.append(1 / (1 + np.exp(-intercept - case[5] @ weights)))
     print("fitted on one half of the images, judged on the other, and the reverse")
     print(f"{'':18} AP^e  equal scores  shipped constants  mean score  share right")
-    shipped = judge(ordered, [case[4] for case in ordered])
-    for way, (ap, equal, score, right) in judge(ordered, crossed).items():
+    shipped = judge(ordered, [case[4] for case in ordered], orders=1)
+    for way, (ap, equal, score, right) in judge(ordered, crossed, orders=5).items():
         print(
             f"{way:18} {ap:.3f} {equal:13.3f} {shipped[way][0]:18.3f} {score:11.3f} {right:12.3f}"
         )

@@ -201,6 +201,27 @@ def test_damage_costs_little_on_large_regions(distort, least: float) -> None:  #
     assert np.mean(ious) > least
 
 
+def test_a_photograph_guides_blurred_boundaries() -> None:
+    plain: list[float] = []
+    guided: list[float] = []
+    for seed in range(6):
+        segments = random_segments(seed, 64, 64, 5) + 1
+        palette = Palette(5)
+        blurred = add_blur(2)(palette.encode(segments), np.random.default_rng(seed))
+        shade = np.random.default_rng(seed).integers(0, 256, (segments.max() + 1, 3), np.uint8)
+        for ious, image in ((plain, None), (guided, shade[segments])):
+            found = decode(blurred, palette=palette, background=False, image=image)
+            ious += match(segments, found.segments).iou.tolist()
+    assert np.mean(guided) > np.mean(plain) + 0.02
+
+
+def test_an_image_must_fit_where_it_is_used() -> None:
+    colormap = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(ValueError, match="guide"):
+        decode(colormap, image=np.zeros((4, 5, 3), np.uint8))
+    assert len(decode(colormap, "pdm", image=np.zeros((4, 5, 3), np.uint8)).scores) == 0
+
+
 def test_a_batch_equals_one_by_one() -> None:
     rng = np.random.default_rng(0)
     colormaps = [

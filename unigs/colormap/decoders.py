@@ -23,6 +23,7 @@ DECODERS: dict[str, Callable[..., Decoded]] = {
     "regions": decode_regions,
 }
 DEFAULT_DECODER = "regions"
+GUIDED = ("regions",)
 
 
 def decode(
@@ -40,15 +41,17 @@ def decode(
         palette: the palette the colormap was painted or predicted with, if known.
         background: black means nothing (referring, inpainting); False where the entities tile
             the image and every region is one (entity task).
-        image: (h, w, 3) uint8, the photograph, to guide boundaries in tasks where it is known;
-            decoders that cannot use it ignore it.
+        image: (h, w, 3) uint8, the photograph, in tasks where it is known: `regions` lets
+            boundaries follow its edges, the others do without.
 
     Raises:
-        ValueError: unknown decoder, or a colormap of another shape or type.
+        ValueError: unknown decoder, or a colormap or image of another shape or type.
         TypeError: an option the decoder does not have.
     """
     if decoder not in DECODERS:
         raise ValueError(f"decoder must be one of {', '.join(DECODERS)}, not {decoder!r}")
+    if image is not None and decoder in GUIDED:
+        options["image"] = image
     return DECODERS[decoder](colormap, palette=palette, background=background, **options)
 
 

@@ -7,16 +7,18 @@ import numpy as np
 from unigs.colormap.compile import kernel
 
 LEVELS = 128
+GUIDANCE = 0.5
 
 
 @kernel
-def grow(labels, pixels, colors):
+def grow(labels, pixels, colors, image):
     """Fill the pixels of `labels` (h, w) int32 that are -1, in place.
 
     A label is offered to the neighbours of its pixels at the price of the distance between their
     colour in `pixels` (h, w, 3) uint8 and the label's in `colors` (k, 3); the cheapest offer in
     the whole image is taken first (Adams and Bischof, 1994), so fronts meet where the colours
-    change. Pixels that no offer reaches stay -1.
+    change. `image` (h, w, 3) uint8, if not empty, makes offers across its own edges dearer.
+    Pixels that no offer reaches stay -1.
     """
     height, width = labels.shape
     missing = 0
@@ -41,7 +43,7 @@ def grow(labels, pixels, colors):
                 label = labels[v, u]
                 if label < 0:
                     continue
-                price = _price(pixels, y, x, colors, label)
+                price = _price(pixels, image, y, x, v, u, colors, label)
                 place[used], offer[used], following[used] = y * width + x, label, head[price]
                 head[price] = used
                 used += 1
@@ -61,7 +63,7 @@ def grow(labels, pixels, colors):
             v, u = y + step_y[side], x + step_x[side]
             if v < 0 or v >= height or u < 0 or u >= width or labels[v, u] >= 0:
                 continue
-            price = _price(pixels, v, u, colors, label)
+            price = _price(pixels, image, v, u, y, x, colors, label)
             place[used], offer[used], following[used] = v * width + u, label, head[price]
             head[price] = used
             used += 1
@@ -69,8 +71,14 @@ def grow(labels, pixels, colors):
 
 
 @kernel
-def _price(pixels, y, x, colors, label):
+def _price(pixels, image, y, x, v, u, colors, label):
+    """Price class of `label` for the pixel (y, x), offered from (v, u)."""
     square = 0.0
     for channel in range(3):
         square += (pixels[y, x, channel] - colors[label, channel]) ** 2
-    return min(int(np.sqrt(square) / 3.5), LEVELS - 1)
+    price = np.sqrt(square)
+    if image.size > 0:
+        for channel in range(3):
+            edge = np.float64(image[y, x, channel]) - np.float64(image[v, u, channel])
+            price += GUIDANCE * abs(edge)
+    return min(int(price / 3.5), LEVELS - 1)

@@ -10,7 +10,7 @@ from unigs.colormap.compile import kernel
 from unigs.colormap.contacts import components, contacts, join, measure
 from unigs.colormap.location import COLOR_SPREAD, Cells, best_cell
 
-DETACHED = 3.0
+DETACHED = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,9 +36,10 @@ class Gathered:
 def _adopt(colors, area, centers, order, radius, cells, grid):
     """Entity of each group, the largest group first.
 
-    A group joins the entity of the nearest colour, unless both together are explained worse, by
-    DETACHED, than the group by a free cell and the entity by another: prices are negative log
-    likelihoods. A part's own place says little, because an entity's cell is that of its centre.
+    A group joins the entity of the nearest colour, unless a free cell for the group and another
+    cell for the entity explain them better than one cell explains both; what does not touch needs
+    a reason, worth DETACHED, to be one. Prices are negative log likelihoods. A part's own place
+    says little, because an entity's cell is that of its centre.
     """
     count = len(order)
     entity = np.empty(count, np.int32)
@@ -65,7 +66,7 @@ def _adopt(colors, area, centers, order, radius, cells, grid):
             if cell != own[best] and taken[cell] == 0:
                 x, y = middles[best]
                 apart = price + best_cell(means[best], x, y, cells, grid, cell)[1]
-                if apart + DETACHED < together + least / (2 * COLOR_SPREAD**2):
+                if apart < together + least / (2 * COLOR_SPREAD**2) + DETACHED:
                     best, joint = -1, cell
         if best < 0:
             best = found

@@ -21,6 +21,7 @@ from unigs.colormap.slopes import clear_slopes
 
 MAX_SMOOTHING = 3
 FAR = 32.0
+NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 
 
 def decode_regions(
@@ -28,6 +29,7 @@ def decode_regions(
     *,
     palette: Palette | None = None,
     background: bool = True,
+    image: np.ndarray | None = None,
     radius: float = 40.0,
     flat_step: float = 20.0,
     calm: float = 5.0,
@@ -43,7 +45,8 @@ def decode_regions(
     2. Peaks of colour among flat pixels (`find_modes` with `radius` and `flat_step`), without
        those that are only the slope between two others (`_slopes`).
     3. Pixels are certain where 3 x 3 agree on the nearest peak, or where the colour fits within
-       `tolerance` times the noise measured inside; `grow` reaches the others from them.
+       `tolerance` times the noise measured inside; `grow` reaches the others from them, guided
+       by the edges of `image` (h, w, 3) uint8 if it is given.
     4. Narrow parts along blurred boundaries are given to their neighbours (`clear_slopes`), and
        small groups of at least `smallest` pixels that no region and no mixture within `gap`
        explains become entities, if their colour belongs where they lie at less than `price`.
@@ -52,9 +55,15 @@ def decode_regions(
     6. With `background`, entities nearer to black than to any colour of `palette` become 0.
 
     Scores are `confidence`, a calibrated probability.
+
+    Raises:
+        ValueError: a colormap or an image of another shape or type.
     """
     pixels = check_colormap(colormap)
     height, width = pixels.shape[:2]
+    guide = NO_IMAGE if image is None else check_colormap(image)
+    if image is not None and guide.shape != pixels.shape:
+        raise ValueError(f"an image {guide.shape} cannot guide a colormap {pixels.shape}")
     if pixels.size == 0:
         return Decoded(np.zeros((height, width), np.int32), np.zeros(0, np.float32))
     for _ in range(MAX_SMOOTHING):
@@ -74,9 +83,9 @@ def decode_regions(
         labels = _assign(bins, colors)
     seeds = np.empty_like(labels)
     _certain(labels, pixels, colors, flat_step, tolerance * noise, seeds)
-    grow(seeds, pixels, colors)
+    grow(seeds, pixels, colors, guide)
     if clear_slopes(seeds, pixels, cells, gap=gap, price=price):
-        grow(seeds, pixels, colors)
+        grow(seeds, pixels, colors, guide)
     colors = recover(
         seeds,
         pixels,
