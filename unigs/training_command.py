@@ -19,6 +19,7 @@ from unigs.assembly import (
 from unigs.configuration import Preset, load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.latents import build_latents
+from unigs.model_card import facts_of, write_model_card
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.text import load_text_encoder, save_text_encoder
 from unigs.parallel import once, rank_and_world, torchrun_group
@@ -75,7 +76,10 @@ def train_from_shards(
     tokenizer, text_encoder = load_text_encoder(out)
     model = out / "model"
     autoencoder = load_autoencoder(out / "autoencoder")
-    assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks).save_pretrained(model)
+    pipeline = assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks)
+    pipeline.save_pretrained(model)
+    digests = {str(folder): read_manifest(folder).digest for folder in folders.values()}
+    write_model_card(model, pipeline, facts_of(values, digests, {}))
     return {
         "model": model,
         "steps": report.steps,

@@ -11,6 +11,7 @@ from tests.tiny_shards import write_shards
 from unigs.cli.train import train
 from unigs.errors import DataError
 from unigs.pipeline import UniGSPipeline
+from unigs.shard_manifest import read_manifest
 
 
 def test_shards_become_a_pipeline(tmp_path):
@@ -25,6 +26,8 @@ def test_shards_become_a_pipeline(tmp_path):
     told = json.loads(result.stdout.splitlines()[-1])
     assert told["steps"] == 1
     pipeline = UniGSPipeline.from_pretrained(told["model"])
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert read_manifest(tmp_path / "entity").digest in card
     assert pipeline.config["tasks"] == ["entity"]
     found = pipeline("entity", image=np.zeros((64, 64, 3), np.uint8))
     assert found.segments[0].shape == (64, 64)
