@@ -10,7 +10,7 @@ from assets_defs.folders import Folders
 from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
-from assets_defs.training import PIPELINE
+from assets_defs.training import PIPELINE, write_card
 from resources.settings import GraphSettings
 from resources.store import Store
 
@@ -38,7 +38,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         key=["report", name],
         deps=[*evaluations[name].values(), *(references[task] for task in tasks)],
         group_name=f"model_{name}",
-        description=f"The result table and pictures of the {name} model.",
+        description=f"The result table, pictures and model card of the {name} model.",
     )
     def report(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -51,6 +51,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         }
 
         def build(folder: Path, resume: bool) -> Built:
+            from unigs.evaluation import METRICS_FILE, read_figures
             from unigs.report import markdown
 
             figures = {task: all_figures(folders, name, task) for task in tasks}
@@ -64,6 +65,10 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 "model": {name: str(folders.model(name) / PIPELINE)},
             }
             (folder / RESULT).write_text(json.dumps(content, indent=1), encoding="utf-8")
+            own = {
+                task: read_figures(folders.evaluation(name, task) / METRICS_FILE) for task in tasks
+            }
+            write_card(settings, folders, name, folders.model(name) / PIPELINE, folder, own)
             stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
             return Built(fingerprint(**content))
 

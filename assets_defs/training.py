@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from resources.tracking import Tracking
 if TYPE_CHECKING:
     from unigs.configuration import Preset
 
-ASSEMBLY_CODE = code_version("assembly", without=("shards", "latent_store", "loader"))
+ASSEMBLY_CODE = code_version("assembly", "model_card", without=("shards", "latent_store", "loader"))
 TRAINING_CODE = code_version("training_job", without=("pipeline", "shards"))
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
@@ -137,6 +137,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
 
             unet = load_unet(folders.weights(name) / UNET)
             save_pipeline(settings.values, unet, folders, MODELS[name], folder / PIPELINE)
+            write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
             digest = fingerprint(**inputs)
             run_id = kept_record(folders.weights(name))["metadata"]["mlflow_run_id"]
             tags = {**provenance(context, settings), "model.digest": digest}
@@ -174,6 +175,23 @@ def save_pipeline(
     frozen = load_autoencoder(folders.autoencoder)
     pipeline: Any = assemble(preset, unet, frozen, tokenizer, text_encoder, tasks)
     pipeline.save_pretrained(folder)
+
+
+def write_card(
+    settings: GraphSettings,
+    folders: Folders,
+    name: str,
+    pipeline_folder: Path,
+    out: Path,
+    metrics: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Write the card of model ``name``, whose pipeline is saved, into the folder ``out``."""
+    from unigs.model_card import facts_of, write_model_card
+    from unigs.pipeline import UniGSPipeline
+
+    inputs = dataset_inputs(folders, settings.dataset, "train", MODELS[name])
+    facts = facts_of(settings.values, {item.name: item.digest for item in inputs}, metrics)
+    write_model_card(out, UniGSPipeline.from_pretrained(pipeline_folder), facts)
 
 
 def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from tests.tiny_pipeline import tiny_pipeline
-from unigs.model_card import ModelFacts, model_card, write_model_card
+from unigs.configuration import load_preset
+from unigs.model_card import ModelFacts, facts_of, model_card, write_model_card
 from unigs.models.autoencoder import weights_digest
 
 
@@ -24,3 +25,15 @@ def test_what_is_not_known_is_left_out():
     text = model_card(tiny_pipeline(), ModelFacts())
     assert "## Metrics" not in text
     assert "license" not in text
+
+
+def test_a_preset_knows_licence_and_length_of_its_training():
+    own = facts_of(load_preset("tiny", {"training.steps": 7}), {"shapes": "b" * 64}, {})
+    assert (own.licence, own.base_model) == ("apache-2.0", None)
+    assert own.training["steps"] == 7
+    grown = facts_of(load_preset("sd15"), {}, {"entity": {"miou": float("nan"), "pq": 0.5}})
+    assert grown.licence == "creativeml-openrail-m"
+    assert grown.base_model == "stable-diffusion-v1-5/stable-diffusion-inpainting"
+    text = model_card(tiny_pipeline(), grown)
+    assert "| entity | pq | 0.5 |" in text
+    assert "nan" not in text

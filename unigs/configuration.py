@@ -94,9 +94,11 @@ class TextConfig(_Strict):
 
 class UNetConfig(_Strict):
     """A Stable Diffusion checkpoint to grow from (`source`), or an architecture to start from
-    scratch: a name or diffusers' UNet2DConditionModel arguments."""
+    scratch: a name or diffusers' UNet2DConditionModel arguments. `licence` is that of the
+    checkpoint's weights (an SPDX or Hub name)."""
 
     source: str | None = None
+    licence: str | None = None
     architecture: str | dict[str, Any] | None = None
     seed: int = 0
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from unigs.atomic_file import replacing
+from unigs.configuration import Preset
 from unigs.models.autoencoder import weights_digest
 from unigs.tasks import TASKS
 
+OWN_LICENCE = "apache-2.0"
 _ARGUMENTS = {
     "inpainting": 'image=image, coarse_mask=mask, names=["dog"]',
     "synthesis": 'colormap=colormap, names=["dog", "sky"]',
@@ -27,7 +30,7 @@ class ModelFacts:
         licence: SPDX name, of the weights.
         base_model: the checkpoint the UNet was grown from.
         data: data set -> digest of what was read of it.
-        metrics: task -> metric -> value.
+        metrics: task -> metric -> value; NaN, which has no meaning, is left out.
         training: setting -> value.
     """
 
@@ -36,6 +39,28 @@ class ModelFacts:
     data: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def facts_of(
+    preset: Preset,
+    data: Mapping[str, str],
+    metrics: Mapping[str, Mapping[str, float]],
+) -> ModelFacts:
+    """The facts of a training by a preset; weights from scratch have this package's licence."""
+    training = preset.training
+    length = {"steps": training.steps} if training.steps else {"epochs": training.epochs}
+    return ModelFacts(
+        licence=preset.unet.licence if preset.unet.source else OWN_LICENCE,
+        base_model=preset.unet.source,
+        data=data,
+        metrics=metrics,
+        training={
+            "preset": preset.name,
+            **length,
+            "batch size": training.batch_size,
+            "learning rate": training.learning_rate,
+        },
+    )
 
 
 def write_model_card(folder: Path | str, pipeline: Any, facts: ModelFacts) -> Path:
@@ -95,5 +120,6 @@ def model_card(pipeline: Any, facts: ModelFacts) -> str:
             f"| {task} | {name} | {value:.4g} |"
             for task, values in facts.metrics.items()
             for name, value in values.items()
+            if not math.isnan(value)
         ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Several training processes on one machine, each with its share of every batch.
+"""Several training processes, each with its share of every batch.
 
 Convolutions on small latents gain little from a second thread; a second process that computes
 half of the batch on its own core gains nearly twice.
@@ -12,6 +12,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import torch
 from torch import distributed
 
 JOIN_SECONDS = 60.0
+# While process 0 encodes a data set, the others wait.
+WAIT_FOR_LATENTS = timedelta(days=7)
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -32,14 +35,49 @@ def any_of(flag: bool) -> bool:
     """True in all processes of the group if `flag` is true in any."""
     if not distributed.is_initialized():
         return flag
-    asked = torch.tensor([int(flag)])
+    asked = torch.tensor([int(flag)], device=training_device())
     distributed.all_reduce(asked, op=distributed.ReduceOp.MAX)
     return bool(asked.item())
 
 
+def training_device() -> torch.device:
+    """This process's accelerator, by its number on the machine (`LOCAL_RANK`); else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+@contextmanager
+def torchrun_group() -> Iterator[None]:
+    """Join the processes that torchrun started, on one machine or several; nothing without it.
+
+    torchrun ends all of them when one fails.
+    """
+    if not distributed.is_torchelastic_launched():
+        yield
+        return
+    device = training_device()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    distributed.init_process_group(_backend(), timeout=WAIT_FOR_LATENTS)
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def once(work: Callable[[], None]) -> None:
+    """Let process 0 do `work` while the others of its group wait for it."""
+    if rank_and_world()[0] == 0:
+        work()
+    if distributed.is_initialized():
+        distributed.barrier()
+
+
 @contextmanager
 def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Be process 0 of a group of `world`; the others run ``worker(*arguments)``.
+    """Be process 0 of a group of `world`; the others run ``worker(*arguments)``. Where torchrun
+    has made a group already, be part of that.
 
     The cores are shared out among the processes. A process whose group breaks (a killed peer)
     fails at its next exchange, so none outlives the others.
@@ -47,7 +85,7 @@ def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[
     Args:
         worker: a function of a module, since the processes start anew.
     """
-    if world == 1:
+    if world == 1 or distributed.is_initialized():
         yield
         return
     threads = max((os.cpu_count() or 1) // world, 1)
@@ -57,7 +95,9 @@ def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[
         meeting = Path(folder) / "meeting"
         others = [
             context.Process(
-                target=_work, args=(rank, world, meeting, threads, worker, arguments), daemon=True
+                target=_work,
+                args=(rank, world, meeting, threads, worker, arguments),
+                daemon=True,
             )
             for rank in range(1, world)
         ]
@@ -70,6 +110,7 @@ def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[
         finally:
             if distributed.is_initialized():
                 distributed.destroy_process_group()
+            os.environ.pop("LOCAL_RANK", None)
             torch.set_num_threads(before)
             for process in others:
                 process.join(JOIN_SECONDS)
@@ -96,9 +137,16 @@ def _work(
         distributed.destroy_process_group()
 
 
+def _backend() -> str:
+    return "nccl" if torch.cuda.is_available() else "gloo"
+
+
 def _join(rank: int, world: int, meeting: Path) -> None:
+    os.environ["LOCAL_RANK"] = str(rank)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(training_device())
     if Path("/sys/class/net/lo").exists():
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=world
+        _backend(), init_method=f"file://{meeting}", rank=rank, world_size=world
     )

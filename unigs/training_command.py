@@ -16,9 +16,13 @@ from unigs.assembly import (
     make_text_encoder,
     training_stream,
 )
-from unigs.configuration import load_preset
+from unigs.configuration import Preset, load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.latents import build_latents
+from unigs.model_card import facts_of, write_model_card
+from unigs.models.autoencoder import load_autoencoder
+from unigs.models.text import load_text_encoder, save_text_encoder
+from unigs.parallel import once, rank_and_world, torchrun_group
 from unigs.shard_manifest import MANIFEST, read_manifest
 from unigs.training import Interrupted
 from unigs.training_job import TrainingJob, run_job
@@ -33,15 +37,17 @@ def train_from_shards(
     steps: int,
     resume: bool,
     should_stop: Callable[[], bool],
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Encode the shards, train, and save ``out/model``.
+
+    Under torchrun each of its processes calls this; `out` is a folder that all of them see.
 
     Args:
         shards: the folder of the only task, or a folder with one folder per task.
         steps: optimiser steps; 0 leaves them to the preset.
 
     Returns:
-        ``model``, ``steps``, ``loss`` and ``seconds``.
+        ``model``, ``steps``, ``loss`` and ``seconds``; None in all processes but the first.
 
     Raises:
         DataError: a task has no shards there.
@@ -49,37 +55,52 @@ def train_from_shards(
     """
     values = load_preset(preset, {"training.steps": steps} if steps else None)
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
-    manifests = [read_manifest(folder) for folder in folders.values()]
-    names = sorted({name for m in manifests for name in m.configuration["class_names"]})
-    if not resume:
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    autoencoder = make_autoencoder(values.autoencoder, list(folders.values()))
-    tokenizer, text_encoder = make_text_encoder(values.text, names)
-    latents = {}
-    for task, folder in folders.items():
-        latents[task] = out / "latents" / task
-        build_latents(folder, latents[task], autoencoder, text_encoder, tokenizer)
-    autoencoder.save_pretrained(out / "autoencoder")
-    total = training_steps(values.training, training_stream(values, latents))
-    job = TrainingJob(values, latents, {}, out / "autoencoder", out, resume)
-    with tqdm(total=total, unit="step", file=sys.stderr) as bar:
+    latents = {task: out / "latents" / task for task in folders}
+    with torchrun_group():
+        once(lambda: _prepare(values, folders, latents, out, resume))
+        job = TrainingJob(values, latents, {}, out / "autoencoder", out, resume)
+        first = rank_and_world()[0] == 0
+        total = training_steps(values.training, training_stream(values, latents))
+        with tqdm(total=total, unit="step", file=sys.stderr, disable=not first) as bar:
 
-        def log(step: int, metrics: dict[str, float]) -> None:
-            bar.update(step - bar.n)
-            bar.set_postfix({k: f"{v:.4f}" for k, v in metrics.items() if k == "loss"})
+            def log(step: int, metrics: dict[str, float]) -> None:
+                bar.update(step - bar.n)
+                bar.set_postfix({k: f"{v:.4f}" for k, v in metrics.items() if k == "loss"})
 
-        try:
-            unet, report = run_job(job, log, should_stop)
-        except Interrupted as interruption:
-            raise UnigsError(f"{interruption}; go on with --resume") from interruption
+            try:
+                unet, report = run_job(job, log, should_stop)
+            except Interrupted as interruption:
+                raise UnigsError(f"{interruption}; go on with --resume") from interruption
+    if not first:
+        return None
+    tokenizer, text_encoder = load_text_encoder(out)
     model = out / "model"
-    assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks).save_pretrained(model)
+    autoencoder = load_autoencoder(out / "autoencoder")
+    pipeline = assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks)
+    pipeline.save_pretrained(model)
+    digests = {str(folder): read_manifest(folder).digest for folder in folders.values()}
+    write_model_card(model, pipeline, facts_of(values, digests, {}))
     return {
         "model": model,
         "steps": report.steps,
         "loss": report.loss,
         "seconds": report.seconds,
     }
+
+
+def _prepare(
+    preset: Preset, folders: dict[str, Path], latents: dict[str, Path], out: Path, resume: bool
+) -> None:
+    manifests = [read_manifest(folder) for folder in folders.values()]
+    names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
+    if not resume:
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
+    tokenizer, text_encoder = make_text_encoder(preset.text, names)
+    for task, folder in folders.items():
+        build_latents(folder, latents[task], autoencoder, text_encoder, tokenizer)
+    autoencoder.save_pretrained(out / "autoencoder")
+    save_text_encoder(out, tokenizer, text_encoder)
 
 
 def _folder(shards: Path, task: str, only: bool) -> Path:

@@ -12,7 +12,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from unigs.assembly import fresh_unet, training_stream, validation_stream
 from unigs.configuration import Preset
 from unigs.models.autoencoder import load_autoencoder
-from unigs.parallel import group
+from unigs.parallel import group, training_device
 from unigs.training import Interrupted, Log, TrainReport, train
 
 
@@ -41,7 +41,10 @@ def run_job(
     log: Log = lambda step, metrics: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[UNet2DConditionModel, TrainReport]:
-    """Train and return the averaged weights; arguments and errors as in `training.train`."""
+    """Train and return the averaged weights; arguments and errors as in `training.train`.
+
+    In the preset's number of processes, or in those of torchrun.
+    """
     with group(job.preset.training.processes, _worker, job):
         return _train(job, log, should_stop)
 
@@ -57,6 +60,7 @@ def _train(
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
     unet = fresh_unet(preset, load_autoencoder(job.autoencoder))
+    unet.to(training_device())  # type: ignore[arg-type]
     report = train(
         unet,
         training_stream(preset, job.latents),
@@ -68,4 +72,5 @@ def _train(
         resume=job.resume,
         should_stop=should_stop,
     )
+    unet.to("cpu")  # type: ignore[arg-type]
     return unet, report

@@ -69,6 +69,17 @@ def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path)
     assert all(client.list_artifacts(run.info.run_id, "images") for run in judged)
 
 
+def test_the_models_cards_name_its_data_and_figures(first: dict, store: Path) -> None:
+    best = champion(Tracking(store=Store(root=str(store))), MODEL)
+    assert best is not None
+    base = store / "shapes-smoke"
+    registered = (best.folder / "README.md").read_text()
+    assert "| shapes-train.entity | `" in registered
+    assert "license: apache-2.0" in registered
+    judged = (base / "report" / "joint" / "README.md").read_text()
+    assert f"| entity | miou | {first['metrics']['entity']['miou']:.4g} |" in judged
+
+
 def test_dagster_knows_every_partition(first: dict, store: Path, monkeypatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(store / "dagster"))
     with dg.DagsterInstance.get() as instance:

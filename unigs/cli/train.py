@@ -42,4 +42,5 @@ def train(
     result = train_from_shards(
         preset, tasks, shards, out, steps, resume, should_stop=lambda: bool(asked)
     )
-    print_result(result, json)
+    if result is not None:
+        print_result(result, json)
