@@ -93,9 +93,37 @@ def test_weights_follow_table_2():
 def test_halves_count_alike():
     prediction, target = torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
     target[:, 2:] = 2.0
-    ones = torch.ones(1, 1, 2, 2)
-    assert weighted_error(prediction, target, (ones, ones)).tolist() == [2.0]
-    assert weighted_error(prediction, target, (ones, 0 * ones)).tolist() == [0.0]
+    ones, squares = torch.ones(1, 1, 2, 2), torch.zeros(1, dtype=torch.bool)
+    assert weighted_error(prediction, target, (ones, ones), squares).tolist() == [2.0]
+    assert weighted_error(prediction, target, (ones, 0 * ones), squares).tolist() == [0.0]
+
+
+def test_lengths_ask_for_the_likeliest_colour_and_squares_for_the_mean():
+    """A place is of one colour in two thirds of the cases, of another in one third."""
+    outcomes = torch.tensor([[0.0, 0.0], [0.0, 0.0], [3.0, 4.0]])
+    target = torch.cat([torch.zeros_like(outcomes), outcomes], dim=1)[:, :, None, None]
+    ones = torch.ones(3, 1, 1, 1)
+    found = {}
+    for median in (False, True):
+        answer = torch.full((4, 1, 1), 0.5, requires_grad=True)
+        optimizer = torch.optim.Adam([answer], lr=0.02)
+        for _ in range(1500):
+            optimizer.zero_grad()
+            chosen = torch.full((3,), median)
+            weighted_error(answer.expand(3, 4, 1, 1), target, (ones, ones), chosen).sum().backward()
+            optimizer.step()
+        found[median] = answer[2:, 0, 0].detach()
+    assert torch.allclose(found[False], torch.tensor([1.0, 4 / 3]), atol=0.02)
+    assert found[True].norm() < 0.1
+
+
+def test_lengths_count_only_where_asked():
+    prediction = torch.zeros(2, 4, 1, 1)
+    target = torch.full((2, 4, 1, 1), 3.0)
+    ones = torch.ones(2, 1, 1, 1)
+    error = weighted_error(prediction, target, (ones, ones), torch.tensor([True, False]))
+    assert error[1] == 9.0
+    assert error[0] == pytest.approx((9 + 3) / 2, abs=0.1)
 
 
 def test_quiet_tasks_start_without_noise_and_only_there():

@@ -20,7 +20,7 @@ def batch_errors(
     noise: Tensor,
     device: torch.device,
 ) -> Tensor:
-    """(n,) weighted squared errors on `device`; see `unigs.diffusion.weighted_error`.
+    """(n,) weighted errors on `device`; see `unigs.diffusion.weighted_error`.
 
     Args:
         batch: as `MixedStream.batch` gives it, on any device.
@@ -35,7 +35,8 @@ def batch_errors(
     with autocast(training.precision, device):
         prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
     weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
-    return weighted_error(prediction, target, weights)
+    last = timesteps == scheduler.config["num_train_timesteps"] - 1
+    return weighted_error(prediction, target, weights, last & training.colormap_median)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

@@ -12,6 +12,10 @@ from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
+# Below this root mean square error of a place's latents its length counts like a square, so that
+# the gradient is smooth at zero.
+MEDIAN_SOFTNESS = 0.1
+
 
 def build_scheduler(config: DiffusionConfig) -> DDIMScheduler:
     """The scheduler of a preset.
@@ -103,14 +107,24 @@ def loss_weights(
     return half(_NEW_IMAGE), colormap * (balance if config.entity_balance else 1.0)
 
 
-def weighted_error(prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+def weighted_error(
+    prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor], median: Tensor
+) -> Tensor:
     """(B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half alike.
+
+    Where `median` holds, the colormap's error at a place counts by its length instead of its
+    square. Squares are least at the mean of the colours that a place may have, which is a third
+    colour; lengths are least at their geometric median, which is the likeliest colour.
 
     Args:
         prediction, target: (B, 2C, h, w), the image half first.
+        median: (B,) bool.
     """
     squared = (prediction.float() - target.float()).square()
     image, colormap = squared.chunk(2, dim=1)
+    square = colormap.mean(dim=1, keepdim=True)
+    length = (square + MEDIAN_SOFTNESS**2).sqrt() - MEDIAN_SOFTNESS
+    colormap = torch.where(median[:, None, None, None], length, square)
     return (
         (image * weights[0]).mean(dim=(1, 2, 3)) + (colormap * weights[1]).mean(dim=(1, 2, 3))
     ) / 2
