@@ -50,7 +50,7 @@ def train_from_shards(
     values = load_preset(preset, {"training.steps": steps} if steps else None)
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
     manifests = [read_manifest(folder) for folder in folders.values()]
-    names = sorted({name for m in manifests for name in m.configuration["class_names"]})
+    names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
     if not resume:
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
     autoencoder = make_autoencoder(values.autoencoder, list(folders.values()))
