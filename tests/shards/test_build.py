@@ -106,7 +106,13 @@ def test_no_scenes_twin_keys_and_bad_numbers_are_errors(scenes, tmp_path):
         build_shards([], "entity", OPTIONS, tmp_path)
     with pytest.raises(DataError, match="two scenes of one key"):
         build_shards([scenes[0], scenes[0]], "entity", OPTIONS, tmp_path)
-    for change in ({"variants": 0}, {"workers": 0}, {"shards": 0}, {"samples_per_shard": 0}):
+    for change in (
+        {"variants": 0},
+        {"workers": 0},
+        {"shards": 0},
+        {"samples_per_shard": 0},
+        {"bytes_per_shard": 0},
+    ):
         with pytest.raises(ConfigError):
             build_shards(scenes, "entity", OPTIONS, tmp_path, **change)
 

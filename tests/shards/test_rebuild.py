@@ -121,6 +121,26 @@ def test_number_of_shards_is_fixed_until_told_otherwise(scenes, built, tmp_path)
     assert len(list(tmp_path.glob("*.tar"))) == len(few.shards) == 2
 
 
+def test_shards_keep_to_a_size_in_bytes(scenes, tmp_path):
+    one = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "one", samples_per_shard=100)
+    total = one.shards[0].bytes
+    assert len(one.shards) == 1
+    few = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "few", bytes_per_shard=total // 3)
+    assert few.configuration["shards"] in (3, 4)
+    # by samples where that asks for more, and fixed from then on
+    many = build_shards(
+        scenes, "synthesis", OPTIONS, tmp_path / "many", samples_per_shard=5, bytes_per_shard=total
+    )
+    assert many.configuration["shards"] == 8
+    again = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "few", bytes_per_shard=total)
+    assert again.configuration == few.configuration
+    assert again.built == ()
+    fewer = build_shards(
+        scenes, "synthesis", OPTIONS, tmp_path / "few", bytes_per_shard=2 * total, reshard=True
+    )
+    assert fewer.configuration["shards"] == 1
+
+
 def test_a_scene_moves_only_with_its_key():
     heads = [SceneHead(f"{n:04d}", str(n)) for n in range(500)]
     held = assign(heads, 16)

@@ -43,6 +43,9 @@ def build(
         int, typer.Option("--shards", min=0, help="Number of shards; 0: by --samples-per-shard.")
     ] = 0,
     samples_per_shard: Annotated[int, typer.Option(min=1, help="Aim for a new folder.")] = 256,
+    megabytes_per_shard: Annotated[
+        int, typer.Option(min=0, help="Not more, about, for a new folder; 0: no limit.")
+    ] = 0,
     reshard: Annotated[bool, typer.Option(help="Allow another number of shards.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same.")] = 1,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
@@ -103,6 +106,7 @@ def build(
                 seed=seed,
                 shards=shard_count or None,
                 samples_per_shard=samples_per_shard,
+                bytes_per_shard=megabytes_per_shard * 1_000_000 or None,
                 variants=variants,
                 workers=workers,
                 image_format=image_format,
