@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -150,6 +151,30 @@ def verify(
             f"changed since it was written{more}", file=folder / shard, record=key or None,
             mend="build the shards again: only those are rebuilt",
         )  # fmt: skip
+
+
+@shards.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder of pixel or latent shards.")],
+    address: Annotated[str, typer.Argument(help="Where to, e.g. s3://bucket/folder.")],
+    json: Json = False,
+) -> None:
+    """Copy what changed to a bucket, after every byte was compared with the manifest."""
+    from unigs.shard_mirror import push_shards
+
+    print_result(asdict(push_shards(folder, address)), json)
+
+
+@shards.command()
+def pull(
+    address: Annotated[str, typer.Argument(help="Where from, e.g. s3://bucket/folder.")],
+    folder: Annotated[Path, typer.Argument(help="The local copy that training reads.")],
+    json: Json = False,
+) -> None:
+    """Copy what changed from a bucket; every byte is compared with the manifest."""
+    from unigs.shard_mirror import pull_shards
+
+    print_result(asdict(pull_shards(address, folder)), json)
 
 
 @shards.command()
