@@ -105,7 +105,8 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
             from unigs.datasets import open_dataset
             from unigs.scenes_index import ScenesIndex, build_index
 
-            report = build_index(open_dataset(settings.dataset, root, split), folder / INDEX)
+            dataset = open_dataset(settings.dataset, root, split)
+            report = build_index(dataset, folder / INDEX, cache=row_cache(folder))
             if not report.images:
                 reason = next(iter(report.reasons), "it is empty")
                 raise DataError(f"{split} holds no usable image: {reason}", file=root)
@@ -117,6 +118,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
                     "entities": report.entities,
                     "crowd_regions": report.crowd,
                     "classes": report.classes,
+                    "reused": report.reused,
                     "quarantined": report.quarantined,
                     "reasons": report.reasons,
                 },
@@ -131,6 +133,16 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         return materialized(context, outcome, {"scenes": outcome.folder / SHEET})
 
     return scenes_index
+
+
+def row_cache(folder: Path) -> Path:
+    """The hidden file of rows that the next build takes over; rows that other code read go."""
+    # hidden, because it may be lost without anything being built again
+    cache = folder / f".rows-{READER_CODE[:16]}.parquet"
+    for other in folder.glob(".rows-*.parquet"):
+        if other != cache:
+            other.unlink()
+    return cache
 
 
 def scene_sheet(index, file: Path, count: int = 12, side: int = 96) -> None:

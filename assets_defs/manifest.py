@@ -37,15 +37,18 @@ def shard_manifest(
     """All splits and tasks of the data set; its version is the digest of the shard digests.
 
     Shards are read to the last byte before they enter; a damaged one stops the run and is named.
+    Then they are copied to the store's bucket, if it has one.
     """
     folders = Folders.of(store, settings)
     listed = _listed(folders, settings)
 
     def build(folder: Path, resume: bool) -> Built:
-        for split in SPLITS:
-            for task in TASKS:
-                _verify(folders.shards(split, task))
-                _verify(folders.latents(split, task))
+        kinds = (folders.shards, folders.latents)
+        places = [kind(split, task) for split in SPLITS for task in TASKS for kind in kinds]
+        for place in places:
+            _verify(place)
+        if store.remote:
+            publish(store, places)
         (folder / "manifest.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
         return Built(
             fingerprint(**{key: entry["shards"] for key, entry in listed.items()}),
@@ -56,11 +59,20 @@ def shard_manifest(
             },
         )
 
-    outcome = keep_or_build(folders.manifest, listed, build)
+    inputs = listed | ({"bucket": store.remote} if store.remote else {})
+    outcome = keep_or_build(folders.manifest, inputs, build)
     check = dg.AssetCheckResult(
         check_name="shards_are_whole", passed=True, metadata={"shards": outcome.metadata["shards"]}
     )
     return materialized(context, outcome, check_results=[check])
+
+
+def publish(store: Store, places: Iterable[Path]) -> None:
+    """Bring the store's bucket up to date with some folders of shards."""
+    from unigs.shard_mirror import push_shards
+
+    for place in places:
+        push_shards(place, store.address(place))
 
 
 def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:

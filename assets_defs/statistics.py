@@ -50,6 +50,7 @@ def scene_statistics(
                 "crowd_share": statistics.crowd_share,
                 "coverage_5x5": statistics.coverage[5],
                 "coverage_11x11": statistics.coverage[11],
+                "coverage_first_11x11": statistics.coverage_first[11],
             }.items()
         }
         return Built(hashlib.sha256(text.encode()).hexdigest(), metadata)

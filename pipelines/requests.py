@@ -41,6 +41,6 @@ def run_config(store: Store, settings: GraphSettings) -> dict[str, Any]:
                     "workers": settings.workers,
                 }
             },
-            "store": {"config": {"root": str(store.base)}},
+            "store": {"config": {"root": str(store.base), "bucket": store.remote}},
         }
     }

@@ -9,6 +9,7 @@ import dagster as dg
 from unigs.errors import ConfigError
 
 STORE_VARIABLE = "UNIGS_STORE"
+BUCKET_VARIABLE = "UNIGS_BUCKET"
 
 
 def default_store() -> Path:
@@ -20,10 +21,13 @@ class Store(dg.ConfigurableResource):
     """The folder that holds data, shards, models, reports, and MLflow's and Dagster's records.
 
     ``root`` empty means :func:`default_store`. A folder of the store is made on first use; one that
-    cannot be written is a :class:`~unigs.errors.ConfigError` that names it.
+    cannot be written is a :class:`~unigs.errors.ConfigError` that names it. ``bucket`` is an fsspec
+    address such as ``s3://bucket/folder`` to which finished shards are copied, for machines that
+    train elsewhere; empty means ``$UNIGS_BUCKET``, and without that they stay here.
     """
 
     root: str = ""
+    bucket: str = ""
 
     @property
     def base(self) -> Path:
@@ -43,6 +47,15 @@ class Store(dg.ConfigurableResource):
                 f"name another with --store DIR or {STORE_VARIABLE}, or mend its rights or space"
             ) from error
         return path
+
+    @property
+    def remote(self) -> str:
+        """The bucket's address without a slash at its end; "" for none."""
+        return (self.bucket or os.environ.get(BUCKET_VARIABLE, "")).rstrip("/")
+
+    def address(self, folder: Path) -> str:
+        """Where a folder of the store has its copy in the bucket."""
+        return f"{self.remote}/{folder.relative_to(self.base).as_posix()}"
 
     @property
     def dagster_home(self) -> Path:

@@ -156,3 +156,53 @@ def test_stores_of_other_shapes_do_not_mix():
     odd["entity"].latent_shape = (3, 3, 3)
     with pytest.raises(ConfigError, match="different shapes"):
         MixedStream(odd)
+
+
+def two_sets():
+    return {
+        "entity": {"coco": Numbers("entity", 40), "ade": Numbers("entity", 20)},
+        "referring": Numbers("referring", 30),
+    }
+
+
+@given(st.integers(0, 10**9))
+def test_each_data_set_of_a_task_comes_once_per_epoch_of_its_own(seed):
+    stream = MixedStream(two_sets(), {"entity": 0.6, "referring": 0.4}, 10, seed)
+    seen = {"entity/coco": [], "entity/ade": [], "referring": []}
+    for name, index in drawn(stream, 30):
+        seen[name].append(index)
+    assert [len(seen[name]) for name in seen] == [120, 60, 120]
+    for name, length in {"entity/coco": 40, "entity/ade": 20, "referring": 30}.items():
+        for start in range(0, len(seen[name]), length):
+            assert sorted(seen[name][start : start + length]) == list(range(length))
+    assert stream.steps_per_epoch("entity") == 10
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**9), st.sampled_from([1, 2, 4]))
+def test_data_sets_keep_their_weights_and_ranks_their_parts(step, seed, world):
+    weights = {"coco": 1.0, "ade": 3.0}
+    ratios = {"entity": 0.8, "referring": 0.2}
+
+    def part(rank, of):
+        return MixedStream(two_sets(), ratios, 20, seed, rank, of, weights).draws(step)
+
+    whole = part(0, 1)
+    assert [draw for rank in range(world) for draw in part(rank, world)] == whole
+    counts = Counter(name for name, _ in whole)
+    assert counts == {"entity/coco": 4, "entity/ade": 12, "referring": 4}
+
+
+def test_batch_of_several_data_sets_names_the_task():
+    sets = {"entity": {"a": Numbers("entity", 3), "b": Numbers("inpainting", 3)}}
+    batch = MixedStream(sets, batch_size=4).batch(0)
+    assert batch["task"].tolist() == [TASKS["entity"].index] * 4
+    assert {int(value) // 1000 for value in batch["image"][:, 0, 0, 0]} == {
+        TASKS["entity"].index,
+        TASKS["inpainting"].index,
+    }
+
+
+@pytest.mark.parametrize("weights", [{"coco": 1.0}, {"coco": 1.0, "ade": 0.0}])
+def test_data_set_without_a_weight_is_refused(weights):
+    with pytest.raises(ConfigError, match="weight"):
+        MixedStream(two_sets(), datasets=weights)

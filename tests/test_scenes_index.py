@@ -132,6 +132,10 @@ def test_statistics_agree_with_the_scenes(index):
             palette.coverage(np.where(s.valid, s.segments, 0)) * len(s.entities) for s in scenes
         )
         assert measured.coverage[grid] == pytest.approx(covered / measured.entities)
+        first = sum(
+            len(set(palette.place(np.where(s.valid, s.segments, 0)).home.tolist())) for s in scenes
+        )
+        assert measured.coverage_first[grid] == pytest.approx(first / measured.entities)
 
 
 def test_real_photographs_come_back_equal(test_data, tmp_path):

@@ -42,12 +42,16 @@ class MixedStream:
     Every block of 100 draws holds each task's share to the nearest draw (largest remainder),
     in an order of its own; for ratios in whole tenths the block is ten. Each task walks through
     its samples in a permutation of its own, a new one each epoch, so that no sample comes
-    twice before all came once. `batch(step)` depends on (seed, step, rank, world) alone;
-    the batches of all ranks of a step, one after the other, are the batch of world 1.
+    twice before all came once; where a task has several data sets, each of them does so.
+    `batch(step)` depends on (seed, step, rank, world) alone; the batches of all ranks of a
+    step, one after the other, are the batch of world 1.
 
     Args:
-        stores: task -> its latents; all of one latent and text shape.
+        stores: task -> its latents, or task -> {data set: its latents}; all of one latent and
+            text shape.
         ratios: task -> share, any positive scale; `Task.ratio` by default.
+        datasets: data set -> weight, any positive scale, by which the tasks that have several
+            divide their share; by default the number of samples.
         batch_size: over all ranks; ``world`` must divide it.
 
     Raises ConfigError when stores, ratios and sizes do not fit together.
@@ -55,12 +59,13 @@ class MixedStream:
 
     def __init__(
         self,
-        stores: Mapping[str, Store],
+        stores: Mapping[str, Store | Mapping[str, Store]],
         ratios: Mapping[str, float] | None = None,
         batch_size: int = 32,
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
+        datasets: Mapping[str, float] | None = None,
     ) -> None:
         if not stores or not set(stores) <= set(TASKS):
             raise ConfigError(f"stores of {sorted(stores)}: give some of {', '.join(TASKS)}")
@@ -69,22 +74,24 @@ class MixedStream:
                 f"batch size {batch_size}, rank {rank} of {world}: "
                 "the batch must divide among the ranks"
             )
-        shapes = {(store.latent_shape, store.text_shape) for store in stores.values()}
-        if len(shapes) > 1:
-            raise ConfigError(f"latents of different shapes: {sorted(shapes)}")
         # In the order of TASKS, so that a mapping's order changes nothing.
         self.stores = {name: stores[name] for name in TASKS if name in stores}
         if ratios is None:
             ratios = {name: TASKS[name].ratio for name in self.stores}
         if set(ratios) != set(self.stores) or min(ratios.values()) <= 0:
             raise ConfigError(f"ratios {dict(ratios)}: give a positive one for each store")
+        self._streams, shares = _streams(self.stores, ratios, datasets)
+        shapes = {(store.latent_shape, store.text_shape) for store in self._streams.values()}
+        if len(shapes) > 1:
+            raise ConfigError(f"latents of different shapes: {sorted(shapes)}")
         self.batch_size, self.seed, self.rank, self.world = batch_size, seed, rank, world
-        self._quotas = block_quotas([ratios[name] for name in self.stores])
+        self._quotas = block_quotas(shares)
         self._block = np.repeat(np.arange(len(self._quotas)), self._quotas)
         self._orders: dict[tuple[str, int], np.ndarray] = {}
 
     def draws(self, step: int) -> list[tuple[str, int]]:
-        """(task, index in its store) of each sample of this rank's part of a batch."""
+        """(stream, index in its store) of each sample of this rank's part of a batch; a stream
+        is named as its task, or ``task/data set``."""
         share = self.batch_size // self.world
         first = step * self.batch_size + self.rank * share
         return [self._draw(position) for position in range(first, first + share)]
@@ -94,8 +101,8 @@ class MixedStream:
         `balance` (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, its index."""
         draws = self.draws(step)
         merged: dict[str, np.ndarray] = {}
-        for name, store in self.stores.items():
-            rows = [row for row, (task, _) in enumerate(draws) if task == name]
+        for name, store in self._streams.items():
+            rows = [row for row, (stream, _) in enumerate(draws) if stream == name]
             if not rows:
                 continue
             for part, values in store.batch([draws[row][1] for row in rows]).items():
@@ -103,18 +110,21 @@ class MixedStream:
                     merged[part] = np.empty((len(draws), *values.shape[1:]), dtype=np.float32)
                 merged[part][rows] = values
         batch = {part: torch.from_numpy(values) for part, values in merged.items()}
-        batch["task"] = torch.tensor([TASKS[task].index for task, _ in draws])
+        batch["task"] = torch.tensor([TASKS[_task(stream)].index for stream, _ in draws])
         return batch
 
     def steps_per_epoch(self, task: str) -> float:
         """Steps after which every sample of a task came once."""
-        share = self._quotas[list(self.stores).index(task)] / len(self._block)
-        return len(self.stores[task]) / (share * self.batch_size)
+        return max(
+            len(store) * len(self._block) / (int(quota) * self.batch_size)
+            for (name, store), quota in zip(self._streams.items(), self._quotas, strict=True)
+            if _task(name) == task
+        )
 
     @property
     def empty_text(self) -> Tensor:
         """(L, D) float32: the embedding of the empty prompt."""
-        return torch.from_numpy(next(iter(self.stores.values())).empty_text)
+        return torch.from_numpy(next(iter(self._streams.values())).empty_text)
 
     def _draw(self, position: int) -> tuple[str, int]:
         length = int(self._quotas.sum())
@@ -124,9 +134,10 @@ class MixedStream:
         )
         number = int(order[place])
         earlier = block * int(self._quotas[number]) + int((order[:place] == number).sum())
-        name = list(self.stores)[number]
-        epoch, index = divmod(earlier, len(self.stores[name]))
-        return name, int(self._shuffled(name, epoch, np.arange(len(self.stores[name])))[index])
+        name = list(self._streams)[number]
+        length = len(self._streams[name])
+        epoch, index = divmod(earlier, length)
+        return name, int(self._shuffled(name, epoch, np.arange(length))[index])
 
     def _shuffled(self, name: str, epoch: int, values: np.ndarray) -> np.ndarray:
         order = self._orders.get((name, epoch))
@@ -139,6 +150,36 @@ class MixedStream:
                 del self._orders[key]
             self._orders[name, epoch] = order
         return order
+
+
+def _streams(
+    stores: Mapping[str, Store | Mapping[str, Store]],
+    ratios: Mapping[str, float],
+    datasets: Mapping[str, float] | None,
+) -> tuple[dict[str, Store], list[float]]:
+    """Stream name -> store, and the share of each stream."""
+    streams: dict[str, Store] = {}
+    shares: list[float] = []
+    for task, held in stores.items():
+        if not isinstance(held, Mapping):
+            streams[task] = held
+            shares.append(ratios[task])
+            continue
+        weights = {
+            name: len(held[name]) if datasets is None else datasets.get(name, 0) for name in held
+        }
+        if not held or min(weights.values()) <= 0:
+            raise ConfigError(
+                f"{task} has data sets weighted {weights}: give each a positive weight"
+            )
+        for name in sorted(held):
+            streams[f"{task}/{name}"] = held[name]
+            shares.append(ratios[task] * weights[name] / sum(weights.values()))
+    return streams, shares
+
+
+def _task(stream: str) -> str:
+    return stream.partition("/")[0]
 
 
 def block_quotas(ratios: list[float]) -> np.ndarray:

@@ -41,6 +41,8 @@ class SceneStatistics:
         crowd_share: mean over images of the share of pixels in crowd regions.
         coverage: b -> share of entities that have a cell of the b x b grid to themselves, before
             any reassignment; NaN without entities.
+        coverage_first: b -> share of entities that keep the colour of their cell when the first
+            of several in a cell does; NaN without entities.
         quarantined: reason -> number of records refused for it.
     """
 
@@ -54,6 +56,7 @@ class SceneStatistics:
     labelled_share: float
     crowd_share: float
     coverage: dict[int, float]
+    coverage_first: dict[int, float]
     quarantined: dict[str, int]
 
 
@@ -65,6 +68,7 @@ def scene_statistics(index: ScenesIndex) -> SceneStatistics:
     reasons: Counter[str] = Counter()
     areas = np.zeros(len(AREA_EDGES), dtype=np.int64)
     alone = np.zeros(len(GRIDS), dtype=np.int64)
+    first = np.zeros(len(GRIDS), dtype=np.int64)
     labelled = crowded = 0.0
     things = 0
     for row in index.rows(_COLUMNS):
@@ -84,7 +88,9 @@ def scene_statistics(index: ScenesIndex) -> SceneStatistics:
         bins = np.searchsorted(AREA_EDGES[:-1], shares, side="right")
         areas += np.bincount(bins, minlength=len(AREA_EDGES))
         centres = np.array([(e["centroid_x"], e["centroid_y"]) for e in entities]) + 0.5
-        alone += _alone(centres / (row["width"], row["height"]))
+        crowding = _crowding(centres / (row["width"], row["height"]))
+        alone += [int((cells == 1).sum()) for cells in crowding]
+        first += [int((cells > 0).sum()) for cells in crowding]
     images, entities_in_all = per_image.total(), counts.total()
     names = [name for name, _ in counts.most_common()]
     return SceneStatistics(
@@ -97,18 +103,23 @@ def scene_statistics(index: ScenesIndex) -> SceneStatistics:
         area_counts=tuple(areas.tolist()),
         labelled_share=labelled / images if images else float("nan"),
         crowd_share=crowded / images if images else float("nan"),
-        coverage={
-            grid: int(count) / entities_in_all if entities_in_all else float("nan")
-            for grid, count in zip(GRIDS, alone, strict=True)
-        },
+        coverage=_by_grid(alone, entities_in_all),
+        coverage_first=_by_grid(first, entities_in_all),
         quarantined=dict(reasons.most_common()),
     )
 
 
-def _alone(centres: np.ndarray) -> np.ndarray:
-    """For each of `GRIDS`, how many of the centres (n, 2), in [0, 1], have a cell alone."""
+def _by_grid(counts: np.ndarray, entities: int) -> dict[int, float]:
+    return {
+        grid: int(count) / entities if entities else float("nan")
+        for grid, count in zip(GRIDS, counts, strict=True)
+    }
+
+
+def _crowding(centres: np.ndarray) -> list[np.ndarray]:
+    """For each of `GRIDS`, how many of the centres (n, 2), in [0, 1], lie in each cell."""
     result = []
     for grid in GRIDS:
         column, row = np.clip((centres * grid).astype(np.int64), 0, grid - 1).T
-        result.append(int((np.bincount(row * grid + column) == 1).sum()))
-    return np.array(result)
+        result.append(np.bincount(row * grid + column))
+    return result

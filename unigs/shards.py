@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import unigs
 from unigs.errors import ConfigError, DataError
 from unigs.image_file import read_bytes
-from unigs.sample_files import ImageFormat, decode_sample
-from unigs.samples import Sample, SampleOptions
+from unigs.sample_files import ImageFormat, decode_sample, encode_sample
+from unigs.samples import NoSample, Sample, SampleOptions, make_sample, sample_seed
 from unigs.scene import Scene
 from unigs.scene_source import SceneHead, SceneList, SceneSource
+from unigs.shard_file import BLOCK, padding
 from unigs.shard_folder import is_current, locked, manifest_before, set_manifest_aside, sweep
 from unigs.shard_job import Progress, ShardJob, run_jobs
 from unigs.shard_manifest import (
@@ -34,6 +38,9 @@ from unigs.tasks import Task, task_named
 # Part of every shard's inputs: raise it when equal inputs give other bytes than before.
 FORMAT = 2
 
+# Samples that are drawn to judge how many bytes a shard will have.
+PROBES = 16
+
 
 def build_shards(
     scenes: Iterable[Scene] | SceneSource,
@@ -44,6 +51,7 @@ def build_shards(
     seed: int = 0,
     shards: int | None = None,
     samples_per_shard: int = 256,
+    bytes_per_shard: int | None = None,
     variants: int = 1,
     workers: int = 1,
     image_format: ImageFormat = "png",
@@ -54,13 +62,16 @@ def build_shards(
 
     A scene belongs to the shard that the hash of its key names, so a new scene touches one
     shard. The number of shards is fixed when the folder is first built: ``shards``, or as many
-    as make ``samples_per_shard``. A scene that cannot be read or offers no sample is recorded
-    in the manifest and the build goes on. Same inputs, same bytes, whatever ``workers`` is.
+    as make ``samples_per_shard``, or ``bytes_per_shard`` where that asks for more. A scene that
+    cannot be read or offers no sample is recorded in the manifest and the build goes on. Same
+    inputs, same bytes, whatever ``workers`` is.
 
     Args:
         scenes: all scenes of the partition.
         out_dir: folder of this task's shards, made if missing.
         seed: of every draw, together with the scene's digest, the task and the variant.
+        bytes_per_shard: judged by the first few samples, drawn as they will be; only where the
+            number of shards is not fixed yet.
         variants: samples per scene.
         reshard: allow another number of shards than the folder has.
         progress: called with (shards done, shards to build).
@@ -76,11 +87,16 @@ def build_shards(
     heads = sorted(source.heads())
     if not heads:
         raise DataError("no scenes", file=folder, mend="check root and split of the data set")
-    if variants < 1 or workers < 1 or samples_per_shard < 1 or (shards is not None and shards < 1):
-        raise ConfigError("variants, workers, shards and samples_per_shard must be at least 1")
+    numbers = (variants, workers, samples_per_shard, shards, bytes_per_shard)
+    if any(number is not None and number < 1 for number in numbers):
+        raise ConfigError("variants, workers, shards and the sizes of a shard must be at least 1")
     with locked(folder):
         before = manifest_before(folder)
         wanted = shards or -(-len(heads) * variants // samples_per_shard)
+        if bytes_per_shard and not shards and (before is None or reshard):
+            sizes = sample_sizes(source, heads, task, options, seed, image_format)
+            total = int(np.mean(sizes) * len(heads) * variants) if sizes else 0
+            wanted = max(wanted, -(-total // bytes_per_shard))
         count = _shard_count(folder, before, wanted, explicit=shards is not None, reshard=reshard)
         configuration = {
             "task": task.name,
@@ -115,6 +131,28 @@ def assign(heads: Iterable[SceneHead], count: int) -> list[list[SceneHead]]:
         number = int.from_bytes(hashlib.sha256(head.key.encode()).digest()[:8], "big") % count
         held[number].append(head)
     return held
+
+
+def sample_sizes(
+    source: SceneSource,
+    heads: list[SceneHead],
+    task: Task,
+    options: SampleOptions,
+    seed: int,
+    image_format: ImageFormat,
+) -> list[int]:
+    """Bytes in a tar of the samples of up to `PROBES` scenes, spread over all by their hash."""
+    spread = sorted(heads, key=lambda head: hashlib.sha256(head.key.encode()).digest())
+    (scenes,) = source.split([[head.key for head in spread[:PROBES]]])
+    sizes = []
+    for scene in scenes:
+        draw = sample_seed(scene.digest, task, seed, 0)
+        with contextlib.suppress(NoSample, DataError):
+            files = encode_sample(make_sample(scene, task, options, draw), image_format)
+            sizes.append(
+                sum(BLOCK + len(data) + len(padding(len(data))) for data in files.values())
+            )
+    return sizes
 
 
 def read_samples(folder: Path | str, shard: str | None = None) -> Iterator[Sample]:

@@ -62,6 +62,7 @@ def test_second_run_keeps_everything(graph: Graph) -> None:
     assert not any(entry["kept"] for entry in first.values())
     assert all(entry["kept"] for entry in second.values())
     assert first["scenes_index/train"]["images"] == 8
+    assert first["scenes_index/train"]["reused"] == 0
     assert {key: entry.get("digest") for key, entry in first.items()} == {
         key: entry.get("digest") for key, entry in second.items()
     }
@@ -78,11 +79,24 @@ def test_a_changed_annotation_rebuilds_its_split_and_few_shards(graph: Graph, ro
     entries = graph.run()
     assert not entries["scenes_index/train"]["kept"]
     assert entries["scenes_index/train"]["images"] == 7
+    assert entries["scenes_index/train"]["reused"] == 7
     after = digests(graph, "train")
     assert before.keys() == after.keys()
     assert 1 <= sum(before[name] != after[name] for name in before) <= 4
     record = kept(graph, "shards", "val", "entity")
     assert record["metadata"]["shards_built"] >= 1
+
+
+def test_rows_that_other_code_read_are_not_reused(graph: Graph) -> None:
+    graph.run()
+    cache = next((folder(graph) / "scenes" / "train").glob(".rows-*.parquet"))
+    other = cache.with_name(".rows-0123456789abcdef.parquet")
+    cache.rename(other)
+    (folder(graph) / "scenes" / "train" / "index.parquet").unlink()
+    entries = graph.run()
+    assert entries["scenes_index/train"]["reused"] == 0
+    assert cache.is_file()
+    assert not other.exists()
 
 
 def test_a_broken_image_is_quarantined_and_the_run_goes_on(graph: Graph, root: Path) -> None:

@@ -40,6 +40,11 @@ def test_build_verify_show(root, tmp_path):
     assert run("show", tmp_path / "out", "--out", sheet, "--count", 4, "--json")["samples"] == 4
     assert sheet.is_file()
 
+    far = f"memory://{tmp_path.name}"
+    assert len(run("push", tmp_path / "out", far, "--json")["copied"]) == 2
+    assert len(run("pull", far, tmp_path / "cache", "--json")["copied"]) == 2
+    assert run("verify", tmp_path / "cache", "--json")["ok"]
+
     shard = tmp_path / "out" / first["shards"][0]["path"].rsplit("/", 1)[1]
     data = bytearray(shard.read_bytes())
     data[600] ^= 1

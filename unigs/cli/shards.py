@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,6 +44,9 @@ def build(
         int, typer.Option("--shards", min=0, help="Number of shards; 0: by --samples-per-shard.")
     ] = 0,
     samples_per_shard: Annotated[int, typer.Option(min=1, help="Aim for a new folder.")] = 256,
+    megabytes_per_shard: Annotated[
+        int, typer.Option(min=0, help="Not more, about, for a new folder; 0: no limit.")
+    ] = 0,
     reshard: Annotated[bool, typer.Option(help="Allow another number of shards.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same.")] = 1,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
@@ -103,6 +107,7 @@ def build(
                 seed=seed,
                 shards=shard_count or None,
                 samples_per_shard=samples_per_shard,
+                bytes_per_shard=megabytes_per_shard * 1_000_000 or None,
                 variants=variants,
                 workers=workers,
                 image_format=image_format,
@@ -146,6 +151,30 @@ def verify(
             f"changed since it was written{more}", file=folder / shard, record=key or None,
             mend="build the shards again: only those are rebuilt",
         )  # fmt: skip
+
+
+@shards.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder of pixel or latent shards.")],
+    address: Annotated[str, typer.Argument(help="Where to, e.g. s3://bucket/folder.")],
+    json: Json = False,
+) -> None:
+    """Copy what changed to a bucket, after every byte was compared with the manifest."""
+    from unigs.shard_mirror import push_shards
+
+    print_result(asdict(push_shards(folder, address)), json)
+
+
+@shards.command()
+def pull(
+    address: Annotated[str, typer.Argument(help="Where from, e.g. s3://bucket/folder.")],
+    folder: Annotated[Path, typer.Argument(help="The local copy that training reads.")],
+    json: Json = False,
+) -> None:
+    """Copy what changed from a bucket; every byte is compared with the manifest."""
+    from unigs.shard_mirror import pull_shards
+
+    print_result(asdict(pull_shards(address, folder)), json)
 
 
 @shards.command()

@@ -1,6 +1,7 @@
 """Building shards again: only what changed, whatever broke off before."""
 
 import errno
+import json
 import multiprocessing
 import os
 import signal
@@ -8,28 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.made_scenes import CLASSES, files_of, made_scene
-from unigs.colormap.palette import Palette
+from tests.made_scenes import files_of
+from tests.shards.conftest import OPTIONS
+from unigs.datasets import open_dataset
+from unigs.datasets.shapes import write_shapes
 from unigs.errors import ConfigError, DataError
-from unigs.samples import SampleOptions
-from unigs.scene_source import SceneHead
+from unigs.scene_source import IndexedScenes, SceneHead
+from unigs.scenes_index import build_index
 from unigs.shard_manifest import MANIFEST, PREVIOUS, read_manifest
 from unigs.shard_verify import verify_shards
 from unigs.shards import assign, build_shards, read_samples
-
-OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scenes")
-    return [made_scene(folder, number) for number in range(40)]
-
-
-@pytest.fixture(scope="module")
-def built(scenes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    return folder, build_shards(scenes, "referring", OPTIONS, folder, shards=8)
+from unigs.tasks import TASKS
 
 
 def test_second_build_keeps_everything(scenes, built, tmp_path):
@@ -52,6 +42,33 @@ def test_one_new_scene_rebuilds_its_shard_alone(scenes, tmp_path):
     fresh = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "b", shards=8)
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
     assert fresh.digest == second.digest != first.digest
+
+
+def test_one_image_more_rebuilds_one_of_64_shards_per_task_and_reads_one_image(tmp_path):
+    root, index = tmp_path / "root", tmp_path / "index.parquet"
+    write_shapes(root, train=150, val=0, size=32)
+    file = root / "annotations" / "panoptic_train2017.json"
+    whole = json.loads(file.read_text())
+    fewer = whole | {part: whole[part][:-1] for part in ("images", "annotations")}
+
+    def build():
+        dataset = open_dataset("shapes", root, "train")
+        report = build_index(dataset, index, cache=tmp_path / "rows.parquet")
+        options = replace(OPTIONS, class_names=dataset.class_names)
+        return report.reused, {
+            task: build_shards(IndexedScenes(index), task, options, tmp_path / task, shards=64)
+            for task in TASKS
+        }
+
+    file.write_text(json.dumps(fewer))
+    reused, first = build()
+    assert reused == 0
+    assert all(len(manifest.built) > 50 for manifest in first.values())
+    file.write_text(json.dumps(whole))
+    reused, second = build()
+    assert reused == 149
+    assert [len(manifest.built) for manifest in second.values()] == [1] * len(TASKS)
+    assert [manifest.scenes for manifest in second.values()] == [150] * len(TASKS)
 
 
 def test_changed_scene_options_and_damage_rebuild(scenes, tmp_path):
@@ -102,6 +119,26 @@ def test_number_of_shards_is_fixed_until_told_otherwise(scenes, built, tmp_path)
     assert read_manifest(tmp_path).configuration["shards"] == 4
     few = build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2, reshard=True)
     assert len(list(tmp_path.glob("*.tar"))) == len(few.shards) == 2
+
+
+def test_shards_keep_to_a_size_in_bytes(scenes, tmp_path):
+    one = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "one", samples_per_shard=100)
+    total = one.shards[0].bytes
+    assert len(one.shards) == 1
+    few = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "few", bytes_per_shard=total // 3)
+    assert few.configuration["shards"] in (3, 4)
+    # by samples where that asks for more, and fixed from then on
+    many = build_shards(
+        scenes, "synthesis", OPTIONS, tmp_path / "many", samples_per_shard=5, bytes_per_shard=total
+    )
+    assert many.configuration["shards"] == 8
+    again = build_shards(scenes, "synthesis", OPTIONS, tmp_path / "few", bytes_per_shard=total)
+    assert again.configuration == few.configuration
+    assert again.built == ()
+    fewer = build_shards(
+        scenes, "synthesis", OPTIONS, tmp_path / "few", bytes_per_shard=2 * total, reshard=True
+    )
+    assert fewer.configuration["shards"] == 1
 
 
 def test_a_scene_moves_only_with_its_key():

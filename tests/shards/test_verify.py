@@ -6,28 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.made_scenes import CLASSES, files_of, made_scene
-from unigs.colormap.palette import Palette
+from tests.made_scenes import files_of
+from tests.shards.conftest import OPTIONS
 from unigs.contact_sheet import contact_sheet
 from unigs.errors import ConfigError, DataError
-from unigs.samples import SampleOptions
 from unigs.shard_manifest import MANIFEST, SAMPLES, read_sample_table
 from unigs.shard_verify import verify_shards
 from unigs.shards import build_shards, read_samples
-
-OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scenes")
-    return [made_scene(folder, number) for number in range(40)]
-
-
-@pytest.fixture(scope="module")
-def built(scenes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    return folder, build_shards(scenes, "referring", OPTIONS, folder, shards=8)
 
 
 @pytest.mark.parametrize("seed", range(6))

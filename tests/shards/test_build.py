@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import webdataset
 
-from tests.made_scenes import CLASSES, files_of, made_scene
+from tests.made_scenes import files_of
+from tests.shards.conftest import OPTIONS
 from unigs.colormap.palette import Palette
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes import write_shapes
@@ -19,20 +20,6 @@ from unigs.scenes_index import build_index
 from unigs.shard_manifest import MANIFEST, read_manifest, read_sample_table
 from unigs.shard_verify import verify_shards
 from unigs.shards import build_shards, read_samples
-
-OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scenes")
-    return [made_scene(folder, number) for number in range(40)]
-
-
-@pytest.fixture(scope="module")
-def built(scenes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    return folder, build_shards(scenes, "referring", OPTIONS, folder, shards=8)
 
 
 def test_two_builds_in_any_order_and_with_two_workers_give_the_same_files(scenes, built, tmp_path):
@@ -119,7 +106,13 @@ def test_no_scenes_twin_keys_and_bad_numbers_are_errors(scenes, tmp_path):
         build_shards([], "entity", OPTIONS, tmp_path)
     with pytest.raises(DataError, match="two scenes of one key"):
         build_shards([scenes[0], scenes[0]], "entity", OPTIONS, tmp_path)
-    for change in ({"variants": 0}, {"workers": 0}, {"shards": 0}, {"samples_per_shard": 0}):
+    for change in (
+        {"variants": 0},
+        {"workers": 0},
+        {"shards": 0},
+        {"samples_per_shard": 0},
+        {"bytes_per_shard": 0},
+    ):
         with pytest.raises(ConfigError):
             build_shards(scenes, "entity", OPTIONS, tmp_path, **change)
 

@@ -1,0 +1,124 @@
+"""Shards at an address and back: whole, up to date, and only what differs."""
+
+import uuid
+
+import fsspec
+import pytest
+
+from assets_defs.manifest import publish
+from resources.store import Store
+from tests.made_scenes import files_of
+from tests.shards.conftest import OPTIONS
+from unigs.errors import DataError
+from unigs.shard_manifest import MANIFEST, read_manifest
+from unigs.shard_mirror import pull_shards, push_shards
+from unigs.shard_verify import verify_shards
+from unigs.shards import build_shards, read_samples
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """A bucket of a local S3 server, reached as any other."""
+    server_module = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    server = server_module.ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("shards")
+        yield "s3://shards"
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
+def address(request, tmp_path):
+    if request.param == "s3":
+        return f"{request.getfixturevalue('bucket')}/{uuid.uuid4().hex}"
+    if request.param == "memory":
+        return f"memory://{uuid.uuid4().hex}/shards"
+    return str(tmp_path / "far" / "shards")
+
+
+def test_what_was_pushed_is_pulled_whole_and_only_changes_travel(scenes, address, tmp_path):
+    near, cache = tmp_path / "near", tmp_path / "cache"
+    first = build_shards(scenes[:-1], "entity", OPTIONS, near, shards=8)
+    assert len(push_shards(near, address).copied) == 8
+    assert len(pull_shards(address, cache).copied) == 8
+    assert verify_shards(cache) == []
+    assert read_manifest(cache) == first
+    assert [s.key for s in read_samples(cache)] == [s.key for s in read_samples(near)]
+
+    second = build_shards(scenes, "entity", OPTIONS, near)
+    assert push_shards(near, address).copied == second.built
+    pulled = pull_shards(address, cache)
+    assert pulled.copied == second.built
+    assert len(pulled.kept) == 7
+    assert read_manifest(cache).digest == second.digest
+    assert pull_shards(address, cache).copied == ()
+
+
+def test_removed_scene_leaves_the_address_and_the_cache(scenes, address, tmp_path):
+    near, cache = tmp_path / "near", tmp_path / "cache"
+    build_shards(scenes, "synthesis", OPTIONS, near, shards=8)
+    push_shards(near, address)
+    pull_shards(address, cache)
+    few = build_shards(scenes[:2], "synthesis", OPTIONS, near)
+    gone = push_shards(near, address).removed
+    assert gone
+    assert pull_shards(address, cache).removed == gone
+    assert {path.name for path in cache.glob("*.tar")} == {shard.path for shard in few.shards}
+    left = {name: data for name, data in files_of(cache).items() if name != MANIFEST}
+    assert not any(scenes[5].key.encode() in data for data in left.values())
+
+
+def test_damage_at_either_end_is_named(built, address, tmp_path):
+    folder, manifest = built
+    name = manifest.shards[0].path
+    push_shards(folder, address)
+    files, base = fsspec.core.url_to_fs(address)
+    with files.open(f"{base}/{name}", "rb") as file:
+        data = bytearray(file.read())
+    data[700] ^= 1
+    with files.open(f"{base}/{name}", "wb") as file:
+        file.write(data)
+    with pytest.raises(DataError, match=name):
+        pull_shards(address, tmp_path / "cache")
+    assert not (tmp_path / "cache" / MANIFEST).exists()
+
+    with pytest.raises(DataError, match="no manifest"):
+        pull_shards(f"{address}-elsewhere", tmp_path / "none")
+    copy = tmp_path / "copy"
+    for part, content in files_of(folder).items():
+        (copy / part).parent.mkdir(parents=True, exist_ok=True)
+        (copy / part).write_bytes(content)
+    (copy / manifest.shards[1].path).write_bytes(b"")
+    with pytest.raises(DataError, match="changed since"):
+        push_shards(copy, address)
+
+
+def test_unknown_kind_of_address_is_one_line(built):
+    with pytest.raises(DataError, match="cannot be reached") as caught:
+        push_shards(built[0], "nowhere://bucket")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_stores_bucket_holds_its_folders_by_their_path(built, address, tmp_path):
+    store = Store(root=str(tmp_path / "store"), bucket=address + "/")
+    folder = store.folder("shapes-tiny", "shards", "train", "referring")
+    for part, content in files_of(built[0]).items():
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        (folder / part).write_bytes(content)
+    publish(store, [folder])
+    pull_shards(f"{address}/shapes-tiny/shards/train/referring", tmp_path / "cache")
+    assert read_manifest(tmp_path / "cache") == built[1]
+
+
+def test_bucket_comes_from_the_environment_where_none_is_named(monkeypatch):
+    assert Store().remote == ""
+    monkeypatch.setenv("UNIGS_BUCKET", "s3://shards/here/")
+    assert Store().remote == "s3://shards/here"
+    assert Store(bucket="s3://other").remote == "s3://other"
