@@ -102,7 +102,7 @@ def table(title: str, rows: Iterator[tuple[str, Report]], scores: bool = False) 
 
 def comparison(rows: Rows, samples: str) -> Iterator[tuple[str, Report]]:
     for way in (CLEAN, TRIP):
-        for decoder in ("regions", "pdm", "nearest"):
+        for decoder in ("regions", "pdm"):
             yield f"{way}, `{decoder}`", rows(samples, way, decoder, average_precision=True)
 
 
