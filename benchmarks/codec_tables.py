@@ -34,7 +34,7 @@ from unigs.models.autoencoder import load_autoencoder, weights_digest
 Samples = Sequence[tuple[str, np.ndarray]]
 Report = dict[str, Any]
 FEW = 4
-FIRST = 20
+FIRST, CURVED = 10, 20
 CLEAN, TRIP = "clean", "autoencoder"
 SMOOTH = Palette(11, "smooth")
 ORDERS = ("smooth", "contrast", "lexicographic", "random")
@@ -88,21 +88,21 @@ class Rows:
         return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def table(title: str, rows: Iterator[tuple[str, Report]]) -> Iterator[str]:
+def table(title: str, rows: Iterator[tuple[str, Report]], scores: bool = False) -> Iterator[str]:
     yield f"\n### {title}\n"
-    yield "| | mIoU | recall@0.5 | found / true | AP^e | AP^e, equal scores |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    yield f"| | mIoU | recall@0.5 | found / true |{' AP^e | AP^e, equal scores |' * scores}"
+    yield f"|---|---:|---:|---:|{'---:|---:|' * scores}"
     for name, report in tqdm(rows, desc=title, file=sys.stderr):
+        precision = f" {report['ap_e']:.3f} | {report['ap_e_constant']:.3f} |" if scores else ""
         yield (
             f"| {name} | {report['miou']:.3f} | {report['recall_50']:.3f} "
-            f"| {report['predicted']} / {report['entities']} "
-            f"| {report['ap_e']:.3f} | {report['ap_e_constant']:.3f} |"
+            f"| {report['predicted']} / {report['entities']} |{precision}"
         )
 
 
 def comparison(rows: Rows, samples: str) -> Iterator[tuple[str, Report]]:
     for way in (CLEAN, TRIP):
-        for decoder in ("regions", "pdm", "nearest"):
+        for decoder in ("regions", "pdm"):
             yield f"{way}, `{decoder}`", rows(samples, way, decoder, average_precision=True)
 
 
@@ -110,7 +110,7 @@ def assignments(rows: Rows) -> Iterator[tuple[str, Report]]:
     for order in ORDERS:
         for decoder in ("regions", "pdm"):
             palette = Palette(11, order)
-            report = rows("few, first", TRIP, decoder, palette, average_precision=True)
+            report = rows("few, first", TRIP, decoder, palette)
             yield f"`{palette.name}`, `{decoder}`", report
 
 
@@ -121,18 +121,16 @@ def clusters(rows: Rows) -> Iterator[tuple[str, Report]]:
         ("PDM", "pdm", {}),
         ("`regions`", "regions", {}),
     ):
-        yield name, rows("few", TRIP, decoder, average_precision=True, **options)
+        yield name, rows("few", TRIP, decoder, **options)
 
 
 def dichotomies(rows: Rows) -> Iterator[tuple[str, Report]]:
     for criterion in ("l2", "squared"):
         for delta in (1, 10, 20, 50):
             options: dict[str, Any] = {"delta": delta, "criterion": criterion}
-            report = rows("few", TRIP, "pdm", average_precision=True, **options)
-            yield f"delta {delta}, {criterion}", report
+            yield f"delta {delta}, {criterion}", rows("few", TRIP, "pdm", **options)
     for features in ("rgb", "lab", "rgb+lab"):
-        report = rows("few", TRIP, "pdm", average_precision=True, features=features)
-        yield f"features {features}", report
+        yield f"features {features}", rows("few", TRIP, "pdm", features=features)
 
 
 def curve(title: str, rows: Rows, samples: str, ways: dict[str, str]) -> Iterator[str]:
@@ -148,8 +146,8 @@ def curve(title: str, rows: Rows, samples: str, ways: dict[str, str]) -> Iterato
 
 
 def page(rows: Rows) -> Iterator[str]:
-    yield from table("All entities", comparison(rows, "all"))
-    yield from table(f"At most {FEW} entities", comparison(rows, "few"))
+    yield from table("All entities", comparison(rows, "all"), scores=True)
+    yield from table(f"At most {FEW} entities", comparison(rows, "few"), scores=True)
     chosen = f"at most {FEW} entities, through the autoencoder"
     shorter = f"{chosen}, first {FIRST} images"
     yield from table(f"Colour assignment (Table 7): {shorter}", assignments(rows))
@@ -160,7 +158,7 @@ def page(rows: Rows) -> Iterator[str]:
     yield from curve(title, rows, "few, first", noisy)
     for name, (_, values) in CURVES.items():
         ways = {str(value): f"{name} {value}" for value in values}
-        yield from curve(f"{name}: all entities", rows, "all", ways)
+        yield from curve(f"{name}: all entities, first {CURVED} images", rows, "curves", ways)
 
 
 def main() -> None:
@@ -181,7 +179,7 @@ def main() -> None:
     for name, most in (("all", None), ("few", FEW)):
         rng = np.random.default_rng(0)
         samples[name] = [(s.key, trial_segments(s, size, most, rng)) for s in scenes]
-    samples["few, first"] = samples["few"][:FIRST]
+    samples |= {"few, first": samples["few"][:FIRST], "curves": samples["all"][:CURVED]}
     autoencoder = load_autoencoder(arguments.autoencoder)
     trips = arguments.kept / "trips"
     ways: dict[str, tuple[Distortion, ...]] = {CLEAN: ()}

@@ -210,7 +210,8 @@ def test_a_photograph_guides_blurred_boundaries() -> None:
         blurred = add_blur(2)(palette.encode(segments), np.random.default_rng(seed))
         shade = np.random.default_rng(seed).integers(0, 256, (segments.max() + 1, 3), np.uint8)
         for ious, image in ((plain, None), (guided, shade[segments])):
-            found = decode(blurred, palette=palette, background=False, image=image)
+            images = None if image is None else [image]
+            found = decode_batch([blurred], "regions", palette, False, images)[0]
             ious += match(segments, found.segments).iou.tolist()
     assert np.mean(guided) > np.mean(plain) + 0.02
 
@@ -220,6 +221,8 @@ def test_an_image_must_fit_where_it_is_used() -> None:
     with pytest.raises(ValueError, match="guide"):
         decode(colormap, image=np.zeros((4, 5, 3), np.uint8))
     assert len(decode(colormap, "pdm", image=np.zeros((4, 5, 3), np.uint8)).scores) == 0
+    with pytest.raises(ValueError, match="shorter"):
+        decode_batch([colormap, colormap], images=[colormap])
 
 
 def test_a_batch_equals_one_by_one() -> None:

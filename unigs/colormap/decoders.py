@@ -60,18 +60,26 @@ def decode_batch(
     decoder: str = DEFAULT_DECODER,
     palette: Palette | None = None,
     background: bool = True,
+    images: Iterable[np.ndarray] | None = None,
     *,
     threads: int | None = None,
     **options: Any,
 ) -> list[Decoded]:
     """`decode` of every colormap (n, h, w, 3), on `threads` threads (all cores if None).
 
-    The kernels hold no GIL, so threads scale; the order of the results is that of the input.
+    `images` (n, h, w, 3) are the photographs, one a colormap, if they are known. The kernels hold
+    no GIL, so threads scale; the order of the results is that of the input.
     """
     workers = threads or len(os.sched_getaffinity(0))
 
-    def one(colormap: np.ndarray) -> Decoded:
-        return decode(colormap, decoder, palette, background, **options)
+    pairs: Iterable[tuple[np.ndarray, np.ndarray | None]]
+    if images is None:
+        pairs = ((colormap, None) for colormap in colormaps)
+    else:
+        pairs = zip(colormaps, images, strict=True)
+
+    def one(pair: tuple[np.ndarray, np.ndarray | None]) -> Decoded:
+        return decode(pair[0], decoder, palette, background, pair[1], **options)
 
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(one, colormaps))
+        return list(pool.map(one, pairs))
