@@ -1,6 +1,6 @@
 """The location-aware palette against colours at random (Table 7), referring, PDM decoding both.
 
-    python benchmarks/palette_choice.py [--steps 300] [--work DIR] [--grid 5]
+    python benchmarks/palette_choice.py [--steps 300] [--work DIR] [--palette smooth-5-v1]
 
 Two trainings of the same budget that differ in the palette alone. The paper has 0.808 against
 0.493; the goal on `shapes` is a difference of at least 0.15.
@@ -20,31 +20,32 @@ from shapes_runs import (
     work_folder,
 )
 
+from unigs.colormap import Palette
+
 TASK = "referring"
 
 
 def main() -> None:
     """Train and judge both."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--grid", type=int, default=5)
-    parser.add_argument("--order", default="smooth", help="of the location-aware palette")
+    parser.add_argument("--palette", help="the location-aware one; the preset's if left out")
     add_options(parser, steps=300)
     options = parser.parse_args()
+    located = options.palette or chosen_preset(options, {}).codec.palette
     found = {}
     with work_folder(options.work) as work:
-        for order in (options.order, "random"):
-            palette = f"{order}-{options.grid}-v1"
+        for palette in (located, f"random-{Palette.from_name(located).grid}-v1"):
             codec = {"palette": palette, "decoder": "pdm", "options": {}}
             preset = chosen_preset(options, {"codec": codec})
             train, val = (shapes_shards(preset, work, split, [TASK]) for split in ("train", "val"))
             model = learned(preset, work, palette, [TASK], train, options.steps)
-            found[order] = judged(open_pipeline(model), TASK, val, work / f"judged-{palette}")
-            row = found[order]
+            found[palette] = judged(open_pipeline(model), TASK, val, work / f"judged-{palette}")
+            row = found[palette]
             print(
                 f"{palette}: miou {row['miou']:.4f}, recall_50 {row['recall_50']:.4f}", flush=True
             )
-    gain = found[options.order]["miou"] - found["random"]["miou"]
-    print(f"difference of miou {gain:.4f}")
+    first, second = (row["miou"] for row in found.values())
+    print(f"difference of miou {first - second:.4f}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def run(name, *arguments):
     ("name", "said"),
     [
         ("few_steps.py", ["| entity | 50 |", "| referring | 1 |", "of the best and are"]),
-        ("palette_choice.py", ["smooth-5-v1: miou", "random-5-v1: miou", "difference of miou"]),
+        ("palette_choice.py", ["-5-v1: miou", "random-5-v1: miou", "difference of miou"]),
         ("single_or_joint.py", ["single: 2 steps, 8 ref", "joint: 10 steps, 8 ref", "joint minus"]),
         ("negatives.py", ["only absent classes: ", "classes that are there: "]),
     ],

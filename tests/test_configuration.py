@@ -3,9 +3,11 @@
 from importlib import resources
 
 import pytest
+import torch
 
 from unigs.configuration import load_preset
 from unigs.errors import ConfigError
+from unigs.models.unet import build_unet
 
 SHIPPED = sorted(
     file.name.removesuffix(".yaml")
@@ -14,8 +16,32 @@ SHIPPED = sorted(
 )
 
 
-def test_tiny_and_sd15_ship():
-    assert {"tiny", "sd15"} <= set(SHIPPED)
+def test_three_sizes_ship():
+    assert {"tiny", "small", "sd15"} <= set(SHIPPED)
+
+
+def test_small_is_between_tiny_and_sd15():
+    sizes = []
+    for name in ("tiny", "small", "sd15"):
+        preset = load_preset(name)
+        with torch.device("meta"):
+            unet = build_unet(preset.unet.architecture or "sd15", latent_channels=16)
+        sizes.append((preset.data.size, unet.num_parameters()))
+    assert sizes == sorted(sizes)
+    assert len({size for size, _ in sizes}) == 3
+
+
+def test_latents_of_a_preset_go_through_its_unet():
+    for name in ("tiny", "small"):
+        preset = load_preset(name)
+        side = preset.data.size // preset.autoencoder.patch_size
+        channels = preset.autoencoder.latent_channels
+        with torch.device("meta"):
+            unet = build_unet(preset.unet.architecture, channels)
+            inputs = torch.empty(1, 3 * channels + 1, side, side)
+            text = torch.empty(1, preset.text.max_length, preset.text.hidden_size)
+            task = torch.empty(1, dtype=torch.int64)
+            assert unet(inputs, task, text, task).sample.shape == (1, 2 * channels, side, side)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -38,6 +64,9 @@ def test_sd15_keeps_to_the_paper():
     assert (preset.training.epochs, preset.training.single_task_epochs) == (96, 48)
     assert set(preset.inference.steps.values()) == {200}
     assert preset.data.size == 512
+    assert (preset.codec.decoder, preset.codec.options) == ("pdm", {"delta": 10})
+    assert preset.unet.source == "stable-diffusion-v1-5/stable-diffusion-inpainting"
+    assert preset.diffusion.scheduler["prediction_type"] == "epsilon"
 
 
 def test_overrides_reach_the_value():

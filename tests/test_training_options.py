@@ -105,6 +105,18 @@ def test_half_precision_learns_nearly_the_same_and_resumes_to_the_bit(tmp_path, 
     assert all(torch.equal(again.state_dict()[n], v) for n, v in unet.state_dict().items())
 
 
+def test_recomputed_activations_give_the_same_gradient(tmp_path, monkeypatch):
+    exact = first_gradient(tmp_path / "exact")
+    calls = []
+    original = torch.utils.checkpoint.checkpoint
+    monkeypatch.setattr(
+        torch.utils.checkpoint, "checkpoint", lambda *a, **k: calls.append(1) or original(*a, **k)
+    )
+    again = first_gradient(tmp_path / "again", gradient_checkpointing=True)
+    assert calls
+    assert (again - exact).norm() <= 1e-5 * exact.norm()
+
+
 @pytest.mark.slow
 def test_a_compiled_unet_has_the_same_gradient(tmp_path):
     exact = first_gradient(tmp_path / "exact")

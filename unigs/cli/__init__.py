@@ -16,6 +16,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "score",
+    "export",
     "demo",
 )
 
