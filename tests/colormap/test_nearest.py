@@ -63,3 +63,24 @@ def test_an_empty_colormap_has_no_entities():
     found = decode(np.zeros((8, 8, 3), dtype=np.uint8), decoder="nearest", palette=PALETTE)
     assert len(found.scores) == 0
     assert not found.segments.any()
+
+
+def test_a_colour_between_two_entities_is_no_third():
+    """A blurred edge passes a colour of the palette that nothing here has."""
+    palette = Palette(grid=5, order="linear")
+    ends = palette.colors[[10, 12]].astype(float)
+    share = np.clip((np.arange(80) - 31) / 2, 0, 1)[None, :, None]
+    colormap = np.broadcast_to(ends[0] + share * (ends[1] - ends[0]), (64, 80, 3)).astype(np.uint8)
+    found = decode(colormap, decoder="nearest", palette=palette, background=False)
+    assert len(found.scores) == 2
+    assert len(np.unique(found.segments[:, :30])) == 1
+    assert len(np.unique(found.segments[:, 34:])) == 1
+
+
+@pytest.mark.parametrize(("side", "kept"), [(6, 1), (10, 2)])
+def test_min_area_counts_at_one_level(side, kept):
+    palette = Palette(grid=5, order="linear")
+    colormap = np.broadcast_to(palette.colors[11], (64, 64, 3)).copy()
+    colormap[:side, :side] = palette.colors[12]
+    found = decode(colormap, decoder="nearest", palette=palette, background=False)
+    assert len(found.scores) == kept

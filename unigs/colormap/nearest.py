@@ -1,4 +1,4 @@
-"""The simplest decoder: every pixel takes the nearest palette colour.
+"""A plain decoder: every pixel takes the nearest of the palette colours that the image needs.
 
 It asks nothing of a region's edge, so that it holds up on the blurred colormaps of a network in
 its first minutes, where decoders that look for flat ground find little.
@@ -12,21 +12,27 @@ from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette
 
 SOFTNESS = 32.0
+# Distance of neighbouring palette levels.
+LEVEL = 64.0
 
 
 def decode_nearest(
     colormap: np.ndarray,
     palette: Palette | None = None,
     background: bool = True,
-    min_area: float = 0.01,
+    min_area: float = 1 / 64,
 ) -> Decoded:
     """Entities of `colormap` (h, w, 3) uint8 by nearest palette colour.
 
+    Blur between two entities shows colours of a third. So colours leave one by one, the least
+    missed first: without it, its pixels take the nearest of the colours that stay, and what that
+    adds to their squared distances is compared with an entity one palette level away.
+
     Args:
         palette: the palette of the colormap; it must be given.
-        background: black is a colour too, and means nothing.
-        min_area: share of the image below which a colour is no entity; its pixels go to the
-            nearest of the colours that stay.
+        background: black is a colour too, which always stays and means nothing.
+        min_area: share of the image. A colour leaves that fewer pixels take, or that is missed
+            less than an entity of this size whose colour is one level (64) from another's.
 
     Scores are the mean over an entity's pixels of the softmax over colours of
     -distance / 32.
@@ -39,23 +45,42 @@ def decode_nearest(
     height, width = colormap.shape[:2]
     first = 0 if background else 1
     colors = np.concatenate([np.zeros((1, 3)), palette.colors])[first:].astype(np.float32)
-    pixels = colormap.reshape(-1, 3).astype(np.float32)
-    distance = np.linalg.norm(pixels[:, None] - colors[None], axis=2)
-    areas = np.bincount(distance.argmin(axis=1), minlength=len(colors))
-    stays = areas >= min_area * len(pixels)
-    if background:
-        stays[0] = True
-    if not stays.any():
-        stays[areas.argmax()] = True
-    distance = distance[:, stays]
+    packed = colormap.reshape(-1, 3).astype(np.int64) @ (65536, 256, 1)
+    values, place, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    points = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1).astype(np.float32)
+    square = ((points[:, None] - colors[None]) ** 2).sum(axis=2)
+    stays = _needed(square, counts, background, min_area * height * width)
+    distance = np.sqrt(square[:, stays])
     label = distance.argmin(axis=1)
     weight = np.exp((distance.min(axis=1, keepdims=True) - distance) / SOFTNESS)
     confidence = weight.max(axis=1) / weight.sum(axis=1)
-    counts = np.bincount(label, minlength=distance.shape[1])
-    means = np.bincount(label, confidence, minlength=len(counts)) / np.maximum(counts, 1)
-    entities = np.arange(int(background), len(counts))
-    entities = entities[np.argsort(-counts[entities], kind="stable")]
-    entities = entities[counts[entities] > 0]
-    numbers = np.zeros(len(counts), dtype=np.int32)
+    areas = np.bincount(label, counts, minlength=len(stays))
+    means = np.bincount(label, confidence * counts, minlength=len(stays)) / np.maximum(areas, 1)
+    entities = np.arange(int(background), len(stays))
+    entities = entities[np.argsort(-areas[entities], kind="stable")]
+    entities = entities[areas[entities] > 0]
+    numbers = np.zeros(len(stays), dtype=np.int32)
     numbers[entities] = np.arange(1, len(entities) + 1)
-    return Decoded(numbers[label].reshape(height, width), means[entities].astype(np.float32))
+    segments = numbers[label][place].reshape(height, width)
+    return Decoded(segments, means[entities].astype(np.float32))
+
+
+def _needed(square: np.ndarray, counts: np.ndarray, background: bool, pixels: float) -> np.ndarray:
+    """The colours that stay, ascending; `square` (points, colours), `counts` pixels a point."""
+    taken = np.bincount(square.argmin(axis=1), counts, minlength=square.shape[1])
+    alive = [color for color, area in enumerate(taken) if area or (background and not color)]
+    while len(alive) > 1:
+        rest = square[:, alive]
+        order = np.argpartition(rest, 1, axis=1)[:, :2]
+        pair = np.take_along_axis(rest, order, axis=1)
+        best = np.where(pair[:, 0] <= pair[:, 1], order[:, 0], order[:, 1])
+        missed = np.bincount(best, np.abs(pair[:, 1] - pair[:, 0]) * counts, len(alive))
+        areas = np.bincount(best, counts, len(alive))
+        missed[areas < pixels] = 0
+        if background:
+            missed[0] = np.inf
+        least = int(missed.argmin())
+        if missed[least] >= pixels * LEVEL**2:
+            break
+        alive.pop(least)
+    return np.array(alive)
