@@ -137,6 +137,24 @@ def test_guidance_extrapolates_from_the_empty_prompt(pipeline):
     assert not torch.allclose(named, empty, atol=1e-3)
 
 
+def latents_by_seed(components, task, steps):
+    """Both halves of a quiet model's answer, for two seeds."""
+    quiet = tiny_pipeline(components, quiet_start=list(TASKS))
+    given = arguments(task) | {"num_inference_steps": steps, "output_type": "latent"}
+    answers = [quiet(**given | {"generator": seeded(seed, seed + 1)}) for seed in (1, 5)]
+    return [torch.cat([answer.images, answer.colormaps]) for answer in answers]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_first_step_of_a_quiet_task_hears_no_noise(components, task):
+    assert torch.equal(*latents_by_seed(components, task, 1))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_only_new_images_of_quiet_tasks_differ_by_seed_in_later_steps(components, task):
+    assert torch.equal(*latents_by_seed(components, task, 2)) == (not TASKS[task].new_image)
+
+
 @pytest.mark.parametrize(("task", "half"), [("referring", "images"), ("synthesis", "colormaps")])
 def test_clamping_returns_the_known_half(pipeline, task, half):
     given = arguments(task) | {"output_type": "np", "num_inference_steps": 3}

@@ -49,7 +49,7 @@ class UniGSPipeline(DiffusionPipeline):
         decoder, decoder_options: how colormaps are read (`unigs.colormap.decode`).
         steps, guidance: by task, the defaults of `num_inference_steps`, `guidance_scale`.
         tasks: the tasks the model was trained for.
-        quiet_start: tasks that start from zero instead of noise, as they were trained
+        quiet_start: tasks whose first step hears no noise, as they were trained
             (`DiffusionConfig.quiet_start`); one step answers them.
         size: side of the square it was trained at; other pictures are stretched to it unless
             a call says otherwise.
@@ -174,8 +174,7 @@ class UniGSPipeline(DiffusionPipeline):
             fit: for pictures of another size than the model's; see `unigs.image_fit`.
             decoder, decoder_options: in place of the model's own.
             output_type: "pil", "np" (uint8 images) or "latent" (no entities).
-            callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); may
-                return a dict with other latents.
+            callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}).
 
         Returns:
             UniGSOutput, or its four fields as a tuple. Referring and inpainting: entities end
@@ -205,7 +204,8 @@ class UniGSPipeline(DiffusionPipeline):
                 mend=f"give {(len(control), 2 * control.shape[1], *control.shape[2:])}",
             )
         noise = noise.to(control.device, torch.float32)
-        if latents is None and kind.name in self.config["quiet_start"]:
+        quiet = latents is None and kind.name in self.config["quiet_start"]
+        if quiet and not kind.new_image:
             noise = torch.zeros_like(noise)
         steps = num_inference_steps or self.config["steps"][kind.name]
         self.scheduler.set_timesteps(steps, device=control.device)
@@ -221,6 +221,8 @@ class UniGSPipeline(DiffusionPipeline):
                     )
                     latents = with_known(kind, latents, known)
                 model_input = self.scheduler.scale_model_input(latents, timestep)
+                if quiet and index == 0:
+                    model_input = torch.zeros_like(model_input)
                 prediction = predict(
                     self.unet, model_input, timestep, coarse, control, text, labels, scale
                 )
