@@ -28,7 +28,7 @@ from unigs.models.autoencoder import encode_images, reduction, weights_digest
 from unigs.models.text import encode_prompts, max_tokens
 from unigs.samples import Sample
 from unigs.shard_file import write_shard
-from unigs.shard_folder import is_current, locked, manifest_before, set_manifest_aside, sweep
+from unigs.shard_folder import current_record, locked, manifest_before, set_manifest_aside, sweep
 from unigs.shard_manifest import (
     MEMBERS,
     SAMPLES,
@@ -105,8 +105,9 @@ def build_latents(
     with locked(folder):
         names = {shard.path: shard for shard in pixels.shards}
         inputs = {name: digest_of([FORMAT, digest, shard.sha256]) for name, shard in names.items()}
-        kept = tuple(name for name in names if is_current(folder, name, inputs[name]))
-        todo = [name for name in names if name not in set(kept)]
+        found = {name: current_record(folder, name, inputs[name]) for name in names}
+        kept = {name: record for name, record in found.items() if record is not None}
+        todo = [name for name in names if name not in kept]
         if todo:
             set_manifest_aside(folder)
         for done, name in enumerate(todo):
@@ -116,7 +117,9 @@ def build_latents(
             _write_latents(folder, name, inputs[name], samples, task, autoencoder, batch_size)
         if progress is not None:
             progress(len(todo), len(todo))
-        records = [record for name in names if (record := read_record(folder, name))]
+        records = [
+            record for name in names if (record := kept.get(name) or read_record(folder, name))
+        ]
         write_sample_table(folder, records, LATENT_COLUMNS)
         prompts = {row["prompt"] for record in records for row in record["rows"]}
         text, text_digest = _write_text(folder, prompts, text_encoder, tokenizer)
@@ -139,7 +142,7 @@ def build_latents(
             },
             code_version=unigs.__version__,
             built=tuple(todo),
-            kept=kept,
+            kept=tuple(kept),
         )
         write_manifest(folder, manifest, (SAMPLES, TEXT, PROMPTS))
         sweep(folder, set(names))

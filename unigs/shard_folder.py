@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from unigs.errors import DataError
 from unigs.shard_file import sha256_of
@@ -63,15 +64,15 @@ def set_manifest_aside(folder: Path) -> None:
         os.replace(folder / MANIFEST, folder / PREVIOUS)
 
 
-def is_current(folder: Path, name: str, inputs: str) -> bool:
-    """Whether a shard was made from ``inputs`` and still has the bytes it was written with."""
+def current_record(folder: Path, name: str, inputs: str) -> dict[str, Any] | None:
+    """The record of a shard that was made from ``inputs`` and still has the bytes it was written
+    with; None otherwise."""
     record = read_record(folder, name)
     if record is None or record.get("shard", {}).get("inputs") != inputs:
-        return False
+        return None
     path = folder / name
-    if not record["rows"]:
-        return not path.exists()
-    return path.exists() and sha256_of(path) == record["shard"]["sha256"]
+    expected = record["shard"]["sha256"] if record["rows"] else ""
+    return record if sha256_of(path) == expected else None
 
 
 def sweep(folder: Path, names: set[str]) -> None:

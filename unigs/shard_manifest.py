@@ -25,6 +25,8 @@ PREVIOUS = "previous.json"
 SAMPLES = "samples.parquet"
 RECORDS = "records"
 
+ROWS_PER_GROUP = 256
+
 MEMBERS = pa.list_(
     pa.struct(
         [
@@ -180,11 +182,20 @@ def read_record(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns: pa.Schema) -> None:
-    """Write samples.parquet, one row group a shard."""
+    """Write samples.parquet; the rows of a shard stand together."""
+    rows: list[dict[str, Any]] = []
     with writing(folder / SAMPLES) as partial, pq.ParquetWriter(partial, columns) as writer:
+
+        def flush() -> None:
+            if rows:
+                writer.write_table(pa.Table.from_pylist(rows, schema=columns))
+                rows.clear()
+
         for record in records:
-            if record["rows"]:
-                writer.write_table(pa.Table.from_pylist(record["rows"], schema=columns))
+            rows += record["rows"]
+            if len(rows) >= ROWS_PER_GROUP:
+                flush()
+        flush()
 
 
 def read_sample_table(

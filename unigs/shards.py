@@ -18,7 +18,7 @@ from unigs.samples import NoSample, Sample, SampleOptions, make_sample, sample_s
 from unigs.scene import Scene
 from unigs.scene_source import SceneHead, SceneList, SceneSource
 from unigs.shard_file import BLOCK, padding
-from unigs.shard_folder import is_current, locked, manifest_before, set_manifest_aside, sweep
+from unigs.shard_folder import current_record, locked, manifest_before, set_manifest_aside, sweep
 from unigs.shard_job import Progress, ShardJob, run_jobs
 from unigs.shard_manifest import (
     SAMPLE_COLUMNS,
@@ -116,8 +116,9 @@ def build_shards(
                     name, inputs, keys, (), task.name, options, seed, variants, image_format, folder
                 )
                 jobs.append(job)
-        kept = tuple(job.name for job in jobs if is_current(folder, job.name, job.inputs))
-        todo = [job for job in jobs if job.name not in set(kept)]
+        found = {job.name: current_record(folder, job.name, job.inputs) for job in jobs}
+        kept = {name: record for name, record in found.items() if record is not None}
+        todo = [job for job in jobs if job.name not in kept]
         if todo:
             set_manifest_aside(folder)
         run_jobs(todo, source, workers, progress)
@@ -187,7 +188,7 @@ def _shard_count(
 def _conclude(
     folder: Path,
     jobs: list[ShardJob],
-    kept: tuple[str, ...],
+    kept: dict[str, dict[str, Any]],
     heads: list[SceneHead],
     configuration: dict[str, Any],
     before: ShardManifest | None,
@@ -198,7 +199,7 @@ def _conclude(
     counts: dict[str, int] = {}
     refused: list[Refusal] = []
     for job in jobs:
-        record = read_record(folder, job.name)
+        record = kept.get(job.name) or read_record(folder, job.name)
         if record is None:
             raise DataError("its record vanished", file=folder / job.name, mend="build again")
         records.append(record)
@@ -223,8 +224,8 @@ def _conclude(
         removed=removed,
         configuration=configuration,
         code_version=unigs.__version__,
-        built=tuple(job.name for job in jobs if job.name not in set(kept)),
-        kept=kept,
+        built=tuple(job.name for job in jobs if job.name not in kept),
+        kept=tuple(kept),
     )
     write_manifest(folder, manifest)
     sweep(folder, {job.name for job in jobs})

@@ -140,7 +140,10 @@ class Dataset(ABC):
 
     def relative(self, path: Path) -> str:
         """A path below the root as it is told to users."""
-        below = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        try:
+            below = path.relative_to(self.root)
+        except ValueError:
+            below = path
         return one_line(below.as_posix())
 
 

@@ -66,6 +66,8 @@ class MaskFiles:
             if members[found].file_size > MAX_MASK_BYTES:
                 raise DataError(f"{name} is too large for a mask", file=path)
             return archive.read(found)
+        # zipfile says NotImplementedError to a compression it does not know, RuntimeError to a
+        # password
         except (
             OSError,
             zipfile.BadZipFile,
