@@ -34,7 +34,7 @@ from unigs.models.autoencoder import load_autoencoder, weights_digest
 Samples = Sequence[tuple[str, np.ndarray]]
 Report = dict[str, Any]
 FEW = 4
-FIRST, CURVED = 10, 20
+CURVED = 10
 CLEAN, TRIP = "clean", "autoencoder"
 SMOOTH = Palette(11, "smooth")
 ORDERS = ("smooth", "contrast", "lexicographic", "random")
@@ -145,20 +145,21 @@ def curve(title: str, rows: Rows, samples: str, ways: dict[str, str]) -> Iterato
         )
 
 
-def page(rows: Rows) -> Iterator[str]:
+def page(rows: Rows, first: int) -> Iterator[str]:
     yield from table("All entities", comparison(rows, "all"), scores=True)
     yield from table(f"At most {FEW} entities", comparison(rows, "few"), scores=True)
     chosen = f"at most {FEW} entities, through the autoencoder"
-    shorter = f"{chosen}, first {FIRST} images"
-    yield from table(f"Colour assignment (Table 7): {shorter}", assignments(rows))
     yield from table(f"Clustering (Table 8): {chosen}", clusters(rows))
     yield from table(f"PDM (Table 9): {chosen}", dichotomies(rows))
-    noisy = {"0": TRIP} | {str(value): f"latent noise {value}" for value in LATENT_NOISE}
-    title = f"Noise on the latents, in their standard deviations: {shorter}"
-    yield from curve(title, rows, "few, first", noisy)
     for name, (_, values) in CURVES.items():
         ways = {str(value): f"{name} {value}" for value in values}
         yield from curve(f"{name}: all entities, first {CURVED} images", rows, "curves", ways)
+    if first:
+        shorter = f"{chosen}, first {first} images"
+        yield from table(f"Colour assignment (Table 7): {shorter}", assignments(rows))
+        noisy = {"0": TRIP} | {str(value): f"latent noise {value}" for value in LATENT_NOISE}
+        title = f"Noise on the latents, in their standard deviations: {shorter}"
+        yield from curve(title, rows, "few, first", noisy)
 
 
 def main() -> None:
@@ -169,6 +170,12 @@ def main() -> None:
     parser.add_argument("--autoencoder", required=True)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--size", type=int, default=512)
+    parser.add_argument(
+        "--first",
+        type=int,
+        default=10,
+        help="images in tables that need trips of their own; 0 leaves these tables out",
+    )
     parser.add_argument("--kept", type=Path, required=True, help="folder of finished work")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -179,7 +186,7 @@ def main() -> None:
     for name, most in (("all", None), ("few", FEW)):
         rng = np.random.default_rng(0)
         samples[name] = [(s.key, trial_segments(s, size, most, rng)) for s in scenes]
-    samples |= {"few, first": samples["few"][:FIRST], "curves": samples["all"][:CURVED]}
+    samples |= {"few, first": samples["few"][: arguments.first], "curves": samples["all"][:CURVED]}
     autoencoder = load_autoencoder(arguments.autoencoder)
     trips = arguments.kept / "trips"
     ways: dict[str, tuple[Distortion, ...]] = {CLEAN: ()}
@@ -195,7 +202,7 @@ def main() -> None:
         "Ground-truth colormaps, no model, palette `smooth-11-v1` where no other is named, "
         f"autoencoder {Path(arguments.autoencoder).name}.",
         "Written by `benchmarks/codec_tables.py`; what it means is in [results.md](results.md).",
-        *page(Rows(samples, ways, weights_digest(autoencoder), arguments.kept)),
+        *page(Rows(samples, ways, weights_digest(autoencoder), arguments.kept), arguments.first),
     ]
     with replacing(arguments.out) as file:
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")

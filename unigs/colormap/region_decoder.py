@@ -112,6 +112,17 @@ def _take(index, table, out):
 
 
 @kernel
+def _even(labels, y, out):
+    """Where the row `y` of `labels` equals its left and right neighbours, into `out` (w,) bool."""
+    width = labels.shape[1]
+    last = width - 1
+    for x in range(1, last):
+        out[x] = (labels[y, x - 1] == labels[y, x]) & (labels[y, x + 1] == labels[y, x])
+    out[0] = labels[y, 0] == labels[y, min(1, last)]
+    out[last] = labels[y, last] == labels[y, max(last - 1, 0)]
+
+
+@kernel
 def _certain(labels, pixels, colors, flat_step, tolerance, seeds):
     """Keep labels whose 3 x 3 pixels agree or whose colour fits within `tolerance`; else -1.
 
@@ -119,30 +130,33 @@ def _certain(labels, pixels, colors, flat_step, tolerance, seeds):
     """
     height, width = labels.shape
     limit = tolerance * tolerance
-    sure = np.zeros(len(colors), np.int64)
+    sure = np.zeros(len(colors), np.bool_)
+    even = np.empty((3, width), np.bool_)
+    agree = np.empty(width, np.bool_)
+    _even(labels, 0, even[0])
     for y in range(height):
         above, below = max(y - 1, 0), min(y + 1, height - 1)
+        _even(labels, below, even[below % 3])
         for x in range(width):
-            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            column = (labels[above, x] == labels[y, x]) & (labels[below, x] == labels[y, x])
+            agree[x] = column & even[above % 3, x] & even[y % 3, x] & even[below % 3, x]
+        for x in range(width):
             label = labels[y, x]
-            same = labels[y, left] == label and labels[y, right] == label
-            if same:
-                same = labels[above, x] == label and labels[below, x] == label
-            if same:
-                same = labels[above, left] == label and labels[above, right] == label
-            if same:
-                same = labels[below, left] == label and labels[below, right] == label
-            if not same:
+            if not agree[x]:
                 square = 0.0
                 for c in range(3):
                     square += (pixels[y, x, c] - colors[label, c]) ** 2
-                same = square <= limit
-            seeds[y, x] = label if same else -1
-            sure[label] += same
+                if square > limit:
+                    seeds[y, x] = -1
+                    continue
+            seeds[y, x] = label
+            sure[label] = True
+    if sure.all():
+        return
     for y in range(height):
         below = min(y + 1, height - 1)
         for x in range(width):
-            if sure[labels[y, x]] > 0:
+            if sure[labels[y, x]]:
                 continue
             right = min(x + 1, width - 1)
             step: Any = 0
