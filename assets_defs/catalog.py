@@ -6,6 +6,7 @@ from assets_defs.evaluation import evaluations, references
 from assets_defs.evaluators import evaluators
 from assets_defs.gate import gates
 from assets_defs.manifest import shard_manifest
+from assets_defs.protocol import protocol
 from assets_defs.report import reports
 from assets_defs.shards import latents, shards
 from assets_defs.statistics import scene_statistics
@@ -21,6 +22,7 @@ ASSETS = [
     text_encoder,
     latents,
     shard_manifest,
+    protocol,
     *evaluators,
     untrained,
     *references.values(),

@@ -12,6 +12,7 @@ from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kep
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
+from assets_defs.protocol import protocol, protocol_shards
 from assets_defs.provenance import provenance
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
@@ -44,9 +45,10 @@ def judge(
     out_dir: Path,
     *,
     beside: bool,
+    shards: Path | None = None,
 ) -> dict[str, float]:
-    """Answer the held-out shards of ``task`` and score the answers; ``beside`` adds baselines
-    and ceilings, which are the same for every model."""
+    """Answer the held-out shards of ``task`` (or ``shards``) and score the answers; ``beside``
+    adds baselines and ceilings, which are the same for every model."""
     from unigs.baselines import Codec
     from unigs.evaluation import evaluate
     from unigs.evaluators.bundle import load_evaluators
@@ -62,7 +64,7 @@ def judge(
     return evaluate(
         pipeline,
         task,
-        folders.shards("val", task),
+        shards or folders.shards("val", task),
         load_evaluators(
             places[DUAL_ENCODER], places[SEGMENTER], inception=preset.evaluation.inception
         ),
@@ -73,6 +75,19 @@ def judge(
         codec=Codec.of(pipeline) if beside else None,
         baselines=beside,
     )
+
+
+def judge_protocol(
+    settings: GraphSettings, folders: Folders, pipeline_folder: Path, task: str, out_dir: Path
+) -> dict[str, float]:
+    """The figures of the test protocol, ``protocol.single.miou`` and so on."""
+    figures: dict[str, float] = {}
+    for kind, shards in protocol_shards(folders, task).items():
+        found = judge(
+            settings, folders, pipeline_folder, task, out_dir / kind, beside=False, shards=shards
+        )
+        figures |= {f"protocol.{kind}.{key}": value for key, value in found.items()}
+    return figures
 
 
 def _reference(task: str) -> dg.AssetsDefinition:
@@ -103,7 +118,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
 def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["evaluation", name, task],
-        deps=[models[name], shard_manifest, *evaluators],
+        deps=[models[name], shard_manifest, protocol, *evaluators],
         group_name=f"model_{name}",
         code_version=EVALUATION_CODE,
         description=f"The {name} model on held-out scenes, task {task}.",
@@ -118,7 +133,13 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         model = folders.model(name)
 
         def build(folder: Path, resume: bool) -> Built:
+            from unigs.evaluation import METRICS_FILE, write_figures
+
             figures = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
+            figures |= judge_protocol(
+                settings, folders, model / PIPELINE, task, folder / "protocol"
+            )
+            write_figures(folder / METRICS_FILE, figures)
             registered = kept_record(model)["metadata"]
             with tracking.run(
                 f"evaluate {name} {task}",
@@ -126,6 +147,7 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
                     **provenance(context, settings),
                     "model": f"{registered['name']}/{registered['version']}",
                     "training_run": registered["mlflow_run_id"],
+                    "protocol": kept_digest(folders.protocol),
                 },
                 parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
                 inputs=dataset_inputs(folders, settings.dataset, "val", [task]),
@@ -137,6 +159,7 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
             return Built(figures_digest(figures), {**shown(figures), "mlflow_run_id": run_id})
 
         inputs = evaluation_inputs(folders, settings, model, task)
+        inputs["protocol"] = kept_digest(folders.protocol)
         outcome = keep_or_build(folders.evaluation(name, task), inputs, build)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 

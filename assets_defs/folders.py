@@ -48,6 +48,10 @@ class Folders:
         return self.base / "latents" / split / task
 
     @property
+    def protocol(self) -> Path:
+        return self.base / "protocol"
+
+    @property
     def manifest(self) -> Path:
         return self.base / "manifest"
 

@@ -29,6 +29,10 @@ def run(name, *arguments):
         ("few_steps.py", ["| entity | 50 |", "| referring | 1 |", "of the best and are"]),
         ("palette_choice.py", ["-5-v1: miou", "random-5-v1: miou", "difference of miou"]),
         ("single_or_joint.py", ["single: 2 steps, 8 ref", "joint: 10 steps, 8 ref", "joint minus"]),
+        (
+            "learning_choices.py",
+            ["| all | entity |", "| adamw | referring |", "| noise | entity |"],
+        ),
         ("negatives.py", ["only absent classes: ", "classes that are there: "]),
     ],
 )

@@ -27,7 +27,8 @@ def read_answers(
     """The answer to a batch, at the size of the given pictures.
 
     Where the task has a sampled coarse mask, entities end at it and the background is dropped;
-    in the entity task every region stays (supplementary section 6).
+    in the entity task every region stays (supplementary section 6). Where the image is known,
+    it guides the decoder.
 
     Args:
         images, colormaps: (n, H, W, 3) uint8 as the autoencoder decodes them.
@@ -37,7 +38,14 @@ def read_answers(
         ConfigError: the decoder does not take the options.
     """
     try:
-        decoded = decode_batch(colormaps, decoder, palette, inputs.task.background, **options)
+        decoded = decode_batch(
+            colormaps,
+            decoder,
+            palette,
+            inputs.task.background,
+            None if inputs.task.new_image else frame.enter_images(inputs.source),
+            **options,
+        )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"decoder_options: {error}", mend=f"see decoder {decoder}") from error
     images, colormaps = frame.leave_images(images), frame.leave_colormaps(colormaps)

@@ -1,5 +1,6 @@
 """``unigs run`` on 30 generated scenes: the whole graph, twice, with a look at what it left."""
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -38,6 +39,8 @@ def test_every_task_has_its_figures(first: dict) -> None:
         assert [key for key in figures if key.startswith("miou")], task
         assert [key for key in figures if key.startswith("untrained.")], task
         assert [key for key in figures if "ceiling" in key], task
+        kinds = ["all"] if task == "entity" else ["single", "multiple"]
+        assert all(figures[f"protocol.{kind}.n"] >= 1 for kind in kinds), task
     assert Path(first["model"]["joint"], "model_index.json").is_file()
     assert first["kept"] == []
 
@@ -67,6 +70,8 @@ def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path)
     judged = client.search_runs([experiment.experiment_id], f"tags.training_run = '{best.run_id}'")
     assert {run.data.params["task"] for run in judged} == set(TASKS)
     assert all(client.list_artifacts(run.info.run_id, "images") for run in judged)
+    record = json.loads((store / "shapes-smoke" / "protocol" / "kept.json").read_text())
+    assert {run.data.tags["protocol"] for run in judged} == {record["digest"]}
 
 
 def test_the_models_cards_name_its_data_and_figures(first: dict, store: Path) -> None:

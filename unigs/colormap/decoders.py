@@ -23,7 +23,7 @@ DECODERS: dict[str, Callable[..., Decoded]] = {
     "regions": decode_regions,
 }
 DEFAULT_DECODER = "regions"
-GUIDED = ("regions",)
+GUIDED = ("nearest", "regions")
 
 
 def decode(
@@ -41,8 +41,8 @@ def decode(
         palette: the palette the colormap was painted or predicted with, if known.
         background: black means nothing (referring, inpainting); False where the entities tile
             the image and every region is one (entity task).
-        image: (h, w, 3) uint8, the photograph, in tasks where it is known: `regions` lets
-            boundaries follow its edges, the others do without.
+        image: (h, w, 3) uint8, the photograph, in tasks where it is known: `regions` and
+            `nearest` let boundaries follow its edges, the others do without.
 
     Raises:
         ValueError: unknown decoder, or a colormap or image of another shape or type.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from unigs.colormap.decoded import Decoded
+from unigs.colormap.guide import follow_image
 from unigs.colormap.palette import Palette
 
 SOFTNESS = 32.0
@@ -21,6 +22,7 @@ def decode_nearest(
     palette: Palette | None = None,
     background: bool = True,
     min_area: float = 1 / 64,
+    image: np.ndarray | None = None,
 ) -> Decoded:
     """Entities of `colormap` (h, w, 3) uint8 by nearest palette colour.
 
@@ -33,15 +35,18 @@ def decode_nearest(
         background: black is a colour too, which always stays and means nothing.
         min_area: share of the image. A colour leaves that fewer pixels take, or that is missed
             less than an entity of this size whose colour is one level (64) from another's.
+        image: (h, w, 3) uint8, the photograph, whose edges the colormap then follows first.
 
     Scores are the mean over an entity's pixels of the softmax over colours of
     -distance / 32.
 
     Raises:
-        ValueError: no palette.
+        ValueError: no palette, or an image of another size.
     """
     if palette is None:
         raise ValueError("decoder 'nearest' needs the palette of the colormap")
+    if image is not None:
+        colormap = follow_image(colormap, image)
     height, width = colormap.shape[:2]
     first = 0 if background else 1
     colors = np.concatenate([np.zeros((1, 3)), palette.colors])[first:].astype(np.float32)

@@ -1,0 +1,66 @@
+"""The test protocol as an asset: the scenes and coarse masks that every model is judged on."""
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+
+from assets_defs.code_version import code_version
+from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.outcome import materialized
+from assets_defs.shards import SHARD_CODE
+from resources.settings import GraphSettings
+from resources.store import Store
+
+SHARDS = "shards"
+PROTOCOL_CODE = code_version("protocol", without=("scene_source", "shards")) + SHARD_CODE
+
+
+@dg.asset(
+    deps=[*scenes_indexes, quarantine_report],
+    group_name="data",
+    code_version=PROTOCOL_CODE,
+)
+def protocol(
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+) -> dg.MaterializeResult:
+    """Validation scenes drawn once, each with one coarse mask for a single entity and one for
+    several (paper, section 4.1); its digest stands with every figure measured on it."""
+    folders = Folders.of(store, settings)
+    data, count = settings.values.data, settings.values.evaluation.scenes
+
+    def build(folder: Path, resume: bool) -> Built:
+        from unigs.protocol import build_protocol
+        from unigs.scene_source import IndexedScenes
+        from unigs.split_samples import sample_options
+
+        if not resume:
+            shutil.rmtree(folder / SHARDS, ignore_errors=True)
+        scenes = IndexedScenes(index_file(folders, "val"))
+        written = build_protocol(
+            scenes,
+            sample_options(settings.values, scenes.class_names, "val"),
+            folder / SHARDS,
+            count,
+            data.seed,
+            workers=settings.workers,
+        )
+        return Built(written.digest, {"scenes": len(written.scenes), "digests": written.shards})
+
+    inputs = {
+        "code": PROTOCOL_CODE,
+        "scenes": kept_digest(folders.scenes("val")),
+        "data": data.model_dump(mode="json"),
+        "codec": settings.values.codec.model_dump(mode="json"),
+        "count": count,
+    }
+    return materialized(context, keep_or_build(folders.protocol, inputs, build))
+
+
+def protocol_shards(folders: Folders, task: str) -> dict[str, Path]:
+    """Kind of coarse mask (``single``, ``multiple``; ``all`` for the entity task) -> shards."""
+    place = folders.protocol / SHARDS / task
+    kinds = [kind for kind in ("single", "multiple") if (place / kind).is_dir()]
+    return {kind: place / kind for kind in kinds} or {"all": place}
