@@ -36,7 +36,7 @@ def batch_errors(
         prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
     weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
     last = timesteps == scheduler.config["num_train_timesteps"] - 1
-    return weighted_error(prediction, target, weights, last & training.terminal_median)
+    return weighted_error(prediction, target, weights, last & training.colormap_median)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

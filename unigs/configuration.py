@@ -157,8 +157,8 @@ class TrainingConfig(_Strict):
         empty_prompt: by task, the probability that the prompt is dropped.
         known_half_weight: loss weight of the half that Table 2 marks as a repetition.
         colormap_weight: of the colormap half against the image half.
-        terminal_median: at the last timestep, where one step must answer, errors count by their
-            length, which gives sharper answers; needs zero terminal SNR.
+        colormap_median: at the last timestep, where one step must answer, errors of the colormap
+            count by their length, which gives sharper colormaps; needs zero terminal SNR.
         entity_balance: small entities weigh more in the colormap half.
         min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
             error (Hang et al., 2023); null weighs all timesteps alike.
@@ -189,7 +189,7 @@ class TrainingConfig(_Strict):
     empty_prompt: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.1))
     known_half_weight: float = Field(1.0, ge=0)
     colormap_weight: float = Field(1.0, gt=0)
-    terminal_median: bool = False
+    colormap_median: bool = False
     entity_balance: bool = False
     min_snr_gamma: float | None = Field(None, gt=0)
     lora_rank: int | None = Field(None, ge=1)
@@ -255,8 +255,8 @@ class Preset(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Preset:
         zero = self.diffusion.scheduler.get("rescale_betas_zero_snr")
-        if self.training.terminal_median and not zero:
-            raise ValueError("training.terminal_median needs rescale_betas_zero_snr: true")
+        if self.training.colormap_median and not zero:
+            raise ValueError("training.colormap_median needs rescale_betas_zero_snr: true")
         return self
 
 

@@ -112,19 +112,19 @@ def weighted_error(
 ) -> Tensor:
     """(B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half alike.
 
-    Where `median` holds, the error at a place counts by its length instead of its square.
-    Squares are least at the mean of what a place may be, which is blurred, or a third colour;
-    lengths are least at the geometric median, which is the likeliest.
+    Where `median` holds, the colormap's error at a place counts by its length instead of its
+    square. Squares are least at the mean of the colours that a place may have, which is a third
+    colour; lengths are least at their geometric median, which is the likeliest colour.
 
     Args:
         prediction, target: (B, 2C, h, w), the image half first.
         median: (B,) bool.
     """
     squared = (prediction.float() - target.float()).square()
-    halves = []
-    for half, weight in zip(squared.chunk(2, dim=1), weights, strict=True):
-        square = half.mean(dim=1, keepdim=True)
-        length = (square + MEDIAN_SOFTNESS**2).sqrt() - MEDIAN_SOFTNESS
-        counted = torch.where(median[:, None, None, None], length, square)
-        halves.append((counted * weight).mean(dim=(1, 2, 3)))
-    return (halves[0] + halves[1]) / 2
+    image, colormap = squared.chunk(2, dim=1)
+    square = colormap.mean(dim=1, keepdim=True)
+    length = (square + MEDIAN_SOFTNESS**2).sqrt() - MEDIAN_SOFTNESS
+    colormap = torch.where(median[:, None, None, None], length, square)
+    return (
+        (image * weights[0]).mean(dim=(1, 2, 3)) + (colormap * weights[1]).mean(dim=(1, 2, 3))
+    ) / 2
