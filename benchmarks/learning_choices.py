@@ -27,7 +27,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "all": {},
     "adamw": {"training.optimizer": "adamw", "training.learning_rate": 1.5e-3},
     "chessboard": {"codec.palette": "smooth-5-v1"},
-    "squares": {"training.terminal_median": False},
+    "squares": {"training.colormap_median": False},
     "noise": {"diffusion.quiet_start": []},
     "pixels": {"training.entity_balance": False},
 }
