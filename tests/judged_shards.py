@@ -127,6 +127,8 @@ class KnowingPipeline:
     def _answer(self, sample, generator):
         if self.worth == "truth":
             return sample.image, sample.segments
+        if self.worth == "too much":
+            return sample.image, sample.segments + 1
         if self.worth == "nothing":
             return np.zeros_like(sample.image), np.zeros_like(sample.segments)
         rng = np.random.default_rng(generator.initial_seed())
