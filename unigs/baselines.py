@@ -106,7 +106,7 @@ class CodecCeiling:
                 self.codec.decoder,
                 self.codec.palette,
                 self.task.background,
-                image,
+                None if self.task.new_image else image,
                 **self.codec.options,
             )
             segments = decoded.segments
