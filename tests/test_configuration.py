@@ -98,3 +98,10 @@ def test_unknown_presets_and_unreadable_files(tmp_path):
         load_preset(broken)
     with pytest.raises(ConfigError, match=r"missing\.yaml"):
         load_preset(tmp_path / "missing.yaml")
+
+
+def test_lengths_at_the_last_timestep_need_zero_terminal_snr():
+    given = {"diffusion.scheduler.rescale_betas_zero_snr": False, "diffusion.quiet_start": []}
+    with pytest.raises(ConfigError, match="colormap_median"):
+        load_preset("tiny", given)
+    load_preset("tiny", {**given, "training.colormap_median": False})
