@@ -9,6 +9,7 @@ from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder
 from unigs.models.unet import build_unet
 from unigs.pipeline import UniGSPipeline
+from unigs.tasks import TASKS
 
 SIZE = 32
 # All 48 directions of a 4x4 patch: the autoencoder loses nothing.
@@ -69,3 +70,22 @@ def tiny_pipeline(parts=None, **config):
     pipeline = UniGSPipeline(**(parts or components()), **options | config)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def mask(height=SIZE, width=SIZE):
+    filled = np.zeros((height, width), bool)
+    filled[4:20, 8:24] = True
+    return filled
+
+
+def seeded(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def arguments(task):
+    given = {"colormap" if task == "synthesis" else "image": pictures()}
+    if TASKS[task].coarse == "sampled":
+        given["coarse_mask"] = mask()
+    if task != "entity":
+        given["names"] = ["dog"]
+    return {"task": task, "generator": seeded(1, 2), **given}
