@@ -1,0 +1,99 @@
+"""How the quality of a training grows with its steps: its checkpoints, judged one by one.
+
+    python benchmarks/scaling.py watch --checkpoints DIR --work DIR
+        beside a running training: keeps the averaged weights of every checkpoint, until stopped
+    python benchmarks/scaling.py judge --model DIR --shards DIR --work DIR [--limit 96]
+        afterwards: the table, with the finished model as its last row
+
+The learning rate of a checkpoint in the middle had not yet fallen, so a training planned for that
+many steps would do better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+
+from safetensors.torch import load_file
+from shapes_runs import judged, open_pipeline
+
+from unigs.pipeline import UniGSPipeline
+from unigs.tasks import TASKS
+
+POLL_SECONDS = 2.0
+EMA, STATE = "ema.safetensors", "state.json"
+
+
+def watch(checkpoints: Path, work: Path) -> None:
+    """Copy each new checkpoint's averaged weights to ``work/step-NNNNNNNN`` until interrupted."""
+    work.mkdir(parents=True, exist_ok=True)
+    while True:
+        for folder in sorted(checkpoints.glob("step-*")):
+            kept = work / folder.name
+            if kept.exists():
+                continue
+            partial = work / f".{folder.name}"
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            try:
+                for name in (EMA, STATE):
+                    shutil.copy2(folder / name, partial / name)
+            except FileNotFoundError:  # Pruned in the meantime.
+                continue
+            partial.rename(kept)
+            print(folder.name, flush=True)
+        time.sleep(POLL_SECONDS)
+
+
+def with_weights(pipeline: UniGSPipeline, checkpoint: Path) -> None:
+    """Put the averaged weights of a checkpoint into the pipeline's UNet."""
+    shadow = load_file(checkpoint / EMA)
+    for index, parameter in enumerate(pipeline.unet.parameters()):
+        parameter.data.copy_(shadow[str(index)])
+
+
+def judge(model: Path, shards: Path, work: Path, limit: int) -> None:
+    """Print `miou` / `recall_50` of the tasks that have masks, a row a checkpoint."""
+    tasks = [task for task in TASKS.values() if task.new_colormap]
+    print(f"| step | {' | '.join(task.name for task in tasks)} |")
+    print("|---:" * (len(tasks) + 1) + "|")
+    for folder in [*sorted(work.glob("step-*")), None]:
+        pipeline = open_pipeline(model)
+        label = "end"
+        if folder is not None:
+            with_weights(pipeline, folder)
+            label = str(json.loads((folder / STATE).read_text())["step"])
+        cells = []
+        for task in tasks:
+            out = work / f"answers-{label}-{task.name}"
+            row = judged(pipeline, task.name, shards, out, limit=limit)
+            cells.append(f"{row['miou']:.3f} / {row['recall_50']:.3f}")
+        print(f"| {label} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    """Watch or judge."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    watching, judging = commands.add_parser("watch"), commands.add_parser("judge")
+    watching.add_argument("--checkpoints", type=Path, required=True)
+    judging.add_argument("--model", type=Path, required=True, help="folder of the pipeline")
+    judging.add_argument("--shards", type=Path, required=True, help="held-out, a folder a task")
+    judging.add_argument("--limit", type=int, default=96, help="samples a task")
+    for command in (watching, judging):
+        command.add_argument("--work", type=Path, required=True)
+    options = parser.parse_args()
+    if options.command == "judge":
+        judge(options.model, options.shards, options.work, options.limit)
+        return
+    try:
+        watch(options.checkpoints, options.work)
+    except KeyboardInterrupt:
+        print("stopped watching")
+
+
+if __name__ == "__main__":
+    main()
