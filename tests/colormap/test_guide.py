@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from unigs.colormap import Palette, decode
-from unigs.colormap.guide import follow_image
+from unigs.colormap.guide import edge_width, follow_image
 
 PALETTE = Palette(grid=5, order="linear")
 
@@ -42,6 +42,28 @@ def test_a_photograph_without_edges_adds_none():
     assert np.ptp(follow_image(np.full_like(blurred, 90), image)) == 0
     steps = np.abs(np.diff(follow_image(blurred, flat).astype(int), axis=0)).max()
     assert steps <= np.abs(np.diff(blurred.astype(int), axis=0)).max()
+
+
+def test_sharp_edges_stay_where_they_are():
+    """The photograph's disc is two pixels away from the colormap's, which is sharp: it is right."""
+    segments, image, _ = scene()
+    sharp = PALETTE.encode(np.roll(segments, 2, axis=1))
+    assert np.array_equal(follow_image(sharp, image), sharp)
+
+
+@pytest.mark.parametrize(("blur", "low", "high"), [(0, 1, 1), (0.6, 1, 2), (1.5, 3, 5), (3, 4, 9)])
+def test_edge_width_grows_with_blur(blur, low, high):
+    """A Gaussian edge: its whole step over its steepest, 2.5 deviations wide."""
+    colormap = np.zeros((40, 40, 3))
+    colormap[:, 20:] = 255
+    colormap = np.rint(gaussian_filter(colormap, (blur, blur, 0))).astype(np.uint8)
+    assert low <= edge_width(colormap)[20, 20] <= high
+    assert edge_width(colormap)[20, 0] == 0
+
+
+def test_nothing_follows_nothing():
+    nothing = np.zeros((0, 5, 3), np.uint8)
+    assert follow_image(nothing, nothing).shape == (0, 5, 3)
 
 
 def test_nearest_colour_takes_the_guide():
