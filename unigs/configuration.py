@@ -37,6 +37,7 @@ class DataConfig(_Strict):
         variants: samples drawn per scene and task.
         train_entities, test_entities: most entities a sample has (4 and 3 in the paper).
         negative_probability: lambda of section 3.4.
+        all_negative: share of referring training samples whose every class is negative.
         random_crop: crop training samples at random along the longer side.
         refused_share: share of refused records above which the run stops.
     """
@@ -50,6 +51,7 @@ class DataConfig(_Strict):
     train_entities: int = Field(4, ge=1)
     test_entities: int = Field(3, ge=1)
     negative_probability: float = Field(0.2, ge=0, le=1)
+    all_negative: float = Field(0.0, ge=0, le=1)
     min_area: float = Field(1 / 1024, ge=0, lt=1)
     random_crop: bool = False
     image_format: Literal["png", "jpg"] = "png"
