@@ -64,6 +64,7 @@ def test_sd15_keeps_to_the_paper():
     assert (preset.training.epochs, preset.training.single_task_epochs) == (96, 48)
     assert set(preset.inference.steps.values()) == {200}
     assert preset.data.size == 512
+    assert preset.data.all_negative == 0
     assert (preset.codec.decoder, preset.codec.options) == ("pdm", {"delta": 10})
     assert preset.unet.source == "stable-diffusion-v1-5/stable-diffusion-inpainting"
     assert preset.diffusion.scheduler["prediction_type"] == "epsilon"

@@ -12,7 +12,7 @@ from unigs.samples import SampleOptions
 from unigs.scene_source import SceneList
 from unigs.shards import read_samples
 
-OPTIONS = SampleOptions(Palette(5), CLASSES, size=32, flip_probability=0.5)
+OPTIONS = SampleOptions(Palette(5), CLASSES, size=32, flip_probability=0.5, all_negative=1.0)
 
 
 def test_protocol_is_fixed_and_holds_single_and_multiple_objects(tmp_path):

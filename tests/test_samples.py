@@ -140,6 +140,33 @@ def test_a_negative_can_leave_an_empty_target(scenes):
     assert decode_sample(encode_sample(sample, "png")).entities == ()
 
 
+def test_all_negative_is_the_share_of_prompts_that_name_only_absent_classes(scenes):
+    plain = [scene for scene in scenes if not scene.crowd]
+    options = replace(OPTIONS, negative_probability=0.0, all_negative=0.25)
+    samples = [(scene, s) for scene, s in samples_of(plain, "referring", options, seeds=40)]
+    negative = [(scene, sample) for scene, sample in samples if sample.absent]
+    assert 0.19 < len(negative) / len(samples) < 0.31
+    for scene, sample in negative:
+        said = sample.prompt.removeprefix("referring: find ").rstrip(".")
+        names = said.replace(", and ", ", ").replace(" and ", ", ").split(", ")
+        assert tuple(names) == sample.absent
+        assert sample.entities == ()
+        assert not sample.colormap.any()
+        inside = {
+            entity.class_name
+            for entity in (*scene.entities, *scene.crowd)
+            if sample.coarse_mask[scene.segments == entity.id].any()
+        }
+        assert not inside & set(names)
+    assert max(len(sample.absent) for _, sample in negative) >= 3
+    # The other samples keep to lambda.
+    both = replace(options, negative_probability=0.2, max_entities=2)
+    halves = [s for _, s in samples_of(plain, "referring", both, seeds=6)]
+    assert any(sample.absent and sample.entities for sample in halves)
+    with pytest.raises(ConfigError, match="all_negative 0"):
+        make_sample(scenes[0], "referring", replace(options, class_names=()), 0)
+
+
 def test_entity_takes_all_and_voids_the_rest(scenes):
     for scene, sample in samples_of(scenes, "entity", seeds=1):
         assert len(sample.entities) == len(scene.entities)

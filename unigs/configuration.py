@@ -10,24 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from unigs.errors import ConfigError
-from unigs.tasks import TASKS
-
-ByTask = dict[str, float]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from unigs.tasks import SEGMENTATION, TASKS
+from unigs.training_configuration import ByTask, Strict, TrainingConfig, all_tasks
 
 
-def _all_tasks(name: str, values: dict[str, Any]) -> None:
-    if set(values) != set(TASKS):
-        raise ValueError(f"{name} names {sorted(values)}; give a value for each of {list(TASKS)}")
-
-
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """Which scenes, and how samples are drawn from them (paper, section 4.1 and supplement).
 
     Attributes:
@@ -37,6 +27,7 @@ class DataConfig(_Strict):
         variants: samples drawn per scene and task.
         train_entities, test_entities: most entities a sample has (4 and 3 in the paper).
         negative_probability: lambda of section 3.4.
+        all_negative: share of referring training samples whose every class is negative.
         random_crop: crop training samples at random along the longer side.
         refused_share: share of refused records above which the run stops.
     """
@@ -50,6 +41,7 @@ class DataConfig(_Strict):
     train_entities: int = Field(4, ge=1)
     test_entities: int = Field(3, ge=1)
     negative_probability: float = Field(0.2, ge=0, le=1)
+    all_negative: float = Field(0.0, ge=0, le=1)
     min_area: float = Field(1 / 1024, ge=0, lt=1)
     random_crop: bool = False
     image_format: Literal["png", "jpg"] = "png"
@@ -57,7 +49,7 @@ class DataConfig(_Strict):
     refused_share: float = Field(0.05, ge=0, le=1)
 
 
-class CodecConfig(_Strict):
+class CodecConfig(Strict):
     """Palette by its name (`Palette.from_name`), decoder by its name and options."""
 
     palette: str = "smooth-11-v1"
@@ -65,7 +57,7 @@ class CodecConfig(_Strict):
     options: dict[str, float | int | str | bool] = Field(default_factory=dict)
 
 
-class AutoencoderConfig(_Strict):
+class AutoencoderConfig(Strict):
     """A pretrained autoencoder (`source`), or principal components of patches fitted to the data.
 
     Attributes:
@@ -81,7 +73,7 @@ class AutoencoderConfig(_Strict):
     fit_images: int = 400
 
 
-class TextConfig(_Strict):
+class TextConfig(Strict):
     """A pretrained text encoder (`source`), or a frozen seeded one over the class names."""
 
     source: str | None = None
@@ -92,7 +84,7 @@ class TextConfig(_Strict):
     seed: int = 0
 
 
-class UNetConfig(_Strict):
+class UNetConfig(Strict):
     """A Stable Diffusion checkpoint to grow from (`source`), or an architecture to start from
     scratch: a name or diffusers' UNet2DConditionModel arguments. `licence` is that of the
     checkpoint's weights (an SPDX or Hub name)."""
@@ -109,7 +101,7 @@ class UNetConfig(_Strict):
         return self
 
 
-class DiffusionConfig(_Strict):
+class DiffusionConfig(Strict):
     """The noise process.
 
     Attributes:
@@ -130,7 +122,7 @@ class DiffusionConfig(_Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> DiffusionConfig:
-        _all_tasks("diffusion.terminal_share", self.terminal_share)
+        all_tasks("diffusion.terminal_share", self.terminal_share)
         if unknown := set(self.quiet_start) - set(TASKS):
             raise ValueError(f"diffusion.quiet_start names {sorted(unknown)}")
         if self.quiet_start and not self.scheduler.get("rescale_betas_zero_snr"):
@@ -138,77 +130,7 @@ class DiffusionConfig(_Strict):
         return self
 
 
-class TrainingConfig(_Strict):
-    """One training loop for single tasks and the joint model.
-
-    Attributes:
-        ratios: by task, its share of the draws of the joint model (0.3/0.3/0.2/0.2).
-        steps: optimiser steps; null means `epochs` over the largest task stream
-            (`single_task_epochs` where one task is trained).
-        batch_size: samples per optimiser step over all processes.
-        accumulation: equal parts in which a process takes its share of a batch, one after the
-            other, for less memory; the gradient is that of the whole batch.
-        processes: on this machine; each takes its share of every batch and of the cores. Under
-            torchrun its number of processes counts.
-        optimizer: `adamw_8bit` keeps the moments in 8 bits (extra `eight-bit`); `muon` learns
-            from scratch in fewer steps (`unigs.muon`).
-        learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
-            `learning_rate` to `final_rate` times it.
-        empty_prompt: by task, the probability that the prompt is dropped.
-        known_half_weight: loss weight of the half that Table 2 marks as a repetition.
-        colormap_weight: of the colormap half against the image half.
-        colormap_median: at the last timestep, where one step must answer, errors of the colormap
-            count by their length, which gives sharper colormaps; needs zero terminal SNR.
-        entity_balance: small entities weigh more in the colormap half.
-        min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
-            error (Hang et al., 2023); null weighs all timesteps alike.
-        lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
-            last convolution and the task embedding whole (extra `lora`); null trains everything.
-        compile: compile the UNet with torch.compile.
-        precision: `auto` takes bf16 where the processor has it in hardware; fp16 scales the loss.
-        validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
-    """
-
-    ratios: ByTask = Field(
-        default_factory=lambda: {name: task.ratio for name, task in TASKS.items()}
-    )
-    steps: int | None = None
-    epochs: float = 96
-    single_task_epochs: float = 48
-    batch_size: int = Field(32, ge=1)
-    accumulation: int = Field(1, ge=1)
-    processes: int = Field(1, ge=1)
-    optimizer: Literal["adamw", "adamw_8bit", "muon"] = "adamw"
-    learning_rate: float = Field(3e-5, gt=0)
-    warmup_steps: int = Field(500, ge=0)
-    final_rate: float = Field(0.0, ge=0, le=1)
-    weight_decay: float = 0.01
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip_norm: float = Field(1.0, gt=0)
-    ema_decay: float = Field(0.9999, ge=0, lt=1)
-    empty_prompt: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.1))
-    known_half_weight: float = Field(1.0, ge=0)
-    colormap_weight: float = Field(1.0, gt=0)
-    colormap_median: bool = False
-    entity_balance: bool = False
-    min_snr_gamma: float | None = Field(None, gt=0)
-    lora_rank: int | None = Field(None, ge=1)
-    compile: bool = False
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    gradient_checkpointing: bool = False
-    validate_every: int = Field(500, ge=1)
-    checkpoint_every: int = Field(500, ge=1)
-    checkpoints_kept: int = Field(2, ge=1)
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _complete(self) -> TrainingConfig:
-        _all_tasks("training.ratios", self.ratios)
-        _all_tasks("training.empty_prompt", self.empty_prompt)
-        return self
-
-
-class InferenceConfig(_Strict):
+class InferenceConfig(Strict):
     """Defaults of the pipeline: sampling steps and guidance scale by task."""
 
     steps: dict[str, int]
@@ -216,12 +138,12 @@ class InferenceConfig(_Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> InferenceConfig:
-        _all_tasks("inference.steps", self.steps)
-        _all_tasks("inference.guidance", self.guidance)
+        all_tasks("inference.steps", self.steps)
+        all_tasks("inference.guidance", self.guidance)
         return self
 
 
-class EvaluationConfig(_Strict):
+class EvaluationConfig(Strict):
     """The test protocol and its judges.
 
     Attributes:
@@ -238,7 +160,7 @@ class EvaluationConfig(_Strict):
     batch_size: int = Field(32, ge=1)
 
 
-class Preset(_Strict):
+class Preset(Strict):
     """All of a run. `name` is the file's stem."""
 
     name: str
@@ -257,6 +179,9 @@ class Preset(_Strict):
         zero = self.diffusion.scheduler.get("rescale_betas_zero_snr")
         if self.training.colormap_median and not zero:
             raise ValueError("training.colormap_median needs rescale_betas_zero_snr: true")
+        heard = [name for name in SEGMENTATION if name not in self.diffusion.quiet_start]
+        if self.training.end_to_end and heard:
+            raise ValueError(f"training.end_to_end needs {heard} in diffusion.quiet_start")
         return self
 
 

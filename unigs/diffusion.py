@@ -78,6 +78,16 @@ def add_noise(
     raise ConfigError(f"prediction_type {kind!r}: give epsilon, v_prediction or sample")
 
 
+def clean_estimate(
+    scheduler: DDIMScheduler, prediction: Tensor, noised: Tensor, timesteps: Tensor
+) -> Tensor:
+    """The clean latents (B, C, h, w) that a v- or sample-prediction stands for."""
+    if scheduler.config["prediction_type"] == "sample":
+        return prediction
+    kept = scheduler.alphas_cumprod.to(noised.device)[timesteps][:, None, None, None]
+    return kept.sqrt() * noised - (1 - kept).sqrt() * prediction
+
+
 _NEW_IMAGE = [task.new_image for task in TASKS.values()]
 _NEW_COLORMAP = [task.new_colormap for task in TASKS.values()]
 _VALID_ONLY = [name == "entity" for name in TASKS]
@@ -107,6 +117,11 @@ def loss_weights(
     return half(_NEW_IMAGE), colormap * (balance if config.entity_balance else 1.0)
 
 
+def soft_length(square: Tensor) -> Tensor:
+    """Root mean square errors from mean squares; near zero they go on like squares."""
+    return (square + MEDIAN_SOFTNESS**2).sqrt() - MEDIAN_SOFTNESS
+
+
 def weighted_error(
     prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor], median: Tensor
 ) -> Tensor:
@@ -123,8 +138,7 @@ def weighted_error(
     squared = (prediction.float() - target.float()).square()
     image, colormap = squared.chunk(2, dim=1)
     square = colormap.mean(dim=1, keepdim=True)
-    length = (square + MEDIAN_SOFTNESS**2).sqrt() - MEDIAN_SOFTNESS
-    colormap = torch.where(median[:, None, None, None], length, square)
+    colormap = torch.where(median[:, None, None, None], soft_length(square), square)
     return (
         (image * weights[0]).mean(dim=(1, 2, 3)) + (colormap * weights[1]).mean(dim=(1, 2, 3))
     ) / 2

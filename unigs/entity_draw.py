@@ -119,21 +119,24 @@ class EntityDraw:
         )
 
     def _referring(self) -> Choice:
-        if self.options.negative_probability > 0 and not self.options.class_names:
+        o = self.options
+        if max(o.negative_probability, o.all_negative) > 0 and not o.class_names:
             raise ConfigError(
                 "referring samples with negatives need the class names of the data set",
-                mend="give class_names, or negative_probability 0",
+                mend="give class_names, or negative_probability 0 and all_negative 0",
             )
+        # Once a sample: an attempt that fails must not change how many are negative throughout.
+        throughout = o.all_negative > 0 and self.rng.uniform() < o.all_negative
         for attempt in range(ATTEMPTS):
-            choice = self._attempt(attempt)
+            choice = self._attempt(attempt, 1.0 if throughout else o.negative_probability)
             if choice is not None:
                 return choice
         raise NoSample("no prompt fits the coarse mask")
 
-    def _attempt(self, attempt: int) -> Choice | None:
+    def _attempt(self, attempt: int, negative_probability: float) -> Choice | None:
         chosen = self._pick()
         classes = self._classes(chosen)
-        drawn = self.rng.uniform(size=len(classes)) < self.options.negative_probability
+        drawn = self.rng.uniform(size=len(classes)) < negative_probability
         negative = {name for name, flag in zip(classes, drawn, strict=True) if flag}
         mask = self._coarse(chosen)
         # A mask that grew by one entity may hold the next of a named class.

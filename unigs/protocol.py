@@ -63,7 +63,13 @@ def build_protocol(
         raise ConfigError(f"{count} scenes: a protocol needs at least one")
     folder = Path(out_dir)
     chosen = _Chosen(scenes, count, seed)
-    fixed = replace(options, negative_probability=0.0, random_crop=False, flip_probability=0.0)
+    fixed = replace(
+        options,
+        negative_probability=0.0,
+        all_negative=0.0,
+        random_crop=False,
+        flip_probability=0.0,
+    )
     written = {}
     for task in (task_named(task) for task in tasks):
         kinds = {SINGLE_OBJECT: 1, MULTIPLE_OBJECTS: MULTIPLE} if task.name != "entity" else {"": 1}

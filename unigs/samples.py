@@ -38,6 +38,7 @@ class SampleOptions:
         size: side of the sample in pixels.
         min_entities, max_entities: how many entities are sampled, uniformly; `entity` takes all.
         negative_probability: lambda of section 3.4, per class of a referring sample.
+        all_negative: share of referring samples in which every class is negative at once.
         min_area: share of the sample below which an entity is not sampled; `entity` takes it, and
             so does `referring` where its class is named.
         inside: share of an entity's area from which it counts as inside the coarse mask.
@@ -52,6 +53,7 @@ class SampleOptions:
     min_entities: int = 1
     max_entities: int = 4
     negative_probability: float = 0.2
+    all_negative: float = 0.0
     min_area: float = 1 / 1024
     inside: float = 0.1
     random_crop: bool = False

@@ -11,7 +11,7 @@ from unigs.samples import SampleOptions
 
 def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> SampleOptions:
     """Options of the split: on any but `train` as in the test protocol (fewer entities, the crop
-    in the centre)."""
+    in the centre, a class negative by lambda alone)."""
     data = preset.data
     training = split == "train"
     return SampleOptions(
@@ -20,6 +20,7 @@ def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> Sa
         size=data.size,
         max_entities=data.train_entities if training else data.test_entities,
         negative_probability=data.negative_probability,
+        all_negative=data.all_negative if training else 0.0,
         min_area=data.min_area,
         random_crop=data.random_crop and training,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from diffusers.models.attention_processor import AttnProcessor
@@ -25,18 +25,19 @@ from torch.nn.parallel import DistributedDataParallel
 
 from unigs.adapters import add_adapters, merge_adapters
 from unigs.batch_errors import batch_errors
-from unigs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.diffusion import build_scheduler
+from unigs.end_to_end import EndToEnd
 from unigs.errors import ConfigError, ModelError
 from unigs.loader import MixedStream
-from unigs.optimizer import build_optimizer, build_scaler, optimizer_tensors, restore_optimizer
+from unigs.optimizer import build_optimizer, build_scaler
 from unigs.parallel import any_of, rank_and_world
 from unigs.peak_memory import peak_memory
 from unigs.snr_weights import min_snr_weights
 from unigs.step_draws import StepDraws, draw_step
 from unigs.tasks import TASKS
 from unigs.training_schedule import learning_rate, training_steps
+from unigs.training_state import TrainingState
 from unigs.validation_losses import validation_losses
 
 Log = Callable[[int, dict[str, float]], None]
@@ -70,6 +71,7 @@ def train(
     log: Log = lambda step, metrics: None,
     resume: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
+    autoencoder: Any = None,
 ) -> TrainReport:
     """Train `unet` in place and leave its averaged (EMA) weights in it.
 
@@ -84,12 +86,13 @@ def train(
         validation: held-out latents; their loss by task and noise level is logged.
         log: called with the step and metrics every 20 steps and at each validation.
         should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
+        autoencoder: of the latents, frozen; only ``training.end_to_end`` needs it.
 
     Raises:
         ModelError: the loss is not finite; the batch is saved beside the checkpoints.
         Interrupted: `should_stop` said so.
     """
-    return _Run(unet, stream, training, diffusion, Path(out_dir)).go(
+    return _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder).go(
         validation, log, resume, should_stop
     )
 
@@ -102,21 +105,26 @@ class _Run:
         training: TrainingConfig,
         diffusion: DiffusionConfig,
         out_dir: Path,
+        autoencoder: Any,
     ) -> None:
         self.unet, self.stream = unet, stream
         self.training, self.diffusion = training, diffusion
-        self.checkpoints = out_dir / "checkpoints"
+        self.out_dir = out_dir
         self.scheduler: DDIMScheduler = build_scheduler(diffusion)
         self.steps = training_steps(training, stream)
         if self.steps < 1:
             raise ConfigError(f"training.steps {self.steps}: give at least one")
         self.device = next(unet.parameters()).device
+        self.end_to_end = EndToEnd(training, diffusion, self.steps, autoencoder, self.device)
         if training.lora_rank is not None:
             add_adapters(unet, training.lora_rank, training.seed)
         self.parameters = [p for p in unet.parameters() if p.requires_grad]
         self.optimizer = build_optimizer(self.parameters, training)
         self.scaler = build_scaler(training, self.device)
         self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=True)
+        self.state = TrainingState(
+            out_dir / "checkpoints", unet, self.ema, self.optimizer, self.scaler
+        )
         if self.device.type == "cpu":
             # The fused kernel is several times slower than plain products on a few tokens.
             unet.set_attn_processor(AttnProcessor())
@@ -150,7 +158,7 @@ class _Run:
         resume: bool,
         should_stop: Callable[[], bool],
     ) -> TrainReport:
-        first = self._resume() if resume else 0
+        first = self.state.resume() if resume else 0
         self.unet.train()
         started, smoothed = time.monotonic(), math.nan
         for step in range(first, self.steps):
@@ -168,8 +176,9 @@ class _Run:
             ):
                 log(done, self._validate(validation))
             stop = any_of(should_stop())
-            if stop or done % self.training.checkpoint_every == 0 or done == self.steps:
-                self._save(done, smoothed)
+            due = stop or done % self.training.checkpoint_every == 0 or done == self.steps
+            if due and self.rank == 0:
+                self.state.save(done, smoothed, self.training)
             if stop and done < self.steps:
                 raise Interrupted(f"stopped after step {done} of {self.steps}")
         self.ema.copy_to(self.parameters)
@@ -181,11 +190,12 @@ class _Run:
 
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
         batch = self.stream.batch(step)
+        diffusion, autoencoder = self.end_to_end.at(step)
         drawn = draw_step(
             batch["task"],
             batch["image"].shape[1:],
             self.training,
-            self.diffusion,
+            diffusion,
             self.scheduler.config["num_train_timesteps"],
             step,
             self.rank,
@@ -199,7 +209,10 @@ class _Run:
         size = len(drawn.timesteps) // count
         parts = [slice(first, first + size) for first in range(0, count * size, size)]
         errors = torch.cat(
-            [self._backward(step, batch, drawn, part, part is parts[-1]) for part in parts]
+            [
+                self._backward(step, batch, drawn, part, part is parts[-1], autoencoder)
+                for part in parts
+            ]
         )
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm, foreach=True)
@@ -209,7 +222,13 @@ class _Run:
         return errors, batch["task"]
 
     def _backward(
-        self, step: int, batch: dict[str, Tensor], drawn: StepDraws, part: slice, last: bool
+        self,
+        step: int,
+        batch: dict[str, Tensor],
+        drawn: StepDraws,
+        part: slice,
+        last: bool,
+        autoencoder: Any,
     ) -> Tensor:
         """Add the gradient of one part of a batch; its errors, on the CPU."""
         mine = {name: value[part] for name, value in batch.items()}
@@ -218,14 +237,15 @@ class _Run:
         waits = isinstance(self.model, DistributedDataParallel) and not last
         with self.model.no_sync() if waits else nullcontext():  # type: ignore[operator]
             errors = batch_errors(
-                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device
-            )
+                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device,
+                autoencoder,
+            )  # fmt: skip
             weighted = errors
             if self.snr_weights is not None:
                 weighted = errors * self.snr_weights[timesteps].to(self.device)
             loss = weighted.mean() / self.training.accumulation
             if not torch.isfinite(loss):
-                file = self.checkpoints.parent / f"not-finite-{step:08d}.safetensors"
+                file = self.out_dir / f"not-finite-{step:08d}.safetensors"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 save_file({name: value.contiguous() for name, value in mine.items()}, file)
                 raise ModelError(f"step {step}: loss is {loss.item()}; its batch is in {file}")
@@ -258,36 +278,3 @@ class _Run:
         self.ema.restore(self.parameters)
         self.unet.train()
         return losses
-
-    def _save(self, step: int, smoothed: float) -> None:
-        if self.rank > 0:
-            return
-        ema = self.ema.state_dict()
-        tensors = {
-            "unet": dict(self.unet.state_dict()),
-            "ema": {str(i): value for i, value in enumerate(ema.pop("shadow_params"))},
-            "optimizer": optimizer_tensors(self.optimizer),
-        }
-        state = {
-            "ema": ema,
-            "scaler": self.scaler.state_dict(),
-            "training": self.training.model_dump(),
-            "loss": smoothed,
-        }
-        save_checkpoint(
-            self.checkpoints, Checkpoint(step, tensors, state), self.training.checkpoints_kept
-        )
-
-    def _resume(self) -> int:
-        checkpoint = load_checkpoint(self.checkpoints)
-        if checkpoint is None:
-            return 0
-        self.unet.load_state_dict(checkpoint.tensors["unet"])
-        restore_optimizer(self.optimizer, checkpoint.tensors["optimizer"])
-        self.scaler.load_state_dict(checkpoint.state["scaler"])
-        shadow = checkpoint.tensors["ema"]
-        self.ema.load_state_dict(
-            checkpoint.state["ema"]
-            | {"shadow_params": [shadow[str(i)].to(self.device) for i in range(len(shadow))]}
-        )
-        return checkpoint.step

@@ -59,7 +59,8 @@ def _train(
     job: TrainingJob, log: Log, should_stop: Callable[[], bool]
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
-    unet = fresh_unet(preset, load_autoencoder(job.autoencoder))
+    autoencoder = load_autoencoder(job.autoencoder)
+    unet = fresh_unet(preset, autoencoder)
     unet.to(training_device())  # type: ignore[arg-type]
     report = train(
         unet,
@@ -71,6 +72,7 @@ def _train(
         log=log,
         resume=job.resume,
         should_stop=should_stop,
+        autoencoder=autoencoder,
     )
     unet.to("cpu")  # type: ignore[arg-type]
     return unet, report

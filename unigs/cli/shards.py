@@ -31,6 +31,9 @@ def build(
     negatives: Annotated[
         float, typer.Option(min=0, max=1, help="Share of absent classes in referring prompts.")
     ] = 0.2,
+    all_negative: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of referring prompts of absent classes only.")
+    ] = 0.0,
     coarse: Annotated[
         Literal["sample", "bezier", "box"], typer.Option(help="Kind of coarse masks.")
     ] = "sample",
@@ -89,6 +92,7 @@ def build(
             min_entities=min_entities,
             max_entities=most,
             negative_probability=negatives,
+            all_negative=all_negative,
             coarse_kind=coarse,
             random_crop=random_crop,
             flip_probability=flip,

@@ -143,15 +143,21 @@ def decode_latents(
     device: torch.device | None = None,
 ) -> np.ndarray:
     """Scaled latents (n, C, h', w') -> (n, h'*f, w'*f, 3) uint8 images, rounded to nearest."""
-    scale, shift = _scale_and_shift(autoencoder)
     parts = []
     with torch.no_grad():
         for chunk in latents.split(batch_size):
-            values = chunk.to(device or autoencoder.device).float() / scale + shift
-            images = autoencoder.decode(values.to(autoencoder.dtype)).sample.float()
+            images = decoded_values(autoencoder, chunk.to(device or autoencoder.device))
             pixels = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
             parts.append(pixels.permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate(parts)
+
+
+def decoded_values(autoencoder: Any, latents: Tensor) -> Tensor:
+    """Scaled latents (n, C, h', w') -> (n, 3, h'*f, w'*f) float32 about [-1, 1], not clipped;
+    gradients go through."""
+    scale, shift = _scale_and_shift(autoencoder)
+    values = latents.float() / scale + shift
+    return autoencoder.decode(values.to(autoencoder.dtype)).sample.float()
 
 
 def _scale_and_shift(autoencoder: Any) -> tuple[float, float]:
