@@ -15,7 +15,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 # What they decide stands in the settings that every asset counts among its inputs.
-_WITHOUT_EFFECT = {"configuration.py", "errors.py", "__init__.py"}
+_WITHOUT_EFFECT = {"configuration.py", "data_configuration.py", "errors.py", "__init__.py"}
 
 
 def code_version(*modules: str, without: tuple[str, ...] = ()) -> str:

@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from unigs.data_configuration import DataConfig, Strict
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
 ByTask = dict[str, float]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _all_tasks(name: str, values: dict[str, Any]) -> None:
@@ -27,37 +24,7 @@ def _all_tasks(name: str, values: dict[str, Any]) -> None:
         raise ValueError(f"{name} names {sorted(values)}; give a value for each of {list(TASKS)}")
 
 
-class DataConfig(_Strict):
-    """Which scenes, and how samples are drawn from them (paper, section 4.1 and supplement).
-
-    Attributes:
-        dataset: name of the data set of a run that names none.
-        train_scenes, val_scenes: size of the generated `shapes` set.
-        size: side of a sample in pixels.
-        variants: samples drawn per scene and task.
-        train_entities, test_entities: most entities a sample has (4 and 3 in the paper).
-        negative_probability: lambda of section 3.4.
-        random_crop: crop training samples at random along the longer side.
-        refused_share: share of refused records above which the run stops.
-    """
-
-    dataset: str = "shapes"
-    train_scenes: int = Field(5000, ge=1)
-    val_scenes: int = Field(256, ge=1)
-    size: int = Field(512, ge=16)
-    seed: int = 0
-    variants: int = Field(1, ge=1)
-    train_entities: int = Field(4, ge=1)
-    test_entities: int = Field(3, ge=1)
-    negative_probability: float = Field(0.2, ge=0, le=1)
-    min_area: float = Field(1 / 1024, ge=0, lt=1)
-    random_crop: bool = False
-    image_format: Literal["png", "jpg"] = "png"
-    samples_per_shard: int = Field(256, ge=1)
-    refused_share: float = Field(0.05, ge=0, le=1)
-
-
-class CodecConfig(_Strict):
+class CodecConfig(Strict):
     """Palette by its name (`Palette.from_name`), decoder by its name and options."""
 
     palette: str = "smooth-11-v1"
@@ -65,7 +32,7 @@ class CodecConfig(_Strict):
     options: dict[str, float | int | str | bool] = Field(default_factory=dict)
 
 
-class AutoencoderConfig(_Strict):
+class AutoencoderConfig(Strict):
     """A pretrained autoencoder (`source`), or principal components of patches fitted to the data.
 
     Attributes:
@@ -81,7 +48,7 @@ class AutoencoderConfig(_Strict):
     fit_images: int = 400
 
 
-class TextConfig(_Strict):
+class TextConfig(Strict):
     """A pretrained text encoder (`source`), or a frozen seeded one over the class names."""
 
     source: str | None = None
@@ -92,7 +59,7 @@ class TextConfig(_Strict):
     seed: int = 0
 
 
-class UNetConfig(_Strict):
+class UNetConfig(Strict):
     """A Stable Diffusion checkpoint to grow from (`source`), or an architecture to start from
     scratch: a name or diffusers' UNet2DConditionModel arguments. `licence` is that of the
     checkpoint's weights (an SPDX or Hub name)."""
@@ -109,7 +76,7 @@ class UNetConfig(_Strict):
         return self
 
 
-class DiffusionConfig(_Strict):
+class DiffusionConfig(Strict):
     """The noise process.
 
     Attributes:
@@ -138,7 +105,7 @@ class DiffusionConfig(_Strict):
         return self
 
 
-class TrainingConfig(_Strict):
+class TrainingConfig(Strict):
     """One training loop for single tasks and the joint model.
 
     Attributes:
@@ -208,7 +175,7 @@ class TrainingConfig(_Strict):
         return self
 
 
-class InferenceConfig(_Strict):
+class InferenceConfig(Strict):
     """Defaults of the pipeline: sampling steps and guidance scale by task."""
 
     steps: dict[str, int]
@@ -221,7 +188,7 @@ class InferenceConfig(_Strict):
         return self
 
 
-class EvaluationConfig(_Strict):
+class EvaluationConfig(Strict):
     """The test protocol and its judges.
 
     Attributes:
@@ -238,7 +205,7 @@ class EvaluationConfig(_Strict):
     batch_size: int = Field(32, ge=1)
 
 
-class Preset(_Strict):
+class Preset(Strict):
     """All of a run. `name` is the file's stem."""
 
     name: str
