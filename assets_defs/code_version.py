@@ -15,7 +15,14 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 # What they decide stands in the settings that every asset counts among its inputs.
-_WITHOUT_EFFECT = {"configuration.py", "training_configuration.py", "errors.py", "__init__.py"}
+_WITHOUT_EFFECT = {
+    "configuration.py",
+    "data_configuration.py",
+    "training_configuration.py",
+    "strict.py",
+    "errors.py",
+    "__init__.py",
+}
 
 
 def code_version(*modules: str, without: tuple[str, ...] = ()) -> str:

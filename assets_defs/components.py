@@ -9,9 +9,9 @@ from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, keep_or_build, kept_digest
 from assets_defs.outcome import materialized
+from assets_defs.partitions import held, parts
 from resources.settings import GraphSettings
 from resources.store import Store
-from unigs.tasks import TASKS
 
 AUTOENCODER_CODE = code_version("models/autoencoder")
 TEXT_CODE = code_version("models/text")
@@ -28,7 +28,7 @@ def autoencoder(
     """Images to latents: pretrained weights, or principal components fitted on training shards."""
     folders = Folders.of(store, settings)
     wanted = settings.values.autoencoder
-    sources = [folders.shards("train", task) for task in TASKS]
+    sources = [folders.shards(*part) for part in parts(settings) if part[1] == "train"]
     inputs = {
         "code": AUTOENCODER_CODE,
         "settings": wanted.model_dump(mode="json"),
@@ -59,12 +59,13 @@ def text_encoder(
     folders = Folders.of(store, settings)
     from unigs.scenes_index import ScenesIndex
 
-    names = ScenesIndex(index_file(folders, "train")).class_names
+    indexes = [ScenesIndex(index_file(folders, one, "train")) for one in held(settings, "train")]
+    names = list(dict.fromkeys(name for index in indexes for name in index.class_names))
     wanted = settings.values.text
     inputs = {
         "code": TEXT_CODE,
         "settings": wanted.model_dump(mode="json"),
-        "names": list(names) if wanted.source is None else [],
+        "names": names if wanted.source is None else [],
     }
 
     def build(folder: Path, resume: bool) -> Built:

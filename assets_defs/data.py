@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from assets_defs.code_version import code_version
 from assets_defs.folders import Folders
-from assets_defs.keep import RECORD, STARTED, Built, keep_or_build, kept_record
-from assets_defs.outcome import materialized
-from assets_defs.partitions import SPLITS
+from assets_defs.keep import RECORD, STARTED, Built, Outcome, keep_or_build, kept_record
+from assets_defs.outcome import materialized, materialized_each
+from assets_defs.partitions import SPLITS, held
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
@@ -21,29 +23,31 @@ INDEX = "index.parquet"
 SHEET = "scenes.png"
 
 
-def dataset_root(folders: Folders, settings: GraphSettings) -> Path:
-    """The folder the readers read: the user's, or the generated one."""
-    return settings.external_root or folders.raw
-
-
-def index_file(folders: Folders, split: str) -> Path:
-    """The scenes index of a split."""
-    return folders.scenes(split) / INDEX
+def index_file(folders: Folders, dataset: str, split: str) -> Path:
+    """The scenes index of a split of a data set."""
+    return folders.scenes(dataset, split) / INDEX
 
 
 @dg.asset(group_name="data", code_version=GENERATOR_CODE)
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """The annotated images: the generated ``shapes`` set, or a folder that is only looked at."""
+    """The annotated images: the generated ``shapes`` set, or folders that are only looked at."""
     folders = Folders.of(store, settings)
-    root = settings.external_root
-    if root is None:
-        return materialized(context, _generated(folders, settings))
-    return materialized(context, _observed(folders, root))
+    return materialized_each(
+        context,
+        {
+            source.dataset: (
+                _generated(folders.raw(source.dataset), settings)
+                if source.root is None
+                else _observed(folders.raw(source.dataset), source.root)
+            )
+            for source in settings.sources
+        },
+    )
 
 
-def _generated(folders: Folders, settings: GraphSettings):
+def _generated(place: Path, settings: GraphSettings) -> Outcome:
     from unigs.datasets.shapes import write_shapes
 
     data = settings.values.data
@@ -61,10 +65,10 @@ def _generated(folders: Folders, settings: GraphSettings):
         return Built(_listing_digest(folder), dict(options))
 
     inputs = {"code": GENERATOR_CODE, "options": options}
-    return keep_or_build(folders.raw, inputs, build)
+    return keep_or_build(place, inputs, build)
 
 
-def _observed(folders: Folders, root: Path):
+def _observed(place: Path, root: Path) -> Outcome:
     if not root.is_dir():
         raise DataError("no such folder", file=root, mend="check --root")
     listing = _listing_digest(root)
@@ -73,7 +77,7 @@ def _observed(folders: Folders, root: Path):
     def build(folder: Path, resume: bool) -> Built:
         return Built(listing, {"root": str(root), "files": count})
 
-    return keep_or_build(folders.raw, {"root": str(root), "listing": listing}, build)
+    return keep_or_build(place, {"root": str(root), "listing": listing}, build)
 
 
 def _listing_digest(root: Path) -> str:
@@ -99,40 +103,49 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        root = dataset_root(folders, settings)
-
-        def build(folder: Path, resume: bool) -> Built:
-            from unigs.datasets import open_dataset
-            from unigs.scenes_index import ScenesIndex, build_index
-
-            dataset = open_dataset(settings.dataset, root, split)
-            report = build_index(dataset, folder / INDEX, cache=row_cache(folder))
-            if not report.images:
-                reason = next(iter(report.reasons), "it is empty")
-                raise DataError(f"{split} holds no usable image: {reason}", file=root)
-            scene_sheet(ScenesIndex(folder / INDEX), folder / SHEET)
-            return Built(
-                report.digest,
-                {
-                    "images": report.images,
-                    "entities": report.entities,
-                    "crowd_regions": report.crowd,
-                    "classes": report.classes,
-                    "reused": report.reused,
-                    "quarantined": report.quarantined,
-                    "reasons": report.reasons,
-                },
-            )
-
-        inputs = {
-            "code": READER_CODE,
-            "raw": kept_record(folders.raw)["digest"],
-            "dataset": settings.dataset,
+        roots = {source.dataset: source.root for source in settings.sources}
+        outcomes = {
+            name: _indexed(folders, name, roots[name] or folders.raw(name), split)
+            for name in held(settings, split)
         }
-        outcome = keep_or_build(folders.scenes(split), inputs, build)
-        return materialized(context, outcome, {"scenes": outcome.folder / SHEET})
+        return materialized_each(context, outcomes, {"scenes": SHEET})
 
     return scenes_index
+
+
+def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
+    """The index of a split of one data set, whose files lie below ``root``."""
+
+    def build(folder: Path, resume: bool) -> Built:
+        from unigs.datasets import open_dataset
+        from unigs.scenes_index import ScenesIndex, build_index
+
+        report = build_index(
+            open_dataset(name, root, split), folder / INDEX, cache=row_cache(folder)
+        )
+        if not report.images:
+            reason = next(iter(report.reasons), "it is empty")
+            raise DataError(f"{split} holds no usable image: {reason}", file=root)
+        scene_sheet(ScenesIndex(folder / INDEX), folder / SHEET)
+        return Built(
+            report.digest,
+            {
+                "images": report.images,
+                "entities": report.entities,
+                "crowd_regions": report.crowd,
+                "classes": report.classes,
+                "reused": report.reused,
+                "quarantined": report.quarantined,
+                "reasons": report.reasons,
+            },
+        )
+
+    inputs = {
+        "code": READER_CODE,
+        "raw": kept_record(folders.raw(name))["digest"],
+        "dataset": name,
+    }
+    return keep_or_build(folders.scenes(name, split), inputs, build)
 
 
 def row_cache(folder: Path) -> Path:
@@ -175,7 +188,7 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
             "refused_share",
             asset="quarantine_report",
             blocking=True,
-            description="Not more records are refused than the settings allow.",
+            description="Of no data set are more records refused than the settings allow.",
         )
     ],
 )
@@ -184,28 +197,42 @@ def quarantine_report(
 ) -> dg.MaterializeResult:
     """What was refused, by reason, with file names; stops the run when it is too much."""
     folders = Folders.of(store, settings)
+    batches = [(dataset, split) for split in SPLITS for dataset in held(settings, split)]
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.scenes_index import ScenesIndex
 
-        refused = [
-            {"split": split, "file": item.file, "record": item.record, "reason": item.reason}
-            for split in SPLITS
-            for item in ScenesIndex(index_file(folders, split)).quarantined()
-        ]
-        rows = sum(len(ScenesIndex(index_file(folders, split))) for split in SPLITS)
+        refused: list[dict[str, Any]] = []
+        rows: dict[str, int] = {}
+        for dataset, split in batches:
+            index = ScenesIndex(index_file(folders, dataset, split))
+            batch = {"dataset": dataset, "split": split}
+            refused += [
+                {**batch, "file": item.file, "record": item.record, "reason": item.reason}
+                for item in index.quarantined()
+            ]
+            rows[dataset] = rows.get(dataset, 0) + len(index)
         text = json.dumps(refused, indent=1)
         (folder / "quarantine.json").write_text(text, encoding="utf-8")
-        share = len(refused) / max(rows, 1)
+        of = Counter(item["dataset"] for item in refused)
+        # A small data set must not hide behind a large one.
+        share = max(of[dataset] / max(count, 1) for dataset, count in rows.items())
         return Built(
             hashlib.sha256(text.encode()).hexdigest(),
-            {"records": rows, "refused": len(refused), "refused_share": round(share, 6)},
+            {
+                "records": sum(rows.values()),
+                "refused": len(refused),
+                "refused_share": round(share, 6),
+            },
         )
 
-    digests = {split: kept_record(folders.scenes(split)) for split in SPLITS}
+    records = {
+        f"{dataset}-{split}": kept_record(folders.scenes(dataset, split))
+        for dataset, split in batches
+    }
     inputs = {
-        split: [record["digest"], record["metadata"]["quarantined"], record["metadata"]["reasons"]]
-        for split, record in digests.items()
+        batch: [record["digest"], record["metadata"]["quarantined"], record["metadata"]["reasons"]]
+        for batch, record in records.items()
     }
     outcome = keep_or_build(folders.quarantine, inputs, build)
     share = outcome.metadata["refused_share"]
@@ -224,10 +251,10 @@ def quarantine_report(
 
 def refusals_table(refused: list[dict], limit: int = 200) -> str:
     """Markdown: one line a refused record, the first ``limit`` of them."""
-    lines = ["| split | file | record | reason |", "|---|---|---|---|"]
+    columns = ("dataset", "split", "file", "record", "reason")
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     lines += [
-        f"| {item['split']} | {item['file']} | {item['record']} | {item['reason']} |"
-        for item in refused[:limit]
+        f"| {' | '.join(str(item[column]) for column in columns)} |" for item in refused[:limit]
     ]
     if len(refused) > limit:
         lines.append(f"and {len(refused) - limit} more in quarantine.json")

@@ -31,7 +31,7 @@ def evaluation_inputs(
     return {
         "code": EVALUATION_CODE,
         "model": kept_digest(model),
-        "shards": kept_digest(folders.shards("val", task)),
+        "shards": kept_digest(folders.shards(settings.judged, "val", task)),
         "evaluators": [kept_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
         "settings": settings.values.evaluation.model_dump(mode="json"),
     }
@@ -64,7 +64,7 @@ def judge(
     return evaluate(
         pipeline,
         task,
-        shards or folders.shards("val", task),
+        shards or folders.shards(settings.judged, "val", task),
         load_evaluators(
             places[DUAL_ENCODER], places[SEGMENTER], inception=preset.evaluation.inception
         ),
@@ -150,7 +150,7 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
                     "protocol": kept_digest(folders.protocol),
                 },
                 parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
-                inputs=dataset_inputs(folders, settings.dataset, "val", [task]),
+                inputs=dataset_inputs(folders, settings, "val", [task]),
                 model_id=registered["model_id"],
             ) as run_id:
                 named = {f"{task}.{key}": value for key, value in figures.items()}

@@ -35,7 +35,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         source = external_source(kind, settings.values.evaluation)
         inputs: dict[str, Any] = {
             "code": CODE,
-            "scenes": kept_digest(folders.scenes("train")),
+            "scenes": kept_digest(folders.scenes(settings.judged, "train")),
             "source": source,
             "label": f"{settings.dataset}-{LABELS[kind]}",
         }
@@ -46,7 +46,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
                 return Built(name, {"name": name, "source": source})
             from unigs.scenes_index import ScenesIndex
 
-            index = ScenesIndex(index_file(folders, "train"))
+            index = ScenesIndex(index_file(folders, settings.judged, "train"))
             judge = train_evaluator(kind, index, len(index))
             judge.save(folder / WEIGHTS, inputs["label"])
             accuracy = {key: round(value, 4) for key, value in judge.accuracy.items()}

@@ -9,21 +9,30 @@ from resources.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Folders below ``<store>/<dataset>-<preset>``; none of them need exist."""
+    """Folders below ``<store>/<dataset>-<preset>``; none of them need exist.
+
+    Each data set of a mix has raw, scenes and shards below its own ``<dataset>-<preset>``, where a
+    run on it alone finds them; the rest is below ``mix-<preset>``.
+    """
 
     base: Path
+    preset: str
 
     @classmethod
     def of(cls, store: Store, settings: GraphSettings) -> "Folders":
         """The folders of the data set and preset that ``settings`` name, proven writable."""
-        return cls(store.folder(f"{settings.dataset}-{settings.preset_name}"))
+        name = f"{settings.dataset}-{settings.preset_name}"
+        return cls(store.folder(name), settings.preset_name)
 
-    @property
-    def raw(self) -> Path:
-        return self.base / "raw"
+    def own(self, dataset: str) -> Path:
+        """Of one data set alone."""
+        return self.base.with_name(f"{dataset}-{self.preset}")
 
-    def scenes(self, split: str) -> Path:
-        return self.base / "scenes" / split
+    def raw(self, dataset: str) -> Path:
+        return self.own(dataset) / "raw"
+
+    def scenes(self, dataset: str, split: str) -> Path:
+        return self.own(dataset) / "scenes" / split
 
     @property
     def statistics(self) -> Path:
@@ -33,8 +42,8 @@ class Folders:
     def quarantine(self) -> Path:
         return self.base / "quarantine"
 
-    def shards(self, split: str, task: str) -> Path:
-        return self.base / "shards" / split / task
+    def shards(self, dataset: str, split: str, task: str) -> Path:
+        return self.own(dataset) / "shards" / split / task
 
     @property
     def autoencoder(self) -> Path:
@@ -44,8 +53,9 @@ class Folders:
     def text_encoder(self) -> Path:
         return self.base / "components" / "text_encoder"
 
-    def latents(self, split: str, task: str) -> Path:
-        return self.base / "latents" / split / task
+    def latents(self, dataset: str, split: str, task: str) -> Path:
+        alone = self.own(dataset) == self.base
+        return self.base / "latents" / ("" if alone else dataset) / split / task
 
     @property
     def protocol(self) -> Path:

@@ -8,15 +8,14 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_record
+from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
 from assets_defs.outcome import materialized
-from assets_defs.partitions import SPLITS, partition_key
+from assets_defs.partitions import partition_key, parts, with_task
 from assets_defs.shards import latents, shards
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import DatasetInput
 from unigs.errors import DataError
-from unigs.tasks import TASKS
 
 
 @dg.asset(
@@ -34,7 +33,7 @@ from unigs.tasks import TASKS
 def shard_manifest(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """All splits and tasks of the data set; its version is the digest of the shard digests.
+    """All data sets, splits and tasks of the run; its version is the digest of the shard digests.
 
     Shards are read to the last byte before they enter; a damaged one stops the run and is named.
     Then they are copied to the store's bucket, if it has one.
@@ -43,8 +42,8 @@ def shard_manifest(
     listed = _listed(folders, settings)
 
     def build(folder: Path, resume: bool) -> Built:
-        kinds = (folders.shards, folders.latents)
-        places = [kind(split, task) for split in SPLITS for task in TASKS for kind in kinds]
+        kinds = [folders.shards] + [folders.latents] * settings.values.data.latents
+        places = [kind(*part) for part in parts(settings) for kind in kinds]
         for place in places:
             _verify(place)
         if store.remote:
@@ -77,18 +76,16 @@ def publish(store: Store, places: Iterable[Path]) -> None:
 
 def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
     listed = {}
-    for split in SPLITS:
-        for task in TASKS:
-            samples, encoded = (
-                kept_record(folder)
-                for folder in (folders.shards(split, task), folders.latents(split, task))
-            )
-            listed[partition_key(settings.dataset, split, task)] = {
-                "shards": samples["digest"],
-                "latents": encoded["digest"],
-                "samples": samples["metadata"]["samples"],
-                "files": samples["metadata"]["shards"],
-            }
+    for part in parts(settings):
+        samples, encoded = (
+            kept_record(folder) for folder in (folders.shards(*part), folders.latents(*part))
+        )
+        listed[partition_key(*part)] = {
+            "shards": samples["digest"],
+            "latents": encoded["digest"],
+            "samples": samples["metadata"]["samples"],
+            "files": samples["metadata"]["shards"],
+        }
     return listed
 
 
@@ -100,15 +97,16 @@ def _verify(folder: Path) -> None:
 
 
 def dataset_inputs(
-    folders: Folders, dataset: str, split: str, tasks: Iterable[str]
+    folders: Folders, settings: GraphSettings, split: str, tasks: Iterable[str]
 ) -> list[DatasetInput]:
     """The shard folders of ``tasks`` as MLflow's data set inputs."""
     return [
         DatasetInput(
             name=f"{dataset}-{split}.{task}",
-            digest=kept_record(folders.shards(split, task))["digest"],
+            digest=kept_digest(folders.shards(dataset, split, task)),
             context="training" if split == "train" else "evaluation",
-            source=folders.shards(split, task),
+            source=folders.shards(dataset, split, task),
         )
         for task in tasks
+        for dataset in with_task(settings, split, task)
     ]

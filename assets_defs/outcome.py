@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.keep import Outcome
+from assets_defs.keep import Outcome, fingerprint
 
 _INLINE_BYTES = 512 * 1024
 
@@ -26,6 +26,30 @@ def materialized(
         data_version=dg.DataVersion(outcome.digest),
         metadata={**described(outcome), **inline(pictures or {}), **(metadata or {})},
         check_results=list(check_results),
+    )
+
+
+def materialized_each(
+    context: dg.AssetExecutionContext,
+    outcomes: Mapping[str, Outcome],
+    pictures: Mapping[str, str] | None = None,
+) -> dg.MaterializeResult:
+    """Report the outcomes of an asset for each of a run's data sets; ``pictures`` are names of
+    files in their folders. Of several data sets, metadata stands under ``dataset.name``."""
+    named = {name: dict(pictures or {}) for name in outcomes}
+    if len(outcomes) == 1:
+        ((name, outcome),) = outcomes.items()
+        files = {title: outcome.folder / file for title, file in named[name].items()}
+        return materialized(context, outcome, files)
+    metadata: dict[str, Any] = {}
+    for name, outcome in outcomes.items():
+        say(context, f"{context.asset_key.to_user_string()} of {name}", outcome)
+        files = {title: outcome.folder / file for title, file in named[name].items()}
+        found = described(outcome) | inline(files)
+        metadata |= {f"{name}.{key}": value for key, value in found.items()}
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(fingerprint(**{n: o.digest for n, o in outcomes.items()})),
+        metadata={**metadata, "kept": all(outcome.kept for outcome in outcomes.values())},
     )
 
 

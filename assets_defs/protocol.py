@@ -38,7 +38,7 @@ def protocol(
 
         if not resume:
             shutil.rmtree(folder / SHARDS, ignore_errors=True)
-        scenes = IndexedScenes(index_file(folders, "val"))
+        scenes = IndexedScenes(index_file(folders, settings.judged, "val"))
         written = build_protocol(
             scenes,
             sample_options(settings.values, scenes.class_names, "val"),
@@ -51,8 +51,8 @@ def protocol(
 
     inputs = {
         "code": PROTOCOL_CODE,
-        "scenes": kept_digest(folders.scenes("val")),
-        "data": data.model_dump(mode="json"),
+        "scenes": kept_digest(folders.scenes(settings.judged, "val")),
+        "data": data.model_dump(mode="json", exclude={"mix", "latents"}),
         "codec": settings.values.codec.model_dump(mode="json"),
         "count": count,
     }

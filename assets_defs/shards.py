@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
@@ -12,10 +13,11 @@ from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, Outcome, fingerprint, keep_or_build, kept_digest
 from assets_defs.outcome import described, inline, say
-from assets_defs.partitions import SHARD_PARTITIONS, split_key
-from resources.settings import GraphSettings
+from assets_defs.partitions import SHARD_PARTITIONS, partition_key, parts
+from resources.settings import MIX, GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
+from unigs.shard_manifest import MANIFEST
 
 SHARD_CODE = code_version("shards", without=("scene_source",))
 LATENT_CODE = code_version("latents", without=("shards",))
@@ -38,16 +40,16 @@ def shards(
 
     data = settings.values.data
 
-    def one(split: str, task: str) -> Outcome:
+    def one(dataset: str, split: str, task: str) -> Outcome:
         from unigs.scene_source import IndexedScenes
         from unigs.split_samples import sample_options
 
-        scenes = IndexedScenes(index_file(folders, split))
+        scenes = IndexedScenes(index_file(folders, dataset, split))
         options = sample_options(settings.values, scenes.class_names, split)
         variants = data.variants if split == "train" else 1
         inputs = {
             "code": SHARD_CODE,
-            "scenes": kept_digest(folders.scenes(split)),
+            "scenes": kept_digest(folders.scenes(dataset, split)),
             "task": task,
             "options": options.to_dict(),
             "seed": data.seed,
@@ -88,7 +90,7 @@ def shards(
                 },
             )
 
-        return keep_or_build(folders.shards(split, task), inputs, build)
+        return keep_or_build(folders.shards(dataset, split, task), inputs, build)
 
     return _over_partitions(context, settings, one, SHEET)
 
@@ -106,16 +108,22 @@ def latents(
     """The shards encoded once: image, colormap and control latents, and the text embeddings."""
     folders = Folders.of(store, settings)
 
-    def one(split: str, task: str) -> Outcome:
-        source = folders.shards(split, task)
+    def one(dataset: str, split: str, task: str) -> Outcome:
+        source = folders.shards(dataset, split, task)
         inputs = {
             "code": LATENT_CODE,
             "shards": kept_digest(source),
             "autoencoder": kept_digest(folders.autoencoder),
             "text_encoder": kept_digest(folders.text_encoder),
+            "written": settings.values.data.latents,
         }
 
         def build(folder: Path, resume: bool) -> Built:
+            if not settings.values.data.latents:
+                (folder / MANIFEST).unlink(missing_ok=True)
+                for shard in folder.glob("*.tar"):
+                    shard.unlink()
+                return Built(fingerprint(**inputs), {"encoded": "while training"})
             from unigs.latents import build_latents
             from unigs.models.autoencoder import load_autoencoder
             from unigs.models.text import load_text_encoder
@@ -135,7 +143,7 @@ def latents(
                 },
             )
 
-        return keep_or_build(folders.latents(split, task), inputs, build)
+        return keep_or_build(folders.latents(dataset, split, task), inputs, build)
 
     return _over_partitions(context, settings, one, None)
 
@@ -153,26 +161,36 @@ def forget_other_code(folder: Path, code: str) -> None:
 def _over_partitions(
     context: dg.AssetExecutionContext,
     settings: GraphSettings,
-    one: Callable[[str, str], Outcome],
+    one: Callable[[str, str, str], Outcome],
     sheet: str | None,
 ) -> dg.MaterializeResult:
-    """Bring every partition of the run up to date; each shows its own metadata."""
+    """Bring each partition of the run, of a mix all there are, up to date with its metadata."""
     name = context.asset_key.to_user_string()
     outcomes: dict[str, Outcome] = {}
-    for key in context.partition_keys:
-        dataset, split, task = split_key(key)
-        if dataset != settings.dataset:
+    own = {partition_key(*part): part for part in parts(settings)}
+    asked = list(context.partition_keys)
+    besides = [key for key in own if key not in asked] if settings.dataset == MIX else []
+    for key in asked + besides:
+        if key not in own:
             raise ConfigError(
-                f"partition {key} is of {dataset}, the run is of {settings.dataset}",
+                f"partition {key} is not of {settings.dataset}, which the run is of",
                 mend="set settings.dataset in the launchpad",
             )
-        outcome = one(split, task)
+        outcome = one(*own[key])
         outcomes[key] = outcome
         say(context, f"{name} {key}", outcome)
         pictures: Mapping[str, Path] = {"samples": outcome.folder / sheet} if sheet else {}
         metadata: dict[str, Any] = {**described(outcome), **inline(pictures)}
         del metadata["kept"]
-        context.add_asset_metadata(metadata, partition_key=key)
+        if key in asked:
+            context.add_asset_metadata(metadata, partition_key=key)
+        else:
+            tags = {DATA_VERSION_TAG: outcome.digest}
+            context.log_event(
+                dg.AssetMaterialization(
+                    context.asset_key, partition=key, metadata=metadata, tags=tags
+                )
+            )
     digests = {key: outcome.digest for key, outcome in outcomes.items()}
     version = next(iter(digests.values())) if len(digests) == 1 else fingerprint(**digests)
     return dg.MaterializeResult(

@@ -11,10 +11,10 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_record
+from assets_defs.keep import Built, keep_or_build, kept_digest
 from assets_defs.outcome import materialized
-from assets_defs.partitions import SPLITS
-from resources.settings import GraphSettings
+from assets_defs.partitions import SPLITS, held
+from resources.settings import MIX, GraphSettings
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -31,18 +31,26 @@ def scene_statistics(
 ) -> dg.MaterializeResult:
     """Entities per image, areas, classes, and the share of entities with a palette cell alone."""
     folders = Folders.of(store, settings)
+    batches = {
+        split if settings.dataset != MIX else f"{dataset}-{split}": (dataset, split)
+        for split in SPLITS
+        for dataset in held(settings, split)
+    }
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.scene_statistics import scene_statistics as measure
         from unigs.scenes_index import ScenesIndex
 
-        found = {split: measure(ScenesIndex(index_file(folders, split))) for split in SPLITS}
-        text = json.dumps({split: asdict(value) for split, value in found.items()}, indent=1)
+        found = {
+            name: measure(ScenesIndex(index_file(folders, *batch)))
+            for name, batch in batches.items()
+        }
+        text = json.dumps({name: asdict(value) for name, value in found.items()}, indent=1)
         (folder / "statistics.json").write_text(text, encoding="utf-8")
         plot_statistics(found, folder / PLOT)
         metadata = {
-            f"{split}.{name}": round(value, 4)
-            for split, statistics in found.items()
+            f"{batch}.{name}": round(value, 4)
+            for batch, statistics in found.items()
             for name, value in {
                 "images": statistics.images,
                 "entities": statistics.entities,
@@ -57,14 +65,14 @@ def scene_statistics(
 
     inputs = {
         "code": CODE,
-        "scenes": {split: kept_record(folders.scenes(split))["digest"] for split in SPLITS},
+        "scenes": {name: kept_digest(folders.scenes(*batch)) for name, batch in batches.items()},
     }
     outcome = keep_or_build(folders.statistics, inputs, build)
     return materialized(context, outcome, {"plots": outcome.folder / PLOT})
 
 
 def plot_statistics(found: "dict[str, SceneStatistics]", file: Path) -> None:
-    """Write four plots over the splits into one PNG."""
+    """Write four plots over splits or data sets into one PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -73,11 +81,11 @@ def plot_statistics(found: "dict[str, SceneStatistics]", file: Path) -> None:
     figure = Figure(figsize=(11, 7), layout="constrained")
     FigureCanvasAgg(figure)
     (per_image, areas), (classes, coverage) = figure.subplots(2, 2)
-    for split, statistics in found.items():
+    for batch, statistics in found.items():
         counts = statistics.entities_per_image
-        per_image.plot(list(counts), list(counts.values()), "o-", label=split)
-        areas.plot(AREA_EDGES, statistics.area_counts, "o-", label=split)
-        coverage.plot(list(statistics.coverage), list(statistics.coverage.values()), label=split)
+        per_image.plot(list(counts), list(counts.values()), "o-", label=batch)
+        areas.plot(AREA_EDGES, statistics.area_counts, "o-", label=batch)
+        coverage.plot(list(statistics.coverage), list(statistics.coverage.values()), label=batch)
     first = next(iter(found.values()))
     names = list(first.class_counts)[:_CLASSES_SHOWN]
     classes.barh(names[::-1], [first.class_counts[name] for name in names[::-1]])

@@ -23,19 +23,23 @@ from assets_defs.keep import (
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import JOINT, MODELS
 from assets_defs.outcome import materialized
+from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
+from assets_defs.shards import LATENT_CODE
 from assets_defs.training_entry import REPORT
 from resources.launcher import ProcessLauncher
 from resources.registry import register_model
-from resources.settings import GraphSettings
+from resources.settings import MIX, GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
 
 if TYPE_CHECKING:
     from unigs.configuration import Preset
 
-ASSEMBLY_CODE = code_version("assembly", "model_card", without=("shards", "latent_store", "loader"))
-TRAINING_CODE = code_version("training_job", without=("pipeline", "shards"))
+ASSEMBLY_CODE = code_version(
+    "assembly", "model_card", without=("shards", "sample_stores", "loader")
+)
+TRAINING_CODE = code_version("training_job", without=("pipeline", "shards", "pixel_store"))
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
@@ -49,7 +53,7 @@ def registered_name(settings: GraphSettings, model: str) -> str:
 def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["weights", name],
-        deps=[shard_manifest, autoencoder],
+        deps=[shard_manifest, autoencoder, text_encoder],
         group_name=f"model_{name}",
         code_version=TRAINING_CODE,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
@@ -68,7 +72,13 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             "code": TRAINING_CODE,
             "preset": described,
             "autoencoder": kept_digest(folders.autoencoder),
-            "latents": {task: kept_digest(folders.latents("train", task)) for task in tasks},
+            "latents": {
+                task: {one: kept_digest(folders.latents(one, "train", task)) for one in datasets}
+                for task in tasks
+                if (datasets := with_task(settings, "train", task))
+            },
+            "weights": preset.data.weights if settings.dataset == MIX else None,
+            "encoding": None if preset.data.latents else LATENT_CODE,
         }
 
         def build(folder: Path, resume: bool) -> Built:
@@ -79,15 +89,16 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 f"train {name}",
                 tags=provenance(context, settings),
                 parameters={"model": name, **preset.model_dump(mode="json")},
-                inputs=dataset_inputs(folders, settings.dataset, "train", tasks),
+                inputs=dataset_inputs(folders, settings, "train", tasks),
                 resume=known.read_text(encoding="utf-8") if known.is_file() else None,
             )
             known.write_text(run_id, encoding="utf-8")
             order = {
                 "preset": preset.model_dump(mode="json"),
                 "autoencoder": str(folders.autoencoder),
-                "train": {task: str(folders.latents("train", task)) for task in tasks},
-                "val": {task: str(folders.latents("val", task)) for task in tasks},
+                "text_encoder": str(folders.text_encoder),
+                "train": sample_folders(folders, settings, "train", tasks),
+                "val": sample_folders(folders, settings, "val", tasks),
                 "out_dir": str(folder),
                 "store": str(store.base),
                 "tracking_uri": tracking.tracking_uri,
@@ -107,6 +118,21 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, keep_or_build(folders.weights(name), inputs, build))
 
     return weights
+
+
+def sample_folders(
+    folders: Folders, settings: GraphSettings, split: str, tasks: Sequence[str]
+) -> dict[str, Any]:
+    """Task -> folder that training reads, of a mix task -> {data set: folder}: latents, or pixel
+    shards where none are kept."""
+    kind = folders.latents if settings.values.data.latents else folders.shards
+    found: dict[str, dict[str, str]] = {
+        task: {one: str(kind(one, split, task)) for one in with_task(settings, split, task)}
+        for task in tasks
+    }
+    if settings.dataset == MIX and split == "train":
+        return found
+    return {task: folder for task, held in found.items() for folder in held.values()}
 
 
 def clear(folder: Path) -> None:
@@ -189,7 +215,7 @@ def write_card(
     from unigs.model_card import facts_of, write_model_card
     from unigs.pipeline import UniGSPipeline
 
-    inputs = dataset_inputs(folders, settings.dataset, "train", MODELS[name])
+    inputs = dataset_inputs(folders, settings, "train", MODELS[name])
     facts = facts_of(settings.values, {item.name: item.digest for item in inputs}, metrics)
     write_model_card(out, UniGSPipeline.from_pretrained(pipeline_folder), facts)
 

@@ -64,6 +64,7 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     from unigs.assembly import training_stream
     from unigs.configuration import Preset
     from unigs.models.autoencoder import weights_digest
+    from unigs.sample_stores import Encoders
     from unigs.training_job import TrainingJob, run_job
     from unigs.training_schedule import training_steps
 
@@ -71,16 +72,23 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     out_dir = Path(order["out_dir"])
     tracking = Tracking(store=Store(root=order["store"]), uri=order["tracking_uri"])
     train_folders, val_folders = (
-        {task: Path(folder) for task, folder in order[split].items()} for split in ("train", "val")
+        {task: _folders(held) for task, held in order[split].items()} for split in ("train", "val")
     )
-    steps = training_steps(preset.training, training_stream(preset, train_folders))
-    job = TrainingJob(preset, train_folders, val_folders, Path(order["autoencoder"]), out_dir)
+    encoders = Encoders(Path(order["autoencoder"]), Path(order["text_encoder"]))
+    steps = training_steps(preset.training, training_stream(preset, train_folders, encoders))
+    job = TrainingJob(preset, train_folders, val_folders, encoders, out_dir)
     log = Reporter(pipes, tracking, order["mlflow_run_id"], steps)
     unet: Any
     unet, report = run_job(job, log, stop)
     unet.save_pretrained(out_dir / "unet")
     parameters = unet.num_parameters()
     return {**asdict(report), "parameters": parameters, "digest": weights_digest(unet)}
+
+
+def _folders(held: str | dict[str, str]) -> Path | dict[str, Path]:
+    if isinstance(held, str):
+        return Path(held)
+    return {dataset: Path(folder) for dataset, folder in held.items()}
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.partitions import SPLITS, range_tags
+from assets_defs.partitions import SPLITS, run_tags
 from pipelines.jobs import EVERYTHING
 from resources.settings import GraphSettings
 from resources.store import Store
@@ -23,7 +23,7 @@ def request_run(
         run_key=run_key,
         job_name=EVERYTHING,
         run_config=run_config(store, settings),
-        tags={**range_tags(settings.dataset, splits), "unigs/reason": reason},
+        tags={**run_tags(settings, splits), "unigs/reason": reason},
     )
 
 

@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
     prepare_home(store)
     import dagster as dg
 
-    from assets_defs.partitions import range_tags
+    from assets_defs.partitions import run_tags
     from pipelines.launch import launch, open_workspace, relaunch_from_failure
     from pipelines.requests import run_config
 
@@ -78,9 +78,7 @@ def _run(options: argparse.Namespace) -> int:
                 run_id = relaunch_from_failure(instance, workspace, options.job)
             else:
                 config = run_config(store, _settings(options))
-                run_id = launch(
-                    instance, workspace, options.job, config, range_tags(options.dataset)
-                )
+                run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
     if status is dg.DagsterRunStatus.CANCELED:

@@ -27,18 +27,23 @@ from resources.store import Store
 def annotations(
     context: dg.SensorEvaluationContext, store: Store, settings: GraphSettings
 ) -> dg.SensorResult | dg.SkipReason:
-    root = settings.external_root
-    if root is None:
+    roots = {source.dataset: source.root for source in settings.sources if source.root}
+    if not roots:
         return dg.SkipReason("the generated data set has no annotation folder to watch")
-    cache = store.folder("sensors") / f"{settings.dataset}-annotations.json"
-    watched = watch(root, cache)
-    if watched.waiting_for:
-        return dg.SkipReason(watched.waiting_for)
+    digests: dict[str, list[str]] = {split: [] for split in SPLITS}
+    files = 0
+    for dataset, root in roots.items():
+        watched = watch(root, store.folder("sensors") / f"{dataset}-annotations.json")
+        if watched.waiting_for:
+            return dg.SkipReason(watched.waiting_for)
+        files += watched.files
+        for split in SPLITS:
+            digests[split].append(watched.digests[split])
     known = json.loads(context.cursor or "{}")
-    touched = [split for split in SPLITS if watched.digests[split] != known.get(split)]
+    touched = [split for split in SPLITS if digests[split] != known.get(split)]
     if not touched:
-        return dg.SkipReason(f"{watched.files} annotation files, none changed")
-    key = hashlib.sha256(json.dumps(watched.digests, sort_keys=True).encode()).hexdigest()
+        return dg.SkipReason(f"{files} annotation files, none changed")
+    key = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
     request = request_run(
         store,
         settings,
@@ -46,4 +51,4 @@ def annotations(
         splits=touched,
         reason=f"annotations of {' and '.join(touched)} changed",
     )
-    return dg.SensorResult(run_requests=[request], cursor=json.dumps(watched.digests))
+    return dg.SensorResult(run_requests=[request], cursor=json.dumps(digests))

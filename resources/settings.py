@@ -1,6 +1,7 @@
 """What a run is about: a preset, a data set, and what the run changes about the preset."""
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,19 +10,34 @@ import dagster as dg
 from pydantic import Field
 
 from unigs.errors import ConfigError
+from unigs.tasks import TASKS
 
 if TYPE_CHECKING:
     from unigs.configuration import Preset
 
 GENERATED = "shapes"
+MIX = "mix"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One data set of a run: ``root`` None for the generated one, ``tasks`` it is trained on."""
+
+    dataset: str
+    root: Path | None
+    tasks: tuple[str, ...]
 
 
 class GraphSettings(dg.ConfigurableResource):
     """The settings of a run; every field can be set in the launchpad."""
 
     preset: str = Field(default="tiny", description="name of a preset, or path of a preset file")
-    dataset: str = Field(default=GENERATED, description="name of the data set")
-    root: str = Field(default="", description="its folder; the generated data set needs none")
+    dataset: str = Field(
+        default=GENERATED, description="name of the data set; mix: those of the preset's data.mix"
+    )
+    root: str = Field(
+        default="", description="its folder, of mix the folder of folders; shapes needs none"
+    )
     train_steps: int = Field(
         default=0, ge=0, description="optimiser steps; 0 leaves them to the preset"
     )
@@ -44,13 +60,34 @@ class GraphSettings(dg.ConfigurableResource):
         return _load(self.preset, json.dumps(changes, sort_keys=True))
 
     @property
-    def external_root(self) -> Path | None:
-        """Folder of the data set; None for the generated one."""
-        if self.dataset == GENERATED and not self.root:
+    def sources(self) -> tuple[Source, ...]:
+        """The data sets that are trained on: one with all tasks, or the preset's mix."""
+        if self.dataset != MIX:
+            return (Source(self.dataset, self._folder(self.dataset, ""), tuple(TASKS)),)
+        members = self.values.data.mix
+        if not members:
+            raise ConfigError(f"preset {self.preset} mixes nothing", mend="fill in its data.mix")
+        return tuple(
+            Source(
+                name,
+                self._folder(name, member.root or ("" if name == GENERATED else name)),
+                tuple(task for task in TASKS if task in member.tasks),
+            )
+            for name, member in members.items()
+        )
+
+    @property
+    def judged(self) -> str:
+        """The data set whose validation split judges."""
+        return self.values.data.dataset if self.dataset == MIX else self.dataset
+
+    def _folder(self, dataset: str, below: str) -> Path | None:
+        """``below`` the run's root; a generated data set that names no folder has none."""
+        if dataset == GENERATED and not below and (not self.root or self.dataset == MIX):
             return None
-        if not self.root:
-            raise ConfigError(f"{self.dataset} needs its folder", mend="give --root DIR")
-        return Path(self.root).expanduser().resolve()
+        if not self.root and not Path(below).is_absolute():
+            raise ConfigError(f"{dataset} needs its folder", mend="give --root DIR")
+        return Path(self.root, below).expanduser().resolve()
 
 
 @lru_cache(maxsize=8)

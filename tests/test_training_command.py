@@ -1,11 +1,15 @@
 """`unigs train`: from a folder of pixel shards to a pipeline, without the graph."""
 
+import shutil
+
 import pytest
 
 from tests.e2e.command import write_preset
 from tests.made_scenes import CLASSES, made_scene
+from tests.tiny_shards import write_shards
 from unigs.colormap.palette import Palette
 from unigs.errors import DataError
+from unigs.pixel_store import PixelStore
 from unigs.samples import SampleOptions
 from unigs.shards import build_shards
 from unigs.training_command import train_from_shards
@@ -26,3 +30,38 @@ def test_shards_of_a_task_become_a_pipeline(tmp_path):
         train_from_shards(
             preset, ["referring", "entity"], tmp_path, tmp_path / "none", 1, False, lambda: False
         )
+
+
+def test_without_latents_the_trainer_encodes_and_loses_the_same(tmp_path, monkeypatch):
+    write_shards(tmp_path, ["entity", "inpainting"])
+    encoded: list[str] = []
+    batch = PixelStore.batch
+
+    def heard(store, indices):
+        encoded.append(store.task)
+        return batch(store, indices)
+
+    monkeypatch.setattr(PixelStore, "batch", heard)
+    once = write_preset(tmp_path / "once.yaml", {"processes": 1})
+    live = write_preset(tmp_path / "live.yaml", {"processes": 1}, latents=False)
+
+    def loss(preset, out):
+        tasks = ["inpainting", "entity"]
+        return train_from_shards(str(preset), tasks, tmp_path, out, 2, False, lambda: False)["loss"]
+
+    expected = loss(once, tmp_path / "once")
+    assert not encoded
+    assert loss(live, tmp_path / "live") == pytest.approx(expected, rel=1e-3)
+    assert set(encoded) == {"inpainting", "entity"}
+    assert not (tmp_path / "live" / "latents").exists()
+
+    # latents that are there are used, task by task, unless they are of other shards
+    latents = tmp_path / "live" / "latents"
+    shutil.copytree(tmp_path / "once" / "latents", latents)
+    shutil.rmtree(latents / "inpainting")
+    encoded.clear()
+    assert loss(live, tmp_path / "live") == pytest.approx(expected, rel=1e-3)
+    assert set(encoded) == {"inpainting"}
+    write_shards(tmp_path, ["entity"], count=9)
+    loss(live, tmp_path / "live")
+    assert set(encoded) == {"inpainting", "entity"}

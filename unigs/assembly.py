@@ -17,7 +17,6 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from unigs.configuration import AutoencoderConfig, Preset, TextConfig
 from unigs.diffusion import build_scheduler
-from unigs.latent_store import LatentStore
 from unigs.loader import MixedStream
 from unigs.models.autoencoder import latent_channels, load_autoencoder
 from unigs.models.patch_autoencoder import PatchAutoencoder
@@ -25,6 +24,7 @@ from unigs.models.text import build_text_encoder, load_text_encoder
 from unigs.models.unet import build_unet, expand_unet, load_unet
 from unigs.parallel import rank_and_world
 from unigs.pipeline import UniGSPipeline
+from unigs.sample_stores import Encoders, SampleFolders, open_stores
 from unigs.shards import read_samples
 
 VALIDATION_BATCH = 64
@@ -66,19 +66,25 @@ def fresh_unet(preset: Preset, autoencoder: Any) -> UNet2DConditionModel:
         return build_unet(preset.unet.architecture, latent_channels(autoencoder))
 
 
-def training_stream(preset: Preset, latents: Mapping[str, Path]) -> MixedStream:
-    """Batches over the latents of some tasks, mixed by the preset's ratios; in a group of
-    processes, this one's share of them."""
+def training_stream(
+    preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
+) -> MixedStream:
+    """Batches over the samples of some tasks, mixed by the preset's ratios and the weights of its
+    data sets; in a group of processes, this one's share of them."""
     training = preset.training
-    stores = {task: LatentStore(folder) for task, folder in latents.items()}
+    stores = open_stores(folders, encoders)
     ratios = {task: training.ratios[task] for task in stores}
     rank, world = rank_and_world()
-    return MixedStream(stores, ratios, training.batch_size, training.seed, rank, world)
+    return MixedStream(
+        stores, ratios, training.batch_size, training.seed, rank, world, preset.data.weights
+    )
 
 
-def validation_stream(preset: Preset, latents: Mapping[str, Path]) -> MixedStream:
-    """An even mix of held-out latents."""
-    stores = {task: LatentStore(folder) for task, folder in latents.items()}
+def validation_stream(
+    preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
+) -> MixedStream:
+    """An even mix of held-out samples."""
+    stores = open_stores(folders, encoders)
     even = dict.fromkeys(stores, 1.0)
     return MixedStream(stores, even, VALIDATION_BATCH, seed=preset.training.seed)
 

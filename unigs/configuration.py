@@ -12,41 +12,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from unigs.data_configuration import DataConfig
 from unigs.errors import ConfigError
+from unigs.strict import Strict
 from unigs.tasks import SEGMENTATION, TASKS
-from unigs.training_configuration import ByTask, Strict, TrainingConfig, all_tasks
-
-
-class DataConfig(Strict):
-    """Which scenes, and how samples are drawn from them (paper, section 4.1 and supplement).
-
-    Attributes:
-        dataset: name of the data set of a run that names none.
-        train_scenes, val_scenes: size of the generated `shapes` set.
-        size: side of a sample in pixels.
-        variants: samples drawn per scene and task.
-        train_entities, test_entities: most entities a sample has (4 and 3 in the paper).
-        negative_probability: lambda of section 3.4.
-        all_negative: share of referring training samples whose every class is negative.
-        random_crop: crop training samples at random along the longer side.
-        refused_share: share of refused records above which the run stops.
-    """
-
-    dataset: str = "shapes"
-    train_scenes: int = Field(5000, ge=1)
-    val_scenes: int = Field(256, ge=1)
-    size: int = Field(512, ge=16)
-    seed: int = 0
-    variants: int = Field(1, ge=1)
-    train_entities: int = Field(4, ge=1)
-    test_entities: int = Field(3, ge=1)
-    negative_probability: float = Field(0.2, ge=0, le=1)
-    all_negative: float = Field(0.0, ge=0, le=1)
-    min_area: float = Field(1 / 1024, ge=0, lt=1)
-    random_crop: bool = False
-    image_format: Literal["png", "jpg"] = "png"
-    samples_per_shard: int = Field(256, ge=1)
-    refused_share: float = Field(0.05, ge=0, le=1)
+from unigs.training_configuration import ByTask, TrainingConfig, all_tasks
 
 
 class CodecConfig(Strict):

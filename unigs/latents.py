@@ -30,6 +30,7 @@ from unigs.samples import Sample
 from unigs.shard_file import write_shard
 from unigs.shard_folder import current_record, locked, manifest_before, set_manifest_aside, sweep
 from unigs.shard_manifest import (
+    MANIFEST,
     MEMBERS,
     SAMPLES,
     ShardManifest,
@@ -149,6 +150,22 @@ def build_latents(
     return manifest
 
 
+def latents_are_current(
+    folder: Path, shard_dir: Path, autoencoder: Any, text_encoder: Any, tokenizer: Any
+) -> bool:
+    """Whether a folder holds the finished latents of these pixel shards by these models."""
+    if not (folder / MANIFEST).is_file():
+        return False
+    made = read_manifest(folder)
+    digests = {
+        "autoencoder": weights_digest(autoencoder),
+        "text_encoder": _text_digest(text_encoder, tokenizer),
+    }
+    return made.sources == read_manifest(shard_dir).digest and all(
+        made.configuration[name] == digest for name, digest in digests.items()
+    )
+
+
 def encode_samples(
     samples: Sequence[Sample], task: Task, autoencoder: Any, batch_size: int = 64
 ) -> dict[str, np.ndarray]:
@@ -252,10 +269,7 @@ def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
 def _write_text(
     folder: Path, prompts: set[str], encoder: Any, tokenizer: Any
 ) -> tuple[tuple[int, ...], str]:
-    vocabulary = json.loads(tokenizer.backend_tokenizer.to_str())
-    # These two say how the tokenizer was last called, not what it is.
-    del vocabulary["padding"], vocabulary["truncation"]
-    digest = digest_of([weights_digest(encoder), vocabulary, max_tokens(tokenizer, encoder)])
+    digest = _text_digest(encoder, tokenizer)
     known: dict[str, np.ndarray] = {}
     before = _text_digest_before(folder)
     if before == digest:
@@ -270,6 +284,13 @@ def _write_text(
         return np.stack([known[p] if p in known else next(fresh) for p in wanted])
 
     return write_text_table(folder, prompts, encode), digest
+
+
+def _text_digest(encoder: Any, tokenizer: Any) -> str:
+    vocabulary = json.loads(tokenizer.backend_tokenizer.to_str())
+    # These two say how the tokenizer was last called, not what it is.
+    del vocabulary["padding"], vocabulary["truncation"]
+    return digest_of([weights_digest(encoder), vocabulary, max_tokens(tokenizer, encoder)])
 
 
 def _text_digest_before(folder: Path) -> str | None:

@@ -18,11 +18,12 @@ from unigs.assembly import (
 )
 from unigs.configuration import Preset, load_preset
 from unigs.errors import DataError, UnigsError
-from unigs.latents import build_latents
+from unigs.latents import build_latents, latents_are_current
 from unigs.model_card import facts_of, write_model_card
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.text import load_text_encoder, save_text_encoder
 from unigs.parallel import once, rank_and_world, torchrun_group
+from unigs.sample_stores import Encoders
 from unigs.shard_manifest import MANIFEST, read_manifest
 from unigs.training import Interrupted
 from unigs.training_job import TrainingJob, run_job
@@ -38,7 +39,10 @@ def train_from_shards(
     resume: bool,
     should_stop: Callable[[], bool],
 ) -> dict[str, Any] | None:
-    """Encode the shards, train, and save ``out/model``.
+    """Train on some shards and save ``out/model``.
+
+    Latents are kept in ``out/latents``; where the preset's ``data.latents`` is false none are
+    made: those that fit the shards are used, the rest is encoded on the fly.
 
     Under torchrun each of its processes calls this; `out` is a folder that all of them see.
 
@@ -58,9 +62,13 @@ def train_from_shards(
     latents = {task: out / "latents" / task for task in folders}
     with torchrun_group():
         once(lambda: _prepare(values, folders, latents, out, resume))
-        job = TrainingJob(values, latents, {}, out / "autoencoder", out, resume)
+        samples = {
+            task: latents[task] if (latents[task] / MANIFEST).is_file() else folder
+            for task, folder in folders.items()
+        }
+        job = TrainingJob(values, samples, {}, Encoders(out / "autoencoder", out), out, resume)
         first = rank_and_world()[0] == 0
-        total = training_steps(values.training, training_stream(values, latents))
+        total = training_steps(values.training, training_stream(values, samples, job.encoders))
         with tqdm(total=total, unit="step", file=sys.stderr, disable=not first) as bar:
 
             def log(step: int, metrics: dict[str, float]) -> None:
@@ -98,7 +106,11 @@ def _prepare(
     autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
     tokenizer, text_encoder = make_text_encoder(preset.text, names)
     for task, folder in folders.items():
-        build_latents(folder, latents[task], autoencoder, text_encoder, tokenizer)
+        models = (autoencoder, text_encoder, tokenizer)
+        if preset.data.latents:
+            build_latents(folder, latents[task], *models)
+        elif not latents_are_current(latents[task], folder, *models):
+            shutil.rmtree(latents[task], ignore_errors=True)
     autoencoder.save_pretrained(out / "autoencoder")
     save_text_encoder(out, tokenizer, text_encoder)
 

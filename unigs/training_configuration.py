@@ -1,20 +1,15 @@
-"""How a model is trained: the `training` section of a preset, and what all sections share."""
+"""How a model is trained: the `training` section of a preset."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from unigs.strict import Strict
 from unigs.tasks import TASKS
 
 ByTask = dict[str, float]
-
-
-class Strict(BaseModel):
-    """A record without unknown fields, fixed once made."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def all_tasks(name: str, values: dict[str, Any]) -> None:

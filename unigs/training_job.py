@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from unigs.assembly import fresh_unet, training_stream, validation_stream
 from unigs.configuration import Preset
 from unigs.models.autoencoder import load_autoencoder
 from unigs.parallel import group, training_device
+from unigs.sample_stores import Encoders, SampleFolders
 from unigs.training import Interrupted, Log, TrainReport, train
 
 
@@ -22,16 +23,17 @@ class TrainingJob:
 
     Attributes:
         preset: of the run.
-        latents: task -> folder of its latent shards; one task or several.
+        samples: task -> folder of its samples, or task -> {data set: folder}; of latents, or of
+            pixel shards, which are encoded when a batch asks for them.
         validation: the same of held-out scenes; empty for none.
-        autoencoder: folder of the autoencoder that made the latents.
+        encoders: folders of the models that make, or made, the latents.
         out_dir: checkpoints are written here, and taken up with `resume`.
     """
 
     preset: Preset
-    latents: dict[str, Path]
-    validation: dict[str, Path]
-    autoencoder: Path
+    samples: Mapping[str, SampleFolders]
+    validation: Mapping[str, SampleFolders]
+    encoders: Encoders
     out_dir: Path
     resume: bool = True
 
@@ -59,16 +61,18 @@ def _train(
     job: TrainingJob, log: Log, should_stop: Callable[[], bool]
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
-    autoencoder = load_autoencoder(job.autoencoder)
+    autoencoder = load_autoencoder(job.encoders.autoencoder)
     unet = fresh_unet(preset, autoencoder)
     unet.to(training_device())  # type: ignore[arg-type]
     report = train(
         unet,
-        training_stream(preset, job.latents),
+        training_stream(preset, job.samples, job.encoders),
         preset.training,
         preset.diffusion,
         job.out_dir,
-        validation=validation_stream(preset, job.validation) if job.validation else None,
+        validation=(
+            validation_stream(preset, job.validation, job.encoders) if job.validation else None
+        ),
         log=log,
         resume=job.resume,
         should_stop=should_stop,

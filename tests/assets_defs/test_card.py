@@ -14,7 +14,7 @@ from tests.tiny_pipeline import tiny_pipeline
 def test_it_names_the_shards_the_training_read(tmp_path: Path) -> None:
     settings = GraphSettings(dataset="shapes", preset="tiny", overrides={"training.steps": 5})
     folders = Folders.of(Store(root=str(tmp_path)), settings)
-    shards = folders.shards("train", "entity")
+    shards = folders.shards("shapes", "train", "entity")
     shards.mkdir(parents=True)
     (shards / RECORD).write_text(json.dumps({"digest": "d" * 64}))
     pipeline, out = tmp_path / "pipeline", tmp_path / "report"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ UNIGS = Path(sys.executable).with_name("unigs")
 TASKS = ("inpainting", "synthesis", "referring", "entity")
 
 
-def write_preset(file: Path, **data: int) -> Path:
+def write_preset(file: Path, training: Mapping[str, Any] | None = None, **data: Any) -> Path:
     """The tiny preset with few scenes and steps, so that it stays valid when tiny changes."""
     values = yaml.safe_load(resources.files("unigs.presets").joinpath("tiny.yaml").read_text())
     values["data"] |= {"train_scenes": 24, "val_scenes": 6, "samples_per_shard": 8, **data}
@@ -28,6 +29,7 @@ def write_preset(file: Path, **data: int) -> Path:
         "warmup_steps": 2,
         "validate_every": 4,
         "checkpoint_every": 2,
+        **(training or {}),
     }
     values["inference"]["steps"] = dict.fromkeys(TASKS, 1)
     values["evaluation"]["scenes"] = 6

@@ -14,9 +14,12 @@ from unigs.errors import DataError
 
 def run(
     preset: Annotated[str, typer.Option(help="Name or file of a preset.")] = "tiny",
-    dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "shapes",
+    dataset: Annotated[
+        str, typer.Option(help="Name of the data set; mix: those of the preset's data.mix.")
+    ] = "shapes",
     root: Annotated[
-        Path | None, typer.Option(help="Folder of the data set; shapes needs none.")
+        Path | None,
+        typer.Option(help="Folder of the data set, of mix one folder for all; shapes needs none."),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of all results [$UNIGS_STORE, else ./store].")
@@ -33,9 +36,9 @@ def run(
     """Build the shards, train, evaluate and report, through Dagster; what is unchanged is kept."""
     from unigs.datasets import DATASETS
 
-    if dataset not in DATASETS:
-        raise typer.BadParameter(f"{dataset!r}: give one of {', '.join(DATASETS)}")
-    if root is None and dataset != "shapes":
+    if dataset not in (*DATASETS, "mix"):
+        raise typer.BadParameter(f"{dataset!r}: give mix or one of {', '.join(DATASETS)}")
+    if root is None and dataset not in ("shapes", "mix"):
         raise typer.BadParameter(f"{dataset} needs --root DIR")
     if root is not None and not root.is_dir():
         raise DataError("no such folder", file=root, mend="check --root")

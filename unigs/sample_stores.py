@@ -1,0 +1,62 @@
+"""What training draws from: latents where they are there, else pixels encoded on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from unigs.latent_store import LatentStore
+from unigs.loader import Store
+from unigs.models.autoencoder import load_autoencoder
+from unigs.models.text import load_text_encoder
+from unigs.parallel import training_device
+from unigs.pixel_store import PixelStore
+from unigs.shard_manifest import read_manifest
+
+# Of one task: its folder, or its folder of each data set.
+SampleFolders = Path | Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """The folders of the frozen models that encode samples, which are loaded when first needed."""
+
+    autoencoder: Path
+    text_encoder: Path
+
+    def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path]]:
+        # a process that is told to train loads its own
+        return Encoders, (self.autoencoder, self.text_encoder)
+
+    @cached_property
+    def loaded(self) -> tuple[Any, Any, Any]:
+        """Autoencoder, text encoder and tokenizer, on the device that trains."""
+        device = training_device()
+        tokenizer, text_encoder = load_text_encoder(self.text_encoder)
+        autoencoder = load_autoencoder(self.autoencoder)
+        return autoencoder.to(device), text_encoder.to(device), tokenizer
+
+
+def open_stores(
+    folders: Mapping[str, SampleFolders], encoders: Encoders
+) -> dict[str, Store | Mapping[str, Store]]:
+    """Task -> store, or task -> {data set: store}, as `folders` is nested.
+
+    A folder of latents is read as it is, one of pixel shards is encoded when a batch asks for it.
+    Raises DataError for a folder that is neither.
+    """
+    return {
+        task: _open(held, encoders)
+        if isinstance(held, Path)
+        else {name: _open(folder, encoders) for name, folder in held.items()}
+        for task, held in folders.items()
+    }
+
+
+def _open(folder: Path, encoders: Encoders) -> Store:
+    if "latent" in read_manifest(folder).configuration:
+        return LatentStore(folder)
+    return PixelStore(folder, *encoders.loaded)
