@@ -80,7 +80,8 @@ def test_weights_follow_table_2():
     config = TrainingConfig(known_half_weight=0.5, colormap_weight=2.0, entity_balance=True)
     image, colormap = loss_weights(task, valid, balance, config)
     new = [(row.new_image, row.new_colormap) for row in TASKS.values()]
-    assert image.flatten().tolist() == [1.0 if fresh else 0.5 for fresh, _ in new]
+    assert image[:, 0, -1, -1].tolist() == [1.0 if fresh else 0.5 for fresh, _ in new]
+    assert image[:, 0, 0, 0].tolist() == [5.0 if fresh else 0.5 for fresh, _ in new]
     # Second column: labelled; first row: a small entity.
     assert colormap[:, 0, 1, 1].tolist() == [2.0 if fresh else 1.0 for _, fresh in new]
     assert (colormap[:, 0, 0, 1] / colormap[:, 0, 1, 1]).tolist() == [5.0] * 4

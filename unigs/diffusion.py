@@ -99,22 +99,25 @@ def loss_weights(
     """Weights of the image half and of the colormap half, (B, 1, h, w) each or broadcastable.
 
     A half that only repeats what is known (Table 2) weighs `known_half_weight`; the colormap
-    weighs `colormap_weight` times the image, small entities more (`entity_balance`), and
-    unlabelled pixels weigh nothing in the colormap of `entity`.
+    weighs `colormap_weight` times the image, small entities more (`entity_balance`; in the image
+    only where it is new), and unlabelled pixels weigh nothing in the colormap of `entity`.
 
     Args:
         task: (B,) int64. valid: (B, 1, h, w) in [0, 1]. balance: (B, 1, h, w), at least 1.
     """
 
-    def half(new: list[bool]) -> Tensor:
-        known = config.known_half_weight
-        weight = torch.where(torch.tensor(new, device=task.device)[task], 1.0, known)
-        return weight[:, None, None, None]
+    def of_task(values: list[bool]) -> Tensor:
+        return torch.tensor(values, device=task.device)[task][:, None, None, None]
 
-    entity = torch.tensor(_VALID_ONLY, device=task.device)[task][:, None, None, None]
-    labelled = torch.where(entity, valid, torch.ones_like(valid))
+    def half(new: list[bool]) -> Tensor:
+        return torch.where(of_task(new), 1.0, config.known_half_weight)
+
+    image = half(_NEW_IMAGE)
+    labelled = torch.where(of_task(_VALID_ONLY), valid, torch.ones_like(valid))
     colormap = half(_NEW_COLORMAP) * labelled * config.colormap_weight
-    return half(_NEW_IMAGE), colormap * (balance if config.entity_balance else 1.0)
+    if not config.entity_balance:
+        return image, colormap
+    return image * torch.where(of_task(_NEW_IMAGE), balance, 1.0), colormap * balance
 
 
 def soft_length(square: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ class TrainingConfig(Strict):
         colormap_weight: of the colormap half against the image half.
         colormap_median: at the last timestep, where one step must answer, errors of the colormap
             count by their length, which gives sharper colormaps; needs zero terminal SNR.
-        entity_balance: small entities weigh more in the colormap half.
+        entity_balance: small entities weigh more in the colormap half, and in an image half that is
+            new.
         end_to_end: share of the steps, the last ones, in which the segmentation tasks learn from
             the decoded colormap alone (`unigs.end_to_end`); needs them in `diffusion.quiet_start`.
         min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
