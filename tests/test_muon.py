@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from unigs.configuration import TrainingConfig
-from unigs.muon import SMALLEST_SIDE, Muon, newton_schulz
+from unigs.muon import JORDAN, POLAR_EXPRESS, SMALLEST_SIDE, Muon, Polynomials, newton_schulz
 from unigs.optimizer import build_optimizer, optimizer_tensors, restore_optimizer
 from unigs.parallel import group
 
@@ -33,7 +33,7 @@ def test_follows_the_reference_on_matrices(shape: tuple[int, int]) -> None:
     reference = torch.optim.Muon(
         [theirs], lr=LR, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw"
     )
-    mine = walk(Muon([ours], LR, weight_decay=DECAY), ours, 4)
+    mine = walk(Muon([ours], LR, weight_decay=DECAY, polynomials=JORDAN), ours, 4)
     moved = (start - mine).norm()
     # Both iterate in bfloat16, in another order of summation.
     assert (mine - walk(reference, theirs, 4)).norm() < 0.02 * moved
@@ -58,11 +58,26 @@ def test_small_parameters_take_adamw(shape: tuple[int, ...]) -> None:
     assert torch.equal(walk(Muon([ours], **options), ours, 4), walk(reference, theirs, 4))
 
 
+def spread(polynomials: Polynomials) -> torch.Tensor:
+    steep = torch.diag(torch.logspace(0, -2.5, 32))[None]
+    return torch.linalg.svdvals(newton_schulz(steep, polynomials)[0].float())
+
+
 def test_all_directions_weigh_alike() -> None:
-    steep = torch.diag(torch.logspace(0, -1.5, 32))[None]
-    values = torch.linalg.svdvals(newton_schulz(steep, 5)[0].float())
-    assert values.min() > 0.6
-    assert values.max() < 1.3
+    # Before, the longest was three hundred times the shortest.
+    values = spread(POLAR_EXPRESS)
+    assert values.max() < 1.7
+    assert values.min() > 0.15
+
+
+def test_lifts_small_directions_further_than_the_reference_in_as_many_iterations() -> None:
+    assert spread(POLAR_EXPRESS).min() > 2 * spread(JORDAN[:3]).min()
+
+
+def test_updates_are_as_long_as_the_references() -> None:
+    values = torch.randn(1, 64, 256, generator=torch.Generator().manual_seed(6))
+    lengths = [newton_schulz(values, kind).float().norm() for kind in (POLAR_EXPRESS, JORDAN)]
+    assert 0.8 < lengths[0] / lengths[1] < 1.5
 
 
 def test_goes_on_from_its_tensors() -> None:
