@@ -57,9 +57,9 @@ def shapes_shards(
     preset: Preset, work: Path, split: str, tasks: Sequence[str], label: str = ""
 ) -> Path:
     """A folder with one folder of shards a task; `label` tells presets of other data apart."""
-    data = preset.data
+    data, workers = preset.data, preset.training.processes
     root = work / "shapes"
-    write_shapes(root, data.train_scenes, data.val_scenes, data.size, data.seed)
+    write_shapes(root, data.train_scenes, data.val_scenes, data.size, data.seed, workers)
     index = work / f"{split}.parquet"
     build_index(open_dataset("shapes", root, split), index)
     scenes = IndexedScenes(index, root)
@@ -68,7 +68,7 @@ def shapes_shards(
     for task in tasks:
         build_shards(
             scenes, task, options, folder / task,
-            seed=data.seed, samples_per_shard=data.samples_per_shard, reshard=True,
+            seed=data.seed, samples_per_shard=data.samples_per_shard, reshard=True, workers=workers,
         )  # fmt: skip
     return folder
 

@@ -40,20 +40,22 @@ def test_peak_memory_is_the_accelerators(tmp_path):
     assert logged["peak_memory_bytes"] == torch.cuda.max_memory_allocated()
 
 
-def learn(folder):
+def learn(folder, parallel="ddp"):
     unet = tiny_unet().to(training_device())
-    train(unet, RandomStream(), CONFIG, DIFFUSION, folder)
+    config = CONFIG.model_copy(update={"parallel": parallel})
+    train(unet, RandomStream(), config, DIFFUSION, folder)
     return unet
 
 
-def test_two_accelerators_learn_what_one_learns(tmp_path):
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_accelerators_learn_what_one_learns(tmp_path, parallel):
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two accelerators")
     alone = learn(tmp_path / "one")
-    with group(2, learn, tmp_path / "two"):
+    with group(2, learn, tmp_path / "two", parallel):
         assert torch.distributed.get_backend() == "nccl"
         assert rank_and_world() == (0, 2)
-        together = learn(tmp_path / "two")
+        together = learn(tmp_path / "two", parallel)
     moved = (weights(alone) - weights(tiny_unet())).norm()
     assert (weights(together) - weights(alone)).norm() < 1e-2 * moved
 

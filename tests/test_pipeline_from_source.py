@@ -12,7 +12,7 @@ from unigs.models.tokenizer import build_tokenizer
 from unigs.pipeline import UniGSPipeline
 
 
-def write_checkpoint(folder, channels):
+def write_checkpoint(folder, channels, prediction="epsilon"):
     torch.manual_seed(0)
     AutoencoderKL(
         block_out_channels=(8, 16),
@@ -49,18 +49,20 @@ def write_checkpoint(folder, channels):
         beta_end=0.012,
         steps_offset=1,
         skip_prk_steps=True,
-        prediction_type="epsilon",
+        prediction_type=prediction,
     ).save_pretrained(folder / "scheduler")
 
 
-@pytest.mark.parametrize("channels", [4, 9])
-def test_a_checkpoint_goes_in_and_the_tasks_come_out(tmp_path, channels):
-    write_checkpoint(tmp_path / "sd", channels)
+@pytest.mark.parametrize(
+    ("channels", "prediction"), [(4, "epsilon"), (9, "epsilon"), (4, "v_prediction")]
+)
+def test_a_checkpoint_goes_in_and_the_tasks_come_out(tmp_path, channels, prediction):
+    write_checkpoint(tmp_path / "sd", channels, prediction)
     pipeline = UniGSPipeline.from_stable_diffusion(
         tmp_path / "sd", palette="smooth-3-v1", decoder="pdm"
     )
     pipeline.set_progress_bar_config(disable=True)
-    assert pipeline.scheduler.config.prediction_type == "epsilon"
+    assert pipeline.scheduler.config.prediction_type == prediction
     assert pipeline.scheduler.config.steps_offset == 1
     assert pipeline.scheduler.config.clip_sample is False
     assert pipeline.unet.config.in_channels == 13

@@ -1,6 +1,7 @@
 """What can be switched on in training: accumulation, weights of the loss, precision, adapters."""
 
 import importlib.util
+import shutil
 from functools import partial
 
 import pytest
@@ -119,10 +120,13 @@ def test_recomputed_activations_give_the_same_gradient(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_compiled_unet_has_the_same_gradient(tmp_path, monkeypatch):
-    """Traced, but not made into machine code, which takes minutes; tests of accelerators do."""
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_a_compiled_unet_has_the_same_gradient(tmp_path, monkeypatch, backend):
+    """Traced alone, and as machine code, whose making takes minutes."""
+    if backend == "inductor" and not shutil.which("c++"):
+        pytest.skip("needs a C++ compiler")
     exact = first_gradient(tmp_path / "exact")
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
     compiled = first_gradient(tmp_path / "compiled", compile=True)
     assert (compiled - exact).norm() <= 1e-4 * exact.norm()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +32,7 @@ from unigs.loader import MixedStream
 from unigs.optimizer import build_optimizer, build_scaler
 from unigs.parallel import any_of, rank_and_world
 from unigs.peak_memory import peak_memory
+from unigs.sharding import gradient_exchange, leave_in, sharded
 from unigs.snr_weights import min_snr_weights
 from unigs.step_draws import StepDraws, draw_step
 from unigs.tasks import TASKS
@@ -76,7 +76,8 @@ def train(
     """Train `unet` in place and leave its averaged (EMA) weights in it.
 
     In a group of processes (`unigs.parallel`) each computes its share of every batch and the
-    gradients are averaged; process 0 validates, logs, saves and decides when to stop.
+    gradients are averaged; process 0 validates, logs, saves and decides when to stop. With
+    ``training.parallel`` fsdp each holds a share of the weights and all of them validate.
 
     Args:
         unet: 3C+1 channels in, 2C out.
@@ -118,10 +119,15 @@ class _Run:
         self.end_to_end = EndToEnd(training, diffusion, self.steps, autoencoder, self.device)
         if training.lora_rank is not None:
             add_adapters(unet, training.lora_rank, training.seed)
+        self.rank, self.world = rank_and_world()
+        self.given, self.sharded = unet, training.parallel == "fsdp" and self.world > 1
+        if self.sharded:
+            unet = self.unet = sharded(unet)
         self.parameters = [p for p in unet.parameters() if p.requires_grad]
         self.optimizer = build_optimizer(self.parameters, training)
         self.scaler = build_scaler(training, self.device)
-        self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=True)
+        # Shards have no kernel that copies many tensors at once.
+        self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=not self.sharded)
         self.state = TrainingState(
             out_dir / "checkpoints", unet, self.ema, self.optimizer, self.scaler
         )
@@ -130,7 +136,6 @@ class _Run:
             unet.set_attn_processor(AttnProcessor())
         if training.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
-        self.rank, self.world = rank_and_world()
         if (self.rank, self.world) != (stream.rank, stream.world):
             raise ConfigError(
                 f"process {self.rank} of {self.world} got the stream of {stream.rank} of "
@@ -148,7 +153,7 @@ class _Run:
         self.model: nn.Module = unet
         if training.compile:
             self.model = cast(nn.Module, torch.compile(unet))
-        if self.world > 1:
+        if self.world > 1 and not self.sharded:
             self.model = DistributedDataParallel(self.model)
 
     def go(
@@ -171,20 +176,22 @@ class _Run:
                 log(done, self._metrics(errors, task, smoothed, step, (done - first) / seconds))
             if (
                 validation is not None
-                and self.rank == 0
+                and (self.rank == 0 or self.sharded)
                 and (done % self.training.validate_every == 0 or done == self.steps)
             ):
                 log(done, self._validate(validation))
             stop = any_of(should_stop())
             due = stop or done % self.training.checkpoint_every == 0 or done == self.steps
-            if due and self.rank == 0:
+            if due:
                 self.state.save(done, smoothed, self.training)
             if stop and done < self.steps:
                 raise Interrupted(f"stopped after step {done} of {self.steps}")
         self.ema.copy_to(self.parameters)
         if self.training.lora_rank is not None:
             merge_adapters(self.unet)
-        self.unet.eval()
+        if self.sharded:
+            leave_in(self.given, self.unet)
+        self.given.eval()
         samples = (self.steps - first) * self.stream.batch_size
         return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
 
@@ -233,9 +240,7 @@ class _Run:
         """Add the gradient of one part of a batch; its errors, on the CPU."""
         mine = {name: value[part] for name, value in batch.items()}
         timesteps, noise = drawn.timesteps[part], drawn.noise[part]
-        # Gradients are exchanged once a step.
-        waits = isinstance(self.model, DistributedDataParallel) and not last
-        with self.model.no_sync() if waits else nullcontext():  # type: ignore[operator]
+        with gradient_exchange(self.model, now=last):
             errors = batch_errors(
                 self.model, self.scheduler, self.training, mine, timesteps, noise, self.device,
                 autoencoder,

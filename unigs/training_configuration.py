@@ -30,6 +30,9 @@ class TrainingConfig(Strict):
             other, for less memory; the gradient is that of the whole batch.
         processes: on this machine; each takes its share of every batch and of the cores. Under
             torchrun its number of processes counts.
+        parallel: what the processes share: `ddp` the batch alone, `fsdp` weights, moments and
+            averages as well (`unigs.sharding`), which `muon`, `adamw_8bit`, `lora_rank` and
+            `compile` cannot.
         optimizer: `adamw_8bit` keeps the moments in 8 bits (extra `eight-bit`); `muon` learns
             from scratch in fewer steps (`unigs.muon`).
         learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
@@ -61,6 +64,7 @@ class TrainingConfig(Strict):
     batch_size: int = Field(32, ge=1)
     accumulation: int = Field(1, ge=1)
     processes: int = Field(1, ge=1)
+    parallel: Literal["ddp", "fsdp"] = "ddp"
     optimizer: Literal["adamw", "adamw_8bit", "muon"] = "adamw"
     learning_rate: float = Field(3e-5, gt=0)
     warmup_steps: int = Field(500, ge=0)
@@ -89,4 +93,19 @@ class TrainingConfig(Strict):
     def _complete(self) -> TrainingConfig:
         all_tasks("training.ratios", self.ratios)
         all_tasks("training.empty_prompt", self.empty_prompt)
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_sharded(self) -> TrainingConfig:
+        # Muon needs whole matrices; the others have not been seen working on shards.
+        whole = {
+            f"training.optimizer {self.optimizer}": self.optimizer != "adamw",
+            "training.lora_rank": self.lora_rank is not None,
+            "training.compile": self.compile,
+        }
+        if self.parallel == "fsdp" and (found := [name for name, set_ in whole.items() if set_]):
+            raise ValueError(
+                f"training.parallel fsdp does not go with {', '.join(found)}: "
+                "take adamw without them, or ddp"
+            )
         return self

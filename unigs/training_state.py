@@ -13,6 +13,8 @@ from diffusers.training_utils import EMAModel
 from unigs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from unigs.configuration import TrainingConfig
 from unigs.optimizer import optimizer_tensors, restore_optimizer
+from unigs.parallel import rank_and_world
+from unigs.sharding import gathered, spread_like
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,19 @@ class TrainingState:
     scaler: torch.amp.GradScaler
 
     def save(self, step: int, loss: float, training: TrainingConfig) -> None:
-        """Write a checkpoint of `step`; only the newest ``checkpoints_kept`` stay."""
+        """Write a checkpoint of `step`; only the newest ``checkpoints_kept`` stay.
+
+        Every process of a group must call this; process 0 writes.
+        """
         ema = self.ema.state_dict()
+        shadow = {str(i): value for i, value in enumerate(ema.pop("shadow_params"))}
         tensors = {
-            "unet": dict(self.unet.state_dict()),
-            "ema": {str(i): value for i, value in enumerate(ema.pop("shadow_params"))},
-            "optimizer": optimizer_tensors(self.optimizer),
+            "unet": gathered(self.unet.state_dict()),
+            "ema": gathered(shadow),
+            "optimizer": gathered(optimizer_tensors(self.optimizer)),
         }
+        if rank_and_world()[0] > 0:
+            return
         state = {
             "ema": ema,
             "scaler": self.scaler.state_dict(),
@@ -46,13 +54,18 @@ class TrainingState:
         checkpoint = load_checkpoint(self.folder)
         if checkpoint is None:
             return 0
-        self.unet.load_state_dict(checkpoint.tensors["unet"])
-        restore_optimizer(self.optimizer, checkpoint.tensors["optimizer"])
+        weights, shadow = checkpoint.tensors["unet"], checkpoint.tensors["ema"]
+        now = self.unet.state_dict()
+        self.unet.load_state_dict({n: spread_like(value, now[n]) for n, value in weights.items()})
+        # Moments are named by the number of their parameter, as averages are.
+        averages = self.ema.shadow_params
+        moments = {
+            name: spread_like(value, averages[int(name.split(".")[0])])
+            for name, value in checkpoint.tensors["optimizer"].items()
+        }
+        restore_optimizer(self.optimizer, moments)
         self.scaler.load_state_dict(checkpoint.state["scaler"])
-        shadow = checkpoint.tensors["ema"]
         device = next(self.unet.parameters()).device
-        self.ema.load_state_dict(
-            checkpoint.state["ema"]
-            | {"shadow_params": [shadow[str(i)].to(device) for i in range(len(shadow))]}
-        )
+        taken = [spread_like(shadow[str(i)].to(device), a) for i, a in enumerate(averages)]
+        self.ema.load_state_dict(checkpoint.state["ema"] | {"shadow_params": taken})
         return checkpoint.step
