@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from assets_defs.keep import (
     kept_digest,
     kept_record,
 )
-from assets_defs.manifest import dataset_inputs, shard_manifest
+from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.models import JOINT, MODELS
 from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
@@ -84,6 +84,10 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         def build(folder: Path, resume: bool) -> Built:
             if not resume:
                 clear(folder)
+            read = {
+                split: sample_folders(folders, settings, split, tasks) for split in ("train", "val")
+            }
+            fetch(store, (Path(place) for split in read.values() for place in leaves(split)))
             known = folder / RUN_FILE
             run_id = tracking.open_run(
                 f"train {name}",
@@ -97,8 +101,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 "preset": preset.model_dump(mode="json"),
                 "autoencoder": str(folders.autoencoder),
                 "text_encoder": str(folders.text_encoder),
-                "train": sample_folders(folders, settings, "train", tasks),
-                "val": sample_folders(folders, settings, "val", tasks),
+                **read,
                 "out_dir": str(folder),
                 "store": str(store.base),
                 "tracking_uri": tracking.tracking_uri,
@@ -133,6 +136,12 @@ def sample_folders(
     if settings.dataset == MIX and split == "train":
         return found
     return {task: folder for task, held in found.items() for folder in held.values()}
+
+
+def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
+    """The values of nested mappings."""
+    for value in held.values():
+        yield from leaves(value) if isinstance(value, Mapping) else [value]
 
 
 def clear(folder: Path) -> None:
