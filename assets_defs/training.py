@@ -13,6 +13,7 @@ from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.folders import Folders
 from assets_defs.keep import (
+    RECORD,
     STARTED,
     Built,
     fingerprint,
@@ -26,6 +27,7 @@ from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
 from assets_defs.shards import LATENT_CODE
+from assets_defs.statistics import PLOT, scene_statistics
 from assets_defs.training_entry import REPORT
 from resources.launcher import ProcessLauncher
 from resources.registry import register_model
@@ -53,7 +55,7 @@ def registered_name(settings: GraphSettings, model: str) -> str:
 def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["weights", name],
-        deps=[shard_manifest, autoencoder, text_encoder],
+        deps=[shard_manifest, scene_statistics, autoencoder, text_encoder],
         group_name=f"model_{name}",
         code_version=TRAINING_CODE,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
@@ -97,6 +99,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 resume=known.read_text(encoding="utf-8") if known.is_file() else None,
             )
             known.write_text(run_id, encoding="utf-8")
+            log_statistics(tracking, run_id, folders)
             order = {
                 "preset": preset.model_dump(mode="json"),
                 "autoencoder": str(folders.autoencoder),
@@ -121,6 +124,15 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, keep_or_build(folders.weights(name), inputs, build))
 
     return weights
+
+
+def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
+    """Put what the data is like, figures and plots, beside a training in MLflow; a training on
+    fetched shards has no statistics here."""
+    if (folders.statistics / RECORD).is_file():
+        figures = kept_record(folders.statistics)["metadata"]
+        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in figures.items()})
+        tracking.log_images(run_id, {"data": folders.statistics / PLOT})
 
 
 def sample_folders(

@@ -8,18 +8,20 @@ import fsspec
 import pytest
 
 from assets_defs.folders import Folders
+from assets_defs.keep import kept_record
 from assets_defs.partitions import parts, run_tags
 from pipelines.build import build_defs
 from pipelines.requests import run_config
 from resources.launcher import ProcessFailed
 from resources.settings import GraphSettings
 from resources.store import Store
+from resources.tracking import Tracking
 from tests.e2e.command import write_preset
 from unigs.shard_manifest import MANIFEST, read_manifest
 from unigs.shard_verify import verify_shards
 
 DATA = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards", "latents")
-DATA = (*DATA, "autoencoder", "text_encoder", "shard_manifest")
+DATA = (*DATA, "autoencoder", "text_encoder", "shard_manifest", "scene_statistics")
 SCENES = {"train_scenes": 8, "val_scenes": 4, "samples_per_shard": 4}
 
 
@@ -56,6 +58,10 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
     shard.write_bytes(shard.read_bytes()[:-512])
     assert execute(store, settings, "weights/entity").success
     assert verify_shards(held) == verify_shards(broken) == []
+    client = Tracking(store=store).client()
+    run_id = kept_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
+    assert client.get_run(run_id).data.metrics["data.train.images"] == SCENES["train_scenes"]
+    assert [item.path for item in client.list_artifacts(run_id, "images")] == ["images/data.png"]
 
     # without a bucket nothing brings them back
     shutil.rmtree(folders.weights("entity"))
