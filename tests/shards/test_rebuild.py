@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -178,7 +179,16 @@ def _build_and_die(scenes, folder, after, workers):
         if done == after:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    os.setpgrp()
     build_shards(scenes, "referring", OPTIONS, folder, shards=8, workers=workers, progress=progress)
+
+
+def _any_in(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -193,6 +203,11 @@ def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
+    # the workers see the end of their parent; what one is writing then stays half written
+    ends = time.monotonic() + 60
+    while _any_in(process.pid):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
     assert not (tmp_path / MANIFEST).exists()
     assert (tmp_path / PREVIOUS).exists()
     with pytest.raises(DataError):
