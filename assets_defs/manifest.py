@@ -74,6 +74,15 @@ def publish(store: Store, places: Iterable[Path]) -> None:
         push_shards(place, store.address(place))
 
 
+def fetch(store: Store, places: Iterable[Path]) -> None:
+    """Bring folders of shards up to date with the store's bucket, which they are the cache of: what
+    is missing here or has other bytes is copied. Nothing without a bucket."""
+    from unigs.shard_mirror import pull_shards
+
+    for place in places if store.remote else ():
+        pull_shards(store.address(place), place)
+
+
 def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
     listed = {}
     for part in parts(settings):

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.folders import Folders
 from assets_defs.keep import (
+    RECORD,
     STARTED,
     Built,
     fingerprint,
@@ -20,12 +21,13 @@ from assets_defs.keep import (
     kept_digest,
     kept_record,
 )
-from assets_defs.manifest import dataset_inputs, shard_manifest
+from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.models import JOINT, MODELS
 from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
 from assets_defs.shards import LATENT_CODE
+from assets_defs.statistics import PLOT, scene_statistics
 from assets_defs.training_entry import REPORT
 from resources.launcher import ProcessLauncher
 from resources.registry import register_model
@@ -53,7 +55,7 @@ def registered_name(settings: GraphSettings, model: str) -> str:
 def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["weights", name],
-        deps=[shard_manifest, autoencoder, text_encoder],
+        deps=[shard_manifest, scene_statistics, autoencoder, text_encoder],
         group_name=f"model_{name}",
         code_version=TRAINING_CODE,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
@@ -84,6 +86,10 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         def build(folder: Path, resume: bool) -> Built:
             if not resume:
                 clear(folder)
+            read = {
+                split: sample_folders(folders, settings, split, tasks) for split in ("train", "val")
+            }
+            fetch(store, (Path(place) for split in read.values() for place in leaves(split)))
             known = folder / RUN_FILE
             run_id = tracking.open_run(
                 f"train {name}",
@@ -93,12 +99,12 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 resume=known.read_text(encoding="utf-8") if known.is_file() else None,
             )
             known.write_text(run_id, encoding="utf-8")
+            log_statistics(tracking, run_id, folders)
             order = {
                 "preset": preset.model_dump(mode="json"),
                 "autoencoder": str(folders.autoencoder),
                 "text_encoder": str(folders.text_encoder),
-                "train": sample_folders(folders, settings, "train", tasks),
-                "val": sample_folders(folders, settings, "val", tasks),
+                **read,
                 "out_dir": str(folder),
                 "store": str(store.base),
                 "tracking_uri": tracking.tracking_uri,
@@ -120,6 +126,15 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     return weights
 
 
+def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
+    """Put what the data is like, figures and plots, beside a training in MLflow; a training on
+    fetched shards has no statistics here."""
+    if (folders.statistics / RECORD).is_file():
+        figures = kept_record(folders.statistics)["metadata"]
+        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in figures.items()})
+        tracking.log_images(run_id, {"data": folders.statistics / PLOT})
+
+
 def sample_folders(
     folders: Folders, settings: GraphSettings, split: str, tasks: Sequence[str]
 ) -> dict[str, Any]:
@@ -133,6 +148,12 @@ def sample_folders(
     if settings.dataset == MIX and split == "train":
         return found
     return {task: folder for task, held in found.items() for folder in held.values()}
+
+
+def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
+    """The values of nested mappings."""
+    for value in held.values():
+        yield from leaves(value) if isinstance(value, Mapping) else [value]
 
 
 def clear(folder: Path) -> None:

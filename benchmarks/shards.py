@@ -2,14 +2,13 @@
 
     OMP_NUM_THREADS=1 python benchmarks/shards.py --root DIR [--limit 100] [--size 512]
 
-``--root`` is a data set in COCO panoptic layout. Times are CPU seconds of this process unless
-they are named wall, so that a busy machine changes the ratios little.
+``--root`` is a data set in COCO panoptic layout. Times are CPU seconds of this process, so
+that a busy machine changes the ratios little. Two workers: `benchmarks.shard_workers`.
 
 - build: unavoidable work (JPEG decode, resize, JPEG encode of the image, PNG encode of colormap and
   masks, with the same libraries) over the whole build of a task's pixel shards, medians of three
   alternating rounds; beside it the same with the image's files alone as unavoidable;
-- workers: wall time of one worker over two; meaningful on an idle machine alone;
-- loader: batches a second from latents of 64-pixel samples.
+- latents, loader: samples a second of 64-pixel samples, time of a batch from their latents.
 """
 
 from __future__ import annotations
@@ -41,16 +40,15 @@ from unigs.scene import Scene
 from unigs.shards import build_shards, read_samples
 from unigs.tasks import TASKS
 
-SHARDS = 64
 BATCHES = 200
 ROUNDS = 3
 
 
-def seconds(work: Callable[[], Any], clock: Callable[[], float] = time.process_time) -> float:
-    """Time of one call."""
-    start = clock()
+def seconds(work: Callable[[], Any]) -> float:
+    """CPU time of one call."""
+    start = time.process_time()
     work()
-    return clock() - start
+    return time.process_time() - start
 
 
 def unavoidable(scenes: list[Scene], size: int) -> None:
@@ -102,22 +100,6 @@ def measure_shards(scenes: list[Scene], names: tuple[str, ...], size: int, folde
             f"build {task}: {whole:.1f} ms a sample, unavoidable {floor:.1f} ms, "
             f"ratio {floor / whole:.2f}; photograph alone {photos:.1f} ms, {photos / whole:.2f}"
         )
-    walls = [
-        seconds(
-            lambda workers=workers: build_shards(
-                scenes,
-                "inpainting",
-                options,
-                folder / f"workers{workers}",
-                shards=SHARDS,
-                image_format="jpg",
-                workers=workers,
-            ),
-            time.perf_counter,
-        )
-        for workers in (1, 2)
-    ]
-    print(f"workers: 1 {walls[0]:.2f} s wall, 2 {walls[1]:.2f} s wall, {walls[0] / walls[1]:.2f}x")
 
 
 def measure_latents(scenes: list[Scene], names: tuple[str, ...], folder: Path) -> None:

@@ -22,8 +22,9 @@ class Store(dg.ConfigurableResource):
 
     ``root`` empty means :func:`default_store`. A folder of the store is made on first use; one that
     cannot be written is a :class:`~unigs.errors.ConfigError` that names it. ``bucket`` is an fsspec
-    address such as ``s3://bucket/folder`` to which finished shards are copied, for machines that
-    train elsewhere; empty means ``$UNIGS_BUCKET``, and without that they stay here.
+    address such as ``s3://bucket/folder`` to which finished shards are copied, and from which
+    training fetches what is missing here; empty means ``$UNIGS_BUCKET``, and without that they
+    stay here.
     """
 
     root: str = ""

@@ -10,6 +10,7 @@ import numpy as np
 
 from unigs.coarse_mask import coarse_mask
 from unigs.errors import ConfigError, UnigsError
+from unigs.label_kernels import count_inside, look_up
 from unigs.scene import Entity, Scene, measure_labels, measured
 from unigs.tasks import Task
 
@@ -90,7 +91,7 @@ class EntityDraw:
         order = by_area(self.entities[label] for label in labels)
         table = np.zeros(len(self.boxes), dtype=np.int32)
         table[[entity.id for entity in order]] = np.arange(1, len(order) + 1)
-        return np.take(table, self.segments), order
+        return look_up(self.segments, table), order
 
     def _pick(self) -> list[int]:
         most = min(self.options.max_entities, len(self.eligible))
@@ -160,7 +161,7 @@ class EntityDraw:
     def _present(self, mask: np.ndarray, share: float) -> list[int]:
         """Labels of which at least ``share`` of the area, and one pixel, lies in the mask."""
         known = self.entities | self.crowd
-        inside = np.bincount(self.segments[mask], minlength=max(known) + 1)
+        inside = count_inside(self.segments, mask, len(self.boxes))
         return [i for i, entity in known.items() if inside[i] >= max(1, share * entity.area)]
 
     def _left_out(self, mask: np.ndarray, named: set[str], chosen: set[int]) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from unigs.label_kernels import pick
+
 
 def resize_and_crop(
     image: np.ndarray,
@@ -49,7 +51,7 @@ def resize_and_crop(
         _nearest(top, size, height, scaled_height),
         _nearest(left, size, width, scaled_width),
     )
-    return np.array(pixels), np.take(np.take(segments, rows, axis=0), columns, axis=1)
+    return np.array(pixels), pick(segments, rows, columns)
 
 
 def _nearest(offset: int, size: int, full: int, scaled: int) -> np.ndarray:

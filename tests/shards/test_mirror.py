@@ -16,24 +16,6 @@ from unigs.shard_verify import verify_shards
 from unigs.shards import build_shards, read_samples
 
 
-@pytest.fixture(scope="module")
-def bucket():
-    """A bucket of a local S3 server, reached as any other."""
-    server_module = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    server = server_module.ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("shards")
-        yield "s3://shards"
-    server.stop()
-
-
 @pytest.fixture(params=["memory", "folder", "s3"])
 def address(request, tmp_path):
     if request.param == "s3":

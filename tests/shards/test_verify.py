@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.made_scenes import files_of
@@ -15,25 +17,40 @@ from unigs.shard_verify import verify_shards
 from unigs.shards import build_shards, read_samples
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_any_flipped_bit_is_found_with_shard_and_key(built, tmp_path, seed):
+@pytest.fixture(scope="module")
+def copied(built, tmp_path_factory):
+    """A copy of the eight shards, and for each the bytes that belong to each of its keys."""
     folder, manifest = built
+    copy = tmp_path_factory.mktemp("copy")
     for name, data in files_of(folder).items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(data)
-    rng = np.random.default_rng(seed)
-    shard = tmp_path / manifest.shards[int(rng.integers(len(manifest.shards)))].path
-    data = bytearray(shard.read_bytes())
-    place = int(rng.integers(len(data)))
-    data[place] ^= 1 << int(rng.integers(8))
-    shard.write_bytes(data)
-    key = ""
-    for row in read_sample_table(folder, shard=shard.name).to_pylist():
-        for member in row["members"]:
-            end = member["offset"] + member["size"]
-            if member["offset"] - 512 <= place < end + -end % 512:
-                key = row["key"]
-    assert verify_shards(tmp_path) == [(shard.name, key)]
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_bytes(data)
+    places = {}
+    for record in manifest.shards:
+        rows = read_sample_table(folder, shard=record.path).to_pylist()
+        places[record.path] = [
+            (row["key"], member["offset"] - 512, member["offset"] + member["size"] + 511)
+            for row in rows
+            for member in row["members"]
+        ]
+    return copy, places
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 7), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
+def test_any_flipped_bit_is_found_with_shard_and_key(copied, number, share, bit):
+    folder, places = copied
+    shard = folder / sorted(places)[number]
+    sound = shard.read_bytes()
+    flipped = bytearray(sound)
+    place = int(share * len(sound))
+    flipped[place] ^= 1 << bit
+    shard.write_bytes(flipped)
+    # between the last member and the end of the tar lies what belongs to no key
+    key = next((k for k, first, end in places[shard.name] if first <= place < end // 512 * 512), "")
+    found = verify_shards(folder)
+    shard.write_bytes(sound)
+    assert found == [(shard.name, key)]
 
 
 def test_every_bit_of_a_small_shard(scenes, tmp_path):

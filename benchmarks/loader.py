@@ -1,0 +1,73 @@
+"""How much faster latents are loaded than a trainer consumes them, in one process.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.loader [--preset tiny] [--scenes 64] [--rounds 5]
+
+Batches of the joint model come through `MixedStream` from latents of generated scenes, of the
+preset's size and batch; a training step is the preset's own (forward, backward, optimiser, moving
+average), on one core. CPU seconds of this process, rounds of loading and training in turn,
+medians. A tiny preset's step takes about a second: five rounds of two steps, half a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks.shapes_runs import shapes_shards
+from unigs.assembly import fresh_unet, make_autoencoder, make_text_encoder, training_stream
+from unigs.configuration import load_preset
+from unigs.latents import build_latents
+from unigs.sample_stores import Encoders
+from unigs.shard_manifest import read_manifest
+from unigs.tasks import TASKS
+from unigs.training import train
+
+LOADED = 50
+STEPS = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="tiny")
+    parser.add_argument("--scenes", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    few = {"data.train_scenes": options.scenes, "data.val_scenes": 1, "training.steps": STEPS}
+    preset = load_preset(options.preset, few)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        shards = shapes_shards(preset, work, "train", list(TASKS))
+        autoencoder = make_autoencoder(preset.autoencoder, [shards / task for task in TASKS])
+        names = read_manifest(shards / "entity").configuration["options"]["class_names"]
+        tokenizer, encoder = make_text_encoder(preset.text, names)
+        latents = {task: work / "latents" / task for task in TASKS}
+        for task, place in latents.items():
+            build_latents(shards / task, place, autoencoder, encoder, tokenizer)
+        stream = training_stream(preset, latents, Encoders(work, work))
+        unet = fresh_unet(preset, autoencoder)
+        loading, training = [], []
+        for number in range(options.rounds + 1):
+            start = time.process_time()
+            for step in range(LOADED):
+                stream.batch(number * LOADED + step)
+            middle = time.process_time()
+            train(unet, stream, preset.training, preset.diffusion, work / str(number))
+            loading.append((middle - start) / LOADED)
+            training.append((time.process_time() - middle) / STEPS)
+    # the first round warms up
+    load, step = statistics.median(loading[1:]), statistics.median(training[1:])
+    size = preset.training.batch_size
+    print(
+        f"{preset.name}: loading {size / load:.0f} samples/s, a training step "
+        f"{size / step:.1f} samples/s, loading is {step / load:.0f} times faster"
+    )
+
+
+if __name__ == "__main__":
+    main()

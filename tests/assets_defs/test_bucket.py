@@ -1,0 +1,71 @@
+"""The graph with its shards in a bucket: a local S3 server, an ephemeral instance."""
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import fsspec
+import pytest
+
+from assets_defs.folders import Folders
+from assets_defs.keep import kept_record
+from assets_defs.partitions import parts, run_tags
+from pipelines.build import build_defs
+from pipelines.requests import run_config
+from resources.launcher import ProcessFailed
+from resources.settings import GraphSettings
+from resources.store import Store
+from resources.tracking import Tracking
+from tests.e2e.command import write_preset
+from unigs.shard_manifest import MANIFEST, read_manifest
+from unigs.shard_verify import verify_shards
+
+DATA = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards", "latents")
+DATA = (*DATA, "autoencoder", "text_encoder", "shard_manifest", "scene_statistics")
+SCENES = {"train_scenes": 8, "val_scenes": 4, "samples_per_shard": 4}
+
+
+def execute(store: Store, settings: GraphSettings, *names: str) -> dg.ExecuteInProcessResult:
+    job = build_defs().resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(
+            run_config=run_config(store, settings),
+            tags=run_tags(settings),
+            asset_selection=[dg.AssetKey(name.split("/")) for name in names],
+            instance=instance,
+        )
+
+
+@pytest.mark.slow
+def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
+    bucket: str, tmp_path: Path
+) -> None:
+    preset = write_preset(tmp_path / "few.yaml", {"processes": 1, "steps": 2}, **SCENES)
+    settings = GraphSettings(preset=str(preset), workers=1)
+    store = Store(root=str(tmp_path / "store"), bucket=f"{bucket}/graph")
+    execute(store, settings, *DATA)
+    folders = Folders.of(store, settings)
+    places = [kind(*part) for part in parts(settings) for kind in (folders.shards, folders.latents)]
+    files = fsspec.filesystem("s3", skip_instance_cache=True)
+    for place in places:
+        there = {name.rsplit("/", 1)[1] for name in files.ls(store.address(place))}
+        assert {MANIFEST, *(shard.path for shard in read_manifest(place).shards)} <= there
+
+    held, broken = (folders.latents("shapes", split, "entity") for split in ("train", "val"))
+    for path in (*held.glob("*.tar"), held / MANIFEST):
+        path.unlink()
+    shard = next(broken.glob("*.tar"))
+    shard.write_bytes(shard.read_bytes()[:-512])
+    assert execute(store, settings, "weights/entity").success
+    assert verify_shards(held) == verify_shards(broken) == []
+    client = Tracking(store=store).client()
+    run_id = kept_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
+    assert client.get_run(run_id).data.metrics["data.train.images"] == SCENES["train_scenes"]
+    assert [item.path for item in client.list_artifacts(run_id, "images")] == ["images/data.png"]
+
+    # without a bucket nothing brings them back
+    shutil.rmtree(folders.weights("entity"))
+    next(held.glob("*.tar")).unlink()
+    alone = Store(root=store.root)
+    with pytest.raises(ProcessFailed):
+        execute(alone, settings, "weights/entity")
