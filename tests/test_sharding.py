@@ -40,7 +40,7 @@ def all_of_it(folder):
     with pytest.raises(Interrupted):
         learn(folder / "cut", stop_after=2, gradient_checkpointing=True)
     again = learn(folder / "cut", seed=1, gradient_checkpointing=True)
-    half = learn(folder / "half", precision="bf16")
+    halves = [learn(folder / kind, precision=kind) for kind in ("bf16", "fp16")]
 
     given = tiny_unet()
     total = sum(p.numel() for p in given.parameters())
@@ -54,7 +54,7 @@ def all_of_it(folder):
     share = next(spread.parameters())
     back = spread_like(share.full_tensor().detach(), share)
     assert torch.equal(back.to_local(), share.to_local())
-    return whole, again, half, logged, weights
+    return whole, again, halves, logged, weights
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,13 @@ def close(found, wanted, tolerance=1e-3):
 
 
 def test_shards_learn_what_one_process_learns(outcome, tmp_path):
-    _, whole, _, half, logged, weights = outcome
+    _, whole, _, halves, logged, weights = outcome
     alone_logged = {}
     alone = learn(tmp_path, logged=alone_logged)
     assert close(whole, alone)
-    assert close(half, alone, tolerance=0.5)
-    assert not close(half, alone, tolerance=1e-6)
+    for half in halves:
+        assert close(half, alone, tolerance=0.5)
+        assert not close(half, alone, tolerance=1e-6)
     name = "validation_loss.entity.t100"
     assert logged[name] == pytest.approx(alone_logged[name], rel=1e-3)
     assert all(torch.equal(weights[n], value) for n, value in tiny_unet().state_dict().items())

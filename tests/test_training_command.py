@@ -65,3 +65,15 @@ def test_without_latents_the_trainer_encodes_and_loses_the_same(tmp_path, monkey
     write_shards(tmp_path, ["entity"], count=9)
     loss(live, tmp_path / "live")
     assert set(encoded) == {"inpainting", "entity"}
+
+
+def test_the_last_part_learns_from_the_decoded_colormap(tmp_path):
+    write_shards(tmp_path, ["entity"])
+
+    def loss(share):
+        preset = write_preset(tmp_path / f"{share}.yaml", {"processes": 1, "end_to_end": share})
+        out = tmp_path / f"out-{share}"
+        tasks = ["entity"]
+        return train_from_shards(str(preset), tasks, tmp_path, out, 1, False, lambda: False)["loss"]
+
+    assert loss(0.0) != loss(1.0)
