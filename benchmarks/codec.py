@@ -26,7 +26,6 @@ from unigs.colormap.color import pixel_features
 from unigs.colormap.dichotomy import two_seeds
 
 DELTA = 10.0
-RECURSIONS = 5
 
 
 def least(function: Callable[[], Any], repeats: int = 5, clock: Any = time.process_time) -> float:
@@ -104,7 +103,7 @@ def main() -> None:
     faster = [
         least(lambda one=one: recursion(one), repeats=1)  # type: ignore[misc]
         / least(lambda one=one: decode(one, "pdm", palette, delta=DELTA))  # type: ignore[misc]
-        for one in colormaps[:RECURSIONS]
+        for one in colormaps
     ]
     print(f"{len(colormaps)} colormaps of {colormaps[0].shape[0]} px, CPU ms, least of 5, median")
     print(f"histogram {yardstick:.2f}  pdm {pdm:.2f}  regions {regions:.2f}  encode {encode:.2f}")

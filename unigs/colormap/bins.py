@@ -38,18 +38,24 @@ def check_colormap(colormap: np.ndarray) -> np.ndarray:
 @kernel
 def _bin(flat, shift, slots, found, packed, index):
     """Number of bins after `flat` (n, 3), `found` before; fills `slots`, `packed` and `index`."""
-    bits = 8 - shift
+    bits = np.uint32(8 - shift)
+    shift = np.uint32(shift)
+    half = np.uint64(32)
+    packed[:found] = 0
+    # Unsigned throughout: a signed index would be checked for counting from the end.
     for i in range(flat.shape[0]):
-        red, green, blue = np.int64(flat[i, 0]), np.int64(flat[i, 1]), np.int64(flat[i, 2])
-        key = ((red >> shift) << (2 * bits)) | ((green >> shift) << bits) | (blue >> shift)
+        red, green, blue = np.uint32(flat[i, 0]), np.uint32(flat[i, 1]), np.uint32(flat[i, 2])
+        key = (((red >> shift) << bits | (green >> shift)) << bits) | (blue >> shift)
         slot = slots[key]
         if slot < 0:
-            slot = found
+            slot = np.int32(found)
             slots[key] = slot
+            packed[found] = 0
             found += 1
+        row = np.uint32(slot)
         # Four sums in two words: memory is what this loop waits for.
-        packed[slot, 0] += red | (green << 32)
-        packed[slot, 1] += blue | (np.int64(1) << 32)
+        packed[row, 0] += np.uint64(red) | (np.uint64(green) << half)
+        packed[row, 1] += np.uint64(blue) | (np.uint64(1) << half)
         index[i] = slot
     return found
 
@@ -67,18 +73,19 @@ def bin_colors(colormap: np.ndarray, bits: int = 6) -> ColorBins:
     if bits > 6:
         return _distinct(flat, 8 - bits, (height, width))
     slots = np.full(1 << (3 * bits), -1, np.int32)
-    limit = min(len(flat), len(slots))
-    sums = np.zeros((limit, 4), np.int64)
+    # Not zeroed: at this size that takes as long as the pixels; `_bin` clears what it uses.
+    packed = np.empty((min(len(flat), len(slots)), 2), np.uint64)
+    sums = np.zeros((0, 4), np.int64)
     index = np.empty(len(flat), np.int32)
-    found = 0
     for start in range(0, len(flat), MAX_PACKED):
         part = slice(start, start + MAX_PACKED)
-        packed = np.zeros((limit, 2), np.int64)
-        found = _bin(flat[part], 8 - bits, slots, found, packed, index[part])
+        found = _bin(flat[part], 8 - bits, slots, len(sums), packed, index[part])
         low, high = packed[:found] & 0xFFFFFFFF, packed[:found] >> 32
-        sums[:found] += np.stack([low[:, 0], high[:, 0], low[:, 1], high[:, 1]], axis=1)
-    counts = sums[:found, 3].copy()
-    return ColorBins(sums[:found, :3] / counts[:, None], counts, index.reshape(height, width))
+        added = np.stack([low[:, 0], high[:, 0], low[:, 1], high[:, 1]], axis=1).astype(np.int64)
+        added[: len(sums)] += sums
+        sums = added
+    counts = sums[:, 3].copy()
+    return ColorBins(sums[:, :3] / counts[:, None], counts, index.reshape(height, width))
 
 
 def _distinct(flat: np.ndarray, shift: int, shape: tuple[int, int]) -> ColorBins:

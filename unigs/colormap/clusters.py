@@ -17,10 +17,16 @@ def _lookup(index, table, out):
         out[i] = table[index[i]]
 
 
-def _centers(values: np.ndarray, weights: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
-    total = np.bincount(groups, weights, n)[:, None]
-    sums = [np.bincount(groups, weights * column, n) for column in values.T]
-    return np.asarray(np.stack(sums, axis=1) / np.maximum(total, 1))
+@kernel
+def _centers(values, weights, groups, n):
+    """Weighted mean (n, f) of `values` (k, f) in each of `n` groups; 0 where there is none."""
+    sums, total = np.zeros((n, values.shape[1])), np.zeros(n)
+    for i in range(len(values)):
+        group = groups[i]
+        total[group] += weights[i]
+        for f in range(values.shape[1]):
+            sums[group, f] += weights[i] * values[i, f]
+    return sums / np.maximum(total, 1).reshape(n, 1)
 
 
 def finish_clusters(

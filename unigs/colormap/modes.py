@@ -179,14 +179,19 @@ def find_modes(
 @kernel
 def nearest_mode(colors, modes):
     """Index of the nearest of `modes` (m, 3) for each of `colors` (k, 3)."""
-    out = np.zeros(len(colors), np.int32)
-    for i in range(len(colors)):
-        least = np.inf
-        for k in range(len(modes)):
-            square = 0.0
-            for c in range(3):
-                square += (colors[i, c] - modes[k, c]) ** 2
-            if square < least:
-                least = square
-                out[i] = k
+    count = len(colors)
+    out = np.zeros(count, np.int32)
+    least = np.full(count, np.inf)
+    red, green, blue = colors[:, 0].copy(), colors[:, 1].copy(), colors[:, 2].copy()
+    for k in range(len(modes)):
+        # All colours against one mode, without a branch, so that the loop vectorises.
+        for i in range(count):
+            square = (
+                (red[i] - modes[k, 0]) ** 2
+                + (green[i] - modes[k, 1]) ** 2
+                + (blue[i] - modes[k, 2]) ** 2
+            )
+            closer = square < least[i]
+            least[i] = square if closer else least[i]
+            out[i] = k if closer else out[i]
     return out

@@ -196,32 +196,41 @@ def _shape(labels, pixels, colors):
     return count, core, spread / np.maximum(count, 1), noise
 
 
-def _slopes(
-    colors: np.ndarray, count: np.ndarray, core: np.ndarray, spread: np.ndarray
-) -> np.ndarray:
+THIN = 0.15
+SLOPE_SPREAD = 10.0
+SLOPE_GAP = 20.0
+
+
+@kernel
+def _slopes(colors, count, core, spread):
     """Which colours (m,) are slopes: thin, of varied colour, and between two larger ones.
 
     Pixels of a blurred boundary are cut out of a continuous change of colour, so that they spread
     widely around their mean, and they form a line. A thin entity has the line, not the spread.
     """
-    result = np.zeros(len(colors), bool)
-    doubtful = (core < THIN * count) & (spread > SLOPE_SPREAD**2)
-    for index in np.flatnonzero(doubtful):
-        ends = colors[count > 2 * count[index]]
-        if len(ends) < 2:
+    result = np.zeros(len(colors), np.bool_)
+    for index in range(len(colors)):
+        if core[index] >= THIN * count[index] or spread[index] <= SLOPE_SPREAD**2:
             continue
-        along = ends[None] - ends[:, None]
-        length = np.maximum((along**2).sum(-1), 1e-9)
-        offset = colors[index] - ends[:, None]
-        share = (along * offset).sum(-1) / length
-        gap = ((offset - share[..., None] * along) ** 2).sum(-1)
-        result[index] = bool(((share > 0.15) & (share < 0.85) & (gap < SLOPE_GAP**2)).any())
+        ends = np.flatnonzero(count > 2 * count[index])
+        for first in range(1, len(ends)):
+            if result[index]:
+                break
+            for second in range(first):
+                start, along = colors[ends[first]], colors[ends[second]] - colors[ends[first]]
+                length, share, gap = 1e-9, 0.0, 0.0
+                for c in range(3):
+                    length += along[c] ** 2
+                    share += along[c] * (colors[index, c] - start[c])
+                share /= length
+                if share <= 0.15 or share >= 0.85:
+                    continue
+                for c in range(3):
+                    gap += (colors[index, c] - start[c] - share * along[c]) ** 2
+                if gap < SLOPE_GAP**2:
+                    result[index] = True
+                    break
     return result
-
-
-THIN = 0.15
-SLOPE_SPREAD = 10.0
-SLOPE_GAP = 20.0
 
 
 def _finish(found: Gathered, cells: Cells, palette: Palette | None, background: bool) -> Decoded:
