@@ -1,6 +1,9 @@
 """One model for one task against the joint model, at equal numbers of referring samples seen.
 
     python benchmarks/single_or_joint.py [--steps 300] [--work DIR]
+    python benchmarks/single_or_joint.py --store DIR [--work DIR]
+        the joint model of a finished run of the preset (DIR holds models/ and shards/), so that
+        only the single one is trained
 
 The joint model draws a fifth of its samples from referring (supplementary section 6) and therefore
 takes five times the steps. The goal: referring mIoU differs by at most 0.05.
@@ -9,6 +12,7 @@ takes five times the steps. The goal: referring mIoU differs by at most 0.05.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from shapes_runs import (
     add_options,
@@ -29,19 +33,32 @@ def main() -> None:
     """Train and judge both."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_options(parser, steps=300)
+    parser.add_argument("--store", type=Path, help="of a finished run of the preset")
     options = parser.parse_args()
+    ratios = chosen_preset(options, {}).training.ratios
+    share = ratios[TASK] / sum(ratios.values())
+    if options.store is not None:
+        whole = chosen_preset(options, {}).training.steps
+        if whole is None:
+            parser.error("--store: the preset counts epochs; give --steps")
+        options.steps = round(whole * share)
     preset = chosen_preset(options, {})
-    ratios = preset.training.ratios
-    longer = round(options.steps * sum(ratios.values()) / ratios[TASK])
+    longer = round(options.steps / share)
     found = {}
     with work_folder(options.work) as work:
-        train = shapes_shards(preset, work, "train", list(TASKS))
-        val = shapes_shards(preset, work, "val", [TASK])
+        if options.store is not None:
+            train, val = (options.store / "shards" / split for split in ("train", "val"))
+        else:
+            train = shapes_shards(preset, work, "train", list(TASKS))
+            val = shapes_shards(preset, work, "val", [TASK])
         for name, tasks, steps in (
             ("single", [TASK], options.steps),
             ("joint", list(TASKS), longer),
         ):
-            model = learned(preset, work, name, tasks, train, steps)
+            if options.store is not None and name == "joint":
+                model = options.store / "models" / "joint" / "pipeline"
+            else:
+                model = learned(preset, work, name, tasks, train, steps)
             found[name] = judged(open_pipeline(model), TASK, val, work / f"judged-{name}")
             seen = options.steps * preset.training.batch_size
             print(
