@@ -3,7 +3,9 @@
     python benchmarks/palette_choice.py [--steps 300] [--work DIR] [--palette smooth-5-v1]
 
 Two trainings of the same budget that differ in the palette alone. The paper has 0.808 against
-0.493; the goal on `shapes` is a difference of at least 0.15.
+0.493; the goal on `shapes` is a difference of at least 0.15. A short training's colormaps are
+blurred, and PDM cuts a blurred edge into many clusters at the paper's delta of 10; so each palette
+gets the delta that is best for it on training scenes.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from shapes_runs import (
 from unigs.colormap import Palette
 
 TASK = "referring"
+DELTAS = (10, 20, 30, 45)
+CHOSEN_ON = 128
 
 
 def main() -> None:
@@ -39,10 +43,19 @@ def main() -> None:
             preset = chosen_preset(options, {"codec": codec})
             train, val = (shapes_shards(preset, work, split, [TASK]) for split in ("train", "val"))
             model = learned(preset, work, palette, [TASK], train, options.steps)
-            found[palette] = judged(open_pipeline(model), TASK, val, work / f"judged-{palette}")
-            row = found[palette]
+            pipeline = open_pipeline(model)
+            tried = {}
+            for delta in DELTAS:
+                pipeline.register_to_config(decoder_options={"delta": delta})
+                out = work / f"tried-{palette}-{delta}"
+                tried[delta] = judged(pipeline, TASK, train, out, limit=CHOSEN_ON)["miou"]
+            delta = max(DELTAS, key=tried.__getitem__)
+            pipeline.register_to_config(decoder_options={"delta": delta})
+            row = found[palette] = judged(pipeline, TASK, val, work / f"judged-{palette}")
             print(
-                f"{palette}: miou {row['miou']:.4f}, recall_50 {row['recall_50']:.4f}", flush=True
+                f"{palette}: miou {row['miou']:.4f}, recall_50 {row['recall_50']:.4f}, "
+                f"delta {delta} of {', '.join(f'{d}: {tried[d]:.3f}' for d in DELTAS)}",
+                flush=True,
             )
     first, second = (row["miou"] for row in found.values())
     print(f"difference of miou {first - second:.4f}")

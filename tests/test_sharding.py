@@ -40,6 +40,7 @@ def all_of_it(folder):
     with pytest.raises(Interrupted):
         learn(folder / "cut", stop_after=2, gradient_checkpointing=True)
     again = learn(folder / "cut", seed=1, gradient_checkpointing=True)
+    watched = learn(folder / "watched", validate_every=1, checkpoint_every=4)
     halves = [learn(folder / kind, precision=kind) for kind in ("bf16", "fp16")]
 
     given = tiny_unet()
@@ -54,7 +55,7 @@ def all_of_it(folder):
     share = next(spread.parameters())
     back = spread_like(share.full_tensor().detach(), share)
     assert torch.equal(back.to_local(), share.to_local())
-    return whole, again, halves, logged, weights
+    return whole, again, halves, logged, weights, watched
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def close(found, wanted, tolerance=1e-3):
 
 
 def test_shards_learn_what_one_process_learns(outcome, tmp_path):
-    _, whole, _, halves, logged, weights = outcome
+    _, whole, _, halves, logged, weights, _ = outcome
     alone_logged = {}
     alone = learn(tmp_path, logged=alone_logged)
     assert close(whole, alone)
@@ -95,6 +96,11 @@ def test_shards_have_the_gradient_of_one_process(outcome, tmp_path):
     names = [name for name in one if name.endswith(".exp_avg")]
     one, two = (torch.cat([kept[name].flatten() for name in names]) for kept in (one, two))
     assert (two - one).norm() <= 1e-4 * one.norm()
+
+
+def test_a_validation_leaves_no_averages_in_the_shards(outcome, tmp_path):
+    *_, watched = outcome
+    assert close(watched, learn(tmp_path))
 
 
 def test_an_interrupted_sharded_run_ends_with_the_same_bits(outcome):

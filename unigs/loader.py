@@ -194,7 +194,7 @@ def block_quotas(ratios: list[float]) -> np.ndarray:
         if np.abs(exact - exact.round()).max() < 1e-9 and exact.round().min() >= 1:
             return exact.round().astype(np.int64)
     quotas = np.maximum(np.floor(shares * BLOCK).astype(np.int64), 1)
-    remainders = shares * BLOCK - np.floor(shares * BLOCK)
+    remainders = shares * BLOCK - quotas
     for number in np.argsort(-remainders, kind="stable")[: max(BLOCK - int(quotas.sum()), 0)]:
         quotas[number] += 1
     return quotas

@@ -21,18 +21,16 @@ from torch.optim.adamw import adamw
 
 from unigs.parallel import rank_and_world
 
-# Odd quintics a x + b x^3 + c x^5, one an iteration, that draw singular values near 1.
-Polynomials = tuple[tuple[float, float, float], ...]
-# Each fits what the ones before it left (N. Amsel et al., "The Polar Express", 2025), so that three
-# lift the small directions nearly as far as four of `JORDAN`'s; with the paper's margin of 1 % for
-# bfloat16 in the first and our 0.85 in the last, which makes updates about as long as `JORDAN`'s.
-POLAR_EXPRESS: Polynomials = (
+# Odd quintics a x + b x^3 + c x^5, one an iteration, that draw singular values near 1. Each fits
+# what the ones before it left (N. Amsel et al., "The Polar Express", 2025), so that three lift the
+# small directions nearly as far as four of K. Jordan's, which are all alike; with the paper's
+# margin of 1 % for bfloat16 in the first and our 0.85 in the last, which makes updates about as
+# long as Jordan's.
+POLAR_EXPRESS = (
     (8.205160, -22.901937, 16.460720),
     (4.107059, -2.947850, 0.544843),
     (3.356387, -2.472567, 0.469046),
 )
-# K. Jordan's one for all iterations; what `torch.optim.Muon` takes.
-JORDAN: Polynomials = ((3.4445, -4.7750, 2.0315),) * 5
 _LIKE_ADAMW = 0.2
 SMALLEST_SIDE = 16
 
@@ -46,7 +44,6 @@ class Muon(torch.optim.Optimizer):
         lr: of both; `weight_decay` is decoupled.
         betas: of AdamW.
         momentum: of Muon (Nesterov).
-        polynomials: of the Newton-Schulz iterations.
     """
 
     def __init__(
@@ -56,7 +53,6 @@ class Muon(torch.optim.Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.0,
         momentum: float = 0.95,
-        polynomials: Polynomials = POLAR_EXPRESS,
     ) -> None:
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
@@ -67,7 +63,6 @@ class Muon(torch.optim.Optimizer):
             "betas": betas,
             "weight_decay": weight_decay,
             "momentum": momentum,
-            "polynomials": polynomials,
         }
         groups: list[dict[str, Any]] = [
             {"params": params, "orthogonal": orthogonal}
@@ -96,7 +91,7 @@ class Muon(torch.optim.Optimizer):
         momenta = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         wanted = torch._foreach_lerp(gradients, momenta, group["momentum"])
-        updates = _orthogonalize([value.flatten(1) for value in wanted], group["polynomials"])
+        updates = _orthogonalize([value.flatten(1) for value in wanted])
         torch._foreach_mul_(list[Tensor](parameters), 1 - group["lr"] * group["weight_decay"])
         for parameter, update in zip(parameters, updates, strict=True):
             size = _LIKE_ADAMW * max(update.shape) ** 0.5
@@ -134,7 +129,7 @@ def _is_matrix(parameter: Tensor) -> bool:
     return min(parameter.shape[0], parameter[0].numel()) >= SMALLEST_SIDE
 
 
-def _orthogonalize(matrices: list[Tensor], polynomials: Polynomials) -> list[Tensor]:
+def _orthogonalize(matrices: list[Tensor]) -> list[Tensor]:
     """The nearest orthogonal matrix of each (rows, columns), roughly; bfloat16."""
     rank, world = rank_and_world()
     by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
@@ -147,7 +142,7 @@ def _orthogonalize(matrices: list[Tensor], polynomials: Polynomials) -> list[Ten
         if not mine:
             continue
         stack = torch.stack([m if m.shape[0] == rows else m.T for m in (matrices[n] for n in mine)])
-        for number, result in zip(mine, newton_schulz(stack, polynomials), strict=True):
+        for number, result in zip(mine, newton_schulz(stack), strict=True):
             flat = result if matrices[number].shape[0] == rows else result.T
             results[number].copy_(flat)
     if world > 1:
@@ -155,7 +150,7 @@ def _orthogonalize(matrices: list[Tensor], polynomials: Polynomials) -> list[Ten
     return results
 
 
-def newton_schulz(stack: Tensor, polynomials: Polynomials = POLAR_EXPRESS) -> Tensor:
+def newton_schulz(stack: Tensor) -> Tensor:
     """Matrices (n, rows, columns), rows <= columns, with all singular values drawn near 1.
 
     Returns:
@@ -163,7 +158,7 @@ def newton_schulz(stack: Tensor, polynomials: Polynomials = POLAR_EXPRESS) -> Te
     """
     norms = stack.flatten(1).norm(dim=1).clamp(min=1e-7)
     values = (stack / norms[:, None, None]).bfloat16()
-    for a, b, c in polynomials:
+    for a, b, c in POLAR_EXPRESS:
         gram = values @ values.mT
         step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         values = torch.baddbmm(values, step, values, beta=a)

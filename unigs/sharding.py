@@ -36,7 +36,9 @@ def sharded(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     for module in spread.modules():
         if type(module).__name__ in _UNITS:
             fully_shard(module, mesh=mesh)
-    fully_shard(spread, mesh=mesh)
+    # The root is not spread again after a forward pass unless told so: the averages of a
+    # validation, which has no backward pass, would stay in it.
+    fully_shard(spread, mesh=mesh, reshard_after_forward=True)
     return spread
 
 

@@ -44,8 +44,9 @@ class TrainingConfig(Strict):
             count by their length, which gives sharper colormaps; needs zero terminal SNR.
         entity_balance: small entities weigh more in the colormap half, and in an image half that is
             new.
-        end_to_end: share of the steps, the last ones, in which the segmentation tasks learn from
-            the decoded colormap alone (`unigs.end_to_end`); needs them in `diffusion.quiet_start`.
+        end_to_end: share of the steps, the last ones, in which the colormap of the
+            segmentation tasks counts by its decoded pixels (`unigs.end_to_end`); needs them in
+            `diffusion.quiet_start`.
         min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
             error (Hang et al., 2023); null weighs all timesteps alike.
         lora_rank: train low-rank adapters of the attention, merged at the end, with the first and

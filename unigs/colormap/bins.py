@@ -8,7 +8,7 @@ import numpy as np
 
 from unigs.colormap.compile import kernel
 
-# So many pixels of 255 sum to less than 2^31: two sums fit into one signed 64-bit word.
+# So many pixels of 255 sum to less than 2^31: two sums fit into one 64-bit word.
 MAX_PACKED = 1 << 23
 
 
