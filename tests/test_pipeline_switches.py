@@ -1,0 +1,110 @@
+"""The pipeline with other schedulers, and with what diffusers can switch on."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    LCMScheduler,
+    PNDMScheduler,
+    UniPCMultistepScheduler,
+)
+
+from tests.tiny_pipeline import (
+    CHANNELS,
+    PALETTE,
+    SCHEDULE,
+    SIZE,
+    arguments,
+    components,
+    seeded,
+    tiny_pipeline,
+)
+from unigs.pipeline import UniGSPipeline
+
+
+@pytest.fixture(scope="module", name="components")
+def fresh_components():
+    return components()
+
+
+@pytest.fixture
+def pipeline(components):
+    return tiny_pipeline(components)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        DDIMScheduler(**SCHEDULE),
+        UniPCMultistepScheduler(prediction_type="v_prediction"),
+        *(
+            family(prediction_type="v_prediction")
+            for family in (
+                DDPMScheduler,
+                DPMSolverMultistepScheduler,
+                EulerAncestralDiscreteScheduler,
+                EulerDiscreteScheduler,
+                HeunDiscreteScheduler,
+                LCMScheduler,
+            )
+        ),
+        PNDMScheduler(prediction_type="v_prediction", skip_prk_steps=True),
+    ],
+    ids=lambda scheduler: type(scheduler).__name__,
+)
+def test_any_scheduler_of_diffusers(components, scheduler):
+    made = UniGSPipeline(**components | {"scheduler": scheduler}, palette=PALETTE)
+    made.set_progress_bar_config(disable=True)
+    given = arguments("inpainting") | {"num_inference_steps": 3}
+    first, again = (made(**given | {"generator": seeded(1, 2)}) for _ in range(2))
+    assert np.array_equal(first.colormaps, again.colormaps)
+    assert made(**given, clamp_known=True).colormaps.shape == (2, SIZE, SIZE, 3)
+
+
+def test_diffusers_switches_leave_the_answer_alone(components):
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        latent_channels=CHANNELS,
+        norm_num_groups=8,
+    ).eval()
+    made = tiny_pipeline(components | {"vae": vae})
+    given = arguments("inpainting") | {"output_type": "np"}
+    plain = made(**given).images.astype(int)
+    made.enable_attention_slicing()
+    made.vae.enable_slicing()
+    made.unet.to(memory_format=torch.channels_last)
+    given["generator"] = seeded(1, 2)
+    assert np.abs(made(**given).images.astype(int) - plain).max() <= 1
+    made.unet.set_default_attn_processor()
+    made.unet.to(memory_format=torch.contiguous_format)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("c++"), reason="needs a C++ compiler")
+def test_a_compiled_unet_answers_alike_and_is_saved_as_it_was(pipeline, tmp_path):
+    plain = pipeline(**arguments("inpainting"), output_type="latent")
+    pipeline.unet = torch.compile(pipeline.unet)
+    found = pipeline(**arguments("inpainting"), output_type="latent")
+    for half in ("images", "colormaps"):
+        assert torch.allclose(found[half], plain[half], atol=1e-3)
+    pipeline.save_pretrained(tmp_path)
+    again = UniGSPipeline.from_pretrained(tmp_path)
+    assert torch.equal(again.unet.conv_in.weight, pipeline.unet.conv_in.weight)
+
+
+def test_latents_are_never_clipped(components):
+    clipping = DDIMScheduler(**SCHEDULE, clip_sample=True)
+    made = UniGSPipeline(**components | {"scheduler": clipping}, palette=PALETTE)
+    assert made.scheduler.config.clip_sample is False
+    assert made.scheduler.config.prediction_type == "v_prediction"
