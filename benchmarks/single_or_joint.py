@@ -13,6 +13,7 @@ at most 0.05.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from shapes_runs import (
@@ -34,16 +35,16 @@ def main() -> None:
     """Train and judge both."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_options(parser, steps=300)
-    parser.add_argument("--store", type=Path, help="of a finished run of the preset")
+    parser.add_argument(
+        "--store", type=Path, help="of a finished run of the preset, whose steps then count"
+    )
     parser.add_argument("--single-batch", type=int, help="of the single one; fewer, more steps")
     options = parser.parse_args()
     ratios = chosen_preset(options, {}).training.ratios
     share = ratios[TASK] / sum(ratios.values())
     if options.store is not None:
-        whole = chosen_preset(options, {}).training.steps
-        if whole is None:
-            parser.error("--store: the preset counts epochs; give --steps")
-        options.steps = round(whole * share)
+        report = options.store / "weights" / "joint" / "training.json"
+        options.steps = round(json.loads(report.read_text())["steps"] * share)
     preset = chosen_preset(options, {})
     longer = round(options.steps / share)
     seen = options.steps * preset.training.batch_size
