@@ -26,7 +26,6 @@ from assets_defs.models import JOINT, MODELS
 from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
-from assets_defs.shards import LATENT_CODE
 from assets_defs.statistics import PLOT, scene_statistics
 from assets_defs.training_entry import REPORT
 from resources.launcher import ProcessLauncher
@@ -42,6 +41,8 @@ ASSEMBLY_CODE = code_version(
     "assembly", "model_card", without=("shards", "sample_stores", "loader")
 )
 TRAINING_CODE = code_version("training_job", without=("pipeline", "shards", "pixel_store"))
+# Counted where training encodes its samples itself.
+ENCODING_CODE = code_version("pixel_store", without=("shards",))
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
@@ -80,7 +81,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 if (datasets := with_task(settings, "train", task))
             },
             "weights": preset.data.weights if settings.dataset == MIX else None,
-            "encoding": None if preset.data.latents else LATENT_CODE,
+            "encoding": None if preset.data.latents else ENCODING_CODE,
         }
 
         def build(folder: Path, resume: bool) -> Built:

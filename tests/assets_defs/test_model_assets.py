@@ -1,0 +1,55 @@
+"""What the assets of a model count as their inputs, and what a training leaves when it fails."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets_defs import training
+from assets_defs.code_version import code_version
+from assets_defs.partitions import run_tags
+from pipelines.build import build_defs
+from pipelines.requests import run_config
+from resources.settings import GraphSettings
+from resources.store import Store
+
+
+def execute(store: Store, settings: GraphSettings, name: str) -> None:
+    job = build_defs().resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        job.execute_in_process(
+            run_config=run_config(store, settings),
+            tags=run_tags(settings),
+            asset_selection=[dg.AssetKey(name.split("/"))],
+            instance=instance,
+        )
+
+
+def inputs_of(
+    module: ModuleType, name: str, settings: GraphSettings, folder: Path
+) -> dict[str, Any]:
+    """The inputs of an asset of ``module``, which is not built, as though all others were."""
+    found: dict[str, Any] = {}
+
+    class Noted(Exception):
+        pass
+
+    def note(place: Path, inputs: dict[str, Any], build: Any) -> None:
+        found.update(inputs)
+        raise Noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "kept_digest", lambda place: place.name)
+        patch.setattr(module, "keep_or_build", note)
+        with pytest.raises(Noted):
+            execute(Store(root=str(folder)), settings, name)
+    return found
+
+
+def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) -> None:
+    live = GraphSettings(overrides={"data.latents": False})
+    counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
+    assert counted == code_version("pixel_store", without=("shards",))
+    assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
