@@ -99,20 +99,20 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 inputs=dataset_inputs(folders, settings, "train", tasks),
                 resume=known.read_text(encoding="utf-8") if known.is_file() else None,
             )
-            known.write_text(run_id, encoding="utf-8")
-            log_statistics(tracking, run_id, folders)
-            order = {
-                "preset": preset.model_dump(mode="json"),
-                "autoencoder": str(folders.autoencoder),
-                "text_encoder": str(folders.text_encoder),
-                **read,
-                "out_dir": str(folder),
-                "store": str(store.base),
-                "tracking_uri": tracking.tracking_uri,
-                "mlflow_run_id": run_id,
-            }
-            command = [sys.executable, "-m", "assets_defs.training_entry"]
             try:
+                known.write_text(run_id, encoding="utf-8")
+                log_statistics(tracking, run_id, folders)
+                order = {
+                    "preset": preset.model_dump(mode="json"),
+                    "autoencoder": str(folders.autoencoder),
+                    "text_encoder": str(folders.text_encoder),
+                    **read,
+                    "out_dir": str(folder),
+                    "store": str(store.base),
+                    "tracking_uri": tracking.tracking_uri,
+                    "mlflow_run_id": run_id,
+                }
+                command = [sys.executable, "-m", "assets_defs.training_entry"]
                 launcher.run(context, command, extras=order)
             except BaseException:
                 tracking.end_run(run_id, "KILLED")

@@ -14,6 +14,7 @@ from pipelines.build import build_defs
 from pipelines.requests import run_config
 from resources.settings import GraphSettings
 from resources.store import Store
+from resources.tracking import Tracking
 
 
 def execute(store: Store, settings: GraphSettings, name: str) -> None:
@@ -53,3 +54,22 @@ def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) 
     counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
     assert counted == code_version("pixel_store", without=("shards",))
     assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
+
+
+def test_a_training_that_cannot_begin_is_closed_in_mlflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(tracking: Tracking, run_id: str, folders: Any) -> None:
+        raise ValueError("no picture")
+
+    store = Store(root=str(tmp_path))
+    monkeypatch.setattr(training, "kept_digest", lambda place: place.name)
+    monkeypatch.setattr(training, "dataset_inputs", lambda *given: [])
+    monkeypatch.setattr(training, "log_statistics", broken)
+    with pytest.raises(ValueError, match="no picture"):
+        execute(store, GraphSettings(), "weights/entity")
+    client = Tracking(store=store).client()
+    experiment = client.get_experiment_by_name("unigs")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "KILLED"
