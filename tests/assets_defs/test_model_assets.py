@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets_defs import training
+from assets_defs import evaluators, training
 from assets_defs.code_version import code_version
 from assets_defs.partitions import run_tags
 from pipelines.build import build_defs
@@ -73,3 +73,9 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "KILLED"
+
+
+def test_the_judge_of_a_mix_is_that_of_the_data_set_it_is_trained_on(tmp_path: Path) -> None:
+    mixed = GraphSettings(dataset="mix", overrides={"data.mix": {"shapes": {}}})
+    alone = inputs_of(evaluators, "evaluator/segmenter", GraphSettings(), tmp_path)
+    assert inputs_of(evaluators, "evaluator/segmenter", mixed, tmp_path) == alone
