@@ -37,7 +37,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
             "code": CODE,
             "scenes": kept_digest(folders.scenes(settings.judged, "train")),
             "source": source,
-            "label": f"{settings.dataset}-{LABELS[kind]}",
+            "label": f"{settings.judged}-{LABELS[kind]}",
         }
 
         def build(folder: Path, resume: bool) -> Built:

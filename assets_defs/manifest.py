@@ -75,12 +75,26 @@ def publish(store: Store, places: Iterable[Path]) -> None:
 
 
 def fetch(store: Store, places: Iterable[Path]) -> None:
-    """Bring folders of shards up to date with the store's bucket, which they are the cache of: what
-    is missing here or has other bytes is copied. Nothing without a bucket."""
+    """Bring folders of shards that are not here whole back from the store's bucket.
+
+    A folder that is as it was recorded when it was built is left alone, whatever the bucket holds.
+    Nothing without a bucket; :class:`~unigs.errors.DataError` when the bucket has other shards.
+    """
     from unigs.shard_mirror import pull_shards
 
     for place in places if store.remote else ():
-        pull_shards(store.address(place), place)
+        recorded = kept_digest(place)
+        if not _is_whole(place, recorded):
+            pull_shards(store.address(place), place, recorded)
+
+
+def _is_whole(folder: Path, digest: str) -> bool:
+    from unigs.shard_manifest import MANIFEST, read_manifest
+    from unigs.shard_verify import verify_shards
+
+    if not (folder / MANIFEST).is_file() or verify_shards(folder):
+        return False
+    return read_manifest(folder).digest == digest
 
 
 def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:

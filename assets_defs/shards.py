@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+
+# Private, but the materializations of a mix's other partitions are logged besides the result, and
+# AssetMaterialization takes a data version only as this tag, which Dagster exports nowhere.
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from assets_defs.code_version import code_version

@@ -26,7 +26,6 @@ from assets_defs.models import JOINT, MODELS
 from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
-from assets_defs.shards import LATENT_CODE
 from assets_defs.statistics import PLOT, scene_statistics
 from assets_defs.training_entry import REPORT
 from resources.launcher import ProcessLauncher
@@ -42,6 +41,8 @@ ASSEMBLY_CODE = code_version(
     "assembly", "model_card", without=("shards", "sample_stores", "loader")
 )
 TRAINING_CODE = code_version("training_job", without=("pipeline", "shards", "pixel_store"))
+# Counted where training encodes its samples itself.
+ENCODING_CODE = code_version("pixel_store", without=("shards",))
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
@@ -80,7 +81,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 if (datasets := with_task(settings, "train", task))
             },
             "weights": preset.data.weights if settings.dataset == MIX else None,
-            "encoding": None if preset.data.latents else LATENT_CODE,
+            "encoding": None if preset.data.latents else ENCODING_CODE,
         }
 
         def build(folder: Path, resume: bool) -> Built:
@@ -98,20 +99,20 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 inputs=dataset_inputs(folders, settings, "train", tasks),
                 resume=known.read_text(encoding="utf-8") if known.is_file() else None,
             )
-            known.write_text(run_id, encoding="utf-8")
-            log_statistics(tracking, run_id, folders)
-            order = {
-                "preset": preset.model_dump(mode="json"),
-                "autoencoder": str(folders.autoencoder),
-                "text_encoder": str(folders.text_encoder),
-                **read,
-                "out_dir": str(folder),
-                "store": str(store.base),
-                "tracking_uri": tracking.tracking_uri,
-                "mlflow_run_id": run_id,
-            }
-            command = [sys.executable, "-m", "assets_defs.training_entry"]
             try:
+                known.write_text(run_id, encoding="utf-8")
+                log_statistics(tracking, run_id, folders)
+                order = {
+                    "preset": preset.model_dump(mode="json"),
+                    "autoencoder": str(folders.autoencoder),
+                    "text_encoder": str(folders.text_encoder),
+                    **read,
+                    "out_dir": str(folder),
+                    "store": str(store.base),
+                    "tracking_uri": tracking.tracking_uri,
+                    "mlflow_run_id": run_id,
+                }
+                command = [sys.executable, "-m", "assets_defs.training_entry"]
                 launcher.run(context, command, extras=order)
             except BaseException:
                 tracking.end_run(run_id, "KILLED")

@@ -58,9 +58,12 @@ def _run(options: argparse.Namespace) -> int:
     begin = time.monotonic()
     store = Store(root=options.store)
     settings = _settings(options)
-    # A bad preset or store is told at once, not when the first asset runs.
-    Folders.of(store, settings)
+    # A bad preset, store or mix is told at once, not when the first asset runs; a run that goes on
+    # has the data sets it began with.
+    folders = Folders.of(store, settings)
     settings.values  # noqa: B018
+    if not options.from_failure:
+        settings.sources  # noqa: B018
     from pipelines.home import prepare_home
 
     prepare_home(store)
@@ -77,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
             if options.from_failure:
                 run_id = relaunch_from_failure(instance, workspace, options.job)
             else:
-                config = run_config(store, _settings(options))
+                config = run_config(store, settings)
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
@@ -89,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
         return 1
     print(progress.summary(), file=sys.stderr)
     print(f"pictures, lineage, runs: python -m pipelines.ui --store {store.base}", file=sys.stderr)
-    _print_result(options, store, run_id, progress, round(time.monotonic() - begin, 1))
+    _print_result(options, folders, run_id, progress, round(time.monotonic() - begin, 1))
     return 0
 
 
@@ -101,13 +104,12 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
 
 
 def _print_result(
-    options: argparse.Namespace, store: Store, run_id: str, progress: Progress, seconds: float
+    options: argparse.Namespace, folders: Folders, run_id: str, progress: Progress, seconds: float
 ) -> None:
     """The tables of the models that the job judged on stdout, or one JSON object."""
     from assets_defs.report import RESULT, TABLE
     from pipelines.jobs import judged
 
-    folders = Folders.of(store, _settings(options))
     result: dict[str, Any] = {"metrics": {}, "model": {}}
     for name in judged(options.job):
         report = json.loads((folders.report(name) / RESULT).read_text(encoding="utf-8"))
@@ -116,7 +118,7 @@ def _print_result(
         if not options.json:
             print((folders.report(name) / TABLE).read_text(encoding="utf-8"))
     if options.json:
-        about = {"seconds": seconds, "run_id": run_id, "store": str(store.base)}
+        about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
         print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
 
 

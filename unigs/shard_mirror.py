@@ -66,21 +66,30 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
     return Mirrored(todo, kept, gone)
 
 
-def pull_shards(address: str, folder: Path | str) -> Mirrored:
+def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> Mirrored:
     """Bring a local folder up to date with an address, for training to read.
 
     What arrives is compared with its digest. The folder holds no records of how its shards were
     made: a build in it makes all of them anew.
 
+    Args:
+        digest: of the manifest that is wanted; None takes whatever the address holds.
+
     Raises:
         DataError: the address holds no finished shards, cannot be read or holds other bytes than
-            its manifest says; or the folder cannot be written.
+            its manifest says, or other shards than ``digest`` asks for, which leaves the folder
+            as it is; or the folder cannot be written.
     """
     folder = Path(folder)
     with locked(folder), _reaching(address) as (files, base):
         there = _remote_manifest(files, base)
         if there is None:
             raise DataError("no manifest", file=address, mend="push finished shards there first")
+        if digest not in (None, there.digest):
+            raise DataError(
+                f"holds the shards {there.digest[:12]}, not {digest:.12}", file=address,
+                mend="push the shards that are wanted there, or give another address",
+            )  # fmt: skip
         kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
         todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
         before = {path.name for path in folder.glob("*.tar")}

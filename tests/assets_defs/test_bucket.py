@@ -8,7 +8,8 @@ import fsspec
 import pytest
 
 from assets_defs.folders import Folders
-from assets_defs.keep import kept_record
+from assets_defs.keep import Built, keep_or_build, kept_record
+from assets_defs.manifest import fetch, publish
 from assets_defs.partitions import parts, run_tags
 from pipelines.build import build_defs
 from pipelines.requests import run_config
@@ -17,6 +18,9 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
 from tests.e2e.command import write_preset
+from tests.made_scenes import files_of
+from tests.tiny_shards import write_shards
+from unigs.errors import DataError
 from unigs.shard_manifest import MANIFEST, read_manifest
 from unigs.shard_verify import verify_shards
 
@@ -34,6 +38,48 @@ def execute(store: Store, settings: GraphSettings, *names: str) -> dg.ExecuteInP
             asset_selection=[dg.AssetKey(name.split("/")) for name in names],
             instance=instance,
         )
+
+
+def place_of(store: Store, samples: int) -> Path:
+    """A folder of shards in the store, recorded as a graph's."""
+
+    def build(folder: Path, resume: bool) -> Built:
+        write_shards(folder.parent, [folder.name], samples, 32)
+        return Built(read_manifest(folder).digest)
+
+    return keep_or_build(store.base / "train" / "entity", {"samples": samples}, build).folder
+
+
+def test_what_is_here_whole_is_kept_whatever_the_bucket_holds(tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    store = Store(root=str(tmp_path / "store"), bucket=str(bucket))
+    place = place_of(store, 6)
+    before = files_of(place)
+    fetch(store, [place])
+    assert not bucket.exists()
+
+    other = Store(root=str(tmp_path / "other"), bucket=store.bucket)
+    publish(other, [place_of(other, 3)])
+    fetch(store, [place])
+    assert files_of(place) == before
+
+
+def test_other_shards_in_the_bucket_are_refused_before_anything_changes(tmp_path: Path) -> None:
+    store = Store(root=str(tmp_path / "store"), bucket=str(tmp_path / "bucket"))
+    other = Store(root=str(tmp_path / "other"), bucket=store.bucket)
+    publish(other, [place_of(other, 3)])
+    place = place_of(store, 6)
+    shard = next(place.glob("*.tar"))
+    shard.unlink()
+    before = files_of(place)
+    with pytest.raises(DataError, match="holds the shards"):
+        fetch(store, [place])
+    assert files_of(place) == before
+
+    shutil.rmtree(store.remote)
+    publish(other, [place_of(other, 6)])
+    fetch(store, [place])
+    assert verify_shards(place) == []
 
 
 @pytest.mark.slow
