@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_options(parser, steps=300)
     parser.add_argument(
-        "--store", type=Path, help="of a finished run of the preset, whose steps then count"
+        "--store", type=Path, help="of a finished run, whose steps count"
     )
     parser.add_argument("--single-batch", type=int, help="of the single one; fewer, more steps")
     options = parser.parse_args()
