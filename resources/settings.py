@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from unigs.datasets import DATASETS
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
@@ -67,6 +68,11 @@ class GraphSettings(dg.ConfigurableResource):
         members = self.values.data.mix
         if not members:
             raise ConfigError(f"preset {self.preset} mixes nothing", mend="fill in its data.mix")
+        if unknown := [name for name in members if name not in DATASETS]:
+            raise ConfigError(
+                f"data.mix of preset {self.preset} names the unknown data set {unknown[0]!r}",
+                mend=f"give some of {', '.join(DATASETS)}",
+            )
         return tuple(
             Source(
                 name,

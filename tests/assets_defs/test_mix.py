@@ -156,6 +156,9 @@ def test_a_mix_without_its_folder_or_its_judge_is_one_line() -> None:
         GraphSettings(dataset="mix", overrides=OVERRIDES).sources  # noqa: B018
     with pytest.raises(ConfigError, match="mixes nothing"):
         GraphSettings(dataset="mix").sources  # noqa: B018
+    strange = {"data.mix": {"shapes": {}, "coco": {}}}
+    with pytest.raises(ConfigError, match=r"unknown data set 'coco' \(give some of coco_panoptic"):
+        GraphSettings(dataset="mix", root="data", overrides=strange).sources  # noqa: B018
     only = {"data.mix": {"coco_panoptic": {}}}
     with pytest.raises(ConfigError, match="judged on shapes"):
         GraphSettings(dataset="mix", overrides=only).values  # noqa: B018
