@@ -10,6 +10,7 @@ import torch
 from safetensors.numpy import load_file
 
 from tests.made_scenes import CLASSES, files_of, made_scene
+from unigs import pixel_store
 from unigs.colormap.palette import Palette
 from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, DataError, ModelError
@@ -123,6 +124,24 @@ def test_batch_stacks_what_get_gives_and_pixels_give_the_same(pixels, latents, m
         # One step of float16 at the largest value: batch sizes may round differently.
         np.testing.assert_allclose(encoded[part], values, atol=4e-3, rtol=1e-3)
     np.testing.assert_allclose(live.empty_text, store.empty_text, atol=1e-3)
+
+
+def test_pixel_store_forgets_the_prompt_that_was_longest_unused(pixels, models, monkeypatch):
+    encoded = []
+
+    def heard(tokenizer, encoder, prompts):
+        encoded.extend(prompts)
+        return encode_prompts(tokenizer, encoder, prompts)
+
+    monkeypatch.setattr(pixel_store, "PROMPTS_KEPT", 2)
+    monkeypatch.setattr(pixel_store, "encode_prompts", heard)
+    live = PixelStore(pixels / "synthesis", *models)
+    place = {prompt: index for index, prompt in enumerate(live.prompts)}
+    first, second, third = list(place)[:3]
+    for prompt in (first, first, second, third, third, first):
+        live.batch([place[prompt]])
+    assert live.empty_text.shape == live.text_shape
+    assert encoded == [EMPTY_PROMPT, first, second, third, first]
 
 
 def test_only_inpainting_stores_a_control_of_its_own(latents):
