@@ -10,11 +10,13 @@ import torch
 from safetensors.numpy import load_file
 
 from tests.made_scenes import CLASSES, files_of, made_scene
+from unigs import latents as latents_module
+from unigs import pixel_store
 from unigs.colormap.palette import Palette
 from unigs.configuration import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, DataError, ModelError
 from unigs.latent_store import PARTS, LatentStore
-from unigs.latents import build_latents
+from unigs.latents import build_latents, latents_are_current
 from unigs.loader import MixedStream
 from unigs.models.autoencoder import encode_images
 from unigs.models.patch_autoencoder import PatchAutoencoder
@@ -125,6 +127,24 @@ def test_batch_stacks_what_get_gives_and_pixels_give_the_same(pixels, latents, m
     np.testing.assert_allclose(live.empty_text, store.empty_text, atol=1e-3)
 
 
+def test_pixel_store_forgets_the_prompt_that_was_longest_unused(pixels, models, monkeypatch):
+    encoded = []
+
+    def heard(tokenizer, encoder, prompts):
+        encoded.extend(prompts)
+        return encode_prompts(tokenizer, encoder, prompts)
+
+    monkeypatch.setattr(pixel_store, "PROMPTS_KEPT", 2)
+    monkeypatch.setattr(pixel_store, "encode_prompts", heard)
+    live = PixelStore(pixels / "synthesis", *models)
+    place = {prompt: index for index, prompt in enumerate(live.prompts)}
+    first, second, third = list(place)[:3]
+    for prompt in (first, first, second, third, third, first):
+        live.batch([place[prompt]])
+    assert live.empty_text.shape == live.text_shape
+    assert encoded == [EMPTY_PROMPT, first, second, third, first]
+
+
 def test_only_inpainting_stores_a_control_of_its_own(latents):
     for task in TASKS:
         shard = sorted((latents / task).glob("*.tar"))[0]
@@ -173,6 +193,24 @@ def test_latents_are_kept_until_an_input_changes(scenes, models, tmp_path):
 
     other = PatchAutoencoder(4, 8)
     assert len(build_latents(tmp_path / "p", tmp_path / "l", other, encoder, tokenizer).built) == 4
+
+
+def test_latents_of_other_inputs_or_an_older_format_are_not_current(
+    pixels, latents, models, monkeypatch
+):
+    autoencoder, encoder, tokenizer = models
+
+    def current(made="entity", autoencoder=autoencoder, encoder=encoder):
+        folders = latents / made, pixels / "entity"
+        return latents_are_current(*folders, autoencoder, encoder, tokenizer)
+
+    _, other_text = build_text_encoder(CLASSES, hidden_size=16, max_length=24, seed=1)
+    assert current()
+    assert not current(made="referring")
+    assert not current(autoencoder=PatchAutoencoder(4, 8))
+    assert not current(encoder=other_text)
+    monkeypatch.setattr(latents_module, "FORMAT", latents_module.FORMAT + 1)
+    assert not current()
 
 
 def test_removed_scene_leaves_the_latents(scenes, models, tmp_path):

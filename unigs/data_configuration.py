@@ -37,7 +37,8 @@ class DataConfig(Strict):
     """Which scenes, and how samples are drawn from them (paper, section 4.1 and supplement).
 
     Attributes:
-        dataset: name of the data set of a run that names none.
+        dataset: the data set of ``mix`` whose validation split judges a run on the mix; a run on
+            one data set names it itself.
         train_scenes, val_scenes: size of the generated `shapes` set.
         size: side of a sample in pixels.
         variants: samples drawn per scene and task.

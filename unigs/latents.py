@@ -105,7 +105,7 @@ def build_latents(
     digest = weights_digest(autoencoder)
     with locked(folder):
         names = {shard.path: shard for shard in pixels.shards}
-        inputs = {name: digest_of([FORMAT, digest, shard.sha256]) for name, shard in names.items()}
+        inputs = _inputs(pixels, digest)
         found = {name: current_record(folder, name, inputs[name]) for name in names}
         kept = {name: record for name, record in found.items() if record is not None}
         todo = [name for name in names if name not in kept]
@@ -153,17 +153,19 @@ def build_latents(
 def latents_are_current(
     folder: Path, shard_dir: Path, autoencoder: Any, text_encoder: Any, tokenizer: Any
 ) -> bool:
-    """Whether a folder holds the finished latents of these pixel shards by these models."""
+    """Whether a folder holds the finished latents of these pixel shards by these models, in the
+    format of this version."""
     if not (folder / MANIFEST).is_file():
         return False
     made = read_manifest(folder)
-    digests = {
-        "autoencoder": weights_digest(autoencoder),
-        "text_encoder": _text_digest(text_encoder, tokenizer),
-    }
-    return made.sources == read_manifest(shard_dir).digest and all(
-        made.configuration[name] == digest for name, digest in digests.items()
+    inputs = _inputs(read_manifest(shard_dir), weights_digest(autoencoder))
+    return {shard.path: shard.inputs for shard in made.shards} == inputs and (
+        made.configuration["text_encoder"] == _text_digest(text_encoder, tokenizer)
     )
+
+
+def _inputs(pixels: ShardManifest, autoencoder: str) -> dict[str, str]:
+    return {shard.path: digest_of([FORMAT, autoencoder, shard.sha256]) for shard in pixels.shards}
 
 
 def encode_samples(

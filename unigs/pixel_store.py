@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from unigs.samples import Sample
 from unigs.shard_manifest import read_manifest, read_sample_table
 from unigs.tasks import TASKS
 from unigs.text_table import EMPTY_PROMPT
+
+# Embeddings kept for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.
+PROMPTS_KEPT = 1000
 
 
 class PixelStore:
@@ -42,7 +46,8 @@ class PixelStore:
         self._rows = read_sample_table(self.folder, ["key", "shard", "prompt", "members"])
         self.keys: list[str] = self._rows["key"].to_pylist()
         self.prompts: list[str] = self._rows["prompt"].to_pylist()
-        self._texts: dict[str, np.ndarray] = {}
+        self._text = lru_cache(PROMPTS_KEPT)(self._encoded)
+        self._empty_text = self._encoded(EMPTY_PROMPT)
         self.text_shape: tuple[int, int] = self.empty_text.shape
 
     def __len__(self) -> int:
@@ -70,10 +75,8 @@ class PixelStore:
     @property
     def empty_text(self) -> np.ndarray:
         """(L, D) float32: the embedding of the empty prompt."""
-        return self._text(EMPTY_PROMPT)
+        return self._empty_text
 
-    def _text(self, prompt: str) -> np.ndarray:
-        if prompt not in self._texts:
-            state = encode_prompts(self._tokenizer, self._text_encoder, [prompt])[0].cpu().numpy()
-            self._texts[prompt] = state.astype(np.float16).astype(np.float32)
-        return self._texts[prompt]
+    def _encoded(self, prompt: str) -> np.ndarray:
+        state = encode_prompts(self._tokenizer, self._text_encoder, [prompt])[0].cpu().numpy()
+        return state.astype(np.float16).astype(np.float32)
