@@ -35,9 +35,7 @@ def main() -> None:
     """Train and judge both."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_options(parser, steps=300)
-    parser.add_argument(
-        "--store", type=Path, help="of a finished run, whose steps count"
-    )
+    parser.add_argument("--store", type=Path, help="of a finished run, whose steps count")
     parser.add_argument("--single-batch", type=int, help="of the single one; fewer, more steps")
     options = parser.parse_args()
     ratios = chosen_preset(options, {}).training.ratios
