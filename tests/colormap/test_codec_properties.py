@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.colormap.test_palette import random_segments
@@ -93,6 +93,7 @@ def test_flips_commute_with_the_codec(seed: int, count: int, axis: int, dtype: t
     st.sampled_from(["regions", "pdm", "nearest", "kmeans"]),
     st.booleans(),
 )
+@example(0, np.bool_, (0, 0), "nearest", False)
 def test_every_type_and_shape_goes_round(
     seed: int, dtype: type, shape: tuple[int, int], decoder: str, background: bool
 ) -> None:

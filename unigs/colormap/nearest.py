@@ -48,6 +48,8 @@ def decode_nearest(
     if image is not None:
         colormap = follow_image(colormap, image)
     height, width = colormap.shape[:2]
+    if colormap.size == 0:
+        return Decoded(np.zeros((height, width), np.int32), np.zeros(0, np.float32))
     first = 0 if background else 1
     colors = np.concatenate([np.zeros((1, 3)), palette.colors])[first:].astype(np.float32)
     packed = colormap.reshape(-1, 3).astype(np.int64) @ (65536, 256, 1)
