@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unigs.errors import ConfigError
-from unigs.loader import MixedStream, block_quotas
+from unigs.loader import BLOCK, MixedStream, block_quotas
 from unigs.tasks import TASKS
 
 SIZES = {"inpainting": 37, "synthesis": 23, "referring": 11, "entity": 50}
@@ -93,12 +93,15 @@ def test_other_seeds_draw_otherwise():
 
 
 @given(st.lists(st.floats(0.01, 10), min_size=1, max_size=4))
+@example([4.0, 0.015625, 0.015625])
 def test_quotas_are_the_nearest_whole_shares(ratios):
     quotas = block_quotas(ratios)
     shares = np.array(ratios) / sum(ratios)
     assert quotas.min() >= 1
     exact = shares * quotas.sum()
-    assert np.abs(quotas - exact)[exact >= 1].max(initial=0) < 1 + 4 * 0.04
+    # Each share below one draw in a hundred is raised to a draw, at the cost of the others.
+    raised = int((shares * BLOCK < 1).sum())
+    assert np.abs(quotas - exact)[exact >= 1].max(initial=0) < 1.16 + raised
 
 
 def test_quotas_of_simple_ratios_are_exact():
