@@ -214,8 +214,8 @@ def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(
         next(read_samples(tmp_path))
     (tmp_path / ".referring-00004-of-00008.tar.abc123").write_bytes(b"half")
     resumed = build_shards(scenes, "referring", OPTIONS, tmp_path, workers=workers)
-    # two workers may have finished shards that their parent had not counted yet
-    assert 3 <= len(resumed.kept) <= (3 if workers == 1 else 7)
+    # two workers may have finished shards, even all, that their parent had not counted yet
+    assert 3 <= len(resumed.kept) <= (3 if workers == 1 else 8)
     assert files_of(tmp_path) == files_of(built[0])
 
 
