@@ -197,7 +197,8 @@ def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(
 ):
     # A first build of other options: what it left must not count for the killed one.
     build_shards(scenes, "referring", replace(OPTIONS, size=16), tmp_path, shards=8)
-    process = multiprocessing.get_context("fork").Process(
+    # not forked: a child would take the server of this process's own workers for its own
+    process = multiprocessing.get_context("spawn").Process(
         target=_build_and_die, args=(scenes, tmp_path, 3, workers)
     )
     process.start()
