@@ -1,4 +1,5 @@
-"""Fixtures that reach the real excerpts; tests that need them skip where they are not given."""
+"""Fixtures that several folders share; those that reach the real excerpts skip the tests that need
+them where they are not given."""
 
 import os
 
@@ -8,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -37,6 +39,22 @@ def test_data() -> Path:
 def test_weights() -> Path:
     """The folder of real pretrained weights."""
     return _folder("UNIGS_TEST_WEIGHTS")
+
+
+@pytest.fixture(scope="module")
+def components() -> dict[str, Any]:
+    """The parts of a random pipeline, of a test file's own."""
+    from tests.tiny_pipeline import components
+
+    return components()
+
+
+@pytest.fixture
+def pipeline(components: dict[str, Any]) -> Any:
+    """A random pipeline of them."""
+    from tests.tiny_pipeline import tiny_pipeline
+
+    return tiny_pipeline(components)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from tests.tiny_pipeline import (
     SIZE,
     UNET,
     arguments,
-    components,
     mask,
     pictures,
     seeded,
@@ -24,16 +23,6 @@ from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.unet import build_unet
 from unigs.pipeline import UniGSPipeline
 from unigs.tasks import TASKS
-
-
-@pytest.fixture(scope="module", name="components")
-def fresh_components():
-    return components()
-
-
-@pytest.fixture
-def pipeline(components):
-    return tiny_pipeline(components)
 
 
 @pytest.fixture

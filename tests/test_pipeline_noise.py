@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny_pipeline import CHANNELS, arguments, components, pictures, seeded, tiny_pipeline
+from tests.tiny_pipeline import CHANNELS, arguments, pictures, seeded, tiny_pipeline
 from unigs.tasks import TASKS
-
-
-@pytest.fixture(scope="module", name="components")
-def fresh_components():
-    return components()
-
-
-@pytest.fixture
-def pipeline(components):
-    return tiny_pipeline(components)
 
 
 @pytest.mark.parametrize("task", ["inpainting", "entity"])

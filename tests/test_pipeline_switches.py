@@ -24,21 +24,10 @@ from tests.tiny_pipeline import (
     SCHEDULE,
     SIZE,
     arguments,
-    components,
     seeded,
     tiny_pipeline,
 )
 from unigs.pipeline import UniGSPipeline
-
-
-@pytest.fixture(scope="module", name="components")
-def fresh_components():
-    return components()
-
-
-@pytest.fixture
-def pipeline(components):
-    return tiny_pipeline(components)
 
 
 @pytest.mark.parametrize(
