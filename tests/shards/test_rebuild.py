@@ -176,7 +176,8 @@ def test_full_disk_is_one_error_and_the_next_build_goes_on(scenes, built, tmp_pa
 
 def _build_and_die(scenes, folder, after, workers):
     def progress(done, total):
-        if done == after:
+        # several may end at once, so that the count passes over `after`
+        if done >= after:
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.setpgrp()
@@ -215,8 +216,8 @@ def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(
         next(read_samples(tmp_path))
     (tmp_path / ".referring-00004-of-00008.tar.abc123").write_bytes(b"half")
     resumed = build_shards(scenes, "referring", OPTIONS, tmp_path, workers=workers)
-    # two workers may have finished shards, even all, that their parent had not counted yet
-    assert 3 <= len(resumed.kept) <= (3 if workers == 1 else 8)
+    # two workers have up to four shards under way, and their parent had counted two at most before
+    assert 3 <= len(resumed.kept) <= (3 if workers == 1 else 2 + 4)
     assert files_of(tmp_path) == files_of(built[0])
 
 
