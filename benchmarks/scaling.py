@@ -15,6 +15,7 @@ import argparse
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -55,10 +56,9 @@ def with_weights(pipeline: UniGSPipeline, checkpoint: Path) -> None:
         parameter.data.copy_(shadow[str(index)])
 
 
-def judge(model: Path, shards: Path, work: Path, limit: int) -> None:
-    """Print `miou` / `recall_50` of the tasks that have masks, a row a checkpoint."""
-    tasks = [task for task in TASKS.values() if task.new_colormap]
-    print(f"| step | {' | '.join(task.name for task in tasks)} |")
+def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str]) -> None:
+    """Print `miou` / `recall_50` of some tasks, a row a checkpoint."""
+    print(f"| step | {' | '.join(tasks)} |")
     print("|---:" * (len(tasks) + 1) + "|")
     for folder in [*sorted(work.glob("step-*")), None]:
         pipeline = open_pipeline(model)
@@ -68,8 +68,8 @@ def judge(model: Path, shards: Path, work: Path, limit: int) -> None:
             label = str(json.loads((folder / STATE).read_text())["step"])
         cells = []
         for task in tasks:
-            out = work / f"answers-{label}-{task.name}"
-            row = judged(pipeline, task.name, shards, out, limit=limit)
+            out = work / f"answers-{label}-{task}"
+            row = judged(pipeline, task, shards, out, limit=limit)
             cells.append(f"{row['miou']:.3f} / {row['recall_50']:.3f}")
         print(f"| {label} | {' | '.join(cells)} |", flush=True)
 
@@ -83,11 +83,13 @@ def main() -> None:
     judging.add_argument("--model", type=Path, required=True, help="folder of the pipeline")
     judging.add_argument("--shards", type=Path, required=True, help="held-out, a folder a task")
     judging.add_argument("--limit", type=int, default=96, help="samples a task")
+    masked = [task.name for task in TASKS.values() if task.new_colormap]
+    judging.add_argument("--tasks", nargs="+", choices=masked, default=masked)
     for command in (watching, judging):
         command.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
     if options.command == "judge":
-        judge(options.model, options.shards, options.work, options.limit)
+        judge(options.model, options.shards, options.work, options.limit, options.tasks)
         return
     try:
         watch(options.checkpoints, options.work)

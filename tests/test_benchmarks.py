@@ -1,13 +1,18 @@
 """Each benchmark of learning runs with a budget of seconds and prints its figures."""
 
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from tests.e2e.command import environment, write_preset
+from unigs.pipeline import UniGSPipeline
 
+EMA, STATE = "ema.safetensors", "state.json"
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -52,3 +57,41 @@ def test_step_times_are_ratios_with_an_interval():
     for part in ("inference: UniGS", "training step: UniGS", "peak memory, training step"):
         assert part in told
     assert "over 6 pairs" in told
+
+
+def test_the_memory_of_a_command_and_its_exit_code():
+    told = run("run_memory.py", sys.executable, "-c", "import time; time.sleep(1)")
+    assert "exit code 0" in told
+    assert re.search(r"[.\d]+ GB  \S+ -c import time; time.sleep\(1\)", told)
+
+
+@pytest.mark.slow
+def test_checkpoints_are_kept_while_training_runs_and_judged_afterwards(tmp_path):
+    preset = write_preset(tmp_path / "few.yaml")
+    run(
+        "single_or_joint.py", "--preset", preset, "--steps", 2, "--train-scenes", 24,
+        "--val-scenes", 6, "--work", tmp_path / "work",
+    )  # fmt: skip
+    model = tmp_path / "work" / "runs" / "joint-10-0" / "model"
+    shards = next((tmp_path / "work" / "shards").glob("val-*"))
+    checkpoint = tmp_path / "checkpoints" / "step-00000007"
+    checkpoint.mkdir(parents=True)
+    weights = UniGSPipeline.from_pretrained(model).unet.parameters()
+    save_file({str(i): value.data for i, value in enumerate(weights)}, checkpoint / EMA)
+    (checkpoint / STATE).write_text('{"step": 7}')
+    script = [sys.executable, str(FOLDER / "scaling.py")]
+    places = ["--work", str(tmp_path / "kept")]
+    watching = subprocess.Popen(
+        [*script, "watch", "--checkpoints", str(checkpoint.parent), *places],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert watching.stdout is not None
+    assert watching.stdout.readline() == "step-00000007\n"
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(60) == 0
+    told = run(
+        "scaling.py", "judge", "--model", model, "--shards", shards, "--tasks", "referring", *places
+    )
+    seven, end = (line for line in told.splitlines() if line.startswith(("| 7 |", "| end |")))
+    # The same weights.
+    assert seven.removeprefix("| 7 |") == end.removeprefix("| end |")
