@@ -14,7 +14,9 @@ from tests.colormap.test_palette import random_segments
 from unigs.colormap import Palette, decode
 from unigs.colormap.bins import bin_colors
 from unigs.colormap.color import pixel_features, rgb_to_lab
-from unigs.colormap.dichotomy import decode_dichotomy, dichotomy, two_seeds
+from unigs.colormap.decoded import softmax_scores
+from unigs.colormap.dichotomy import decode_dichotomy, dichotomy
+from unigs.colormap.two_means import partition, sums_of, two_means, two_seeds
 
 
 def noisy_colormap(seed: int, size: int = 48, count: int = 6, sigma: float = 2) -> np.ndarray:
@@ -123,6 +125,37 @@ def test_tree_is_depth_first_and_splits_its_members() -> None:
             assert split.distance < 10
 
 
+def test_the_tree_waits_until_it_is_asked_for_and_is_made_once() -> None:
+    clusters = dichotomy(noisy_colormap(3))
+    assert "tree" not in vars(clusters)
+    assert clusters.tree is clusters.tree
+    assert dichotomy(np.zeros((0, 4, 3), np.uint8)).tree == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 80), st.integers(0, 9))
+def test_two_means_of_a_slice_are_where_scikit_learn_finds_them(
+    seed: int, size: int, before: int
+) -> None:
+    """Sides, sums and partition; what lies outside the slice stays as it is."""
+    rng = np.random.default_rng(seed)
+    points, weights = rng.uniform(0, 255, (6, before + size + 3)), rng.uniform(1, 99, 12 + size)
+    weights = np.round(weights[: points.shape[1]])
+    start, stop, order = before, before + size, np.arange(points.shape[1])
+    original = points.copy()
+    sums = sums_of(points, weights, start, stop)
+    first, second = two_seeds(points, weights, start, stop)
+    side, far = two_means(points, weights, sums, start, stop, first, second)
+    members, weight = original[:, start:stop], weights[start:stop]
+    assert far == pytest.approx(np.append((members * weight)[:, side].sum(1), weight[side].sum()))
+    means = KMeans(2, init=np.array([first, second]), n_init=1, tol=0)
+    assert np.array_equal(side, means.fit_predict(members.T, sample_weight=weight) == 1)
+    middle = partition(points, weights, order, start, stop, side.copy())
+    assert np.array_equal(points, original[:, order])
+    assert set(order[middle:stop] - start) == set(np.flatnonzero(side))
+    assert np.array_equal(np.delete(order, np.s_[start:stop]), np.r_[:start, stop : len(order)])
+
+
 def test_background_follows_the_task() -> None:
     segments = np.zeros((40, 40), np.int32)
     segments[10:30, 10:30] = 1
@@ -191,6 +224,37 @@ def test_lab_of_known_colours() -> None:
     colors = np.array([[255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]])
     expected = [[100, 0, 0], [53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86]]
     assert rgb_to_lab(colors) == pytest.approx(np.array([*expected, [0, 0, 0]]), abs=0.02)
+
+
+def test_lab_is_exact_though_its_roots_come_from_a_table() -> None:
+    """Against the CIE formulas written out, at whole levels, where the gamma curve is exact."""
+    levels = np.array(np.meshgrid(*[np.arange(0, 256, 15)] * 3)).reshape(3, -1).T
+    levels = np.concatenate([levels, np.arange(16)[:, None] * np.ones(3, int)])
+    value = levels / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    matrix = np.array(
+        [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+        ]
+    )
+    ratio = linear @ matrix.T / matrix.sum(1)
+    x, y, z = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29).T
+    expected = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    assert rgb_to_lab(levels) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("width", [3, 6])
+def test_scores_are_the_mean_softmax_at_the_own_cluster(width: int) -> None:
+    rng = np.random.default_rng(width)
+    points, centers = rng.normal(0, 4, (50, width)), rng.normal(0, 4, (5, width))
+    weights, own = rng.integers(1, 9, 50).astype(float), rng.integers(0, 4, 50)
+    power = np.exp(-((points[:, None] - centers) ** 2).sum(-1) / 20)
+    share = (power / power.sum(1, keepdims=True))[np.arange(50), own]
+    expected = [np.average(share[own == j], weights=weights[own == j]) for j in range(4)]
+    found = softmax_scores(points, weights, own, centers, 10.0)
+    assert found == pytest.approx(np.array([*expected, 0]), abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,20 @@ def _centers(values, weights, groups, n):
     return sums / np.maximum(total, 1).reshape(n, 1)
 
 
+@kernel
+def _nearest(points, centers):
+    """For each of `points` (k, f) the nearest of `centers` (n, f), and its distance squared."""
+    which, least = np.zeros(len(points), np.int64), np.full(len(points), np.inf)
+    for i in range(len(points)):
+        for j in range(len(centers)):
+            square = 0.0
+            for f in range(points.shape[1]):
+                square += (points[i, f] - centers[j, f]) ** 2
+            if square < least[i]:
+                which[i], least[i] = j, square
+    return which, least
+
+
 def finish_clusters(
     bins: ColorBins,
     features: np.ndarray,
@@ -55,17 +69,16 @@ def finish_clusters(
     centers = _centers(features, weights, assignment, count)
     order = np.argsort(-area, kind="stable")
     kept = order[: max(1, int((area >= max(min_area * height * width, 1)).sum()))]
-    away = ((centers[:, None] - centers[kept][None]) ** 2).sum(-1)
-    away[kept] = np.where(np.eye(len(kept), dtype=bool), -1.0, np.inf)
-    groups = away.argmin(axis=1)[assignment]
+    joined, _ = _nearest(centers, centers[kept])
+    joined[kept] = np.arange(len(kept))
+    groups = joined[assignment]
     centers = _centers(features, weights, groups, len(kept))
     scores = softmax_scores(features, weights, groups, centers, delta)
     labels = np.arange(1, len(kept) + 1, dtype=np.int32)
     if background:
         means = _centers(bins.colors, weights, groups, len(kept))
         colors = (all_colors() if palette is None else palette.colors).astype(np.float64)
-        to_palette = np.sqrt(((means[:, None] - colors[None]) ** 2).sum(-1)).min(axis=1)
-        labels[np.sqrt((means**2).sum(-1)) < to_palette] = 0
+        labels[(means**2).sum(axis=1) < _nearest(means, colors)[1]] = 0
     entity = labels > 0
     final = np.bincount(groups, weights, len(kept))
     rank = np.argsort(np.where(entity, -final, 0), kind="stable")[: entity.sum()]

@@ -18,6 +18,8 @@ _TO_XYZ = np.array(
     ]
 )
 _WHITE = _TO_XYZ.sum(axis=1)
+# So far the root of CIELAB is a straight line.
+_LINE = (6 / 29) ** 3
 
 
 @lru_cache(maxsize=1)
@@ -26,20 +28,37 @@ def _linear_table() -> np.ndarray:
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
+@lru_cache(maxsize=1)
+def _root_table() -> np.ndarray:
+    return np.cbrt(np.linspace(0, 1, 4097))
+
+
 @kernel
-def _to_lab(colors, table, matrix, out):
+def _between(place, table):
+    """Value of `table` at `place` >= 0, on the straight line between its neighbours."""
+    low = np.uint32(min(place, len(table) - 2.0))
+    return table[low] + (place - low) * (table[low + np.uint32(1)] - table[low])
+
+
+@kernel
+def _root(ratio, roots):
+    if ratio <= _LINE:
+        return ratio * (29 / 6) ** 2 / 3 + 4 / 29
+    # One step of Halley's from the table is exact to rounding, and quicker than a cube root.
+    guess = _between(ratio * (len(roots) - 1), roots)
+    cube = guess * guess * guess
+    return guess * (cube + 2 * ratio) / (2 * cube + ratio)
+
+
+@kernel
+def _to_lab(colors, table, roots, matrix, out):
     linear, root = np.empty(3), np.empty(3)
     for i in range(colors.shape[0]):
         for c in range(3):
-            value = min(max(colors[i, c], 0.0), 255.0)
-            low = min(int(value), 254)
-            linear[c] = table[low] + (value - low) * (table[low + 1] - table[low])
+            linear[c] = _between(min(max(colors[i, c], 0.0), 255.0), table)
         for c in range(3):
             ratio = matrix[c, 0] * linear[0] + matrix[c, 1] * linear[1] + matrix[c, 2] * linear[2]
-            if ratio > (6 / 29) ** 3:
-                root[c] = np.cbrt(ratio)
-            else:
-                root[c] = ratio * (29 / 6) ** 2 / 3 + 4 / 29
+            root[c] = _root(ratio, roots)
         out[i, 0] = 116 * root[1] - 16
         out[i, 1] = 500 * (root[0] - root[1])
         out[i, 2] = 200 * (root[1] - root[2])
@@ -54,7 +73,8 @@ def rgb_to_lab(colors: np.ndarray) -> np.ndarray:
     array = np.asarray(colors, np.float64)
     out = np.empty_like(array)
     flat = np.ascontiguousarray(array).reshape(-1, 3)
-    _to_lab(flat, _linear_table(), _TO_XYZ / _WHITE[:, None], out.reshape(-1, 3))
+    matrix = _TO_XYZ / _WHITE[:, None]
+    _to_lab(flat, _linear_table(), _root_table(), matrix, out.reshape(-1, 3))
     return out
 
 

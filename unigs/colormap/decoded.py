@@ -32,24 +32,28 @@ class Decoded:
 def softmax_scores(points, weights, assignment, centers, delta):
     """Mean over the pixels of each cluster of softmax_j(-|p - c_j|^2 / (2 delta)) at its own.
 
-    `points` (k, f), `weights` (k,) pixels a point, `assignment` (k,) into `centers` (n, f) ->
-    (n,) float64. Clusters whose term is below exp(-30) of a point's own are left out of its sum.
+    `points` (k, f), `weights` (k,) pixels a point, `assignment` (k,) into `centers` (n, f), f at
+    most 6 -> (n,) float64. Clusters whose term is below exp(-30) of a point's own are left out of
+    its sum.
     """
-    count = len(centers)
-    total, score = np.zeros(count), np.zeros(count)
+    count, width = centers.shape
+    total, score, square = np.zeros(count), np.zeros(count), np.empty(count)
+    # Always six features, the rest zero: written out, the loop over the clusters vectorises.
+    rows, columns = np.zeros((len(points), 6)), np.zeros((6, count))
+    rows[:, :width], columns[:width] = points, centers.T
+    red, green, blue, light, a, b = columns
     for i in range(len(points)):
+        p, q, r, s, t, u = rows[i]
+        for j in range(count):
+            away = (p - red[j]) ** 2 + (q - green[j]) ** 2 + (r - blue[j]) ** 2
+            away += (s - light[j]) ** 2 + (t - a[j]) ** 2 + (u - b[j]) ** 2
+            square[j] = away
         own = assignment[i]
-        nearest = 0.0
-        for f in range(points.shape[1]):
-            nearest += (points[i, f] - centers[own, f]) ** 2
+        reach = square[own] + 60 * delta
         mass = 0.0
         for j in range(count):
-            square = 0.0
-            for f in range(points.shape[1]):
-                square += (points[i, f] - centers[j, f]) ** 2
-            exponent = (nearest - square) / (2 * delta)
-            if exponent > -30:
-                mass += np.exp(min(exponent, 700.0))
+            if square[j] < reach:
+                mass += np.exp(min((square[own] - square[j]) / (2 * delta), 700.0))
         total[own] += weights[i]
         score[own] += weights[i] / mass
     for j in range(count):

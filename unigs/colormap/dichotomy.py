@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from unigs.colormap.color import pixel_features
 from unigs.colormap.compile import kernel
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette
+from unigs.colormap.two_means import partition, rows_of, sums_of, two_means, two_seeds
 
 CRITERIA = ("l2", "squared")
-MAX_ITERATIONS = 300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,114 +32,44 @@ class Split:
     leaf: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Clusters:
-    """Clusters of colour bins: `assignment` (k,) int64 per bin; `tree` every node visited."""
+    """Clusters of colour bins.
+
+    `features` (k, f) and `assignment` (k,) int64 run over the bins. `order` (k,) are the bins as
+    the dichotomy left them; `nodes` (n, 4) int64 the start and stop of each node in that order,
+    its parent and whether it is a leaf; `distances` (n,) the left side of equation 7.
+    """
 
     bins: ColorBins
     features: np.ndarray
     assignment: np.ndarray
-    tree: tuple[Split, ...]
+    order: np.ndarray
+    nodes: np.ndarray
+    distances: np.ndarray
+
+    @cached_property
+    def tree(self) -> tuple[Split, ...]:
+        """Every node visited, made when it is first asked for: decoding needs none of them."""
+        return tuple(
+            Split(parent, self.order[start:stop], distance, bool(leaf))
+            for (start, stop, parent, leaf), distance in zip(
+                self.nodes.tolist(), self.distances.tolist(), strict=True
+            )
+        )
 
 
 @kernel
-def _mean(points, weights, start, stop):
-    mean = np.empty(len(points))
-    total = weights[start:stop].sum()
-    for f in range(len(points)):
-        mean[f] = np.dot(points[f, start:stop], weights[start:stop]) / total
-    return mean, total
-
-
-@kernel
-def _mean_distance(points, weights, mean, total, start, stop, squared):
-    square = np.zeros(stop - start)
-    for f in range(len(points)):
-        for i in range(stop - start):
-            away = points[f, start + i] - mean[f]
-            square[i] += away * away
+def _mean_distance(points, weights, sums, start, stop, squared):
+    red, green, blue, light, a, b = rows_of(points, start, stop)
+    weight = weights[start:stop]
+    mean = sums / sums[6]
     result = 0.0
-    for i in range(stop - start):
-        result += weights[start + i] * (square[i] if squared else np.sqrt(square[i]))
-    return result / total
-
-
-@kernel
-def two_seeds(points, weights, start, stop):
-    """Two seeds for 2-means: the weighted mean plus and minus one deviation along the main axis.
-
-    `points` (f, k), of which `start:stop` count. The axis is the one of greatest variance, by 12
-    power iterations from the row of the feature that varies most; no randomness.
-    """
-    width = len(points)
-    mean, total = _mean(points, weights, start, stop)
-    spread = np.empty((width, width))
-    weighted = np.empty(stop - start)
-    for f in range(width):
-        for i in range(stop - start):
-            weighted[i] = weights[start + i] * (points[f, start + i] - mean[f])
-        for g in range(f, width):
-            product = 0.0
-            for i in range(stop - start):
-                product += weighted[i] * (points[g, start + i] - mean[g])
-            spread[f, g] = spread[g, f] = product
-    best = np.argmax(np.diag(spread))
-    axis = spread[best].copy()
-    for _ in range(12):
-        axis = np.dot(spread, axis / np.sqrt((axis * axis).sum()))
-    length = np.sqrt((axis * axis).sum())
-    step = axis / length * np.sqrt(length / total)
-    return mean - step, mean + step
-
-
-@kernel
-def _two_means(points, weights, start, stop, first, second, mean, total):
-    """Lloyd's algorithm on a slice until no point changes sides; True marks the second side."""
-    width, size = len(points), stop - start
-    side = np.zeros(size, np.bool_)
-    along = np.empty(size)
-    axis, far_sum = np.empty(width), np.zeros(width)
-    far_weight = 0.0
-    for _ in range(MAX_ITERATIONS):
-        threshold = 0.0
-        along[:] = 0.0
-        for f in range(width):
-            axis[f] = second[f] - first[f]
-            threshold += axis[f] * (second[f] + first[f]) / 2
-            for i in range(size):
-                along[i] += axis[f] * points[f, start + i]
-        changed = False
-        for i in range(size):
-            far = along[i] > threshold
-            if far != side[i]:
-                changed = True
-                side[i] = far
-                moved = weights[start + i] if far else -weights[start + i]
-                far_weight += moved
-                for f in range(width):
-                    far_sum[f] += moved * points[f, start + i]
-        if not changed or far_weight <= 0 or far_weight >= total:
-            break
-        for f in range(width):
-            second[f] = far_sum[f] / far_weight
-            first[f] = (mean[f] * total - far_sum[f]) / (total - far_weight)
-    return side
-
-
-@kernel
-def _partition(points, weights, order, start, stop, side):
-    low, high = start, stop - 1
-    while low <= high:
-        if not side[low - start]:
-            low += 1
-            continue
-        for f in range(len(points)):
-            points[f, low], points[f, high] = points[f, high], points[f, low]
-        weights[low], weights[high] = weights[high], weights[low]
-        order[low], order[high] = order[high], order[low]
-        side[low - start], side[high - start] = side[high - start], side[low - start]
-        high -= 1
-    return low
+    for i in range(len(weight)):
+        square = (red[i] - mean[0]) ** 2 + (green[i] - mean[1]) ** 2 + (blue[i] - mean[2]) ** 2
+        square += (light[i] - mean[3]) ** 2 + (a[i] - mean[4]) ** 2 + (b[i] - mean[5]) ** 2
+        result += weight[i] * (square if squared else np.sqrt(square))
+    return result / sums[6]
 
 
 @kernel
@@ -147,12 +78,11 @@ def _divide(points, weights, order, delta, squared, limit):
     nodes = np.empty((2 * limit + 1, 4), np.int64)
     distances = np.empty(2 * limit + 1)
     leaves = np.empty(len(weights), np.int64)
-    stack = [(0, len(weights), -1)]
+    stack = [(0, len(weights), -1, sums_of(points, weights, 0, len(weights)))]
     count = leaf_count = 0
     while len(stack) > 0:
-        start, stop, parent = stack.pop()
-        mean, total = _mean(points, weights, start, stop)
-        distance = _mean_distance(points, weights, mean, total, start, stop, squared)
+        start, stop, parent, sums = stack.pop()
+        distance = _mean_distance(points, weights, sums, start, stop, squared)
         node = count
         count += 1
         nodes[node, 0], nodes[node, 1], nodes[node, 2] = start, stop, parent
@@ -160,16 +90,16 @@ def _divide(points, weights, order, delta, squared, limit):
         middle = stop
         if distance >= delta and stop - start > 1 and leaf_count + len(stack) + 1 < limit:
             first, second = two_seeds(points, weights, start, stop)
-            side = _two_means(points, weights, start, stop, first, second, mean, total)
-            middle = _partition(points, weights, order, start, stop, side)
+            side, far = two_means(points, weights, sums, start, stop, first, second)
+            middle = partition(points, weights, order, start, stop, side)
         if middle in (stop, start):
             nodes[node, 3] = 1
             leaves[start:stop] = leaf_count
             leaf_count += 1
         else:
             nodes[node, 3] = 0
-            stack.append((middle, stop, node))
-            stack.append((start, middle, node))
+            stack.append((middle, stop, node, far))
+            stack.append((start, middle, node, sums - far))
     return leaves, nodes[:count], distances[:count]
 
 
@@ -196,18 +126,21 @@ def dichotomy(
     points = pixel_features(bins.colors, features)
     order = np.arange(len(points))
     if len(points) == 0:
-        return Clusters(bins, points, order, ())
-    moved, weights = np.ascontiguousarray(points.T), bins.counts.astype(np.float64)
+        return Clusters(bins, points, order, order, np.zeros((0, 4), np.int64), np.zeros(0))
+    # The kernels count on six rows; rows of zeros change no distance.
+    rows = np.zeros((6, len(points)))
+    rows[: points.shape[1]] = points.T
     leaves, nodes, distances = _divide(
-        moved, weights, order, delta, criterion == "squared", min(max_clusters, len(points))
+        rows,
+        bins.counts.astype(np.float64),
+        order,
+        delta,
+        criterion == "squared",
+        min(max_clusters, len(points)),
     )
     assignment = np.empty(len(points), np.int64)
     assignment[order] = leaves
-    tree = tuple(
-        Split(int(parent), order[start:stop], float(distance), bool(leaf))
-        for (start, stop, parent, leaf), distance in zip(nodes, distances, strict=True)
-    )
-    return Clusters(bins, points, assignment, tree)
+    return Clusters(bins, points, assignment, order, nodes, distances)
 
 
 def decode_dichotomy(
