@@ -156,6 +156,14 @@ def test_two_means_of_a_slice_are_where_scikit_learn_finds_them(
     assert np.array_equal(np.delete(order, np.s_[start:stop]), np.r_[:start, stop : len(order)])
 
 
+def test_equal_points_have_equal_seeds_and_stay_together() -> None:
+    points, weights = np.full((6, 4), 8.0), np.ones(4)
+    first, second = two_seeds(points, weights, 0, 4)
+    assert first.tolist() == second.tolist() == [8.0] * 6
+    sums = sums_of(points, weights, 0, 4)
+    assert not two_means(points, weights, sums, 0, 4, first, second)[0].any()
+
+
 def test_background_follows_the_task() -> None:
     segments = np.zeros((40, 40), np.int32)
     segments[10:30, 10:30] = 1

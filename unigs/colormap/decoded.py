@@ -40,7 +40,11 @@ def softmax_scores(points, weights, assignment, centers, delta):
     total, score, square = np.zeros(count), np.zeros(count), np.empty(count)
     # Always six features, the rest zero: written out, the loop over the clusters vectorises.
     rows, columns = np.zeros((len(points), 6)), np.zeros((6, count))
-    rows[:, :width], columns[:width] = points, centers.T
+    for f in range(width):
+        for i in range(len(points)):
+            rows[i, f] = points[i, f]
+        for j in range(count):
+            columns[f, j] = centers[j, f]
     red, green, blue, light, a, b = columns
     for i in range(len(points)):
         p, q, r, s, t, u = rows[i]

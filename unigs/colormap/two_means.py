@@ -10,6 +10,8 @@ import numpy as np
 from unigs.colormap.compile import kernel
 
 MAX_ITERATIONS = 300
+# Instead of a length of zero: points that are all alike have no axis, and two equal seeds.
+TINY = 1e-300
 
 
 @kernel
@@ -69,17 +71,18 @@ def two_seeds(points, weights, start, stop):
         if spread[f, f] > spread[best, best]:
             best = f
     axis, unit = spread[best].copy(), np.empty(width)
-    length = np.sqrt((axis * axis).sum())
+    length = max(np.sqrt((axis * axis).sum()), TINY)
     for _ in range(12):
-        unit[:] = axis / length
         square = 0.0
+        for f in range(width):
+            unit[f] = axis[f] / length
         for f in range(width):
             product = 0.0
             for g in range(width):
                 product += spread[f, g] * unit[g]
             axis[f] = product
             square += product * product
-        length = np.sqrt(square)
+        length = max(np.sqrt(square), TINY)
     step = axis / length * np.sqrt(length / sums[width])
     return mean - step, mean + step
 
