@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
+
+PACKAGE = Path(__file__).parents[1]
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba, without the GIL.
 
     Sums may be reordered so that they vectorise; infinities and NaN keep their meaning. The
-    machine code is cached beside the module or in the user's cache folder. A read-only
-    installation without a home offers neither: there the kernel is compiled in every process.
+    machine code is cached beside the module or in the user's cache folder, and made again when
+    any kernel of the package changed. A read-only installation without a home offers no place:
+    there the kernel is compiled in every process.
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract"}}
     try:
-        return numba.njit(cache=True, **options)(function)
+        compiled: Any = numba.njit(cache=True, **options)(function)
     except RuntimeError:
         return numba.njit(**options)(function)
+    # Numba looks at the kernel's own file only, but compiles kernels of other files into it.
+    compiled._cache._cache_file._source_stamp = kernels_digest(PACKAGE)
+    return compiled
+
+
+@cache
+def kernels_digest(package: Path) -> str:
+    """SHA-256 of all files below `package` that define kernels."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        source = path.read_bytes()
+        if b"import kernel" in source or path == Path(__file__):
+            digest.update(source)
+    return digest.hexdigest()
