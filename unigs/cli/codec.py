@@ -31,9 +31,12 @@ def codec(
     noise: Annotated[float, typer.Option(min=0, help="Gaussian noise, levels of 255.")] = 0.0,
     blur: Annotated[float, typer.Option(min=0, help="Gaussian blur, pixels.")] = 0.0,
     jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG quality.")] = None,
-    decoder: Annotated[str | None, typer.Option(help="regions (default), pdm, or kmeans.")] = None,
+    decoder: Annotated[
+        str | None, typer.Option(help="regions (default), best, nearest, pdm, kmeans.")
+    ] = None,
     palette: Annotated[
-        str, typer.Option(help="Order, grid, version and collisions, e.g. smooth-5-v1-share.")
+        str,
+        typer.Option(help="Order, grid, version, collisions and growth: smooth-5-v1-share-grow48."),
     ] = "smooth-11-v1",
     delta: Annotated[float | None, typer.Option(help="Threshold of pdm.")] = None,
     criterion: Annotated[str | None, typer.Option(help="pdm: l2 or squared.")] = None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unigs.colormap.compile import kernel
+from unigs.colormap.growth import grow_small
 from unigs.colormap.orders import MAX_GRID, ORDERS, VERSION, order_colors
 from unigs.colormap.regions import Regions, find_regions, flatten_masks
 
@@ -40,11 +41,14 @@ class Palette:
     `order` says which cell has which colour, `collision` what happens to an entity whose cell
     already belongs to a larger one: `nearest_free` takes the nearest cell without an entity (and
     shares its own once every cell is taken), `share` takes the same colour, `drop` stays black.
+    With `smallest`, entities of fewer pixels are painted as large as that (`grow_small`), so that
+    an autoencoder keeps their colour; 64 pixels are one latent pixel of Stable Diffusion.
     """
 
     grid: int = MAX_GRID
     order: str = "smooth"
     collision: str = "nearest_free"
+    smallest: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.grid <= MAX_GRID:
@@ -53,22 +57,26 @@ class Palette:
             raise ValueError(f"palette order must be one of {ORDERS}, not {self.order!r}")
         if self.collision not in COLLISIONS:
             raise ValueError(f"collision must be one of {COLLISIONS}, not {self.collision!r}")
+        if self.smallest < 0:
+            raise ValueError(f"smallest must be a number of pixels, not {self.smallest}")
 
     @property
     def name(self) -> str:
-        """Name that `from_name` understands, e.g. `smooth-5-v1` or `smooth-5-v1-share`."""
+        """Name that `from_name` understands, e.g. `smooth-5-v1` or `smooth-5-v1-share-grow48`."""
         name = f"{self.order}-{self.grid}-v{VERSION}"
-        return name if self.collision == COLLISIONS[0] else f"{name}-{self.collision}"
+        if self.collision != COLLISIONS[0]:
+            name += f"-{self.collision}"
+        return f"{name}-grow{self.smallest}" if self.smallest else name
 
     @classmethod
     def from_name(cls, name: str) -> Palette:
         """The palette of a name; ValueError for an unknown name or another version."""
-        match = re.fullmatch(r"([a-z]+)-(\d+)-v(\d+)(?:-([a-z_]+))?", name)
+        match = re.fullmatch(r"([a-z]+)-(\d+)-v(\d+)(?:-([a-z_]+))?(?:-grow(\d+))?", name)
         if match is None:
             raise ValueError(f"no palette is named {name!r}; a name looks like smooth-5-v{VERSION}")
         if int(match[3]) != VERSION:
             raise ValueError(f"palette {name!r} has version {match[3]}, this is version {VERSION}")
-        return cls(int(match[2]), match[1], match[4] or COLLISIONS[0])
+        return cls(int(match[2]), match[1], match[4] or COLLISIONS[0], int(match[5] or 0))
 
     @property
     def colors(self) -> np.ndarray:
@@ -136,6 +144,7 @@ class Palette:
         """Colormap (h, w, 3) uint8 of a label map (h, w) or of masks (n, h, w).
 
         Label 0 is black. Of masks that overlap the smaller is on top. `rng` as in `assign`.
+        Cells and colours are those of the entities before they grow.
         """
         array = np.asarray(segments)
         if array.ndim == 3:
@@ -145,7 +154,10 @@ class Palette:
         kept = placement.cells >= 0
         table[1:][kept] = self._draw(rng)[placement.cells[kept]]
         colormap = np.empty((*array.shape, 3), np.uint8)
-        _paint(placement.regions.compact.reshape(-1), table, colormap.reshape(-1, 3))
+        painted = placement.regions.compact
+        if self.smallest:
+            painted = grow_small(placement.regions, self.smallest)
+        _paint(painted.reshape(-1), table, colormap.reshape(-1, 3))
         return colormap
 
     def coverage(self, segments: np.ndarray) -> float:
