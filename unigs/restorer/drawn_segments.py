@@ -19,7 +19,7 @@ def draw_segments(rng: np.random.Generator, size: int = 256) -> np.ndarray:
     """Label map (size, size) int32: 0 for nothing, entities 1 to n without gaps, n <= 120."""
     segments = _ground(rng, size)
     count = rng.integers(1, 1 + rng.choice([3, 8, 20, 40], p=[0.15, 0.25, 0.35, 0.25]))
-    largest = rng.choice([600, 3000, 20000]) * (size / 256) ** 2
+    largest = max(rng.choice([600, 3000, 20000]) * (size / 256) ** 2, SMALLEST_AREA)
     areas = np.exp(rng.uniform(np.log(SMALLEST_AREA), np.log(largest), count))
     crowd = rng.uniform(0, size, 2) if rng.random() < 0.4 else None
     for label, area in enumerate(-np.sort(-areas), int(segments.max()) + 1):
