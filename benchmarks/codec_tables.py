@@ -39,6 +39,7 @@ CLEAN, TRIP = "clean", "autoencoder"
 SMOOTH = Palette(11, "smooth")
 ORDERS = ("smooth", "contrast", "lexicographic", "random")
 LATENT_NOISE = (0.1, 0.2, 0.4)
+GROWN = (0, 48, 64)
 CURVES: dict[str, tuple[Any, tuple[float, ...]]] = {
     "Gaussian noise, sigma in levels of 255": (add_noise, (0, 2, 5, 10, 15, 20)),
     "Gaussian blur, sigma in pixels": (add_blur, (0.5, 1, 1.5, 2, 3)),
@@ -50,7 +51,8 @@ def code_digest() -> bytes:
     """SHA-256 of everything a row depends on besides its data."""
     digest = hashlib.sha256()
     folder = Path(unigs.__file__).parent
-    for path in sorted([*folder.glob("colormap/*.py"), *folder.glob("metrics/*.py")]):
+    parts = ("colormap/*.py", "metrics/*.py", "restorer/*")
+    for path in sorted(path for part in parts for path in folder.glob(part) if path.is_file()):
         digest.update(path.read_bytes())
     return digest.digest()
 
@@ -102,7 +104,7 @@ def table(title: str, rows: Iterator[tuple[str, Report]], scores: bool = False) 
 
 def comparison(rows: Rows, samples: str) -> Iterator[tuple[str, Report]]:
     for way in (CLEAN, TRIP):
-        for decoder in ("regions", "pdm"):
+        for decoder in ("regions", "best", "pdm"):
             yield f"{way}, `{decoder}`", rows(samples, way, decoder, average_precision=True)
 
 
@@ -114,12 +116,20 @@ def assignments(rows: Rows) -> Iterator[tuple[str, Report]]:
             yield f"`{palette.name}`, `{decoder}`", report
 
 
+def growth(rows: Rows) -> Iterator[tuple[str, Report]]:
+    for smallest in GROWN:
+        palette = Palette(11, "smooth", smallest=smallest)
+        for way, decoder in ((CLEAN, "regions"), (TRIP, "regions"), (TRIP, "best")):
+            yield f"`{palette.name}`, {way}, `{decoder}`", rows("all", way, decoder, palette)
+
+
 def clusters(rows: Rows) -> Iterator[tuple[str, Report]]:
     for name, decoder, options in (
         ("k-means, 3 clusters", "kmeans", {"clusters": 3}),
         ("k-means, true number", "kmeans", {"clusters": TRUE_CLUSTERS}),
         ("PDM", "pdm", {}),
         ("`regions`", "regions", {}),
+        ("`best`", "best", {}),
     ):
         yield name, rows("few", TRIP, decoder, **options)
 
@@ -135,17 +145,15 @@ def dichotomies(rows: Rows) -> Iterator[tuple[str, Report]]:
 
 def curve(title: str, rows: Rows, samples: str, ways: dict[str, str]) -> Iterator[str]:
     yield f"\n### {title}\n"
-    yield "| | `regions` mIoU | recall@0.5 | PDM mIoU | recall@0.5 |"
-    yield "|---:|---:|---:|---:|---:|"
+    yield "| | `regions` mIoU | recall@0.5 | `best` mIoU | recall@0.5 | PDM mIoU | recall@0.5 |"
+    yield "|---:|---:|---:|---:|---:|---:|---:|"
     for value, way in tqdm(ways.items(), desc=title, file=sys.stderr):
-        ours, pdm = (rows(samples, way, decoder) for decoder in ("regions", "pdm"))
-        yield (
-            f"| {value} | {ours['miou']:.3f} | {ours['recall_50']:.3f} "
-            f"| {pdm['miou']:.3f} | {pdm['recall_50']:.3f} |"
-        )
+        reports = (rows(samples, way, decoder) for decoder in ("regions", "best", "pdm"))
+        cells = (f"{found['miou']:.3f} | {found['recall_50']:.3f}" for found in reports)
+        yield f"| {value} | {' | '.join(cells)} |"
 
 
-def page(rows: Rows, first: int) -> Iterator[str]:
+def page(rows: Rows, first: int, grown: bool) -> Iterator[str]:
     yield from table("All entities", comparison(rows, "all"), scores=True)
     yield from table(f"At most {FEW} entities", comparison(rows, "few"), scores=True)
     chosen = f"at most {FEW} entities, through the autoencoder"
@@ -160,6 +168,8 @@ def page(rows: Rows, first: int) -> Iterator[str]:
         noisy = {"0": TRIP} | {str(value): f"latent noise {value}" for value in LATENT_NOISE}
         title = f"Noise on the latents, in their standard deviations: {shorter}"
         yield from curve(title, rows, "few, first", noisy)
+    if grown:
+        yield from table("Small entities painted larger: all entities", growth(rows))
 
 
 def main() -> None:
@@ -175,6 +185,9 @@ def main() -> None:
         type=int,
         default=10,
         help="images in tables that need trips of their own; 0 leaves these tables out",
+    )
+    parser.add_argument(
+        "--grown", action="store_true", help="also the table of small entities painted larger"
     )
     parser.add_argument("--kept", type=Path, required=True, help="folder of finished work")
     parser.add_argument("--out", type=Path, required=True)
@@ -202,7 +215,11 @@ def main() -> None:
         "Ground-truth colormaps, no model, palette `smooth-11-v1` where no other is named, "
         f"autoencoder {Path(arguments.autoencoder).name}.",
         "Written by `benchmarks/codec_tables.py`; what it means is in [results.md](results.md).",
-        *page(Rows(samples, ways, weights_digest(autoencoder), arguments.kept), arguments.first),
+        *page(
+            Rows(samples, ways, weights_digest(autoencoder), arguments.kept),
+            arguments.first,
+            arguments.grown,
+        ),
     ]
     with replacing(arguments.out) as file:
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")

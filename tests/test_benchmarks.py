@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import save_file
 
 from tests.e2e.command import environment, write_preset
 from unigs.pipeline import UniGSPipeline
+from unigs.restorer.restore import load_restorer, restore
 
 EMA, STATE = "ema.safetensors", "state.json"
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -95,3 +97,21 @@ def test_checkpoints_are_kept_while_training_runs_and_judged_afterwards(tmp_path
     seven, end = (line for line in told.splitlines() if line.startswith(("| 7 |", "| end |")))
     # The same weights.
     assert seven.removeprefix("| 7 |") == end.removeprefix("| end |")
+
+
+@pytest.mark.slow
+def test_decoders_are_judged_through_autoencoders_they_do_not_know(test_data):
+    told = run("unseen_autoencoder.py", "--root", test_data / "coco", "--size", 128, "--limit", 2)
+    rows = [line for line in told.splitlines() if "`" in line]
+    assert [row.split("|")[2].strip() for row in rows] == ["`regions`", "`best`", "`pdm`"] * 2
+
+
+@pytest.mark.slow
+def test_a_restorer_is_trained_and_written(tmp_path, test_weights):
+    out = tmp_path / "restorer.safetensors"
+    run(
+        "train_restorer.py", "--autoencoder", test_weights / "taesd", "--work", tmp_path / "work",
+        "--examples", 2, "--steps", 2, "--out", out,
+    )  # fmt: skip
+    clean = np.full((16, 16, 3), 64, np.uint8)
+    assert np.abs(restore(clean, load_restorer(out)).astype(int) - clean).max() < 64

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from unigs.colormap.best_decoder import decode_best
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.dichotomy import decode_dichotomy
 from unigs.colormap.kmeans import decode_kmeans
@@ -21,9 +22,10 @@ DECODERS: dict[str, Callable[..., Decoded]] = {
     "kmeans": decode_kmeans,
     "nearest": decode_nearest,
     "regions": decode_regions,
+    "best": decode_best,
 }
 DEFAULT_DECODER = "regions"
-GUIDED = ("nearest", "regions")
+GUIDED = ("nearest", "regions", "best")
 
 
 def decode(
@@ -41,8 +43,8 @@ def decode(
         palette: the palette the colormap was painted or predicted with, if known.
         background: black means nothing (referring, inpainting); False where the entities tile
             the image and every region is one (entity task).
-        image: (h, w, 3) uint8, the photograph, in tasks where it is known: `regions` and
-            `nearest` let boundaries follow its edges, the others do without.
+        image: (h, w, 3) uint8, the photograph, in tasks where it is known: `regions`,
+            `best` and `nearest` let boundaries follow its edges, the others do without.
 
     Raises:
         ValueError: unknown decoder, or a colormap or image of another shape or type.

@@ -1,0 +1,47 @@
+"""Two readings of one colormap made into one: what is surer goes first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unigs.colormap.decoded import Decoded
+
+SAME = 0.5
+
+
+def fuse(first: Decoded, second: Decoded) -> Decoded:
+    """Entities of two readings of one size, the higher score first, without overlap.
+
+    An entity whose IoU with one already taken is above a half, or of which less than half is
+    still free, is not taken; what is free of it goes in the end to the one it overlaps most,
+    unless either reading calls the place nothing.
+    """
+    readings = (first.segments, second.segments)
+    scores = np.concatenate([first.scores, second.scores])
+    owners = np.repeat([0, 1], [len(first.scores), len(second.scores)])
+    labels = np.concatenate([np.arange(len(one.scores)) + 1 for one in (first, second)])
+    segments = np.zeros_like(first.segments)
+    taken: list[int] = []
+    areas = [0]
+    rest: list[tuple[np.ndarray, int]] = []
+    for index in np.argsort(-scores, kind="stable"):
+        mask = readings[owners[index]] == labels[index]
+        size = int(mask.sum())
+        overlap = np.bincount(segments[mask], minlength=len(areas))
+        free = int(overlap[0])
+        overlap[0] = 0
+        most = int(overlap.argmax())
+        common = int(overlap[most])
+        if common and (common > SAME * (areas[most] + size - common) or 2 * free < size):
+            rest.append((mask, most))
+            continue
+        taken.append(int(index))
+        areas.append(free)
+        segments[mask & (segments == 0)] = len(taken)
+    something = (first.segments > 0) & (second.segments > 0)
+    for mask, label in rest:
+        segments[mask & something & (segments == 0)] = label
+    order = np.argsort(-np.bincount(segments.ravel(), minlength=len(areas))[1:], kind="stable")
+    table = np.zeros(len(areas), np.int32)
+    table[order + 1] = np.arange(1, len(order) + 1)
+    return Decoded(table[segments], scores[taken][order].astype(np.float32))
