@@ -66,6 +66,6 @@ def test_what_is_left_of_a_refused_entity_goes_to_the_one_it_overlaps():
     one[:, 6:] = 2
     two[:, 8:] = 2
     found = fuse(reading(one, [0.9, 0.1]), reading(two, [0.2, 0.8]))
-    # The middle belonged to an entity of neither's surer half.
+    # Columns 6 and 7 belong to refused entities alone.
     assert (found.segments > 0).all()
     assert len(found.scores) == 2
