@@ -15,12 +15,16 @@ def areas_of(compact):
     return np.bincount(compact.ravel())
 
 
+def grow_all(regions, smallest):
+    return grow_small(regions, smallest, np.ones(len(regions.labels), bool))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 16, 48, 100]))
 def test_only_small_entities_grow_and_only_large_ones_and_nothing_give(seed, smallest):
     regions = find_regions(draw_segments(np.random.default_rng(seed), 96))
-    before, after = areas_of(regions.compact), areas_of(grow_small(regions, smallest))
-    grown = grow_small(regions, smallest)
+    grown = grow_all(regions, smallest)
+    before, after = areas_of(regions.compact), areas_of(grown)
     small = np.flatnonzero(before < smallest)
     small = small[small > 0]
     for label in small:
@@ -36,7 +40,7 @@ def test_only_small_entities_grow_and_only_large_ones_and_nothing_give(seed, sma
 def test_a_lone_small_entity_gets_its_size_and_stays_where_it_is():
     segments = np.zeros((64, 64), np.int32)
     segments[30:32, 40:45] = 7
-    grown = grow_small(find_regions(segments), 64)
+    grown = grow_all(find_regions(segments), 64)
     assert 64 <= (grown == 1).sum() <= 80
     rows, columns = np.nonzero(grown == 1)
     assert (rows.mean(), columns.mean()) == (30.5, 42)
@@ -65,3 +69,12 @@ def test_a_palette_that_grows_has_a_name_of_its_own_and_the_same_colours():
     assert {tuple(color) for color in grown.reshape(-1, 3)} == {
         tuple(color) for color in plain.reshape(-1, 3)
     }
+
+
+def test_a_dropped_entity_does_not_blacken_its_neighbours():
+    segments = np.full((64, 64), 1, np.int32)
+    segments[30:33, 30:33] = 2
+    palette = Palette(1, collision="drop", smallest=48)
+    assert ((palette.encode(segments) == 0).all(axis=2) == (segments == 2)).all()
+    shared = Palette(1, collision="share", smallest=48)
+    assert (shared.encode(segments) > 0).any(axis=2).all()

@@ -13,17 +13,18 @@ from unigs.colormap.regions import Regions
 GIVERS = 4
 
 
-def grow_small(regions: Regions, smallest: int) -> np.ndarray:
+def grow_small(regions: Regions, smallest: int, painted: np.ndarray) -> np.ndarray:
     """`regions.compact` in which entities below `smallest` pixels have about so many.
 
-    Each takes all pixels up to the distance at which it has enough, but only from nothing or from
-    entities of at least 4 x `smallest` pixels, the smallest entity last, so that it keeps what it
-    takes. Symmetric under flips wherever the grown entities do not meet.
+    Only those grow that get a colour, `painted` (n,) bool: black must not spread. Each takes all
+    pixels up to the distance at which it has enough, but only from nothing or from entities of at
+    least 4 x `smallest` pixels, the smallest entity last, so that it keeps what it takes.
+    Symmetric under flips wherever the grown entities do not meet.
     """
     grown = regions.compact.copy()
     areas = np.concatenate([[np.iinfo(np.int64).max], regions.areas])
     giver = areas >= GIVERS * smallest
-    small = np.flatnonzero(areas < smallest)
+    small = np.flatnonzero(np.concatenate([[False], painted]) & (areas < smallest))
     order = np.lexsort((*regions.centroids[small - 1].T, -areas[small]))
     height, width = grown.shape
     margin = math.isqrt(smallest) + 1

@@ -156,7 +156,7 @@ class Palette:
         colormap = np.empty((*array.shape, 3), np.uint8)
         painted = placement.regions.compact
         if self.smallest:
-            painted = grow_small(placement.regions, self.smallest)
+            painted = grow_small(placement.regions, self.smallest, kept)
         _paint(painted.reshape(-1), table, colormap.reshape(-1, 3))
         return colormap
 
