@@ -119,6 +119,7 @@ def latents(
             "autoencoder": kept_digest(folders.autoencoder),
             "text_encoder": kept_digest(folders.text_encoder),
             "written": settings.values.data.latents,
+            "refine_steps": settings.values.codec.refine_steps,
         }
 
         def build(folder: Path, resume: bool) -> Built:
@@ -134,7 +135,12 @@ def latents(
             forget_other_code(folder, LATENT_CODE)
             tokenizer, encoder = load_text_encoder(folders.text_encoder)
             manifest = build_latents(
-                source, folder, load_autoencoder(folders.autoencoder), encoder, tokenizer
+                source,
+                folder,
+                load_autoencoder(folders.autoencoder),
+                encoder,
+                tokenizer,
+                settings.values.codec.refine_steps,
             )
             return Built(
                 manifest.digest,

@@ -74,7 +74,9 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     train_folders, val_folders = (
         {task: _folders(held) for task, held in order[split].items()} for split in ("train", "val")
     )
-    encoders = Encoders(Path(order["autoencoder"]), Path(order["text_encoder"]))
+    encoders = Encoders(
+        Path(order["autoencoder"]), Path(order["text_encoder"]), preset.codec.refine_steps
+    )
     steps = training_steps(preset.training, training_stream(preset, train_folders, encoders))
     job = TrainingJob(preset, train_folders, val_folders, encoders, out_dir)
     log = Reporter(pipes, tracking, order["mlflow_run_id"], steps)

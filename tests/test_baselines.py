@@ -61,6 +61,25 @@ def test_the_codec_ceiling_is_high_but_honest(tmp_path, images, task):
     assert 0.5 < metric.compute()["miou"] <= 1
 
 
+def test_the_codec_ceiling_is_of_latents_refined_as_the_models_are(tmp_path, images):
+    drawn = samples(tmp_path, "entity", 6)
+    wanted = np.stack([sample.colormap for sample in drawn])
+    autoencoder = PatchAutoencoder.fit(np.concatenate([images, wanted]), 4, 6)
+    answers = [
+        CodecCeiling(Codec(autoencoder, Palette(grid=5), refine_steps=steps), TASKS["entity"])(
+            drawn
+        )
+        for steps in (0, 5)
+    ]
+    plain, refined = (
+        np.abs(np.stack([answer.colormap for answer in given]).astype(int) - wanted).mean()
+        for given in answers
+    )
+    assert refined < 0.95 * plain
+    for one, other in zip(*answers, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+
+
 def test_names_tell_baselines_from_ceilings():
     figures = {"miou": 0.5, "frechet_distance.net": 0.0, "clip_t_full.net": 20.0}
     low, high = (

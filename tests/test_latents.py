@@ -19,6 +19,7 @@ from unigs.latent_store import PARTS, LatentStore
 from unigs.latents import build_latents, latents_are_current
 from unigs.loader import MixedStream
 from unigs.models.autoencoder import encode_images
+from unigs.models.colormap_latents import encode_colormaps
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, encode_prompts
 from unigs.models.unet import build_unet
@@ -127,6 +128,26 @@ def test_batch_stacks_what_get_gives_and_pixels_give_the_same(pixels, latents, m
     np.testing.assert_allclose(live.empty_text, store.empty_text, atol=1e-3)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_only_colormaps_are_refined(pixels, latents, models, tmp_path, task):
+    build_latents(pixels / task, tmp_path, *models, refine_steps=3)
+    store = LatentStore(tmp_path)
+    live = PixelStore(pixels / task, *models, refine_steps=3)
+    index = [0, 7]
+    refined, plain, encoded = (
+        held.batch(index) for held in (store, LatentStore(latents / task), live)
+    )
+    maps = np.stack([live.sample(number).colormap for number in index])
+    expected = encode_colormaps(models[0], maps, 3).numpy()
+    np.testing.assert_allclose(refined["colormap"], expected, atol=4e-3, rtol=1e-3)
+    assert np.abs(refined["colormap"] - plain["colormap"]).max() > 0.01
+    control = refined["colormap"] if task == "synthesis" else plain["control"]
+    np.testing.assert_array_equal(refined["control"], control)
+    np.testing.assert_array_equal(refined["image"], plain["image"])
+    for part, values in refined.items():
+        np.testing.assert_allclose(encoded[part], values, atol=4e-3, rtol=1e-3)
+
+
 def test_pixel_store_forgets_the_prompt_that_was_longest_unused(pixels, models, monkeypatch):
     encoded = []
 
@@ -193,6 +214,9 @@ def test_latents_are_kept_until_an_input_changes(scenes, models, tmp_path):
 
     other = PatchAutoencoder(4, 8)
     assert len(build_latents(tmp_path / "p", tmp_path / "l", other, encoder, tokenizer).built) == 4
+    refined = build_latents(tmp_path / "p", tmp_path / "l", other, encoder, tokenizer, 2)
+    assert len(refined.built) == 4
+    assert refined.configuration["refine_steps"] == 2
 
 
 def test_latents_of_other_inputs_or_an_older_format_are_not_current(
@@ -200,13 +224,14 @@ def test_latents_of_other_inputs_or_an_older_format_are_not_current(
 ):
     autoencoder, encoder, tokenizer = models
 
-    def current(made="entity", autoencoder=autoencoder, encoder=encoder):
+    def current(made="entity", autoencoder=autoencoder, encoder=encoder, refine_steps=0):
         folders = latents / made, pixels / "entity"
-        return latents_are_current(*folders, autoencoder, encoder, tokenizer)
+        return latents_are_current(*folders, autoencoder, encoder, tokenizer, refine_steps)
 
     _, other_text = build_text_encoder(CLASSES, hidden_size=16, max_length=24, seed=1)
     assert current()
     assert not current(made="referring")
+    assert not current(refine_steps=2)
     assert not current(autoencoder=PatchAutoencoder(4, 8))
     assert not current(encoder=other_text)
     monkeypatch.setattr(latents_module, "FORMAT", latents_module.FORMAT + 1)

@@ -14,9 +14,12 @@ from tests.tiny_pipeline import (
     SCHEDULE,
     SIZE,
     arguments,
+    pictures,
     seeded,
     tiny_pipeline,
 )
+from unigs.models.autoencoder import encode_images
+from unigs.models.colormap_latents import encode_colormaps
 from unigs.pipeline import UniGSPipeline
 
 
@@ -45,14 +48,30 @@ def test_any_scheduler_of_diffusers(components, family, options):
     assert made(**given, clamp_known=True).colormaps.shape == (2, SIZE, SIZE, 3)
 
 
-def test_diffusers_switches_leave_the_answer_alone(components):
-    vae = AutoencoderKL(
+@pytest.fixture
+def vae():
+    """A random autoencoder that loses much."""
+    return AutoencoderKL(
         block_out_channels=(8, 8, 8),
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
         latent_channels=CHANNELS,
         norm_num_groups=8,
     ).eval()
+
+
+def test_a_given_colormap_is_refined_as_those_of_training_were(components, vae, tmp_path):
+    tiny_pipeline(components | {"vae": vae}, refine_steps=3).save_pretrained(tmp_path)
+    made = UniGSPipeline.from_pretrained(tmp_path)
+    made.set_progress_bar_config(disable=True)
+    given = arguments("synthesis") | {"output_type": "latent", "clamp_known": True}
+    maps = np.stack(pictures())
+    expected = encode_colormaps(made.vae, maps, 3)
+    assert torch.allclose(made(**given).colormaps, expected, atol=1e-5)
+    assert not torch.allclose(expected, encode_images(made.vae, maps), atol=1e-3)
+
+
+def test_diffusers_switches_leave_the_answer_alone(components, vae):
     made = tiny_pipeline(components | {"vae": vae})
     given = arguments("inpainting") | {"output_type": "np"}
     plain = made(**given).images.astype(int)

@@ -107,6 +107,7 @@ def assemble(
         palette=preset.codec.palette,
         decoder=preset.codec.decoder,
         decoder_options=dict(preset.codec.options),
+        refine_steps=preset.codec.refine_steps,
         steps=dict(preset.inference.steps),
         guidance=dict(preset.inference.guidance),
         tasks=list(tasks),

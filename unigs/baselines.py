@@ -17,6 +17,7 @@ from unigs.answers import Answer, Source, with_hole
 from unigs.colormap import DEFAULT_DECODER, Palette, decode
 from unigs.metrics.matching import components
 from unigs.models.autoencoder import decode_latents, encode_images
+from unigs.models.colormap_latents import encode_colormaps
 from unigs.samples import Sample
 from unigs.tasks import Task, task_named
 
@@ -29,17 +30,25 @@ class Codec:
     palette: Palette | None = None
     decoder: str = DEFAULT_DECODER
     options: Mapping[str, Any] = field(default_factory=dict)
+    refine_steps: int = 0
 
     @classmethod
     def of(cls, pipeline: Any) -> Codec:
         """The codec of a ``UniGSPipeline``."""
         config = pipeline.config
         palette = Palette.from_name(config.palette)
-        return cls(pipeline.vae, palette, config.decoder, config.decoder_options)
+        return cls(
+            pipeline.vae, palette, config.decoder, config.decoder_options, config.refine_steps
+        )
 
-    def through(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    def images_through(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """(n, h, w, 3) uint8: encoded and decoded."""
         return decode_latents(self.autoencoder, encode_images(self.autoencoder, np.stack(images)))
+
+    def colormaps_through(self, colormaps: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """The same for colormaps, whose latents may be refined."""
+        latents = encode_colormaps(self.autoencoder, np.stack(colormaps), self.refine_steps)
+        return decode_latents(self.autoencoder, latents)
 
 
 def coarse_mask_baseline(samples: Sequence[Sample]) -> list[Answer]:
@@ -97,8 +106,8 @@ class CodecCeiling:
     task: Task
 
     def __call__(self, samples: Sequence[Sample]) -> list[Answer]:
-        images = self.codec.through([sample.image for sample in samples])
-        colormaps = self.codec.through([sample.colormap for sample in samples])
+        images = self.codec.images_through([sample.image for sample in samples])
+        colormaps = self.codec.colormaps_through([sample.colormap for sample in samples])
         answers = []
         for sample, image, colormap in zip(samples, images, colormaps, strict=True):
             decoded = decode(

@@ -20,11 +20,16 @@ from unigs.training_configuration import ByTask, TrainingConfig, all_tasks
 
 
 class CodecConfig(Strict):
-    """Palette by its name (`Palette.from_name`), decoder by its name and options."""
+    """Palette by its name (`Palette.from_name`), decoder by its name and options.
+
+    Attributes:
+        refine_steps: by which the latents of colormaps are refined (`encode_colormaps`).
+    """
 
     palette: str = "smooth-11-v1"
     decoder: str = "pdm"
     options: dict[str, float | int | str | bool] = Field(default_factory=dict)
+    refine_steps: int = Field(default=0, ge=0)
 
 
 class AutoencoderConfig(Strict):

@@ -21,11 +21,10 @@ import numpy as np
 import pyarrow as pa
 
 import unigs
-from unigs.coarse_mask import latent_mask
-from unigs.entity_balance import entity_balance
-from unigs.errors import ConfigError, ModelError
-from unigs.models.autoencoder import encode_images, reduction, weights_digest
+from unigs.errors import ConfigError
+from unigs.models.autoencoder import reduction, weights_digest
 from unigs.models.text import encode_prompts, max_tokens
+from unigs.sample_latents import encode_samples
 from unigs.samples import Sample
 from unigs.shard_file import write_shard
 from unigs.shard_folder import current_record, locked, manifest_before, set_manifest_aside, sweep
@@ -45,7 +44,7 @@ from unigs.shard_manifest import (
     write_sample_table,
 )
 from unigs.shards import read_samples
-from unigs.tasks import TASKS, Task, control_image
+from unigs.tasks import TASKS, Task
 from unigs.text_table import PROMPTS, TEXT, read_text_table, write_text_table
 
 # Part of every shard's inputs: raise it when equal inputs give other bytes than before.
@@ -68,18 +67,21 @@ def build_latents(
     autoencoder: Any,
     text_encoder: Any,
     tokenizer: Any,
+    refine_steps: int = 0,
     batch_size: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> ShardManifest:
     """Encode a folder of pixel shards; latent shards whose inputs are unchanged are left alone.
 
-    The inputs of a shard are its pixel shard's SHA-256 and the autoencoder's weight digest; an
-    embedding is taken over when the text encoder's and the tokenizer's digests are unchanged.
+    The inputs of a shard are its pixel shard's SHA-256, the autoencoder's weight digest and the
+    steps of refinement; an embedding is taken over when the text encoder's and the tokenizer's
+    digests are unchanged.
 
     Args:
         shard_dir: written by `build_shards`.
         out_dir: folder of the latents, made if missing.
         autoencoder, text_encoder, tokenizer: components as `unigs.models` loads them.
+        refine_steps: by which the latents of colormaps are refined (`encode_colormaps`).
         batch_size: images encoded at a time.
         progress: called with (shards done, shards to build).
 
@@ -105,7 +107,7 @@ def build_latents(
     digest = weights_digest(autoencoder)
     with locked(folder):
         names = {shard.path: shard for shard in pixels.shards}
-        inputs = _inputs(pixels, digest)
+        inputs = _inputs(pixels, digest, refine_steps)
         found = {name: current_record(folder, name, inputs[name]) for name in names}
         kept = {name: record for name, record in found.items() if record is not None}
         todo = [name for name in names if name not in kept]
@@ -115,7 +117,14 @@ def build_latents(
             if progress is not None:
                 progress(done, len(todo))
             samples = list(read_samples(source, name))
-            _write_latents(folder, name, inputs[name], samples, task, autoencoder, batch_size)
+            encode = functools.partial(
+                encode_samples,
+                task=task,
+                autoencoder=autoencoder,
+                refine_steps=refine_steps,
+                batch_size=batch_size,
+            )
+            _write_latents(folder, name, inputs[name], samples, task, encode, batch_size)
         if progress is not None:
             progress(len(todo), len(todo))
         records = [
@@ -137,6 +146,7 @@ def build_latents(
             configuration={
                 "task": task.name,
                 "autoencoder": digest,
+                "refine_steps": refine_steps,
                 "text_encoder": text_digest,
                 "latent": records[0]["latent"],
                 "text": list(text),
@@ -151,64 +161,27 @@ def build_latents(
 
 
 def latents_are_current(
-    folder: Path, shard_dir: Path, autoencoder: Any, text_encoder: Any, tokenizer: Any
+    folder: Path,
+    shard_dir: Path,
+    autoencoder: Any,
+    text_encoder: Any,
+    tokenizer: Any,
+    refine_steps: int = 0,
 ) -> bool:
-    """Whether a folder holds the finished latents of these pixel shards by these models, in the
-    format of this version."""
+    """Whether a folder holds the finished latents of these pixel shards by these models, refined
+    in so many steps, in the format of this version."""
     if not (folder / MANIFEST).is_file():
         return False
     made = read_manifest(folder)
-    inputs = _inputs(read_manifest(shard_dir), weights_digest(autoencoder))
+    inputs = _inputs(read_manifest(shard_dir), weights_digest(autoencoder), refine_steps)
     return {shard.path: shard.inputs for shard in made.shards} == inputs and (
         made.configuration["text_encoder"] == _text_digest(text_encoder, tokenizer)
     )
 
 
-def _inputs(pixels: ShardManifest, autoencoder: str) -> dict[str, str]:
-    return {shard.path: digest_of([FORMAT, autoencoder, shard.sha256]) for shard in pixels.shards}
-
-
-def encode_samples(
-    samples: Sequence[Sample], task: Task, autoencoder: Any, batch_size: int = 64
-) -> dict[str, np.ndarray]:
-    """What the UNet reads of some samples, apart from the text.
-
-    Returns ``image``, ``colormap`` and ``control`` (n, C, h, w) float16, ``coarse``, ``valid`` and
-    ``balance`` (n, 1, h, w) float16. Control is the same array as image or colormap where the
-    task repeats one. Raises ModelError for values that float16 cannot hold.
-    """
-    image = np.stack([sample.image for sample in samples])
-    colormap = np.stack([sample.colormap for sample in samples])
-    coarse = np.stack([sample.coarse_mask for sample in samples])
-    valid = np.stack([sample.valid for sample in samples])
-    encode = functools.partial(_encode, autoencoder, batch_size=batch_size)
-    latents = {"image": encode(image), "colormap": encode(colormap)}
-    if task.control == "masked_image":
-        latents["control"] = encode(control_image(task, image, colormap, coarse))
-    else:
-        latents["control"] = latents[task.control]
-    factor = reduction(autoencoder)
-    latents["coarse"] = latent_mask(coarse, factor)[:, None].astype(np.float16)
-    balance = np.stack([entity_balance(sample.segments) for sample in samples])
-    latents["valid"] = _cell_mean(valid, factor)[:, None].astype(np.float16)
-    latents["balance"] = _cell_mean(balance, factor)[:, None].astype(np.float16)
-    return latents
-
-
-def _encode(autoencoder: Any, images: np.ndarray, batch_size: int) -> np.ndarray:
-    exact = encode_images(autoencoder, images, batch_size).cpu().numpy()
-    with np.errstate(over="ignore"):
-        latents = exact.astype(np.float16)
-    if not np.isfinite(latents).all():
-        raise ModelError("latents leave the range of float16", mend="scale the autoencoder down")
-    return latents
-
-
-def _cell_mean(values: np.ndarray, factor: int) -> np.ndarray:
-    """(n, h, w) -> (n, h/f, w/f) float32: mean over the pixels of each latent cell."""
-    n, height, width = values.shape
-    blocks = values.reshape(n, height // factor, factor, width // factor, factor)
-    return blocks.mean(axis=(2, 4), dtype=np.float32)
+def _inputs(pixels: ShardManifest, autoencoder: str, refine_steps: int) -> dict[str, str]:
+    codec = [FORMAT, autoencoder, refine_steps]
+    return {shard.path: digest_of([*codec, shard.sha256]) for shard in pixels.shards}
 
 
 def _write_latents(
@@ -217,7 +190,7 @@ def _write_latents(
     inputs: str,
     samples: list[Sample],
     task: Task,
-    autoencoder: Any,
+    encode: Callable[[Sequence[Sample]], dict[str, np.ndarray]],
     batch_size: int,
 ) -> None:
     rows: dict[str, dict[str, Any]] = {}
@@ -226,7 +199,7 @@ def _write_latents(
     def encoded() -> Iterator[tuple[str, dict[str, bytes]]]:
         for start in range(0, len(samples), batch_size):
             chunk = samples[start : start + batch_size]
-            arrays = encode_samples(chunk, task, autoencoder, batch_size)
+            arrays = encode(chunk)
             if task.control != "masked_image":
                 del arrays["control"]
             shape[:] = arrays["image"].shape[1:]

@@ -29,6 +29,7 @@ from unigs.models.autoencoder import (
     load_autoencoder,
     reduction,
 )
+from unigs.models.colormap_latents import encode_colormaps
 from unigs.models.source import read_config, require_pipeline, resolve_directory
 from unigs.models.text import encode_prompts, load_text_encoder
 from unigs.models.unet import expand_unet, load_unet, unet_latent_channels
@@ -53,6 +54,8 @@ class UniGSPipeline(DiffusionPipeline):
             (`DiffusionConfig.quiet_start`); one step answers them.
         size: side of the square it was trained at; other pictures are stretched to it unless
             a call says otherwise.
+        refine_steps: by which the latents of the colormaps were refined that it was trained on
+            (`encode_colormaps`); colormaps that a call gives are treated alike.
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"  # type: ignore[assignment]
@@ -73,6 +76,7 @@ class UniGSPipeline(DiffusionPipeline):
         tasks: list[str] | None = None,
         quiet_start: list[str] | None = None,
         size: int | None = None,
+        refine_steps: int = 0,
     ) -> None:
         super().__init__()
         if latent_channels(vae) != unet_latent_channels(unet):
@@ -98,6 +102,7 @@ class UniGSPipeline(DiffusionPipeline):
             tasks=list(tasks or TASKS),
             quiet_start=list(quiet_start or []),
             size=size,
+            refine_steps=refine_steps,
         )
 
     @classmethod
@@ -246,11 +251,13 @@ class UniGSPipeline(DiffusionPipeline):
         device = self._execution_device
         coarse = frame.enter_masks(inputs.coarse_mask)
         if inputs.task.control == "colormap":
-            source = frame.enter_colormaps(inputs.source)
+            colormaps = frame.enter_colormaps(inputs.source)
+            steps = self.config["refine_steps"]
+            control = encode_colormaps(self.vae, colormaps, steps, device=device)
         else:
             source = frame.enter_images(inputs.source)
-        pixels = control_image(inputs.task, source, source, coarse)
-        control = encode_images(self.vae, pixels, device=device)
+            pixels = control_image(inputs.task, source, source, coarse)
+            control = encode_images(self.vae, pixels, device=device)
         small = latent_mask(coarse, reduction(self.vae))[:, None]
         return control, torch.from_numpy(small).to(device, torch.float32)
 

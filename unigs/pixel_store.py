@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from unigs.latents import encode_samples
 from unigs.models.autoencoder import latent_channels, reduction
 from unigs.models.text import encode_prompts
 from unigs.sample_files import decode_sample
+from unigs.sample_latents import encode_samples
 from unigs.samples import Sample
 from unigs.shard_manifest import read_manifest, read_sample_table
 from unigs.tasks import TASKS
@@ -29,14 +29,19 @@ class PixelStore:
     """
 
     def __init__(
-        self, folder: Path | str, autoencoder: Any, text_encoder: Any, tokenizer: Any
+        self,
+        folder: Path | str,
+        autoencoder: Any,
+        text_encoder: Any,
+        tokenizer: Any,
+        refine_steps: int = 0,
     ) -> None:
         self.folder = Path(folder)
         manifest = read_manifest(self.folder)
         self.task = manifest.task
         self.digest = manifest.digest
         self._autoencoder, self._text_encoder = autoencoder, text_encoder
-        self._tokenizer = tokenizer
+        self._tokenizer, self._refine_steps = tokenizer, refine_steps
         side = int(manifest.configuration["options"]["size"]) // reduction(autoencoder)
         self.latent_shape: tuple[int, int, int] = (latent_channels(autoencoder), side, side)
         self._maps = {
@@ -67,7 +72,7 @@ class PixelStore:
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """As `LatentStore.batch`: the values pass through float16 here too."""
         samples = [self.sample(int(index)) for index in indices]
-        arrays = encode_samples(samples, TASKS[self.task], self._autoencoder)
+        arrays = encode_samples(samples, TASKS[self.task], self._autoencoder, self._refine_steps)
         batch = {part: array.astype(np.float32) for part, array in arrays.items()}
         batch["text"] = np.stack([self._text(sample.prompt) for sample in samples])
         return batch

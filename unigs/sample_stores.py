@@ -22,14 +22,16 @@ SampleFolders = Path | Mapping[str, Path]
 
 @dataclass(frozen=True)
 class Encoders:
-    """The folders of the frozen models that encode samples, which are loaded when first needed."""
+    """The folders of the frozen models that encode samples, which are loaded when first needed,
+    and the steps by which they refine the latents of colormaps."""
 
     autoencoder: Path
     text_encoder: Path
+    refine_steps: int = 0
 
-    def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path]]:
+    def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int]]:
         # a process that is told to train loads its own
-        return Encoders, (self.autoencoder, self.text_encoder)
+        return Encoders, (self.autoencoder, self.text_encoder, self.refine_steps)
 
     @cached_property
     def loaded(self) -> tuple[Any, Any, Any]:
@@ -59,4 +61,4 @@ def open_stores(
 def _open(folder: Path, encoders: Encoders) -> Store:
     if "latent" in read_manifest(folder).configuration:
         return LatentStore(folder)
-    return PixelStore(folder, *encoders.loaded)
+    return PixelStore(folder, *encoders.loaded, encoders.refine_steps)

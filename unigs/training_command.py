@@ -66,7 +66,8 @@ def train_from_shards(
             task: latents[task] if (latents[task] / MANIFEST).is_file() else folder
             for task, folder in folders.items()
         }
-        job = TrainingJob(values, samples, {}, Encoders(out / "autoencoder", out), out, resume)
+        encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps)
+        job = TrainingJob(values, samples, {}, encoders, out, resume)
         first = rank_and_world()[0] == 0
         total = training_steps(values.training, training_stream(values, samples, job.encoders))
         with tqdm(total=total, unit="step", file=sys.stderr, disable=not first) as bar:
@@ -108,8 +109,8 @@ def _prepare(
     for task, folder in folders.items():
         models = (autoencoder, text_encoder, tokenizer)
         if preset.data.latents:
-            build_latents(folder, latents[task], *models)
-        elif not latents_are_current(latents[task], folder, *models):
+            build_latents(folder, latents[task], *models, preset.codec.refine_steps)
+        elif not latents_are_current(latents[task], folder, *models, preset.codec.refine_steps):
             shutil.rmtree(latents[task], ignore_errors=True)
     autoencoder.save_pretrained(out / "autoencoder")
     save_text_encoder(out, tokenizer, text_encoder)

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets_defs import evaluators, training
+from assets_defs import evaluators, shards, training
 from assets_defs.code_version import code_version
 from assets_defs.partitions import run_tags
 from pipelines.build import build_defs
@@ -54,6 +54,14 @@ def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) 
     counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
     assert counted == code_version("pixel_store", without=("shards",))
     assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
+
+
+def test_latents_refined_in_other_steps_are_other_latents(tmp_path: Path) -> None:
+    plain, refined = (
+        inputs_of(shards, "latents", GraphSettings(overrides=overrides), tmp_path)
+        for overrides in ({}, {"codec.refine_steps": 8})
+    )
+    assert {name for name in plain if plain[name] != refined[name]} == {"refine_steps"}
 
 
 def test_a_training_that_cannot_begin_is_closed_in_mlflow(

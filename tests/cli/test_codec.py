@@ -68,6 +68,13 @@ def test_options_reach_the_codec(shapes: Path) -> None:
     assert 0 <= true["ap_e_constant"] <= 1
 
 
+def test_refined_latents_lose_less(shapes: Path, test_weights: Path) -> None:
+    way = ("--autoencoder", str(test_weights / "taesd"), "--limit", "2")
+    plain, refined = (answer(shapes, *way, "--refine-steps", steps) for steps in ("0", "6"))
+    assert refined["colormap_rmse"] < 0.8 * plain["colormap_rmse"]
+    assert (plain["refine_steps"], refined["refine_steps"]) == (0, 6)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -75,6 +82,7 @@ def test_options_reach_the_codec(shapes: Path) -> None:
         (("--palette", "rainbow"), "rainbow"),
         (("--latent-noise", "0.1"), "autoencoder"),
         (("--trips", "kept"), "autoencoder"),
+        (("--refine-steps", "2"), "autoencoder"),
         (("--decoder", "regions", "--delta", "3"), "delta"),
         (("--explain", "nobody"), "nobody"),
     ],

@@ -60,4 +60,5 @@ def test_another_colormap_noise_or_autoencoder_is_another_trip(
     through_autoencoder(PatchAutoencoder(), 0.1, tmp_path)(colormap, rng(0))
     through_autoencoder(PatchAutoencoder(), 0.1, tmp_path)(colormap, rng(1))
     through_autoencoder(PatchAutoencoder(patch_size=8), 0.0, tmp_path)(colormap, rng(0))
-    assert len(list(tmp_path.glob("*.png"))) == 5
+    through_autoencoder(PatchAutoencoder(), 0.0, tmp_path, refine_steps=2)(colormap, rng(0))
+    assert len(list(tmp_path.glob("*.png"))) == 6

@@ -1,12 +1,11 @@
-"""Training the restorer: what an error weighs, resuming, and that it learns."""
+"""Training the restorer: resuming, and that it learns."""
 
-import numpy as np
 import pytest
 import torch
 
 from unigs.colormap.distortion import add_blur
 from unigs.restorer import training
-from unigs.restorer.training import STATE, draw_batch, draw_example, train, weigh
+from unigs.restorer.training import STATE, draw_batch, draw_example, train
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +23,6 @@ def test_an_example_is_made_once(tmp_path):
 
     for one, other in zip(first, draw_example(3, [refuse], tmp_path), strict=True):
         assert (one == other).all()
-
-
-def test_errors_in_and_beside_small_entities_weigh_more():
-    segments = np.zeros((64, 64), np.int32)
-    segments[:32] = 1
-    segments[40:44, 40:44] = 2
-    weight = weigh(segments)
-    assert weight.dtype == np.float32
-    assert weight[41, 41] == weight[38, 41] == 13
-    assert weight[60, 5] == 1
-    assert 1 < weight[10, 10] < 2
 
 
 def test_a_batch_is_its_steps_and_pairs_fit(examples):

@@ -28,6 +28,9 @@ def codec(
     latent_noise: Annotated[
         float, typer.Option(min=0, help="Noise on the latents, in their standard deviations.")
     ] = 0.0,
+    refine_steps: Annotated[
+        int, typer.Option(min=0, help="Refine the latents in so many steps, a second each.")
+    ] = 0,
     noise: Annotated[float, typer.Option(min=0, help="Gaussian noise, levels of 255.")] = 0.0,
     blur: Annotated[float, typer.Option(min=0, help="Gaussian blur, pixels.")] = 0.0,
     jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG quality.")] = None,
@@ -83,9 +86,10 @@ def codec(
     if autoencoder is not None:
         from unigs.models.autoencoder import load_autoencoder
 
-        distortions.append(through_autoencoder(load_autoencoder(autoencoder), latent_noise, trips))
-    elif latent_noise or trips is not None:
-        raise ConfigError("--latent-noise and --trips need --autoencoder")
+        loaded = load_autoencoder(autoencoder)
+        distortions.append(through_autoencoder(loaded, latent_noise, trips, refine_steps))
+    elif latent_noise or refine_steps or trips is not None:
+        raise ConfigError("--latent-noise, --refine-steps and --trips need --autoencoder")
     distortions += [add_noise(noise)] if noise else []
     distortions += [add_blur(blur)] if blur else []
     distortions += [add_jpeg(jpeg)] if jpeg is not None else []
@@ -121,4 +125,4 @@ def codec(
         raise ConfigError(f"--decoder {name} refuses the options given: {error}") from error
     if not report["images"]:
         raise DataError(f"{dataset} {split} at {root}: no usable image")
-    print_result(report, json)
+    print_result(report | {"refine_steps": refine_steps}, json)

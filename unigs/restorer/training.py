@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.ndimage import maximum_filter
 from torch import Tensor
 from tqdm import tqdm
 
@@ -16,6 +15,7 @@ from unigs.atomic_file import replacing
 from unigs.colormap.distortion import Distortion
 from unigs.colormap.orders import MAX_GRID
 from unigs.colormap.palette import Palette
+from unigs.colormap.pixel_weight import weigh_pixels
 from unigs.muon import Muon
 from unigs.restorer.damage import damage
 from unigs.restorer.drawn_segments import draw_segments
@@ -27,7 +27,6 @@ CROP, BATCH = 128, 8
 RATE, WARM_UP = 2e-3, 0.1
 THROUGH_AUTOENCODER = 0.7
 TWICE = 0.25
-AREA, MOST_WEIGHT, AROUND = 600, 12, 5
 SOFT = 1e-4
 SAVED_EVERY = 100
 STATE = "state.pt"
@@ -58,19 +57,7 @@ def draw_example(number: int, trips: Sequence[Distortion], folder: Path) -> Exam
         with replacing(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, clean=clean, returned=returned)
     with np.load(path, allow_pickle=False) as kept:
-        return Example(kept["clean"], kept["returned"], weigh(segments))
-
-
-def weigh(segments: np.ndarray) -> np.ndarray:
-    """Weight (h, w) float32 of every pixel's error: 1, and up to 13 in and near small entities.
-
-    Entities are judged by their IoU, in which a pixel counts by the inverse of the area; a pixel
-    beside a small entity can spoil it as much as one inside.
-    """
-    area = np.bincount(segments.ravel())
-    extra = np.clip(AREA / np.maximum(area, 1), 0, MOST_WEIGHT)
-    extra[0] = 0
-    return (1 + maximum_filter(extra[segments], AROUND)).astype(np.float32)
+        return Example(kept["clean"], kept["returned"], weigh_pixels(segments))
 
 
 def draw_batch(examples: Sequence[Example], step: int) -> tuple[Tensor, Tensor, Tensor]:

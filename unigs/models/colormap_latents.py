@@ -1,0 +1,113 @@
+"""Latents of colormaps, chosen so that they decode to the colormap.
+
+An autoencoder's encoder was trained on photographs and loses entities of a few latent pixels that
+its decoder could paint. The latents are what the UNet learns, and any latents will do that decode
+to the colormap: so they are moved from the encoder's answer towards what the decoder needs. The
+autoencoder stays as it is, and the result depends on the colormap alone. (Ours; the paper takes
+the encoder's answer, Eq. 3.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unigs.colormap.bins import check_colormap
+from unigs.colormap.pixel_weight import weigh_pixels
+from unigs.models.autoencoder import decoded_values, encode_images, reduction
+
+# Raise it when equal colormaps are refined to other latents than before.
+REFINEMENT = 1
+RATE, MOMENTUM, SMOOTHING = 0.1, 0.9, 0.95
+SOFT = 1e-4
+# Entities of fewer latent pixels than this weigh more.
+SMALL_CELLS = 9.4
+# Activations of all layers are kept for the way back: 2 GB for so many pixels of TAESD.
+PIXELS_AT_ONCE = 512 * 512
+
+
+def encode_colormaps(
+    autoencoder: Any,
+    colormaps: np.ndarray,
+    refine_steps: int = 0,
+    batch_size: int = 64,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Colormaps -> the latents the UNet learns, refined in `refine_steps` steps.
+
+    Each step follows the gradient of the decoded colour's error, in which pixels in and near
+    small entities weigh more (`weigh_pixels`), through the decoder, in bfloat16. Of all steps the
+    latents with the least error are returned, so that none is worse than the encoder's.
+
+    Args:
+        colormaps: (n, h, w, 3) uint8.
+        refine_steps: 0 for `encode_images` as it is. A step takes about as long as encoding and
+            decoding twice.
+        batch_size: colormaps encoded at a time; does not change the result.
+        device: as in `encode_images`.
+
+    Returns:
+        (n, C, h/f, w/f) float32 on the autoencoder's device.
+
+    Raises:
+        ModelError: as in `encode_images`.
+        ValueError: colormaps of another type, or a negative number of steps.
+    """
+    if refine_steps < 0:
+        raise ValueError(f"refine_steps must not be negative, not {refine_steps}")
+    pixels = np.stack([check_colormap(colormap) for colormap in colormaps])
+    latents = encode_images(autoencoder, pixels, batch_size, device)
+    if not refine_steps:
+        return latents
+    at_once = max(1, min(batch_size, PIXELS_AT_ONCE // pixels[0, ..., 0].size))
+    slices = (slice(first, first + at_once) for first in range(0, len(pixels), at_once))
+    return torch.cat([_refine(autoencoder, latents[s], pixels[s], refine_steps) for s in slices])
+
+
+def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int) -> Tensor:
+    area = SMALL_CELLS * reduction(autoencoder) ** 2
+    weights = np.stack([weigh_pixels(_labels(colormap), area) for colormap in colormaps])
+    weights /= weights.mean(axis=(1, 2), keepdims=True)
+    # Callers may have switched gradients off, or work in inference mode.
+    with torch.inference_mode(False), torch.enable_grad():
+        start = encoded.clone()
+        device = start.device
+        weight = torch.from_numpy(weights).to(device)
+        wanted = torch.from_numpy(colormaps).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        spread = start.std(dim=(1, 2, 3), keepdim=True)
+        move = torch.zeros_like(start).requires_grad_()
+        # Steps in shares of the latents' deviation. A large epsilon leaves flat places alone,
+        # where Adam's own would make full steps of rounding errors.
+        optimizer = torch.optim.Adam([move], RATE, (MOMENTUM, SMOOTHING), eps=1.0)
+        least = torch.full((len(start), 1, 1, 1), torch.inf, device=device)
+        best, scale = start, None
+        for step in range(steps + 1):
+            latents = start + spread * move
+            with torch.autocast(device.type, torch.bfloat16):
+                # The faster layout for convolutions on a CPU.
+                decoded = decoded_values(
+                    autoencoder, latents.contiguous(memory_format=torch.channels_last)
+                )
+            error = ((decoded - wanted).square().sum(dim=1) + SOFT).sqrt()
+            losses = (error * weight).mean(dim=(1, 2))
+            now = losses.detach().reshape(least.shape)
+            best = torch.where(now < least, latents.detach(), best)
+            least = torch.minimum(now, least)
+            if step == steps:
+                break
+            (gradient,) = torch.autograd.grad(losses.sum(), move)
+            if scale is None:
+                scale = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 1e-12
+            move.grad = gradient / scale
+            optimizer.step()
+    return best
+
+
+def _labels(colormap: np.ndarray) -> np.ndarray:
+    """A number for each colour of (h, w, 3) uint8, 0 for black: (h, w)."""
+    packed = colormap.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colors, labels = np.unique(packed, return_inverse=True)
+    return labels.reshape(packed.shape) + int(colors[0] != 0)
