@@ -123,6 +123,16 @@ def growth(rows: Rows) -> Iterator[tuple[str, Report]]:
             yield f"`{palette.name}`, {way}, `{decoder}`", rows("all", way, decoder, palette)
 
 
+def refinements(rows: Rows, samples: str, steps: Sequence[int]) -> Iterator[tuple[str, Report]]:
+    for way in (TRIP, *map(refined, steps)):
+        for decoder in ("regions", "best", "pdm"):
+            yield f"{way}, `{decoder}`", rows(samples, way, decoder)
+
+
+def refined(steps: int, noise: float = 0.0) -> str:
+    return f"refined in {steps} steps" + (f", latent noise {noise}" if noise else "")
+
+
 def clusters(rows: Rows) -> Iterator[tuple[str, Report]]:
     for name, decoder, options in (
         ("k-means, 3 clusters", "kmeans", {"clusters": 3}),
@@ -153,7 +163,7 @@ def curve(title: str, rows: Rows, samples: str, ways: dict[str, str]) -> Iterato
         yield f"| {value} | {' | '.join(cells)} |"
 
 
-def page(rows: Rows, first: int, grown: bool) -> Iterator[str]:
+def page(rows: Rows, first: int, grown: bool, steps: Sequence[int]) -> Iterator[str]:
     yield from table("All entities", comparison(rows, "all"), scores=True)
     yield from table(f"At most {FEW} entities", comparison(rows, "few"), scores=True)
     chosen = f"at most {FEW} entities, through the autoencoder"
@@ -168,8 +178,16 @@ def page(rows: Rows, first: int, grown: bool) -> Iterator[str]:
         noisy = {"0": TRIP} | {str(value): f"latent noise {value}" for value in LATENT_NOISE}
         title = f"Noise on the latents, in their standard deviations: {shorter}"
         yield from curve(title, rows, "few, first", noisy)
+        for count in steps:
+            noisy = {str(value): refined(count, value) for value in (0, *LATENT_NOISE)}
+            title = f"Noise on latents that were refined in {count} steps: {shorter}"
+            yield from curve(title, rows, "few, first", noisy)
     if grown:
         yield from table("Small entities painted larger: all entities", growth(rows))
+    if steps:
+        title = "Refined latents"
+        yield from table(f"{title}: all entities", refinements(rows, "all", steps))
+        yield from table(f"{title}: at most {FEW} entities", refinements(rows, "few", steps))
 
 
 def main() -> None:
@@ -189,6 +207,9 @@ def main() -> None:
     parser.add_argument(
         "--grown", action="store_true", help="also the table of small entities painted larger"
     )
+    parser.add_argument(
+        "--refined", type=int, nargs="*", default=[], help="also latents refined in so many steps"
+    )
     parser.add_argument("--kept", type=Path, required=True, help="folder of finished work")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -206,6 +227,10 @@ def main() -> None:
     ways[TRIP] = (through_autoencoder(autoencoder, 0.0, trips),)
     for value in LATENT_NOISE:
         ways[f"latent noise {value}"] = (through_autoencoder(autoencoder, value, trips),)
+    for steps in arguments.refined:
+        for value in (0.0, *LATENT_NOISE):
+            trip = through_autoencoder(autoencoder, value, trips, steps)
+            ways[refined(steps, value)] = (trip,)
     for name, (make, values) in CURVES.items():
         ways |= {f"{name} {value}": (make(value),) for value in values}
     lines = [
@@ -219,6 +244,7 @@ def main() -> None:
             Rows(samples, ways, weights_digest(autoencoder), arguments.kept),
             arguments.first,
             arguments.grown,
+            arguments.refined,
         ),
     ]
     with replacing(arguments.out) as file:

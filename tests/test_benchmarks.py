@@ -115,3 +115,18 @@ def test_a_restorer_is_trained_and_written(tmp_path, test_weights):
     )  # fmt: skip
     clean = np.full((16, 16, 3), 64, np.uint8)
     assert np.abs(restore(clean, load_restorer(out)).astype(int) - clean).max() < 64
+
+
+@pytest.mark.slow
+def test_refined_latents_are_learned_and_judged_beside_their_ceiling(tmp_path, test_weights):
+    preset = write_preset(tmp_path / "few.yaml")
+    told = run(
+        "refined_latents.py", "--autoencoder", test_weights / "taesd", "--preset", preset,
+        "--refine-steps", 0, 2, "--size", 64, "--steps", 2, "--train-scenes", 8,
+        "--val-scenes", 4, "--work", tmp_path / "work",
+    )  # fmt: skip
+    rows = [[float(cell) for cell in line.split("|")[1:-1]] for line in told.splitlines()[2:]]
+    (none, *plain), (two, *refined) = rows
+    assert (none, two) == (0, 2)
+    assert len(plain) == len(refined) == 4
+    assert refined[2] > plain[2]
