@@ -8,7 +8,7 @@ Patches of 8 x 8 pixels as 16 or 32 principal components, fitted to the training
 from __future__ import annotations
 
 import argparse
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from unigs.colormap.trial import run_trial, trial_segments
 from unigs.datasets import open_dataset
 from unigs.models.patch_autoencoder import PatchAutoencoder
 
+REFINE_STEPS = (0, 8)
 DATASET, FITTED, FITTED_SIZE = "coco_panoptic", 60, 256
 
 
@@ -38,14 +39,15 @@ def main() -> None:
         (scene.key, trial_segments(scene, options.size, None, rng))
         for scene in islice(open_dataset(DATASET, options.root, "val"), options.limit)
     ]
-    print("| channels of an 8 x 8 patch | decoder | mIoU | recall@0.5 |\n|---:|---|---:|---:|")
+    print("| channels of an 8 x 8 patch | steps of refinement | decoder | mIoU | recall@0.5 |")
+    print("|---:|---:|---|---:|---:|")
     for channels in (16, 32):
         autoencoder = PatchAutoencoder.fit(np.stack(photographs), 8, channels)
-        trip = through_autoencoder(autoencoder)
-        for decoder in ("regions", "best", "pdm"):
+        for steps, decoder in product(REFINE_STEPS, ("regions", "best", "pdm")):
+            trip = through_autoencoder(autoencoder, refine_steps=steps)
             found = run_trial(samples, Palette(), decoder, distortions=[trip])
             cells = f"{found['miou']:.3f} | {found['recall_50']:.3f}"
-            print(f"| {channels} | `{decoder}` | {cells} |", flush=True)
+            print(f"| {channels} | {steps} | `{decoder}` | {cells} |", flush=True)
 
 
 if __name__ == "__main__":
