@@ -53,7 +53,7 @@ def protocol(
         "code": PROTOCOL_CODE,
         "scenes": kept_digest(folders.scenes(settings.judged, "val")),
         "data": data.model_dump(mode="json", exclude={"mix", "latents"}),
-        "codec": settings.values.codec.model_dump(mode="json"),
+        "palette": settings.values.codec.palette,
         "count": count,
     }
     return materialized(context, keep_or_build(folders.protocol, inputs, build))

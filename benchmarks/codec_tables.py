@@ -51,7 +51,7 @@ def code_digest() -> bytes:
     """SHA-256 of everything a row depends on besides its data."""
     digest = hashlib.sha256()
     folder = Path(unigs.__file__).parent
-    parts = ("colormap/*.py", "metrics/*.py", "restorer/*")
+    parts = ("colormap/*.py", "metrics/*.py", "restorer/*", "models/colormap_latents.py")
     for path in sorted(path for part in parts for path in folder.glob(part) if path.is_file()):
         digest.update(path.read_bytes())
     return digest.digest()

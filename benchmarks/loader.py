@@ -49,7 +49,7 @@ def main() -> None:
         latents = {task: work / "latents" / task for task in TASKS}
         for task, place in latents.items():
             build_latents(shards / task, place, autoencoder, encoder, tokenizer)
-        stream = training_stream(preset, latents, Encoders(work, work))
+        stream = training_stream(preset, latents, Encoders(work, work, 0))
         unet = fresh_unet(preset, autoencoder)
         loading, training = [], []
         for number in range(options.rounds + 1):

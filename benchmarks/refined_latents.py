@@ -10,6 +10,7 @@ autoencoder, judged on held-out scenes beside the ceiling of its codec.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from shapes_runs import (
     add_options,
@@ -49,9 +50,10 @@ def main() -> None:
                 },
             )
             train, val = (shapes_shards(preset, work, split, [TASK]) for split in ("train", "val"))
-            model = learned(preset, work, f"refined-{refine_steps}", [TASK], train, options.steps)
+            name = f"{Path(options.autoencoder).name}-{options.size}-refined-{refine_steps}"
+            model = learned(preset, work, name, [TASK], train, options.steps)
             pipeline = open_pipeline(model)
-            out = work / f"judged-{refine_steps}"
+            out = work / f"judged-{name}"
             found = evaluate(
                 pipeline, TASK, val / TASK, Evaluators(), out, codec=Codec.of(pipeline)
             )

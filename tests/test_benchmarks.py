@@ -103,7 +103,10 @@ def test_checkpoints_are_kept_while_training_runs_and_judged_afterwards(tmp_path
 def test_decoders_are_judged_through_autoencoders_they_do_not_know(test_data):
     told = run("unseen_autoencoder.py", "--root", test_data / "coco", "--size", 128, "--limit", 2)
     rows = [line for line in told.splitlines() if "`" in line]
-    assert [row.split("|")[3].strip() for row in rows] == ["`regions`", "`best`", "`pdm`"] * 4
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    assert [row[2] for row in cells] == ["`regions`", "`best`", "`pdm`"] * 4
+    plain, refined = ([row[3:] for row in cells if row[1] == steps] for steps in "08")
+    assert plain != refined
 
 
 @pytest.mark.slow

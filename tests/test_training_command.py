@@ -7,8 +7,12 @@ import pytest
 from tests.e2e.command import write_preset
 from tests.made_scenes import CLASSES, made_scene
 from tests.tiny_shards import write_shards
+from unigs import sample_latents
 from unigs.colormap.palette import Palette
+from unigs.configuration import load_preset
 from unigs.errors import DataError
+from unigs.models.colormap_latents import encode_colormaps
+from unigs.pipeline import UniGSPipeline
 from unigs.pixel_store import PixelStore
 from unigs.samples import SampleOptions
 from unigs.shards import build_shards
@@ -65,6 +69,29 @@ def test_without_latents_the_trainer_encodes_and_loses_the_same(tmp_path, monkey
     write_shards(tmp_path, ["entity"], count=9)
     loss(live, tmp_path / "live")
     assert set(encoded) == {"inpainting", "entity"}
+
+
+@pytest.mark.parametrize("latents", [True, False])
+def test_colormaps_are_refined_in_the_steps_of_the_preset(tmp_path, monkeypatch, latents):
+    write_shards(tmp_path, ["synthesis"])
+    heard: list[int] = []
+
+    def encode(autoencoder, colormaps, refine_steps, *rest):
+        heard.append(refine_steps)
+        return encode_colormaps(autoencoder, colormaps, refine_steps, *rest)
+
+    monkeypatch.setattr(sample_latents, "encode_colormaps", encode)
+    preset = write_preset(tmp_path / "few.yaml", {"processes": 1}, latents=latents)
+    wanted = load_preset(str(preset)).codec.refine_steps
+    assert wanted > 0
+    out = tmp_path / "out"
+    done = train_from_shards(str(preset), ["synthesis"], tmp_path, out, 1, False, lambda: False)
+    assert set(heard) == {wanted}
+    assert UniGSPipeline.from_pretrained(done["model"]).config["refine_steps"] == wanted
+    if latents:
+        heard.clear()
+        train_from_shards(str(preset), ["synthesis"], tmp_path, out, 1, False, lambda: False)
+        assert not heard, "latents refined alike are current"
 
 
 def test_the_last_part_learns_from_the_decoded_colormap(tmp_path):

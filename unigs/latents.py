@@ -23,6 +23,7 @@ import pyarrow as pa
 import unigs
 from unigs.errors import ConfigError
 from unigs.models.autoencoder import reduction, weights_digest
+from unigs.models.colormap_latents import REFINEMENT
 from unigs.models.text import encode_prompts, max_tokens
 from unigs.sample_latents import encode_samples
 from unigs.samples import Sample
@@ -180,8 +181,11 @@ def latents_are_current(
 
 
 def _inputs(pixels: ShardManifest, autoencoder: str, refine_steps: int) -> dict[str, str]:
-    codec = [FORMAT, autoencoder, refine_steps]
-    return {shard.path: digest_of([*codec, shard.sha256]) for shard in pixels.shards}
+    refined = [REFINEMENT, refine_steps] if refine_steps else []
+    return {
+        shard.path: digest_of([FORMAT, autoencoder, shard.sha256, *refined])
+        for shard in pixels.shards
+    }
 
 
 def _write_latents(

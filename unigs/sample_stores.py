@@ -27,7 +27,7 @@ class Encoders:
 
     autoencoder: Path
     text_encoder: Path
-    refine_steps: int = 0
+    refine_steps: int
 
     def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int]]:
         # a process that is told to train loads its own

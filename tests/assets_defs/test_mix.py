@@ -106,7 +106,7 @@ def test_training_draws_both_by_their_weights(
     folders = Folders.of(store, settings)
     order = sample_folders(folders, settings, "train", list(TASKS))
     samples = {task: {one: Path(f) for one, f in held.items()} for task, held in order.items()}
-    encoders = Encoders(folders.autoencoder, folders.text_encoder)
+    encoders = Encoders(folders.autoencoder, folders.text_encoder, 0)
     stream = training_stream(settings.values, samples, encoders)
     drawn = [name for step in range(50) for name, _ in stream.draws(step)]
     shares = {name: drawn.count(name) / len(drawn) for name in sorted(set(drawn))}

@@ -21,6 +21,8 @@ def write_preset(file: Path, training: Mapping[str, Any] | None = None, **data: 
     values = yaml.safe_load(resources.files("unigs.presets").joinpath("tiny.yaml").read_text())
     values["data"] |= {"train_scenes": 24, "val_scenes": 6, "samples_per_shard": 8, **data}
     values["autoencoder"]["fit_images"] = 24
+    # So that every stage that encodes colormaps is seen to refine them.
+    values["codec"]["refine_steps"] = 1
     # Checkpoints come every other step: they must be small.
     values["unet"]["architecture"]["block_out_channels"] = [32, 32, 32]
     values["training"] |= {

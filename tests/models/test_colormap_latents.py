@@ -1,5 +1,7 @@
 """Latents of colormaps: what refining them gains, and that it can never lose."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -87,13 +89,18 @@ def test_steps_that_only_lead_astray_are_not_taken(monkeypatch):
     assert torch.equal(encode_colormaps(linear, maps, 3), encode_images(linear, maps))
 
 
-def test_each_colormap_is_refined_as_if_alone(random_kl, monkeypatch):
+@pytest.mark.parametrize("linear", [False, True])
+def test_each_colormap_is_refined_as_if_alone(random_kl, monkeypatch, linear):
     maps = colormaps(3, 32)
-    together = encode_colormaps(random_kl, maps, 4)
+    model = PatchAutoencoder.fit(maps, 4, 6) if linear else random_kl
+    # Of other contrast and error than the others.
+    maps[0] //= 2
+    together = encode_colormaps(model, maps, 4)
+    moved = (together - encode_images(model, maps)).flatten(1).norm(dim=1)
     for batch_size, pixels in ((2, 1 << 18), (64, 1)):
         monkeypatch.setattr(colormap_latents, "PIXELS_AT_ONCE", pixels)
-        apart = encode_colormaps(random_kl, maps, 4, batch_size=batch_size)
-        assert torch.allclose(apart, together, atol=2e-2)
+        apart = encode_colormaps(model, maps, 4, batch_size=batch_size)
+        assert ((apart - together).flatten(1).norm(dim=1) < 0.05 * moved).all()
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
@@ -104,6 +111,23 @@ def test_callers_may_have_switched_gradients_off(random_kl, mode):
         latents = encode_colormaps(random_kl, maps, 3)
     assert torch.equal(latents, expected)
     assert not latents.requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_refines_too(random_kl, dtype):
+    maps = colormaps(1, 32)
+    half = copy.deepcopy(random_kl).to(dtype)
+    full, same = (encode_colormaps(model, maps, 4) for model in (random_kl, half))
+    moved = (full - encode_images(random_kl, maps)).norm()
+    assert (same - full).norm() < 0.5 * moved
+
+
+def test_the_autocast_of_a_caller_is_left_as_it_was(random_kl):
+    maps = colormaps(1, 32)
+    trained = copy.deepcopy(random_kl).requires_grad_()
+    with torch.autocast("cpu", torch.float16):
+        latents = encode_colormaps(trained, maps, 2)
+        decode_latents(trained, latents)
 
 
 def test_one_colour_alone_is_as_good(random_kl):

@@ -29,7 +29,7 @@ def codec(
         float, typer.Option(min=0, help="Noise on the latents, in their standard deviations.")
     ] = 0.0,
     refine_steps: Annotated[
-        int, typer.Option(min=0, help="Refine the latents in so many steps, a second each.")
+        int, typer.Option(min=0, help="Refine the latents in so many steps.")
     ] = 0,
     noise: Annotated[float, typer.Option(min=0, help="Gaussian noise, levels of 255.")] = 0.0,
     blur: Annotated[float, typer.Option(min=0, help="Gaussian blur, pixels.")] = 0.0,

@@ -19,7 +19,7 @@ def through_autoencoder(
     """Encode to latents, refined in `refine_steps` (`encode_colormaps`), add white noise of
     `noise` times their standard deviation, decode.
 
-    The trip takes seconds on a CPU at 512 x 512, and one more a step of refinement. With a folder
+    The trip takes seconds on a CPU at 512 x 512, with refinement tens of seconds. With a folder
     `cache` its results are kept there as PNG, named by a digest of the weights, the colormap, the
     noise and the refinement, so that another decoder, or a run that was interrupted, need not
     wait for them again.

@@ -19,13 +19,14 @@ from unigs.colormap.bins import check_colormap
 from unigs.colormap.pixel_weight import weigh_pixels
 from unigs.models.autoencoder import decoded_values, encode_images, reduction
 
-# Raise it when equal colormaps are refined to other latents than before.
+# Part of all that is kept of refined latents: raise it when equal colormaps are refined to others.
 REFINEMENT = 1
 RATE, MOMENTUM, SMOOTHING = 0.1, 0.9, 0.95
 SOFT = 1e-4
 # Entities of fewer latent pixels than this weigh more.
 SMALL_CELLS = 9.4
-# Activations of all layers are kept for the way back: 2 GB for so many pixels of TAESD.
+# Activations of all layers are kept for the way back: 2 GB for so many pixels of TAESD. One
+# colormap is the least, however large.
 PIXELS_AT_ONCE = 512 * 512
 
 
@@ -40,21 +41,22 @@ def encode_colormaps(
 
     Each step follows the gradient of the decoded colour's error, in which pixels in and near
     small entities weigh more (`weigh_pixels`), through the decoder, in bfloat16. Of all steps the
-    latents with the least error are returned, so that none is worse than the encoder's.
+    latents with the least error are returned, so that none is worse than the encoder's but for
+    bfloat16's rounding.
 
     Args:
-        colormaps: (n, h, w, 3) uint8.
-        refine_steps: 0 for `encode_images` as it is. A step takes about as long as encoding and
-            decoding twice.
-        batch_size: colormaps encoded at a time; does not change the result.
+        colormaps: (n, h, w, 3) uint8, n at least 1.
+        refine_steps: 0 for `encode_images` as it is. A step is a pass through the decoder and
+            back.
+        batch_size: colormaps encoded at a time; changes the result by rounding alone.
         device: as in `encode_images`.
 
     Returns:
         (n, C, h/f, w/f) float32 on the autoencoder's device.
 
     Raises:
-        ModelError: as in `encode_images`.
-        ValueError: colormaps of another type, or a negative number of steps.
+        ModelError: sides the autoencoder's reduction does not divide.
+        ValueError: colormaps of another shape or type, or a negative number of steps.
     """
     if refine_steps < 0:
         raise ValueError(f"refine_steps must not be negative, not {refine_steps}")
@@ -82,17 +84,26 @@ def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int
         # Steps in shares of the latents' deviation. A large epsilon leaves flat places alone,
         # where Adam's own would make full steps of rounding errors.
         optimizer = torch.optim.Adam([move], RATE, (MOMENTUM, SMOOTHING), eps=1.0)
+        # An autoencoder in half precision stays in its own. Casts of weights must not outlive the
+        # block, or a caller's autocast to another type would meet them.
+        mixed = torch.autocast(
+            device.type,
+            torch.bfloat16,
+            enabled=autoencoder.dtype == torch.float32,
+            cache_enabled=False,
+        )
         least = torch.full((len(start), 1, 1, 1), torch.inf, device=device)
         best, scale = start, None
         for step in range(steps + 1):
             latents = start + spread * move
-            with torch.autocast(device.type, torch.bfloat16):
+            with mixed:
                 # The faster layout for convolutions on a CPU.
                 decoded = decoded_values(
                     autoencoder, latents.contiguous(memory_format=torch.channels_last)
                 )
             error = ((decoded - wanted).square().sum(dim=1) + SOFT).sqrt()
-            losses = (error * weight).mean(dim=(1, 2))
+            # A mean's gradient would be too small for an autoencoder in float16.
+            losses = (error * weight).sum(dim=(1, 2))
             now = losses.detach().reshape(least.shape)
             best = torch.where(now < least, latents.detach(), best)
             least = torch.minimum(now, least)
