@@ -13,6 +13,8 @@ from resources.registry import champion
 from resources.store import Store
 from resources.tracking import Tracking
 from tests.e2e.command import TASKS, result_of, unigs
+from unigs.configuration import load_preset
+from unigs.shard_manifest import MANIFEST
 
 pytestmark = pytest.mark.e2e
 
@@ -43,6 +45,17 @@ def test_every_task_has_its_figures(first: dict) -> None:
         assert all(figures[f"protocol.{kind}.n"] >= 1 for kind in kinds), task
     assert Path(first["model"]["joint"], "model_index.json").is_file()
     assert first["kept"] == []
+
+
+def test_colormaps_are_refined_in_every_stage(first: dict, store: Path, preset: Path) -> None:
+    wanted = load_preset(str(preset)).codec.refine_steps
+    assert wanted > 0
+    index = json.loads(Path(first["model"]["joint"], "model_index.json").read_text())
+    assert index["refine_steps"] == wanted
+    folders = list((store / "shapes-smoke" / "latents").rglob(MANIFEST))
+    assert len(folders) == 2 * len(TASKS)
+    for folder in folders:
+        assert json.loads(folder.read_text())["configuration"]["refine_steps"] == wanted
 
 
 def test_second_run_rebuilds_nothing(first: dict, store: Path, preset: Path) -> None:
