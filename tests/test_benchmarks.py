@@ -86,6 +86,8 @@ def test_checkpoints_are_kept_while_training_runs_and_judged_afterwards(tmp_path
     watching = subprocess.Popen(
         [*script, "watch", "--checkpoints", str(checkpoint.parent), *places],
         stdout=subprocess.PIPE, text=True,
+        # A shell's job in the background ignores the signal, and its children with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert watching.stdout is not None
     assert watching.stdout.readline() == "step-00000007\n"
