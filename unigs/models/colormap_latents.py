@@ -23,7 +23,7 @@ from unigs.models.autoencoder import decoded_values, encode_images, reduction
 REFINEMENT = 1
 RATE, MOMENTUM, SMOOTHING = 0.1, 0.9, 0.95
 SOFT = 1e-4
-# Entities of fewer latent pixels than this weigh more.
+# Entities of so many latent pixels weigh twice as much as the ground, smaller ones more.
 SMALL_CELLS = 9.4
 # Activations of all layers are kept for the way back: 2 GB for so many pixels of TAESD. One
 # colormap is the least, however large.
