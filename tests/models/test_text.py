@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from unigs.assembly import make_text_encoder
-from unigs.configuration import TextConfig
+from unigs.config.preset import TextConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.models.autoencoder import weights_digest
 from unigs.models.text import (
@@ -21,6 +20,7 @@ from unigs.models.text import (
     save_text_encoder,
 )
 from unigs.models.tokenizer import build_tokenizer
+from unigs.pipeline.assembly import make_text_encoder
 from unigs.tasks import make_prompt
 
 NAMES = ("ball", "box", "cone", "ring", "star", "traffic light", "wall clock", "sky", "ground")

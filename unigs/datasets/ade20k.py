@@ -26,7 +26,7 @@ from unigs.datasets.record_values import field, whole, whole_number
 from unigs.datasets.scene_keys import distinct_key, plain_key, scene_key
 from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError, one_line
-from unigs.image_file import decode_labels, is_side_file, read_bytes
+from unigs.io.image_file import decode_labels, is_side_file, read_bytes
 from unigs.scene import Scene
 
 FOLDERS = {"train": "training", "val": "validation"}
@@ -53,7 +53,7 @@ class Ade20k(Dataset):
         images = (home if home.is_dir() else root) / "images" / "ADE"
         self.folder = images / FOLDERS.get(split, split)
         if not self.folder.is_dir():
-            raise DataError("no such folder", file=self.folder, mend="check root and split")
+            raise DataError("no such folder", file=self.folder, hint="check root and split")
 
     @cached_property
     def categories(self) -> dict[int, Category]:

@@ -34,7 +34,7 @@ class CocoInstances(CocoDataset):
             raise DataError(
                 f"holds boxes only, {document.boxes} of them: masks are needed",
                 file=self.annotation_file,
-                mend="make masks of the boxes, e.g. with Segment Anything (SamModel of transformers"
+                hint="make masks of the boxes, e.g. with Segment Anything (SamModel of transformers"
                 " takes input_boxes), or export polygons instead of boxes",
             )
         yield from super().records()

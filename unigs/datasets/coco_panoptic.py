@@ -20,7 +20,7 @@ from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import annotation_digest
 from unigs.datasets.record_values import field, flag, identity, other_form, whole
 from unigs.errors import DataError
-from unigs.image_file import decode_labels, read_bytes
+from unigs.io.image_file import decode_labels, read_bytes
 from unigs.scene import Quarantined, Scene
 
 

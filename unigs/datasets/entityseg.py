@@ -15,7 +15,7 @@ from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_instances import CocoInstances
 from unigs.datasets.file_names import spellings
 from unigs.errors import DataError
-from unigs.image_file import image_files
+from unigs.io.image_file import image_files
 
 
 class EntitySeg(CocoInstances):

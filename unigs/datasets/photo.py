@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unigs.image_file import ImageSize, read_bytes, verified_size
+from unigs.io.image_file import ImageSize, read_bytes, verified_size
 
 TURNED = "photograph turned upright, as its EXIF record says"
 NOT_TURNED = "photograph read as stored, because its annotation ignores its EXIF record"

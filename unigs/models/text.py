@@ -141,7 +141,7 @@ def require_room(
         raise ConfigError(
             f"class names are too long: a prompt of {most} takes {tokens} tokens, the text encoder"
             f" {length}: {prompt!r}",
-            mend="shorten the names in the annotation file, or give samples fewer entities",
+            hint="shorten the names in the annotation file, or give samples fewer entities",
         )
 
 
