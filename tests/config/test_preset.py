@@ -49,7 +49,7 @@ def test_every_preset_that_ships_is_valid(name):
     preset = load_preset(name)
     assert preset.name == name
     from unigs.colormap import Palette
-    from unigs.training.loss import build_scheduler
+    from unigs.models.noise_schedule import build_scheduler
 
     build_scheduler(preset.diffusion)
     assert Palette.from_name(preset.codec.palette).name == preset.codec.palette

@@ -10,12 +10,13 @@ from tests.support.tiny_stream import CHANNELS, SIDE, RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.config.preset import load_preset
 from unigs.errors import ConfigError
+from unigs.models.noise_schedule import build_scheduler
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.tasks import SEGMENTATION, TASKS
 from unigs.training.batch_errors import batch_errors
 from unigs.training.end_to_end import EndToEnd, counts_by_pixels, pixel_errors
 from unigs.training.loop import Interrupted, train
-from unigs.training.loss import build_scheduler, clean_estimate
+from unigs.training.loss import clean_estimate
 
 QUIET = DIFFUSION.model_copy(update={"zero_initial_noise": tuple(TASKS)})
 SCHEDULER = build_scheduler(QUIET)

@@ -14,7 +14,7 @@ from unigs.latents import encode as sample_latents
 from unigs.latents.on_the_fly import PixelStore
 from unigs.models.colormap_latents import encode_colormaps
 from unigs.pipeline import UniGSPipeline
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 from unigs.workflows.train_from_shards import train_from_shards
 

@@ -9,6 +9,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 
 from unigs.config.preset import TrainingConfig
+from unigs.io.machine import autocast
 from unigs.models.unet import join_inputs
 from unigs.training.end_to_end import counts_by_pixels, pixel_errors
 from unigs.training.loss import add_noise, loss_weights, weighted_error
@@ -61,13 +62,3 @@ def batch_errors(
         autoencoder,
     )
     return errors.index_add(0, chosen.nonzero()[:, 0], pixels / 2)
-
-
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """The autocast context of a precision name."""
-    if precision == "auto":
-        # Emulated bf16 is slower than fp32; only a processor that multiplies it gains.
-        native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
-        precision = "bf16" if native else "fp32"
-    kind = torch.float16 if precision == "fp16" else torch.bfloat16
-    return torch.autocast(device.type, kind, enabled=precision != "fp32")

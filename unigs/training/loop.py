@@ -25,14 +25,15 @@ from torch.nn.parallel import DistributedDataParallel
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.io.distributed import any_of, rank_and_world
+from unigs.io.machine import machine
 from unigs.io.peak_memory import peak_memory
 from unigs.latents.stream import MixedStream
+from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
 from unigs.training.batch_errors import batch_errors
 from unigs.training.end_to_end import EndToEnd
 from unigs.training.fsdp import gradient_exchange, leave_in, sharded
 from unigs.training.lora import add_adapters, merge_adapters
-from unigs.training.loss import build_scheduler
 from unigs.training.optimizer import build_optimizer, build_scaler
 from unigs.training.schedule import learning_rate, training_steps
 from unigs.training.snr_weights import min_snr_weights
@@ -131,8 +132,7 @@ class _Run:
         self.state = TrainingState(
             out_dir / "checkpoints", unet, self.ema, self.optimizer, self.scaler
         )
-        if self.device.type == "cpu":
-            # The fused kernel is several times slower than plain products on a few tokens.
+        if not machine(self.device).fused_attention:
             unet.set_attn_processor(AttnProcessor())
         if training.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
