@@ -90,6 +90,19 @@ def test_a_wrong_value_is_named(overrides, named):
         load_preset("tiny", overrides)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"training.end_to_end": 0.0}, r"training\.end_to_end: no longer .*\(delete it"),
+        ({"training.min_snr_gamma": None}, r"training\.min_snr_gamma: no longer .*\(delete it"),
+        ({"training.optimizer": "adamw_8bit"}, r"adamw_8bit: no longer .*\(take adamw"),
+    ],
+)
+def test_a_setting_of_an_earlier_version_is_told_what_to_do(overrides, told):
+    with pytest.raises(ConfigError, match=rf"tiny\.yaml: .*{told}"):
+        load_preset("tiny", overrides)
+
+
 def test_unknown_presets_and_unreadable_files(tmp_path):
     with pytest.raises(ConfigError, match=r"no preset 'huge': give one of .*tiny"):
         load_preset("huge")

@@ -62,16 +62,6 @@ def add_noise(
     raise ConfigError(f"prediction_type {kind!r}: give epsilon, v_prediction or sample")
 
 
-def clean_estimate(
-    scheduler: DDIMScheduler, prediction: Tensor, noised: Tensor, timesteps: Tensor
-) -> Tensor:
-    """The clean latents (B, C, h, w) that a v- or sample-prediction stands for."""
-    if scheduler.config["prediction_type"] == "sample":
-        return prediction
-    kept = scheduler.alphas_cumprod.to(noised.device)[timesteps][:, None, None, None]
-    return kept.sqrt() * noised - (1 - kept).sqrt() * prediction
-
-
 _NEW_IMAGE = [task.new_image for task in TASKS.values()]
 _NEW_COLORMAP = [task.new_colormap for task in TASKS.values()]
 _VALID_ONLY = [name == "entity" for name in TASKS]
