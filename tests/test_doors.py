@@ -45,6 +45,13 @@ def test_every_door_holds(copy):
         ("unigs/errors.py", "import dagster", "unigs is not allowed to import dagster"),
         ("unigs/errors.py", "from mlflow import log_metric", "not allowed to import mlflow"),
         ("unigs/errors.py", "import resources", "unigs is not allowed to import resources"),
+        (
+            "unigs/samples/sample.py",
+            "import unigs.shards.build",
+            "samples is not allowed to import",
+        ),
+        ("unigs/training/loop.py", "import unigs.workflows.demo", "training is not allowed to"),
+        ("unigs/samples/options.py", "import unigs.samples.sample", "No cycles are allowed"),
         ("assets_defs/__init__.py", "import pipelines", "not allowed to import pipelines"),
         ("resources/__init__.py", "import assets_defs", "not allowed to import assets_defs"),
     ],

@@ -31,7 +31,8 @@ class TrainingConfig(Strict):
         processes: on this machine; each takes its share of every batch and of the cores. Under
             torchrun its number of processes counts.
         parallel: what the processes share: `ddp` the batch alone, `fsdp` weights, moments and
-            averages as well (`unigs.training.fsdp`), which `muon`, `lora_rank` and `compile` cannot.
+            averages as well (`unigs.training.fsdp`), which `muon`, `lora_rank` and `compile`
+            cannot.
         optimizer: `muon` learns from scratch in fewer steps (`unigs.training.muon`).
         learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
             `learning_rate` to `final_rate` times it.
