@@ -20,7 +20,7 @@ from unigs.models.text import (
     save_text_encoder,
 )
 from unigs.models.tokenizer import build_tokenizer
-from unigs.pipeline.assembly import make_text_encoder
+from unigs.models.components import make_text_encoder
 from unigs.tasks import make_prompt
 
 NAMES = ("ball", "box", "cone", "ring", "star", "traffic light", "wall clock", "sky", "ground")
