@@ -11,6 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from unigs.config.preset import TextConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.models.autoencoder import weights_digest
+from unigs.models.components import make_text_encoder
 from unigs.models.text import (
     build_text_encoder,
     encode_prompts,
@@ -20,7 +21,6 @@ from unigs.models.text import (
     save_text_encoder,
 )
 from unigs.models.tokenizer import build_tokenizer
-from unigs.models.components import make_text_encoder
 from unigs.tasks import make_prompt
 
 NAMES = ("ball", "box", "cone", "ring", "star", "traffic light", "wall clock", "sky", "ground")
