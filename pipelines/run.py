@@ -6,6 +6,7 @@ it, from failure too. This is what ``unigs run`` starts.
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -106,20 +107,40 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
 def _print_result(
     options: argparse.Namespace, folders: Folders, run_id: str, progress: Progress, seconds: float
 ) -> None:
-    """The tables of the models that the job judged on stdout, or one JSON object."""
-    from assets_defs.report import RESULT, TABLE
+    """The paper's metrics of the models that the job judged on stdout, or one JSON object with
+    every figure."""
+    from assets_defs.report import GRID, RESULT, TABLE
     from pipelines.jobs import judged
 
     result: dict[str, Any] = {"metrics": {}, "model": {}}
     for name in judged(options.job):
-        report = json.loads((folders.report(name) / RESULT).read_text(encoding="utf-8"))
+        folder = folders.report(name)
+        report = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         result["metrics"] |= report["metrics"]
         result["model"] |= report["model"]
         if not options.json:
-            print((folders.report(name) / TABLE).read_text(encoding="utf-8"))
+            print_table(report["metrics"], f"{name} on {options.dataset}")
+            print(f"every figure: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
         print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
+
+
+def print_table(metrics: dict[str, dict[str, float | None]], title: str) -> None:
+    """The paper's metrics on stdout: a table on a terminal, Markdown elsewhere."""
+    from rich.console import Console
+
+    from unigs.paper_table import paper_markdown, paper_table
+
+    figures = {
+        task: {key: math.nan if value is None else value for key, value in row.items()}
+        for task, row in metrics.items()
+    }
+    console = Console()
+    if console.is_terminal:
+        console.print(paper_table(figures, title))
+    else:
+        print(paper_markdown(figures, title))
 
 
 if __name__ == "__main__":
