@@ -18,11 +18,11 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from unigs.batch_errors import batch_errors
-from unigs.configuration import Preset, load_preset
-from unigs.diffusion import build_scheduler
+from unigs.config.preset import Preset, load_preset
 from unigs.models.unet import build_unet
-from unigs.optimizer import build_optimizer
+from unigs.training.batch_errors import batch_errors
+from unigs.training.loss import build_scheduler
+from unigs.training.optimizer import build_optimizer
 
 
 @dataclass(frozen=True)

@@ -107,13 +107,13 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
 def _print_result(
     options: argparse.Namespace, folders: Folders, run_id: str, progress: Progress, seconds: float
 ) -> None:
-    """The paper's metrics of the models that the job judged on stdout, or one JSON object with
+    """The paper's metrics of the models that the job evaluated on stdout, or one JSON object with
     every figure."""
     from assets_defs.report import GRID, RESULT, TABLE
-    from pipelines.jobs import judged
+    from pipelines.jobs import evaluated
 
     result: dict[str, Any] = {"metrics": {}, "model": {}}
-    for name in judged(options.job):
+    for name in evaluated(options.job):
         folder = folders.report(name)
         report = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         result["metrics"] |= report["metrics"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from unigs.configuration import load_preset
+from unigs.config.preset import load_preset
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "training_operations.py"
 MOST_TFLOP = 70

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from unigs.report import number, report_rows
+from unigs.evaluation.table import number, report_rows
 
 # Tables 3 to 6, and the masks of inpainting. A name that ends with a dot stands for whichever
 # evaluator was used; of alternatives the first that was measured is shown.
