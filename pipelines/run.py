@@ -130,7 +130,7 @@ def print_table(metrics: dict[str, dict[str, float | None]], title: str) -> None
     """The paper's metrics on stdout: a table on a terminal, Markdown elsewhere."""
     from rich.console import Console
 
-    from unigs.paper_table import paper_markdown, paper_table
+    from unigs.evaluation.paper_table import paper_markdown, paper_table
 
     figures = {
         task: {key: math.nan if value is None else value for key, value in row.items()}

@@ -7,7 +7,7 @@ import pytest
 
 from unigs.config.preset import load_preset
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "training_operations.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "training_operations.py"
 MOST_TFLOP = 70
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from unigs.paper_table import COLUMNS, paper_markdown, paper_rows, paper_table
+from unigs.evaluation.paper_table import COLUMNS, paper_markdown, paper_rows, paper_table
 
 MASKS = {
     "miou": 0.71, "recall_50": 0.82, "ap_e": 0.5, "pq": 0.6, "n": 256.0,
