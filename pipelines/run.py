@@ -22,6 +22,7 @@ from resources.lifeline import end_with_parent
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import UnigsError
+from unigs.workflows.training_progress import TrainingLine
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,8 +76,8 @@ def _run(options: argparse.Namespace) -> int:
     from pipelines.requests import run_config
 
     log = store.folder("logs") / "children.log"
-    with children_write_to(log) as console:
-        progress = Progress(lambda line: print(line, file=console))
+    with children_write_to(log) as console, TrainingLine(console) as line:
+        progress = Progress(line.say, line.show)
         with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
             if options.from_failure:
                 run_id = relaunch_from_failure(instance, workspace, options.job)
