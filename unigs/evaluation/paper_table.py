@@ -29,7 +29,7 @@ def paper_rows(figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ..
     Args:
         figures: by task, metric name -> value, with baselines, ceilings and ``protocol.``.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for task, of_task in figures.items():
         own = {row[0]: row for row in report_rows(of_task)}
         for alternatives in PAPER_METRICS.get(task, ()):
