@@ -52,6 +52,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
 
         def build(folder: Path, resume: bool) -> Built:
             from unigs.evaluation.evaluate import METRICS_FILE, read_figures
+            from unigs.evaluation.grid import stack_grids
             from unigs.evaluation.table import markdown
 
             figures = {task: all_figures(folders, name, task) for task in tasks}
@@ -69,7 +70,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 task: read_figures(folders.evaluation(name, task) / METRICS_FILE) for task in tasks
             }
             write_card(settings, folders, name, folders.model(name) / PIPELINE, folder, own)
-            stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
+            stack_grids([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
             return Built(fingerprint(**content))
 
         outcome = build_or_reuse(folders.report(name), inputs, build)
@@ -82,24 +83,6 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         )
 
     return report
-
-
-def stack_pictures(files: list[Path], out: Path, rows: int = 400) -> None:
-    """Put the first ``rows`` pixel rows of PNG files under each other."""
-    from PIL import Image
-
-    pictures = []
-    for file in files:
-        with Image.open(file) as image:
-            pictures.append(image.convert("RGB").crop((0, 0, image.width, min(rows, image.height))))
-    sheet = Image.new(
-        "RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white"
-    )
-    top = 0
-    for picture in pictures:
-        sheet.paste(picture, (0, top))
-        top += picture.height
-    sheet.save(out, optimize=True)
 
 
 reports = {name: _report(name, tasks) for name, tasks in MODELS.items()}

@@ -27,7 +27,7 @@ from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
 from assets_defs.statistics import PLOT, scene_statistics
-from assets_defs.training_entry import REPORT
+from assets_defs.training_entry import PREVIEWS, REPORT
 from resources.launcher import ProcessLauncher
 from resources.registry import register_model
 from resources.settings import MIX, GraphSettings
@@ -127,7 +127,9 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
             return Built(report.pop("digest"), {**report, "mlflow_run_id": run_id})
 
-        return materialized(context, build_or_reuse(folders.weights(name), inputs, build))
+        outcome = build_or_reuse(folders.weights(name), inputs, build)
+        pictures = sorted((outcome.folder / PREVIEWS).glob("*.png"))
+        return materialized(context, outcome, {"preview": pictures[-1]} if pictures else None)
 
     return weights
 

@@ -10,6 +10,8 @@ from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._utils.error import SerializableErrorInfo
 
+from unigs.workflows.training_progress import training_state
+
 _POLL_SECONDS = 0.3
 _CANCEL_SECONDS = 120.0
 # What Dagster itself writes into the log between the assets' own lines.
@@ -18,9 +20,14 @@ _NOISE = ("Dependencies for step ", "[pipes] ")
 
 @dataclass
 class Progress:
-    """What a run has told so far: assets kept and built, and the first failure."""
+    """What a run has told so far: assets kept and built, and the first failure.
+
+    ``say`` takes lines; ``show`` the newest state of a training, which takes the place of the one
+    before it.
+    """
 
     say: Callable[[str], None]
+    show: Callable[[str], None]
     kept: list[str] = field(default_factory=list)
     built: list[str] = field(default_factory=list)
     failure: str | None = None
@@ -30,8 +37,7 @@ class Progress:
         """Take in one entry of the event log."""
         event = entry.dagster_event
         if event is None:
-            if int(entry.level) >= logging.INFO and not entry.user_message.startswith(_NOISE):
-                self.say(f"    {entry.user_message}")
+            self._message(int(entry.level), entry.user_message)
             return
         step = (event.step_key or "").replace("__", "/")
         match event.event_type:
@@ -50,6 +56,14 @@ class Progress:
             case DagsterEventType.RUN_FAILURE:
                 data = event.job_failure_data
                 self.failure = self.failure or reason_of(data.error) or "the run failed"
+
+    def _message(self, level: int, text: str) -> None:
+        if level < logging.INFO or text.startswith(_NOISE):
+            return
+        if training_state(text) is None:
+            self.say(f"    {text}")
+        else:
+            self.show(text)
 
     def _count(self, event: DagsterEvent) -> None:
         name = event.asset_key.to_user_string() if event.asset_key else ""
