@@ -10,9 +10,10 @@ import dagster as dg
 
 from assets_defs.code_version import code_version
 from assets_defs.folders import Folders
-from assets_defs.keep import RECORD, STARTED, Built, Outcome, keep_or_build, kept_record
+from assets_defs.keep import Built, Outcome, keep_or_build
 from assets_defs.outcome import materialized, materialized_each
 from assets_defs.partitions import SPLITS, held
+from assets_defs.records import RECORD, STARTED, kept_record
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
@@ -65,7 +66,7 @@ def _generated(place: Path, settings: GraphSettings) -> Outcome:
         return Built(_listing_digest(folder), dict(options))
 
     inputs = {"code": GENERATOR_CODE, "options": options}
-    return keep_or_build(place, inputs, build)
+    return keep_or_build(place, inputs, build, carry=True)
 
 
 def _observed(place: Path, root: Path) -> Outcome:
@@ -145,7 +146,8 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
         "raw": kept_record(folders.raw(name))["digest"],
         "dataset": name,
     }
-    return keep_or_build(folders.scenes(name, split), inputs, build)
+    place = folders.scenes(name, split)
+    return keep_or_build(place, inputs, build, reads=[folders.raw(name)], carry=True)
 
 
 def row_cache(folder: Path) -> Path:
@@ -234,15 +236,24 @@ def quarantine_report(
         batch: [record["digest"], record["metadata"]["quarantined"], record["metadata"]["reasons"]]
         for batch, record in records.items()
     }
-    outcome = keep_or_build(folders.quarantine, inputs, build)
+    reads = [folders.scenes(*batch) for batch in batches]
+    outcome = keep_or_build(folders.quarantine, inputs, build, reads=reads)
     share = outcome.metadata["refused_share"]
     refused = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
+    allowed = settings.values.data.refused_share
+    first = next(iter(refused), {"file": "", "reason": ""})
     check = dg.AssetCheckResult(
         check_name="refused_share",
-        passed=share <= settings.values.data.refused_share,
+        passed=share <= allowed,
+        description=(
+            f"{share:.1%} of the records of a data set are refused, {allowed:.1%} are allowed; "
+            f"the first is {first['file']}: {first['reason']}"
+            if share > allowed
+            else None
+        ),
         metadata={
             "share": share,
-            "allowed": settings.values.data.refused_share,
+            "allowed": allowed,
             "refused": dg.MetadataValue.md(refusals_table(refused)),
         },
     )

@@ -8,8 +8,9 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.keep import Built, keep_or_build
 from assets_defs.outcome import materialized
+from assets_defs.records import kept_digest
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
 from resources.settings import GraphSettings
 from resources.store import Store
@@ -52,7 +53,9 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
             accuracy = {key: round(value, 4) for key, value in judge.accuracy.items()}
             return Built(judge.name, {"name": judge.name, "held_out": accuracy})
 
-        return materialized(context, keep_or_build(folders.evaluator(kind), inputs, build))
+        reads = [folders.raw(settings.judged), folders.scenes(settings.judged, "train")]
+        outcome = keep_or_build(folders.evaluator(kind), inputs, build, reads=reads)
+        return materialized(context, outcome)
 
     return evaluator
 

@@ -1,6 +1,5 @@
 """The test protocol as an asset: the scenes and coarse masks that every model is judged on."""
 
-import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -8,8 +7,9 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.keep import Built, keep_or_build
 from assets_defs.outcome import materialized
+from assets_defs.records import kept_digest
 from assets_defs.shards import SHARD_CODE
 from resources.settings import GraphSettings
 from resources.store import Store
@@ -36,8 +36,6 @@ def protocol(
         from unigs.scene_source import IndexedScenes
         from unigs.split_samples import sample_options
 
-        if not resume:
-            shutil.rmtree(folder / SHARDS, ignore_errors=True)
         scenes = IndexedScenes(index_file(folders, settings.judged, "val"))
         written = build_protocol(
             scenes,
@@ -56,7 +54,8 @@ def protocol(
         "palette": settings.values.codec.palette,
         "count": count,
     }
-    return materialized(context, keep_or_build(folders.protocol, inputs, build))
+    reads = [folders.raw(settings.judged), folders.scenes(settings.judged, "val")]
+    return materialized(context, keep_or_build(folders.protocol, inputs, build, reads=reads))
 
 
 def protocol_shards(folders: Folders, task: str) -> dict[str, Path]:

@@ -7,9 +7,10 @@ import dagster as dg
 
 from assets_defs.evaluation import evaluations, references
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest
+from assets_defs.keep import Built, keep_or_build
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
+from assets_defs.records import fingerprint, kept_digest
 from assets_defs.training import PIPELINE, write_card
 from resources.settings import GraphSettings
 from resources.store import Store
@@ -72,7 +73,10 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
             return Built(fingerprint(**content))
 
-        outcome = keep_or_build(folders.report(name), inputs, build)
+        figures_of = [folders.evaluation(name, task) for task in tasks]
+        figures_of += [folders.reference(task) for task in tasks]
+        reads = [*figures_of, folders.model(name)]
+        outcome = keep_or_build(folders.report(name), inputs, build, reads=reads)
         table = (outcome.folder / TABLE).read_text(encoding="utf-8")
         return materialized(
             context,

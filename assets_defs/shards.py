@@ -14,9 +14,10 @@ from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, Outcome, fingerprint, keep_or_build, kept_digest
+from assets_defs.keep import Built, Outcome, keep_or_build
 from assets_defs.outcome import described, inline, say
 from assets_defs.partitions import SHARD_PARTITIONS, partition_key, parts
+from assets_defs.records import fingerprint, kept_digest
 from resources.settings import MIX, GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
@@ -93,7 +94,9 @@ def shards(
                 },
             )
 
-        return keep_or_build(folders.shards(dataset, split, task), inputs, build)
+        reads = [folders.raw(dataset), folders.scenes(dataset, split)]
+        place = folders.shards(dataset, split, task)
+        return keep_or_build(place, inputs, build, reads=reads, carry=True, sealed=True)
 
     return _over_partitions(context, settings, one, SHEET)
 
@@ -152,7 +155,9 @@ def latents(
                 },
             )
 
-        return keep_or_build(folders.latents(dataset, split, task), inputs, build)
+        reads = [source, folders.autoencoder, folders.text_encoder]
+        place = folders.latents(dataset, split, task)
+        return keep_or_build(place, inputs, build, reads=reads, carry=True, sealed=True)
 
     return _over_partitions(context, settings, one, None)
 

@@ -40,6 +40,8 @@ class Progress:
                 self.say(f"> {step}")
             case DagsterEventType.ASSET_MATERIALIZATION:
                 self._count(event)
+            case DagsterEventType.ASSET_CHECK_EVALUATION:
+                self._judge(event.asset_check_evaluation_data)
             case DagsterEventType.STEP_SUCCESS:
                 seconds = entry.timestamp - self._started.get(step, entry.timestamp)
                 self.say(f"  {step}: {seconds:.1f} s")
@@ -57,6 +59,15 @@ class Progress:
         names = self.kept if kept is not None and kept.value is True else self.built
         if name not in names:
             names.append(name)
+
+    def _judge(self, check: dg.AssetCheckEvaluation) -> None:
+        if check.passed:
+            return
+        asset = check.asset_key.to_user_string()
+        line = f"{asset}: {check.check_name}: {check.description or 'the check failed'}"
+        self.say(f"  {line}")
+        if check.blocking:
+            self.failure = self.failure or line
 
     def summary(self) -> str:
         """One line: what was kept and what was built."""
