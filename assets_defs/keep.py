@@ -26,8 +26,8 @@ from assets_defs.records import (
     read_record,
     verify,
 )
-from unigs.atomic_file import replacing
 from unigs.errors import DataError
+from unigs.io.files import replacing
 
 # Whatever writes them writes a new file and renames it, so that a link to one is as good as a copy.
 _LINKED = ".tar"
@@ -52,7 +52,7 @@ class Outcome:
     seconds: float
 
 
-def keep_or_build(
+def build_or_reuse(
     folder: Path,
     inputs: Mapping[str, Any],
     build: Callable[[Path, bool], Built],
@@ -91,7 +91,7 @@ def keep_or_build(
     except OSError as error:
         raise DataError(
             f"cannot write {folder}: {error.strerror or error}",
-            mend="free some space or name another store with --store DIR",
+            hint="free some space or name another store with --store DIR",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Many shard folders become one data version: what a model was trained and judged on."""
+"""Many shard folders become one data version: what a model was trained and evaluated on."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
 from assets_defs.partitions import partition_key, parts, with_task
-from assets_defs.records import damaged, damages, fingerprint, kept_digest, kept_record, verify
+from assets_defs.records import build_record, built_digest, damaged, damages, fingerprint, verify
 from assets_defs.shards import latents, shards
 from resources.settings import GraphSettings
 from resources.store import Store
@@ -66,7 +66,7 @@ def shard_manifest(
         )
 
     inputs = listed | ({"bucket": store.remote} if store.remote else {})
-    outcome = keep_or_build(folders.manifest, inputs, build)
+    outcome = build_or_reuse(folders.manifest, inputs, build)
     yield materialized(context, outcome, check_results=[result])
 
 
@@ -85,7 +85,7 @@ def shards_are_whole(
 
 def publish(store: Store, places: Iterable[Path]) -> None:
     """Bring the store's bucket up to date with some folders of shards."""
-    from unigs.shard_mirror import push_shards
+    from unigs.shards.mirror import push_shards
 
     for place in places:
         push_shards(place, store.address(place))
@@ -97,10 +97,10 @@ def fetch(store: Store, places: Iterable[Path]) -> None:
     A folder that is as it was recorded when it was built is left alone, whatever the bucket holds.
     Nothing without a bucket; :class:`~unigs.errors.DataError` when the bucket has other shards.
     """
-    from unigs.shard_mirror import pull_shards
+    from unigs.shards.mirror import pull_shards
 
     for place in places if store.remote else ():
-        recorded = kept_digest(place)
+        recorded = built_digest(place)
         try:
             verify([place])
         except DataError:
@@ -111,7 +111,7 @@ def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
     listed = {}
     for part in parts(settings):
         samples, encoded = (
-            kept_record(folder) for folder in (folders.shards(*part), folders.latents(*part))
+            build_record(folder) for folder in (folders.shards(*part), folders.latents(*part))
         )
         listed[partition_key(*part)] = {
             "shards": samples["digest"],
@@ -129,7 +129,7 @@ def dataset_inputs(
     return [
         DatasetInput(
             name=f"{dataset}-{split}.{task}",
-            digest=kept_digest(folders.shards(dataset, split, task)),
+            digest=built_digest(folders.shards(dataset, split, task)),
             context="training" if split == "train" else "evaluation",
             source=folders.shards(dataset, split, task),
         )

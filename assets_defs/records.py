@@ -38,17 +38,17 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record if record.get("format") == FORMAT else None
 
 
-def kept_record(folder: Path) -> dict[str, Any]:
+def build_record(folder: Path) -> dict[str, Any]:
     """The whole record beside a folder's content; DataError when it is not built yet."""
     record = read_record(folder)
     if record is None:
-        raise DataError(f"{folder} is not built yet", mend="materialise its asset first")
+        raise DataError(f"{folder} is not built yet", hint="materialise its asset first")
     return record
 
 
-def kept_digest(folder: Path) -> str:
+def built_digest(folder: Path) -> str:
     """The digest of a folder that is up to date; DataError when it is not built yet."""
-    return kept_record(folder)["digest"]
+    return build_record(folder)["digest"]
 
 
 def files_of(folder: Path) -> dict[str, Path]:
@@ -76,11 +76,11 @@ def damages(folder: Path) -> list[tuple[Path, str]]:
     The key is "" where no sample is meant. DataError when the folder is not built, or has lost
     the manifest of its shards.
     """
-    record = kept_record(folder)
+    record = build_record(folder)
     if not record["sealed"]:
         return [(folder / name, "") for name in _changed(folder, record)]
-    from unigs.shard_manifest import MANIFEST, read_manifest
-    from unigs.shard_verify import verify_shards
+    from unigs.shards.manifest import MANIFEST, read_manifest
+    from unigs.shards.verify import verify_shards
 
     if MANIFEST not in record["files"]:
         return []
@@ -110,7 +110,7 @@ def damaged(file: Path, key: str = "") -> DataError:
         "checksum mismatch: not the bytes that were written",
         file=file,
         record=key or None,
-        mend="delete the file and run again: what it belongs to is built again",
+        hint="delete the file and run again: what it belongs to is built again",
     )
 
 

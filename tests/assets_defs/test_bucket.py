@@ -8,10 +8,10 @@ import fsspec
 import pytest
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.manifest import fetch, publish
 from assets_defs.partitions import parts, run_tags
-from assets_defs.records import kept_record
+from assets_defs.records import build_record
 from pipelines.build import build_defs
 from pipelines.requests import run_config
 from resources.launcher import ProcessFailed
@@ -19,11 +19,11 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
 from tests.e2e.command import write_preset
-from tests.made_scenes import files_of
-from tests.tiny_shards import write_shards
+from tests.support.made_scenes import files_of
+from tests.support.tiny_shards import write_shards
 from unigs.errors import DataError
-from unigs.shard_manifest import MANIFEST, read_manifest
-from unigs.shard_verify import verify_shards
+from unigs.shards.manifest import MANIFEST, read_manifest
+from unigs.shards.verify import verify_shards
 
 DATA = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards", "latents")
 DATA = (*DATA, "autoencoder", "text_encoder", "shard_manifest", "scene_statistics")
@@ -50,7 +50,7 @@ def place_of(store: Store, samples: int) -> Path:
         return Built(read_manifest(folder).digest)
 
     place = store.base / "train" / "entity"
-    return keep_or_build(place, {"samples": samples}, build, sealed=True).folder
+    return build_or_reuse(place, {"samples": samples}, build, sealed=True).folder
 
 
 def test_what_is_here_whole_is_kept_whatever_the_bucket_holds(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
     assert execute(store, settings, "weights/entity").success
     assert verify_shards(held) == verify_shards(broken) == []
     client = Tracking(store=store).client()
-    run_id = kept_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
+    run_id = build_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
     assert client.get_run(run_id).data.metrics["data.train.images"] == SCENES["train_scenes"]
     assert [item.path for item in client.list_artifacts(run_id, "images")] == ["images/data.png"]
 

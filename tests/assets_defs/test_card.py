@@ -3,18 +3,18 @@
 from pathlib import Path
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.training import write_card
 from resources.settings import GraphSettings
 from resources.store import Store
-from tests.tiny_pipeline import tiny_pipeline
+from tests.support.tiny_pipeline import tiny_pipeline
 
 
 def test_it_names_the_shards_the_training_read(tmp_path: Path) -> None:
     settings = GraphSettings(dataset="shapes", preset="tiny", overrides={"training.steps": 5})
     folders = Folders.of(Store(root=str(tmp_path)), settings)
     shards = folders.shards("shapes", "train", "entity")
-    keep_or_build(shards, {}, lambda place, resume: Built("d" * 64))
+    build_or_reuse(shards, {}, lambda place, resume: Built("d" * 64))
     pipeline, out = tmp_path / "pipeline", tmp_path / "report"
     tiny_pipeline(tasks=["entity"]).save_pretrained(pipeline)
     out.mkdir()

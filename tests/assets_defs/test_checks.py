@@ -8,16 +8,16 @@ import dagster as dg
 import pytest
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.partitions import parts, run_tags
 from pipelines.build import build_defs
 from pipelines.follow import Progress, follow
 from pipelines.requests import run_config
 from resources.settings import GraphSettings
 from resources.store import Store
-from tests.tiny_shards import write_shards
-from unigs.datasets.shapes import write_shapes
-from unigs.shard_manifest import read_manifest, read_sample_table
+from tests.support.tiny_shards import write_shards
+from unigs.datasets.shapes.generate import write_shapes
+from unigs.shards.manifest import read_manifest, read_sample_table
 
 Case = tuple[GraphSettings, tuple[str, ...]]
 
@@ -57,9 +57,9 @@ def shards_of(store: Store, settings: GraphSettings) -> list[Path]:
             return Built(manifest.digest, {"samples": manifest.samples, "shards": 1})
 
         place = folders.shards(dataset, split, task)
-        places.append(keep_or_build(place, {}, shards, sealed=True).folder)
+        places.append(build_or_reuse(place, {}, shards, sealed=True).folder)
         latents = folders.latents(dataset, split, task)
-        keep_or_build(latents, {}, lambda place, resume: Built("none"), sealed=True)
+        build_or_reuse(latents, {}, lambda place, resume: Built("none"), sealed=True)
     return places
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from assets_defs import keep
-from assets_defs.keep import Built, keep_or_build
-from assets_defs.records import RECORD, fingerprint, kept_digest, kept_record
-from tests.made_scenes import files_of
+from assets_defs.keep import Built, build_or_reuse
+from assets_defs.records import RECORD, build_record, built_digest, fingerprint
+from tests.support.made_scenes import files_of
 from unigs.errors import DataError
 
 
@@ -26,11 +26,11 @@ class Builder:
 
 def test_same_inputs_are_built_once(tmp_path: Path) -> None:
     build = Builder()
-    first = keep_or_build(tmp_path / "a", {"seed": 0}, build)
-    second = keep_or_build(tmp_path / "a", {"seed": 0}, build)
+    first = build_or_reuse(tmp_path / "a", {"seed": 0}, build)
+    second = build_or_reuse(tmp_path / "a", {"seed": 0}, build)
     assert (first.kept, second.kept) == (False, True)
     assert build.resumed == [False]
-    assert second.digest == first.digest == kept_digest(tmp_path / "a")
+    assert second.digest == first.digest == built_digest(tmp_path / "a")
     assert second.metadata == first.metadata == {"count": 1}
     assert second.seconds == first.seconds
 
@@ -39,13 +39,13 @@ def test_same_inputs_are_built_once(tmp_path: Path) -> None:
 def test_any_change_builds_again(tmp_path: Path, change: str) -> None:
     build = Builder()
     folder = tmp_path / "a"
-    keep_or_build(folder, {"seed": 0}, build)
+    build_or_reuse(folder, {"seed": 0}, build)
     if change == "lost":
         (folder / "out.txt").unlink()
     elif change == "added":
         (folder / "more.txt").write_text("x")
     inputs = {"seed": 1 if change == "inputs" else 0}
-    assert not keep_or_build(folder, inputs, build).kept
+    assert not build_or_reuse(folder, inputs, build).kept
     assert build.resumed == [False, False]
 
 
@@ -57,11 +57,11 @@ def test_broken_build_resumes_only_from_its_own_inputs(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        keep_or_build(tmp_path / "a", {"seed": 0}, broken)
+        build_or_reuse(tmp_path / "a", {"seed": 0}, broken)
     with pytest.raises(DataError, match="not built yet"):
-        kept_record(tmp_path / "a")
+        build_record(tmp_path / "a")
     build = Builder()
-    keep_or_build(tmp_path / "a", {"seed": seed}, build)
+    build_or_reuse(tmp_path / "a", {"seed": seed}, build)
     assert build.resumed == [resumed]
 
 
@@ -76,21 +76,21 @@ def rewrite(file: Path, data: bytes) -> None:
 def test_a_kept_file_with_other_bytes_stops_and_is_named(tmp_path: Path, data: bytes) -> None:
     build = Builder()
     folder = tmp_path / "a"
-    keep_or_build(folder, {"seed": 0}, build)
+    build_or_reuse(folder, {"seed": 0}, build)
     rewrite(folder / "out.txt", data)
     with pytest.raises(DataError, match=r"a/out\.txt: checksum mismatch"):
-        keep_or_build(folder, {"seed": 0}, build)
+        build_or_reuse(folder, {"seed": 0}, build)
     (folder / "out.txt").unlink()
-    keep_or_build(folder, {"seed": 0}, build)
+    build_or_reuse(folder, {"seed": 0}, build)
     assert build.resumed == [False, False]
 
 
 def test_what_a_build_reads_is_verified_before_it_begins(tmp_path: Path) -> None:
     source, build = tmp_path / "source", Builder()
-    keep_or_build(source, {}, build)
+    build_or_reuse(source, {}, build)
     rewrite(source / "out.txt", b"contenu")
     with pytest.raises(DataError, match=r"source/out\.txt: checksum mismatch"):
-        keep_or_build(tmp_path / "a", {}, build, reads=[source])
+        build_or_reuse(tmp_path / "a", {}, build, reads=[source])
     assert build.resumed == [False]
 
 
@@ -100,7 +100,7 @@ def test_a_build_that_breaks_off_leaves_the_finished_folder(
     tmp_path: Path, error: type[BaseException], carry: bool
 ) -> None:
     folder, build = tmp_path / "a", Builder()
-    keep_or_build(folder, {"seed": 0}, build)
+    build_or_reuse(folder, {"seed": 0}, build)
     before = files_of(folder)
 
     def broken(place: Path, resume: bool) -> Built:
@@ -108,10 +108,10 @@ def test_a_build_that_breaks_off_leaves_the_finished_folder(
         raise error
 
     with pytest.raises(error):
-        keep_or_build(folder, {"seed": 1}, broken, carry=carry)
+        build_or_reuse(folder, {"seed": 1}, broken, carry=carry)
     assert files_of(folder) == before
-    assert keep_or_build(folder, {"seed": 0}, build).kept
-    assert not keep_or_build(folder, {"seed": 1}, build, carry=carry).kept
+    assert build_or_reuse(folder, {"seed": 0}, build).kept
+    assert not build_or_reuse(folder, {"seed": 1}, build, carry=carry).kept
     assert build.resumed == [False, True]
     assert not list(tmp_path.glob(".a.building")) + list(tmp_path.glob(".a.replaced"))
 
@@ -126,12 +126,12 @@ def test_a_build_that_carries_begins_with_the_finished_files(tmp_path: Path) -> 
             (place / name).write_text(name)
         return Built("d", {"found": names})
 
-    keep_or_build(folder, {"seed": 0}, add, carry=True)
+    build_or_reuse(folder, {"seed": 0}, add, carry=True)
     inode = (folder / "1.tar").stat().st_ino
-    second = keep_or_build(folder, {"seed": 1}, add, carry=True)
+    second = build_or_reuse(folder, {"seed": 1}, add, carry=True)
     assert second.metadata["found"] == [".1.rows", "1.tar", "1.txt", "started"]
     assert (folder / "1.tar").stat().st_ino == inode
-    fresh = keep_or_build(folder, {"seed": 2}, add)
+    fresh = build_or_reuse(folder, {"seed": 2}, add)
     assert fresh.metadata["found"] == ["started"]
 
 
@@ -140,7 +140,7 @@ def test_a_process_that_dies_while_folders_change_places_loses_neither(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
 ) -> None:
     folder, build = tmp_path / "a", Builder()
-    keep_or_build(folder, {"seed": 0}, build)
+    build_or_reuse(folder, {"seed": 0}, build)
 
     def die(place: Path, folder: Path) -> None:
         if moved:
@@ -150,22 +150,22 @@ def test_a_process_that_dies_while_folders_change_places_loses_neither(
     with monkeypatch.context() as patch:
         patch.setattr(keep, "_swap", die)
         with pytest.raises(KeyboardInterrupt):
-            keep_or_build(folder, {"seed": 1}, build)
-    assert keep_or_build(folder, {"seed": 0}, build).kept
-    assert not keep_or_build(folder, {"seed": 1}, build).kept
+            build_or_reuse(folder, {"seed": 1}, build)
+    assert build_or_reuse(folder, {"seed": 0}, build).kept
+    assert not build_or_reuse(folder, {"seed": 1}, build).kept
     assert build.resumed == [False, False]
-    assert keep_or_build(folder, {"seed": 1}, build).kept
+    assert build_or_reuse(folder, {"seed": 1}, build).kept
 
 
 def test_a_record_of_another_version_is_no_record(tmp_path: Path) -> None:
     folder, build = tmp_path / "a", Builder()
-    keep_or_build(folder, {}, build)
+    build_or_reuse(folder, {}, build)
     record = json.loads((folder / RECORD).read_text())
     del record["format"]
     (folder / RECORD).write_text(json.dumps(record))
     with pytest.raises(DataError, match="not built yet"):
-        kept_record(folder)
-    assert not keep_or_build(folder, {}, build).kept
+        build_record(folder)
+    assert not build_or_reuse(folder, {}, build).kept
 
 
 def test_full_disk_is_one_line_that_names_the_folder(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_full_disk_is_one_line_that_names_the_folder(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(DataError, match=r"a: No space left on device \(free some space"):
-        keep_or_build(tmp_path / "a", {}, full)
+        build_or_reuse(tmp_path / "a", {}, full)
 
 
 def test_fingerprint_ignores_order_and_sees_values() -> None:

@@ -12,9 +12,9 @@ import pytest
 from assets_defs import evaluators, keep, shards, training
 from assets_defs.code_version import code_version
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.partitions import run_tags
-from assets_defs.records import kept_digest, kept_record
+from assets_defs.records import build_record, built_digest
 from assets_defs.training_entry import REPORT
 from pipelines.build import build_defs
 from pipelines.requests import run_config
@@ -22,7 +22,7 @@ from resources.launcher import ProcessLauncher
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
-from tests.made_scenes import files_of
+from tests.support.made_scenes import files_of
 
 
 def execute(
@@ -55,8 +55,8 @@ def inputs_of(
         raise Noted
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "kept_digest", lambda place: place.name)
-        patch.setattr(module, "keep_or_build", note)
+        patch.setattr(module, "built_digest", lambda place: place.name)
+        patch.setattr(module, "build_or_reuse", note)
         with pytest.raises(Noted):
             execute(Store(root=str(folder)), settings, name)
     return found
@@ -65,7 +65,7 @@ def inputs_of(
 def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) -> None:
     live = GraphSettings(overrides={"data.latents": False})
     counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
-    assert counted == code_version("pixel_store", without=("shards",))
+    assert counted == code_version("latents/on_the_fly", without=("shards/build",))
     assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
 
 
@@ -84,7 +84,7 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
         raise ValueError("no picture")
 
     store = Store(root=str(tmp_path))
-    monkeypatch.setattr(training, "kept_digest", lambda place: place.name)
+    monkeypatch.setattr(training, "built_digest", lambda place: place.name)
     monkeypatch.setattr(training, "dataset_inputs", lambda *given: [])
     monkeypatch.setattr(training, "log_statistics", broken)
     monkeypatch.setattr(training, "verify", lambda folders: None)
@@ -127,7 +127,7 @@ def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
         before += [folders.shards("shapes", split, "entity")]
         before += [folders.latents("shapes", split, "entity")]
     for place in before:
-        keep_or_build(place, {}, lambda place, resume: Built(place.name))
+        build_or_reuse(place, {}, lambda place, resume: Built(place.name))
 
     def train(steps: int, ends: str) -> None:
         overrides = {"launcher": Trainer(ends=ends)}
@@ -140,11 +140,11 @@ def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
         with pytest.raises(KeyboardInterrupt):
             train(9, "cancelled")
         assert files_of(folders.weights("entity")) == finished
-        assert kept_digest(folders.weights("entity")) == "5"
+        assert built_digest(folders.weights("entity")) == "5"
     train(9, "well")
     after = files_of(folders.weights("entity"))
     assert after["unet/weights"] == b"of 9 steps"
-    assert kept_record(folders.weights("entity"))["metadata"]["found"] == 2
+    assert build_record(folders.weights("entity"))["metadata"]["found"] == 2
     assert not [name for name in after if name.startswith("checkpoints")]
     runs = Tracking(store=store).client().search_runs(["1"])
     assert sorted(run.info.status for run in runs) == ["FINISHED", "FINISHED"]
