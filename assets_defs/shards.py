@@ -6,10 +6,6 @@ from typing import Any
 
 import dagster as dg
 
-# Private, but the materializations of a mix's other partitions are logged besides the result, and
-# AssetMaterialization takes a data version only as this tag, which Dagster exports nowhere.
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-
 from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
@@ -25,6 +21,9 @@ from unigs.shards.manifest import MANIFEST
 
 SHARD_CODE = code_version("shards/build", without=("index/scene_source",))
 LATENT_CODE = code_version("latents/build", without=("shards/build",))
+# The materializations of a mix's other partitions are logged besides the result, and
+# AssetMaterialization takes a data version as this tag alone.
+DATA_VERSION_TAG = "dagster/data_version"
 CODE_FILE = "code_version"
 SHEET = "contact.png"
 
