@@ -29,6 +29,13 @@ def index_file(folders: Folders, dataset: str, split: str) -> Path:
     return folders.scenes(dataset, split) / INDEX
 
 
+def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
+    """Where a data set of the run lies. An index notes that too, relative to itself: a store that
+    was moved since would look in the wrong place."""
+    roots = {source.dataset: source.root for source in settings.sources}
+    return roots.get(dataset) or folders.raw(dataset)
+
+
 @dg.asset(group_name="data", code_version=GENERATOR_CODE)
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -104,9 +111,8 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        roots = {source.dataset: source.root for source in settings.sources}
         outcomes = {
-            name: _indexed(folders, name, roots[name] or folders.raw(name), split)
+            name: _indexed(folders, name, data_root(folders, settings, name), split)
             for name in held(settings, split)
         }
         return materialized_each(context, outcomes, {"scenes": SHEET})

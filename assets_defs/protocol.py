@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets_defs.code_version import code_version
-from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
@@ -38,7 +38,8 @@ def protocol(
         from unigs.samples.split_options import sample_options
         from unigs.shards.protocol import build_protocol
 
-        scenes = IndexedScenes(index_file(folders, settings.evaluated, "val"))
+        root = data_root(folders, settings, settings.evaluated)
+        scenes = IndexedScenes(index_file(folders, settings.evaluated, "val"), root)
         written = build_protocol(
             scenes,
             sample_options(settings.values, scenes.class_names, "val"),

@@ -58,18 +58,19 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             figures = {task: all_figures(folders, name, task) for task in tasks}
             table = "\n".join(f"### {task}\n\n{markdown(figures[task])}" for task in tasks)
             (folder / TABLE).write_text(f"# {name} on {settings.dataset}\n\n{table}", "utf-8")
+            pipeline = folders.model(name) / PIPELINE
             content = {
                 "metrics": {
                     task: {key: value if value == value else None for key, value in row.items()}
                     for task, row in figures.items()
                 },
-                "model": {name: str(folders.model(name) / PIPELINE)},
+                "model": {name: pipeline.relative_to(folders.base).as_posix()},
             }
             (folder / RESULT).write_text(json.dumps(content, indent=1), encoding="utf-8")
             own = {
                 task: read_figures(folders.evaluation(name, task) / METRICS_FILE) for task in tasks
             }
-            write_card(settings, folders, name, folders.model(name) / PIPELINE, folder, own)
+            write_card(settings, folders, name, pipeline, folder, own)
             stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
             return Built(fingerprint(**content))
 

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
-from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, Outcome, build_or_reuse
 from assets_defs.outcome import described, inline, say
@@ -47,7 +47,8 @@ def shards(
         from unigs.index.scene_source import IndexedScenes
         from unigs.samples.split_options import sample_options
 
-        scenes = IndexedScenes(index_file(folders, dataset, split))
+        root = data_root(folders, settings, dataset)
+        scenes = IndexedScenes(index_file(folders, dataset, split), root)
         options = sample_options(settings.values, scenes.class_names, split)
         variants = data.variants if split == "train" else 1
         inputs = {

@@ -87,9 +87,14 @@ def launch(
 
 
 def relaunch_from_failure(
-    instance: dg.DagsterInstance, workspace: BaseWorkspaceRequestContext, job_name: str
+    instance: dg.DagsterInstance,
+    workspace: BaseWorkspaceRequestContext,
+    job_name: str,
+    store_root: str,
 ) -> str:
     """Re-execute the last run of a job from the steps that failed or never ran; the new run id.
+
+    It runs in the store at ``store_root``, since the store may have moved after the last run.
 
     :class:`~unigs.errors.ConfigError` when the last run did not break off.
     """
@@ -106,7 +111,15 @@ def relaunch_from_failure(
         code_location=location,
         remote_job=job,
         strategy=ReexecutionStrategy.FROM_FAILURE,
+        run_config=in_store(runs[0].run_config, store_root),
         use_parent_run_tags=True,
     )
     instance.launch_run(run.run_id, workspace)
     return run.run_id
+
+
+def in_store(run_config: Mapping[str, Any], root: str) -> dict[str, Any]:
+    """``run_config`` with another root of its store."""
+    resources = dict(run_config.get("resources", {}))
+    store = {**resources.get("store", {}).get("config", {}), "root": root}
+    return {**run_config, "resources": {**resources, "store": {"config": store}}}

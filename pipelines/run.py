@@ -77,10 +77,11 @@ def _run(options: argparse.Namespace) -> int:
     with children_write_to(log) as console:
         progress = Progress(lambda line: print(line, file=console))
         with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
+            config = run_config(store, settings)
             if options.from_failure:
-                run_id = relaunch_from_failure(instance, workspace, options.job)
+                root = config["resources"]["store"]["config"]["root"]
+                run_id = relaunch_from_failure(instance, workspace, options.job, root)
             else:
-                config = run_config(store, settings)
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
@@ -114,7 +115,10 @@ def _print_result(
     for name in evaluated(options.job):
         report = json.loads((folders.report(name) / RESULT).read_text(encoding="utf-8"))
         result["metrics"] |= report["metrics"]
-        result["model"] |= report["model"]
+        # relative in the store, which may have moved since
+        result["model"] |= {
+            model: str(folders.base / folder) for model, folder in report["model"].items()
+        }
         if not options.json:
             print((folders.report(name) / TABLE).read_text(encoding="utf-8"))
     if options.json:

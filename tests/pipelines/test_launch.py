@@ -10,6 +10,9 @@ import pytest
 from assets_defs.shards import DATA_VERSION_TAG
 from pipelines import launch
 from pipelines.home import REPOSITORY
+from pipelines.requests import run_config
+from resources.settings import GraphSettings
+from resources.store import STORE_VARIABLE, Store
 from unigs.errors import ConfigError
 
 PRIVATE = re.compile(r"^\s*(?:from|import)\s+dagster(?:\.\w+)*\._", re.MULTILINE)
@@ -34,6 +37,30 @@ def test_another_dagster_without_them_is_one_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delitem(sys.modules, "pipelines.launch")
     with pytest.raises(ConfigError, match=rf"install dagster=={launch.DAGSTER}"):
         __import__("pipelines.launch")
+
+
+def test_a_run_goes_on_in_the_store_where_it_lies_now() -> None:
+    settings = {"config": {"dataset": "shapes"}}
+    old = {"store": {"config": {"root": "/old", "bucket": "s3://b"}}, "settings": settings}
+    found = launch.in_store({"resources": old}, "/new")["resources"]
+    assert found == {
+        "store": {"config": {"root": "/new", "bucket": "s3://b"}},
+        "settings": settings,
+    }
+    assert launch.in_store({}, "")["resources"] == {"store": {"config": {"root": ""}}}
+
+
+def test_a_run_does_not_name_the_store_that_the_process_works_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def root() -> str:
+        config = run_config(Store(root=str(tmp_path)), GraphSettings())
+        return config["resources"]["store"]["config"]["root"]
+
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path))
+    assert root() == ""
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "other"))
+    assert root() == str(tmp_path)
 
 
 def test_the_tag_of_data_versions_is_the_one_that_dagster_writes() -> None:
