@@ -1,4 +1,4 @@
-"""COCO instances and COCO results files, checked for what COCOeval relies on."""
+"""JSON files in COCO's formats, read with every failure told in one line."""
 
 from __future__ import annotations
 
@@ -8,45 +8,36 @@ from typing import Any
 
 from unigs.errors import DataError
 
-_TRUTH_PARTS = {
-    "images": ("id", "height", "width"),
-    "annotations": ("image_id", "category_id", "segmentation"),
-    "categories": ("id",),
-}
-_RESULT_FIELDS = ("image_id", "category_id", "segmentation", "score")
-
 
 def read_ground_truth(path: Path) -> dict[str, Any]:
-    """A COCO instances JSON; DataError names the part or record that is missing something."""
-    content = _read(path)
+    """A COCO instances JSON; DataError when it holds no object."""
+    content = read_json(path)
     if not isinstance(content, dict):
         raise DataError("not a COCO instances object", file=path, mend="give the ground truth")
-    for part, fields in _TRUTH_PARTS.items():
-        records = content.get(part)
-        if not isinstance(records, list):
-            raise DataError(f"no list of {part}", file=path, mend="give a COCO instances JSON")
-        _check(path, part, records, fields)
     return content
 
 
-def read_results(path: Path) -> list[dict[str, Any]]:
-    """A COCO results JSON: a list, empty when nothing was found."""
-    content = _read(path)
+def read_results(path: Path) -> list[Any]:
+    """A COCO results JSON: a list, empty when nothing was found; DataError for anything else."""
+    content = read_json(path)
     if not isinstance(content, list):
         raise DataError("not a list", file=path, mend="give a COCO results JSON")
-    _check(path, "results", content, _RESULT_FIELDS)
     return content
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, in UTF-8 (with or without byte order mark), 16 or 32.
+
+    Raises:
+        DataError: missing, empty, no JSON, or nested too deeply.
+    """
     try:
-        return json.loads(Path(path).read_bytes())
+        data = Path(path).read_bytes()
+        if not data.strip():
+            raise DataError("file is empty", file=path, mend="write it again")
+        return json.loads(data)
+    except RecursionError as error:
+        raise DataError("does not read: nested too deeply", file=path) from error
     except (OSError, ValueError) as error:
-        raise DataError(f"does not read: {error}", file=path, mend="check the path") from error
-
-
-def _check(path: Path, part: str, records: list[Any], fields: tuple[str, ...]) -> None:
-    for number, record in enumerate(records):
-        missing = [f for f in fields if not isinstance(record, dict) or f not in record]
-        if missing:
-            raise DataError(f"without {', '.join(missing)}", file=path, record=f"{part}[{number}]")
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"does not read: {reason}", file=path, mend="check the path") from error
