@@ -22,7 +22,7 @@ def segmentation(
     class_agnostic: Agnostic = False,
     backend: Annotated[
         Literal["pycocotools", "faster"],
-        typer.Option(help="faster: faster-coco-eval, the same figures in less time."),
+        typer.Option(help="faster: hotcoco, the same figures in less time."),
     ] = "pycocotools",
     json: Json = False,
 ) -> None:

@@ -125,7 +125,7 @@ def coco_scores(
         ground_truth: a COCO instances dictionary; it stays as it is.
         predictions: COCO results (image_id, category_id, segmentation, score).
         class_agnostic: take every category as one.
-        backend: "faster" runs faster-coco-eval, with the same result to the last bit.
+        backend: "faster" runs hotcoco, with the same result to the last bit.
         names: what errors call the two, their files for example.
 
     Raises:
@@ -202,10 +202,7 @@ def _coco_classes(backend: Backend) -> tuple[Any, Any]:
     if backend != "faster":
         raise ConfigError(f"backend {backend!r}", mend="give pycocotools or faster")
     try:
-        from faster_coco_eval import COCO as FasterCOCO
-        from faster_coco_eval import COCOeval_faster
+        import hotcoco
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            "faster-coco-eval is missing", mend="pip install 'unigs[fast-eval]'"
-        ) from error
-    return FasterCOCO, COCOeval_faster
+        raise ConfigError("hotcoco is missing", mend="pip install 'unigs[fast-eval]'") from error
+    return hotcoco.COCO, hotcoco.COCOeval

@@ -59,7 +59,7 @@ class GroundTruth:
                 for index, (height, width) in enumerate(self.sizes, 1)
             ],
             "annotations": self.annotations,
-            "categories": [{"id": index} for index in range(1, count + 1)],
+            "categories": [{"id": index, "name": str(index)} for index in range(1, count + 1)],
         }
 
     def image(self, record: Mapping[str, Any]) -> int:
