@@ -89,7 +89,7 @@ class Scene:
         Raises:
             DataError: the file is missing, broken or no longer of the size of the annotation.
         """
-        return read_image(self.image_file, expected_size=(self.height, self.width))
+        return read_image(self.image_file, (self.height, self.width), upright=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ REFUSED = {
     ),
     "float": (
         lambda file: file.write_bytes(encoded(Image.new("F", (SIZE, SIZE)), "TIFF")),
-        "not a readable",
+        "floating-point",
     ),
     "bomb": (lambda file: file.write_bytes(bomb()), "decompression bomb"),
     "symlink loop": (loop, "cannot be read"),

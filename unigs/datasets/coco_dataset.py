@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -13,9 +12,8 @@ from unigs.datasets.coco_records import CocoRecords, ImageRecord
 from unigs.datasets.dataset import Category, Dataset, Record, field, inside
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
 from unigs.errors import DataError
+from unigs.image_file import image_files
 from unigs.scene import Quarantined, Scene
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class CocoDataset(Dataset):
@@ -101,12 +99,3 @@ class CocoDataset(Dataset):
         """The name of the licence of an image."""
         number = image.image.get("license")
         return self.document.licences.get(number) if isinstance(number, int) else None
-
-
-def image_files(folder: Path) -> Iterator[Path]:
-    """The image files below a folder, sorted, folder by folder; no link to a folder is followed."""
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
-                yield Path(parent, name)

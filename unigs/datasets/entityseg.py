@@ -11,8 +11,9 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from unigs.datasets.coco_dataset import CocoDataset, image_files
+from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_instances import CocoInstances
+from unigs.image_file import image_files
 
 
 class EntitySeg(CocoInstances):

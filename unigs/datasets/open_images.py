@@ -20,7 +20,6 @@ import numpy as np
 from PIL import Image
 
 from unigs.datasets.class_names import prompt_name
-from unigs.datasets.coco_dataset import image_files
 from unigs.datasets.dataset import Category, Dataset, Record, inside, scene_key
 from unigs.datasets.instance_masks import Rle, flatten, rle_of_mask
 from unigs.datasets.label_map import Region, scene_from_regions
@@ -28,7 +27,7 @@ from unigs.datasets.mask_files import MaskFiles
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
 from unigs.datasets.staging import Staging
 from unigs.errors import DataError
-from unigs.image_file import decode_labels
+from unigs.image_file import decode_labels, image_files
 from unigs.scene import Quarantined, Scene
 
 COLUMNS = ("MaskPath", "ImageID", "LabelName", "BoxID")

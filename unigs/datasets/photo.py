@@ -24,8 +24,8 @@ class Photo:
 def read_photo(path: Path) -> Photo:
     """Check an image file; DataError if it is missing, broken or refused."""
     data = read_bytes(path)
-    height, width = verified_size(data, path)
-    return Photo(path, height, width, hashlib.sha256(data).hexdigest())
+    size = verified_size(data, path)
+    return Photo(path, size.height, size.width, hashlib.sha256(data).hexdigest())
 
 
 def annotation_digest(*parts: Any) -> str:
