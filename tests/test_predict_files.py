@@ -27,9 +27,9 @@ def folder(tmp_path):
 def test_a_folder_is_answered_file_by_file(pipeline, folder, tmp_path):
     (folder / "broken.jpg").write_bytes(b"no picture")
     done = predict_files(pipeline, "entity", {"image": folder}, tmp_path / "out", seed=3)
-    assert [answer["name"] for answer in done.answers] == ["a", "b"]
-    assert [item["file"] for item in done.refused] == [str(folder / "broken.jpg")]
-    for answer in done.answers:
+    assert [answer["name"] for answer in done.predictions] == ["a", "b"]
+    assert [item["file"] for item in done.skipped] == [str(folder / "broken.jpg")]
+    for answer in done.predictions:
         panoptic = json.loads(Path(answer["panoptic"]).read_text())
         (record,) = panoptic["annotations"]
         channels = np.asarray(Image.open(tmp_path / "out" / record["file_name"]), dtype=int)
@@ -41,7 +41,7 @@ def test_a_folder_is_answered_file_by_file(pipeline, folder, tmp_path):
         for kind in ("image", "colormap", "overlay"):
             assert Image.open(answer[kind]).size == (48, 40)
     alone = predict_files(pipeline, "entity", {"image": folder / "b.png"}, tmp_path / "one", seed=3)
-    assert alone.answers[0]["entities"] == done.answers[1]["entities"]
+    assert alone.predictions[0]["entities"] == done.predictions[1]["entities"]
 
 
 def test_a_mask_file_serves_every_picture_and_names_the_class(pipeline, folder, tmp_path):
@@ -55,8 +55,8 @@ def test_a_mask_file_serves_every_picture_and_names_the_class(pipeline, folder, 
         tmp_path / "out",
         options={"names": ["dog"]},
     )
-    assert len(done.answers) == 2
-    for answer in done.answers:
+    assert len(done.predictions) == 2
+    for answer in done.predictions:
         assert all(entity["class_name"] == "dog" for entity in answer["entities"])
         categories = json.loads(Path(answer["panoptic"]).read_text())["categories"]
         assert [c["name"] for c in categories] == ["entity", "dog"][: len(categories)]
@@ -73,8 +73,8 @@ def test_a_missing_mask_of_a_folder_is_told_and_the_rest_goes_on(pipeline, folde
         tmp_path / "out",
         options={"names": ["dog"], "paste_back": True},
     )
-    assert [answer["name"] for answer in done.answers] == ["b"]
-    assert "a.png" in done.refused[0]["reason"]
+    assert [answer["name"] for answer in done.predictions] == ["b"]
+    assert "a.png" in done.skipped[0]["reason"]
 
 
 def test_one_refused_picture_is_an_error(pipeline, folder, tmp_path):

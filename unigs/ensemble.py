@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from unigs.entity_overlap import best_pairs, overlap_matrix
 from unigs.errors import ConfigError
+from unigs.initial_noise import seeded_generator
 from unigs.pipeline_output import UniGSOutput, describe_entities
 from unigs.tasks import task_named
 
@@ -41,9 +41,7 @@ def answer_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: An
         )
     if len(seeds) < 2:
         raise ConfigError(f"seeds: {len(seeds)} given", mend="give at least two")
-    runs = [
-        pipeline(task=task, generator=torch.Generator().manual_seed(seed), **call) for seed in seeds
-    ]
+    runs = [pipeline(task=task, generator=seeded_generator(seed), **call) for seed in seeds]
     count = len(runs[0].segments)
     chosen, merged, entities = [], [], []
     for index in range(count):

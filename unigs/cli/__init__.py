@@ -3,9 +3,10 @@
 import importlib
 import sys
 
+import click
 import typer
 
-from unigs.errors import UnigsError
+from unigs.errors import UnigsError, one_line
 
 COMMANDS = (
     "run",
@@ -22,7 +23,7 @@ COMMANDS = (
 
 app = typer.Typer(
     name="unigs",
-    help="Images and entity masks from one diffusion model: data, training, inference, judgement.",
+    help="Images and entity masks from one diffusion model: data, training, inference, evaluation.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,10 +40,23 @@ def _register() -> None:
 
 
 def main() -> None:
-    """Run the command line; a `UnigsError` becomes one line and exit code 1."""
+    """Run the command line. What the user can act on becomes one line on stderr: exit code 1 for a
+    `UnigsError`, 2 for a wrong use of the command line."""
     _register()
     try:
-        app()
+        code = app(standalone_mode=False)
     except UnigsError as error:
         print(f"unigs: {error}", file=sys.stderr)
         sys.exit(1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "unigs"
+        print(f"unigs: {one_line(error.format_message())} ({command} --help)", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        print("unigs: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code or 0)
