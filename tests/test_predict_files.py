@@ -91,3 +91,57 @@ def test_one_refused_picture_is_an_error(pipeline, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no pictures"):
         predict_files(pipeline, "entity", {"image": tmp_path / "empty"}, tmp_path / "out")
+
+
+def test_pictures_that_share_a_stem_or_look_like_predictions_are_all_predicted(pipeline, tmp_path):
+    images = tmp_path / "in"
+    images.mkdir()
+    pixels = pictures(4)
+    for name, picture in zip(("x.png", "x.image.png", "y.png", "y.bmp"), pixels, strict=True):
+        Image.fromarray(picture).save(images / name)
+    before = {path.name: path.read_bytes() for path in images.iterdir()}
+    done = predict_files(pipeline, "entity", {"image": images}, tmp_path / "out")
+    assert len(done.predictions) == 4
+    assert not done.skipped
+    assert len(list((tmp_path / "out").iterdir())) == 5 * 4
+    assert {path.name: path.read_bytes() for path in images.iterdir()} == before
+
+
+def test_a_photograph_is_not_written_over_by_its_own_prediction(pipeline, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(pictures(1)[0]).save(photo)
+    before = photo.read_bytes()
+    predict_files(pipeline, "entity", {"image": photo}, tmp_path)
+    assert photo.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "photo.png",
+        *(f"photo.{end}" for end in ("image.png", "colormap.png", "overlay.png")),
+        *(f"photo.{end}" for end in ("panoptic.json", "panoptic.png")),
+    }
+
+
+def test_a_refused_mask_of_a_folder_is_named(pipeline, folder, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    Image.fromarray(np.full((40, 48), 255, np.uint8)).save(masks / "a.png")
+    Image.fromarray(np.zeros((40, 48), np.uint8)).save(masks / "b.png")
+    done = predict_files(
+        pipeline,
+        "referring",
+        {"image": folder, "coarse_mask": masks},
+        tmp_path / "out",
+        options={"names": ["dog"]},
+    )
+    assert [one["name"] for one in done.predictions] == ["a"]
+    (skipped,) = done.skipped
+    assert skipped["file"] == str(folder / "b.png")
+    assert f"{masks / 'b.png'}: empty: every pixel is 0" in skipped["reason"]
+
+
+@pytest.mark.parametrize(("merge", "seed"), [("none", 2**64), ("none", -1), ("seeds", 2**63 - 2)])
+def test_a_seed_that_no_generator_takes_is_an_error(pipeline, folder, tmp_path, merge, seed):
+    with pytest.raises(ConfigError, match="seed"):
+        predict_files(
+            pipeline, "entity", {"image": folder}, tmp_path / "out", seed=seed, merge=merge
+        )
+    assert not (tmp_path / "out").exists()

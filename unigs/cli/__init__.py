@@ -2,8 +2,8 @@
 
 import importlib
 import sys
+from typing import Any
 
-import click
 import typer
 
 from unigs.errors import UnigsError, one_line
@@ -29,6 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# What typer, with or without a click of its own, raises for every wrong use of the command line.
+USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]
+
 
 def _register() -> None:
     for name in COMMANDS:
@@ -48,15 +51,14 @@ def main() -> None:
     except UnigsError as error:
         print(f"unigs: {error}", file=sys.stderr)
         sys.exit(1)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
+    except USAGE_ERROR as error:
+        message = error.format_message()
+        # without arguments a group gives its help, which rich has already printed
+        if message:
+            command = error.ctx.command_path if error.ctx is not None else "unigs"
+            print(f"unigs: {one_line(message)} ({command} --help)", file=sys.stderr)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "unigs"
-        print(f"unigs: {one_line(error.format_message())} ({command} --help)", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except click.Abort:
+    except typer.Abort:
         print("unigs: interrupted", file=sys.stderr)
         sys.exit(130)
     sys.exit(code or 0)
