@@ -41,7 +41,7 @@ class ServedUniGS(PythonModel):
         return done
 
     def _predict(self, record: Any) -> dict[str, Any]:
-        from unigs.initial_noise import seeded_generator
+        from unigs.pipeline.initial_noise import seeded_generator
 
         given = _arguments(record)
         generator = seeded_generator(given.pop("seed", 0))
@@ -58,12 +58,12 @@ def _arguments(record: Any) -> dict[str, Any]:
     import inspect
 
     from unigs.errors import ConfigError
-    from unigs.image_file import read_image
+    from unigs.io.image_file import read_image
     from unigs.mask_file import read_mask
     from unigs.pipeline import UniGSPipeline
 
     if not isinstance(record, Mapping):
-        raise ConfigError(f"is {type(record).__name__}", mend="give an object with a task")
+        raise ConfigError(f"is {type(record).__name__}", hint="give an object with a task")
     # a table of records fills what one of them lacks with NaN
     given = {
         str(key): value
@@ -76,7 +76,7 @@ def _arguments(record: Any) -> dict[str, Any]:
     known -= {"self", "generator", "output_type", "return_dict"}
     if "task" not in given or (unknown := sorted(set(given) - known)):
         fault = "task: missing" if "task" not in given else f"{', '.join(unknown)}: unknown"
-        raise ConfigError(fault, mend="give task, image, coarse_mask, names, seed, steps")
+        raise ConfigError(fault, hint="give task, image, coarse_mask, names, seed, steps")
     for key in ("image", "colormap"):
         if isinstance(given.get(key), str):
             given[key] = read_image(Path(given[key]))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from unigs.errors import ConfigError
-from unigs.initial_noise import seeded_generator
+from unigs.pipeline.initial_noise import seeded_generator
 from unigs.seeds import checked_seed, whole_number
 
 

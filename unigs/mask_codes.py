@@ -46,13 +46,13 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
     if not isinstance(segmentation, Mapping):
         kind = "null" if segmentation is None else type(segmentation).__name__
         raise DataError(
-            f"segmentation is {kind}", mend="give polygons, or an object with size and counts"
+            f"segmentation is {kind}", hint="give polygons, or an object with size and counts"
         )
     size = segmentation.get("size")
     if not isinstance(size, list | tuple) or [*size] != [height, width] or _holds_bool(size):
         raise DataError(
             f"the image is {height}x{width} but its mask has size {_short(size)}",
-            mend="write the mask at the size of the image, [height, width]",
+            hint="write the mask at the size of the image, [height, width]",
         )
     counts = segmentation.get("counts")
     if isinstance(counts, list | tuple):
@@ -60,15 +60,15 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
     elif isinstance(counts, str | bytes):
         runs = unpack_runs(counts)
     else:
-        raise DataError(f"RLE counts are {_short(counts)}", mend="give run lengths")
+        raise DataError(f"RLE counts are {_short(counts)}", hint="give run lengths")
     if runs.size and runs.min() < 0:
-        raise DataError("RLE holds a negative run", mend="write the mask again")
+        raise DataError("RLE holds a negative run", hint="write the mask again")
     # capped so that no number of runs overflows the sum
     total = int(np.minimum(runs, MAX_PIXELS + 1).sum())
     if total != height * width:
         raise DataError(
             f"RLE covers {total} pixels, the image has {height * width}",
-            mend="write the mask again, at the size of the image",
+            hint="write the mask again, at the size of the image",
         )
     if isinstance(counts, str | bytes):
         raw = counts.encode("ascii") if isinstance(counts, str) else counts
@@ -91,7 +91,7 @@ def unpack_runs(code: str | bytes) -> np.ndarray:
     if raw[:2] in (b"b'", b'b"'):
         raise DataError(
             "RLE counts are the printed form of Python bytes, b'...'",
-            mend="write counts.decode() instead of str(counts)",
+            hint="write counts.decode() instead of str(counts)",
         )
     chunks = np.frombuffer(raw, np.uint8).astype(np.int64) - 48
     if chunks.size == 0:
@@ -116,13 +116,13 @@ def unpack_runs(code: str | bytes) -> np.ndarray:
 
 def _listed(counts: list[Any] | tuple[Any, ...]) -> np.ndarray:
     if not all(type(run) is int and abs(run) <= MAX_PIXELS for run in counts):
-        raise DataError("RLE counts are not whole numbers", mend="write the mask again")
+        raise DataError("RLE counts are not whole numbers", hint="write the mask again")
     return np.array(counts, np.int64)
 
 
 def _from_polygons(polygons: Any, height: int, width: int) -> Rle:
     if not polygons:
-        raise DataError("segmentation holds no polygon", mend="leave the record out")
+        raise DataError("segmentation holds no polygon", hint="leave the record out")
     # one polygon without the list around it, as some programs write it
     if not any(isinstance(polygon, list | tuple | dict) for polygon in polygons):
         polygons = [polygons]

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from unigs.errors import DataError, UnigsError
-from unigs.image_file import open_image
+from unigs.io.image_file import open_image
 
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
@@ -42,7 +42,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
         raise DataError(
             f"mask is {image.height}x{image.width}, its picture {size[0]}x{size[1]}",
             file=path,
-            mend="give a mask of the picture's height and width",
+            hint="give a mask of the picture's height and width",
         )
     try:
         return marked(image)
@@ -71,7 +71,7 @@ def marked(picture: Image.Image | np.ndarray) -> np.ndarray:
     if not mask.any():
         raise DataError(
             f"empty: {seen}",
-            mend="paint the region white on black, or on a transparent layer",
+            hint="paint the region white on black, or on a transparent layer",
         )
     return mask
 
@@ -107,10 +107,10 @@ def _white_is_first(image: Image.Image) -> bool:
 
 def _of_array(array: np.ndarray) -> tuple[np.ndarray, str]:
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] > 4):
-        raise DataError(f"shape {array.shape} is no mask", mend="give an (h, w) bool array")
+        raise DataError(f"shape {array.shape} is no mask", hint="give an (h, w) bool array")
     if array.dtype.kind not in "bui":
         raise DataError(
-            f"values of type {array.dtype} are no mask", mend="give an (h, w) bool array"
+            f"values of type {array.dtype} are no mask", hint="give an (h, w) bool array"
         )
     if array.ndim == 2:
         return _of_values(array)
@@ -142,7 +142,7 @@ def _of_values(values: np.ndarray) -> tuple[np.ndarray, str]:
     elif values.dtype.kind != "u" or bits > 16:
         raise DataError(
             f"values of type {values.dtype} from {least} to {most} are no mask",
-            mend="give an (h, w) bool array",
+            hint="give an (h, w) bool array",
         )
     half = (1 << bits - 1) - 1
     return values > half, f"{_range(values)}, half of the range is {half}"

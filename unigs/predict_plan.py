@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from unigs.errors import ConfigError, DataError
-from unigs.image_file import SUFFIXES, is_side_file, read_image
+from unigs.io.image_file import SUFFIXES, is_side_file, read_image
 from unigs.mask_file import read_mask
 from unigs.tasks import Task
 
@@ -94,7 +94,7 @@ def plan_predictions(task: Task, sources: Mapping[str, Path | None], out: Path) 
     _check_kinds(task, main, given)
     for kind, path in given.items():
         if not path.exists():
-            raise DataError("no such file or folder", file=path, mend=f"check {kind}")
+            raise DataError("no such file or folder", file=path, hint=f"check {kind}")
     listings = {kind: _Listing(path) for kind, path in given.items() if path.is_dir()}
     if not listings:
         named = [(_shortened(given[main].stem), dict(given))]
@@ -118,7 +118,7 @@ class _Listing:
         self.pictures = [path for path in files if _is_picture(path)]
         self.others = [path for path in files if not _is_picture(path)]
         if not self.pictures:
-            raise DataError("no pictures", file=folder, mend=f"give {', '.join(SUFFIXES)} files")
+            raise DataError("no pictures", file=folder, hint=f"give {', '.join(SUFFIXES)} files")
 
     def find(self, name: Path) -> list[Path]:
         """The pictures that a picture of another folder stands for: that of the same file name,
@@ -191,12 +191,12 @@ def _shortened(name: str) -> str:
 
 def _check_kinds(task: Task, main: str, given: Mapping[str, Path]) -> None:
     if not given:
-        raise DataError("no picture given", mend="give an image, or for synthesis a colormap")
+        raise DataError("no picture given", hint="give an image, or for synthesis a colormap")
     wanted = {main} | ({"coarse_mask"} if task.coarse == "sampled" else set())
     for kind in sorted(wanted - set(given), reverse=True):
-        raise ConfigError(f"{kind}: missing", mend=f"{task.name} needs it")
+        raise ConfigError(f"{kind}: missing", hint=f"{task.name} needs it")
     for kind in sorted(set(given) - wanted):
-        raise ConfigError(f"{kind}: {task.name} does not take it", mend="leave it out")
+        raise ConfigError(f"{kind}: {task.name} does not take it", hint="leave it out")
 
 
 def _check_outputs(
@@ -206,12 +206,12 @@ def _check_outputs(
     out: Path,
 ) -> None:
     if out.exists() and not out.is_dir():
-        raise ConfigError("out: is a file", file=out, mend="give a folder")
+        raise ConfigError("out: is a file", file=out, hint="give a folder")
     inputs = [path for path in sources if not path.is_dir()]
     for listing in listings:
         if out.exists() and out.samefile(listing.folder):
             raise ConfigError(
-                "out: is the folder of the pictures", file=out, mend="give another folder"
+                "out: is the folder of the pictures", file=out, hint="give another folder"
             )
         inputs += [*listing.pictures, *listing.others]
     known = {_identity(path): path for path in inputs if path.exists()}
@@ -221,7 +221,7 @@ def _check_outputs(
                 raise ConfigError(
                     f"out: {path.name} would be written over {known[_identity(path)]}",
                     file=out,
-                    mend="give another folder",
+                    hint="give another folder",
                 )
 
 

@@ -16,7 +16,7 @@ def checked_seed(seed: Any, argument: str = "seed") -> int:
     number = whole_number(seed)
     if number is None or not 0 <= number < _END:
         shown = "empty" if seed is None or seed == "" else repr(seed)[:40]
-        raise ConfigError(f"{argument}: {shown}", mend="give a whole number from 0 to 2**63 - 1")
+        raise ConfigError(f"{argument}: {shown}", hint="give a whole number from 0 to 2**63 - 1")
     return number
 
 

@@ -6,11 +6,7 @@ import pytest
 from pycocotools import mask as mask_codec
 
 from unigs.errors import ConfigError, DataError
-from unigs.metrics.average_precision import (
-    AveragePrecisionMetric,
-    coco_scores,
-    constant_score_ap,
-)
+from unigs.metrics.average_precision import AveragePrecisionMetric, coco_scores, constant_score_ap
 
 
 def load(path):

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from resources.served_model import ServedUniGS
-from tests.tiny_pipeline import SIZE, mask, pictures
+from tests.support.tiny_pipeline import SIZE, mask, pictures
 from unigs.errors import ConfigError
 
 

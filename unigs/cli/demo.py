@@ -29,8 +29,8 @@ def demo(
     _require_free(port)
     import torch
 
-    from unigs.demo import build_demo, newest_model
-    from unigs.pipeline import UniGSPipeline
+    from unigs.pipeline.pipeline import UniGSPipeline
+    from unigs.workflows.demo import build_demo, newest_model
 
     folder = model or newest_model(store or Path(os.environ.get("UNIGS_STORE", "store")))
     pipeline = UniGSPipeline.from_pretrained(folder)
@@ -38,7 +38,7 @@ def demo(
     try:
         page = build_demo(pipeline)
     except ModuleNotFoundError as error:
-        raise ConfigError("gradio is missing", mend="pip install 'unigs[demo]'") from error
+        raise ConfigError("gradio is missing", hint="pip install 'unigs[demo]'") from error
     # somebody may have taken it while the model was loaded
     _require_free(port)
     page.launch(server_name=ADDRESS, server_port=port, share=False)
@@ -49,8 +49,8 @@ def _require_free(port: int) -> None:
     if _is_free(port):
         return
     following = next((one for one in range(port + 1, 65536) if _is_free(one)), None)
-    mend = f"give --port {following}" if following else "give another --port"
-    raise ConfigError(f"port {port} of {ADDRESS} is in use", mend=mend)
+    hint = f"give --port {following}" if following else "give another --port"
+    raise ConfigError(f"port {port} of {ADDRESS} is in use", hint=hint)
 
 
 def _is_free(port: int) -> bool:

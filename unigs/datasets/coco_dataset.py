@@ -12,7 +12,7 @@ from unigs.datasets.coco_records import CocoRecords, ImageRecord
 from unigs.datasets.dataset import Category, Dataset, Record, field, inside
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
 from unigs.errors import DataError
-from unigs.image_file import image_files
+from unigs.io.image_file import image_files
 from unigs.scene import Quarantined, Scene
 
 
@@ -31,10 +31,10 @@ class CocoDataset(Dataset):
         self.annotation_file = annotation_file
         self.folders = folders
         if not annotation_file.is_file():
-            raise DataError("no such file", file=annotation_file, mend="check root and split")
+            raise DataError("no such file", file=annotation_file, hint="check root and split")
         for folder in folders:
             if not folder.is_dir():
-                raise DataError("no such folder", file=folder, mend="check root and split")
+                raise DataError("no such folder", file=folder, hint="check root and split")
 
     @cached_property
     def document(self) -> CocoRecords:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_instances import CocoInstances
-from unigs.image_file import image_files
+from unigs.io.image_file import image_files
 
 
 class EntitySeg(CocoInstances):

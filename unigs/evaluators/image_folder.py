@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unigs.errors import DataError
 from unigs.evaluators.bundle import FeatureNetwork
-from unigs.image_file import SUFFIXES, is_side_file, read_image
+from unigs.io.image_file import SUFFIXES, is_side_file, read_image
 from unigs.metrics.frechet import frechet_distance, kernel_distance
 
 _CHUNK = 64
@@ -28,7 +28,7 @@ def split_folder(folder: Path | str) -> tuple[list[Path], list[Path]]:
     files = sorted(path for path in root.iterdir() if not is_side_file(path.name))
     images = [path for path in files if path.is_file() and path.name.lower().endswith(SUFFIXES)]
     if not images:
-        raise DataError("no image", file=root, mend=f"put {', '.join(SUFFIXES)} there")
+        raise DataError("no image", file=root, hint=f"put {', '.join(SUFFIXES)} there")
     return images, [path for path in files if path not in set(images)]
 
 

@@ -181,8 +181,8 @@ def constant_score_ap(
             evaluator.evalImgs = [in_order[i] for i in rng.permutation(len(in_order))]
             evaluator.accumulate()
             precision = evaluator.eval["precision"][..., -1]
-            judged = precision[precision > -1]
-            values.append(judged.mean() if judged.size else np.nan)
+            evaluated = precision[precision > -1]
+            values.append(evaluated.mean() if evaluated.size else np.nan)
     return float(np.mean(values))
 
 
@@ -200,9 +200,9 @@ def _coco_classes(backend: Backend) -> tuple[Any, Any]:
     if backend == "pycocotools":
         return COCO, COCOeval
     if backend != "faster":
-        raise ConfigError(f"backend {backend!r}", mend="give pycocotools or faster")
+        raise ConfigError(f"backend {backend!r}", hint="give pycocotools or faster")
     try:
         import hotcoco
     except ModuleNotFoundError as error:
-        raise ConfigError("hotcoco is missing", mend="pip install 'unigs[fast-eval]'") from error
+        raise ConfigError("hotcoco is missing", hint="pip install 'unigs[fast-eval]'") from error
     return hotcoco.COCO, hotcoco.COCOeval

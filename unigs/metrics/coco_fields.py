@@ -24,7 +24,7 @@ def records_of(content: Mapping[str, Any], part: str, kind: str) -> list[Any]:
     """The list under a name."""
     records = content.get(part)
     if not isinstance(records, list | tuple):
-        raise DataError(f"no list of {part}", mend=f"give a COCO {kind} JSON")
+        raise DataError(f"no list of {part}", hint=f"give a COCO {kind} JSON")
     return list(records)
 
 

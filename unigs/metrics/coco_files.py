@@ -13,7 +13,7 @@ def read_ground_truth(path: Path) -> dict[str, Any]:
     """A COCO instances JSON; DataError when it holds no object."""
     content = read_json(path)
     if not isinstance(content, dict):
-        raise DataError("not a COCO instances object", file=path, mend="give the ground truth")
+        raise DataError("not a COCO instances object", file=path, hint="give the ground truth")
     return content
 
 
@@ -21,7 +21,7 @@ def read_results(path: Path) -> list[Any]:
     """A COCO results JSON: a list, empty when nothing was found; DataError for anything else."""
     content = read_json(path)
     if not isinstance(content, list):
-        raise DataError("not a list", file=path, mend="give a COCO results JSON")
+        raise DataError("not a list", file=path, hint="give a COCO results JSON")
     return content
 
 
@@ -34,10 +34,10 @@ def read_json(path: Path) -> Any:
     try:
         data = Path(path).read_bytes()
         if not data.strip():
-            raise DataError("file is empty", file=path, mend="write it again")
+            raise DataError("file is empty", file=path, hint="write it again")
         return json.loads(data)
     except RecursionError as error:
         raise DataError("does not read: nested too deeply", file=path) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"does not read: {reason}", file=path, mend="check the path") from error
+        raise DataError(f"does not read: {reason}", file=path, hint="check the path") from error

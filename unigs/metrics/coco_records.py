@@ -77,7 +77,7 @@ class GroundTruth:
         if found is None:
             raise DataError(
                 f"category {shown(record['category_id'])} is not in the ground truth",
-                mend="list it there, or take every category as one: --class-agnostic",
+                hint="list it there, or take every category as one: --class-agnostic",
             )
         return found
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unigs.errors import DataError
-from unigs.image_file import decode_labels, read_bytes
+from unigs.io.image_file import decode_labels, read_bytes
 from unigs.metrics.coco_fields import (
     Ids,
     flag,
@@ -54,7 +54,7 @@ class PanopticFile:
         self.path, self.folder = path, Path(folder)
         self._content = read_json(path)
         if not isinstance(self._content, Mapping):
-            raise DataError("not a COCO panoptic JSON object", file=path, mend="check the path")
+            raise DataError("not a COCO panoptic JSON object", file=path, hint="check the path")
         self._records: dict[Id, tuple[str, Mapping[str, Any]]] = {}
         for index, record in enumerate(self._list("annotations")):
             where = f"annotations[{index}]"
@@ -62,7 +62,7 @@ class PanopticFile:
             if image in self._records:
                 raise DataError(
                     f"image {shown(image)} is listed twice", file=path, record=where,
-                    mend="write one record an image",
+                    hint="write one record an image",
                 )  # fmt: skip
             self._records[image] = (where, record)
         self._ids = Ids(self._records, "image")
@@ -79,13 +79,13 @@ class PanopticFile:
             if answer._ids.find(image) is None:
                 raise DataError(
                     f"no prediction for image {shown(image)}", file=answer.path,
-                    mend="add its record",
+                    hint="add its record",
                 )  # fmt: skip
         for image in answer.images:
             if self._ids.find(image) is None:
                 raise DataError(
                     f"image {shown(image)} is not in the ground truth", file=answer.path,
-                    record=answer._records[image][0], mend="leave it out",
+                    record=answer._records[image][0], hint="leave it out",
                 )  # fmt: skip
 
     def categories(self) -> Categories:
@@ -96,7 +96,7 @@ class PanopticFile:
             where = f"categories[{index}]"
             pairs.append(self._told(where, lambda one=record: _category_of(one)))
         if not pairs:
-            raise DataError("lists no categories", file=self.path, mend="or use --class-agnostic")
+            raise DataError("lists no categories", file=self.path, hint="or use --class-agnostic")
         ids = self._told("categories", lambda: Ids([one for one, _ in pairs], "category"))
         return Categories(ids, {ids[one]: thing for one, thing in pairs})
 
@@ -135,7 +135,7 @@ class PanopticFile:
         pixels = decode_labels(png, path)
         # byte 24 of a PNG is its bit depth; Pillow would silently halve 16-bit colours
         if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or png[24] != 8:
-            raise DataError("not an 8-bit RGB PNG", file=path, mend="write ids as colours")
+            raise DataError("not an 8-bit RGB PNG", file=path, hint="write ids as colours")
         segments = pixels[..., :3].astype(np.int64) @ np.array([1, 256, 65536])
         listed = self._told(where, lambda: [_segment(info) for info in record["segments_info"]])
         if len(set(listed)) < len(listed):
@@ -145,7 +145,7 @@ class PanopticFile:
             raise DataError(
                 f"segments {sorted(painted ^ set(listed))[:5]} are in only one of PNG and JSON",
                 file=path,
-                mend="write both from the same segments",
+                hint="write both from the same segments",
             )
         return segments
 
@@ -192,6 +192,6 @@ def _known(info: Mapping[str, Any], categories: Categories) -> int:
         raise DataError(
             f"segment {info['id']} has category {shown(info['category_id'])}, which the truth"
             " does not list",
-            mend="list it there, or take every category as one: --class-agnostic",
+            hint="list it there, or take every category as one: --class-agnostic",
         )
     return found

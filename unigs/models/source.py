@@ -119,7 +119,7 @@ def check_tasks(source: str | PathLike[Any], task: str) -> None:
     tasks = read_config(folder, "model_index.json").get("tasks") or [task]
     if task not in tasks:
         raise ConfigError(
-            f"task: this model was not trained for {task}", mend=f"give one of {', '.join(tasks)}"
+            f"task: this model was not trained for {task}", hint=f"give one of {', '.join(tasks)}"
         )
 
 
