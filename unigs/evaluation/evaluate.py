@@ -1,4 +1,4 @@
-"""Evaluator a pipeline on a folder of shards: every metric of its task, with what stands beside it."""
+"""Evaluate a pipeline on a folder of shards: every metric of its task, with baselines."""
 
 from __future__ import annotations
 

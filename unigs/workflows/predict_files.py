@@ -60,8 +60,9 @@ def predict_files(
         sources: `image`, `coarse_mask`, `colormap`: a file or folder each, or None.
         out: folder of the predictions, made if missing.
         options: further arguments of the pipeline call.
-        merge: make one prediction of several runs: of `runs` seeds (`unigs.pipeline.merge_seeds`), of one run
-            a name (`unigs.pipeline.merge_names`), or of one run a tile (`unigs.pipeline.merge_tiles`).
+        merge: make one prediction of several runs: of `runs` seeds
+            (`unigs.pipeline.merge_seeds`), of one run a name (`unigs.pipeline.merge_names`), or
+            of one run a tile (`unigs.pipeline.merge_tiles`).
 
     Raises:
         UnigsError: a single picture cannot be predicted, or the sources and `out` do not fit
