@@ -59,7 +59,7 @@ def _arguments(record: Any) -> dict[str, Any]:
 
     from unigs.errors import ConfigError
     from unigs.io.image_file import read_image
-    from unigs.mask_file import read_mask
+    from unigs.io.mask_file import read_mask
     from unigs.pipeline import UniGSPipeline
 
     if not isinstance(record, Mapping):

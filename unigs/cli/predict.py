@@ -50,11 +50,11 @@ def predict(
 ) -> None:
     """Write image, colormap, overlay and panoptic masks of each prediction."""
     # what is wrong with the request is told before torch and the model are loaded
+    from unigs.config.seeds import checked_seed
     from unigs.errors import DataError
     from unigs.models.source import check_tasks
-    from unigs.predict_plan import plan_predictions
-    from unigs.seeds import checked_seed
     from unigs.tasks import task_named
+    from unigs.workflows.predict_plan import plan_predictions
 
     kind = task_named(task)
     checked_seed(seed)

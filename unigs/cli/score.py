@@ -28,7 +28,7 @@ def segmentation(
 ) -> None:
     """AP and AR of masks by stock COCOeval."""
     from unigs.metrics.average_precision import coco_scores
-    from unigs.metrics.coco_files import read_ground_truth, read_results
+    from unigs.metrics.coco.json_files import read_ground_truth, read_results
 
     scores = coco_scores(
         read_ground_truth(gt),

@@ -19,7 +19,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from unigs.errors import ConfigError, DataError
-from unigs.metrics.coco_records import GroundTruth, checked_results, checked_truth
+from unigs.metrics.coco.records import GroundTruth, checked_results, checked_truth
 
 Record = dict[str, Any]
 Backend = Literal["pycocotools", "faster"]
@@ -130,7 +130,7 @@ def coco_scores(
 
     Raises:
         DataError: a record that COCOeval could not or would wrongly evaluate
-            (`unigs.metrics.coco_records`); it names file, record and fault.
+            (`unigs.metrics.coco.records`); it names file, record and fault.
         ConfigError: the back end is not installed.
     """
     truth = checked_truth(ground_truth, class_agnostic, names[0])

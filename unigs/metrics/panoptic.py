@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unigs.errors import DataError
+from unigs.metrics.coco.panoptic_files import PanopticFile
 from unigs.metrics.matching import overlap
-from unigs.metrics.panoptic_files import PanopticFile
 
 _Tally = dict[int, tuple[float, int, int, int]]
 
@@ -146,7 +146,7 @@ def panoptic_scores(
 
     Returns ``PanopticMetric.compute()`` and, class-aware, ``pq_things`` and ``pq_stuff``. Raises
     :class:`DataError` on a missing image, a size that differs, a PNG and JSON that disagree, and
-    any record that is not in the format (`unigs.metrics.panoptic_files`).
+    any record that is not in the format (`unigs.metrics.coco.panoptic_files`).
     """
     truth = PanopticFile(gt_json, gt_dir)
     categories = None if class_agnostic else truth.categories()

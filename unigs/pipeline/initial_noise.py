@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unigs.config.seeds import checked_seed
 from unigs.errors import ConfigError
-from unigs.seeds import checked_seed
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
 def seeded_generator(seed: Any) -> torch.Generator:
-    """A generator on the CPU; ConfigError for what is no seed (`unigs.seeds`)."""
+    """A generator on the CPU; ConfigError for what is no seed (`unigs.config.seeds`)."""
     return torch.Generator().manual_seed(checked_seed(seed))
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from unigs.colormap import DECODERS, Palette
+from unigs.config.seeds import whole_number
 from unigs.errors import ConfigError, DataError
-from unigs.mask_file import marked
-from unigs.seeds import whole_number
+from unigs.io.mask_file import marked
 from unigs.tasks import Task, make_prompt, task_named
 
 Picture = Image.Image | np.ndarray
@@ -87,7 +87,7 @@ def check_inputs(
     Pictures are PIL images or arrays, one or a list. Grey becomes RGB, alpha is dropped, 16-bit
     pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be an (h, w)
     integer label map, which is painted with `palette`. What a mask marks is said in
-    `unigs.mask_file`. A single picture, prompt or list of names serves the whole batch.
+    `unigs.io.mask_file`. A single picture, prompt or list of names serves the whole batch.
 
     Raises:
         ConfigError: an argument the task needs is missing or one it does not take is given,
@@ -197,7 +197,7 @@ def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
 
 
 def as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) bool of a PIL image or an array of that size, by the rule of `unigs.mask_file`;
+    """(h, w) bool of a PIL image or an array of that size, by the rule of `unigs.io.mask_file`;
     ConfigError for anything else, and for a mask with nothing in it."""
     argument = f"coarse_mask {index}"
     if isinstance(picture, Image.Image):

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from unigs.errors import ConfigError, UnigsError
-from unigs.mask_file import painted
+from unigs.io.mask_file import painted
 from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.inputs import as_rgb
 from unigs.tasks import task_named

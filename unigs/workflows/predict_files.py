@@ -11,16 +11,16 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from unigs.config.seeds import checked_seed
 from unigs.errors import ConfigError, UnigsError
 from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.merge_names import predict_by_name
 from unigs.pipeline.merge_seeds import predict_with_seeds
 from unigs.pipeline.merge_tiles import predict_in_tiles
 from unigs.pipeline.output import UniGSOutput
-from unigs.predict_plan import Plan, Request, plan_predictions
-from unigs.seeds import checked_seed
 from unigs.shards.tar import writing
 from unigs.tasks import task_named
+from unigs.workflows.predict_plan import Plan, Request, plan_predictions
 
 Merge = Literal["none", "seeds", "names", "tiles"]
 
@@ -52,9 +52,9 @@ def predict_files(
     """Predict one picture, or every picture of a folder.
 
     Each prediction is `NAME.image.png`, `NAME.colormap.png`, `NAME.overlay.png` and a COCO
-    panoptic pair `NAME.panoptic.json`, `NAME.panoptic.png`; `unigs.predict_plan` says what NAME is
-    and how folders are matched. A prediction depends on its picture and `seed` alone. Nothing that
-    was given is written over.
+    panoptic pair `NAME.panoptic.json`, `NAME.panoptic.png`; `unigs.workflows.predict_plan` says
+    what NAME is and how folders are matched. A prediction depends on its picture and `seed` alone.
+    Nothing that was given is written over.
 
     Args:
         sources: `image`, `coarse_mask`, `colormap`: a file or folder each, or None.

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from tests.metrics.coco_case import CODE, EMPTY, POLYGON, results, truth
+from tests.support.coco_case import CODE, EMPTY, POLYGON, results, truth
 from unigs.errors import DataError
 from unigs.metrics.average_precision import coco_scores
-from unigs.metrics.coco_files import read_ground_truth, read_results
-from unigs.metrics.coco_records import checked_truth
+from unigs.metrics.coco.json_files import read_ground_truth, read_results
+from unigs.metrics.coco.records import checked_truth
 
 PERFECT = pytest.approx(1, abs=1e-12)
 NAN, INFINITE = float("nan"), float("inf")

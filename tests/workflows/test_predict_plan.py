@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from unigs.errors import ConfigError, DataError
-from unigs.predict_plan import plan_predictions
 from unigs.tasks import TASKS
+from unigs.workflows.predict_plan import plan_predictions
 
 ENTITY, REFERRING, SYNTHESIS = TASKS["entity"], TASKS["referring"], TASKS["synthesis"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unigs.errors import DataError
 from unigs.io.image_file import decode_labels, read_bytes
-from unigs.metrics.coco_fields import (
+from unigs.metrics.coco.fields import (
     Ids,
     flag,
     identifier,
@@ -22,7 +22,7 @@ from unigs.metrics.coco_fields import (
     shown,
     whole,
 )
-from unigs.metrics.coco_files import read_json
+from unigs.metrics.coco.json_files import read_json
 
 Found = TypeVar("Found")
 Id = int | float | str

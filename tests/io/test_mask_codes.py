@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco_mask
 
 from unigs.errors import DataError
-from unigs.mask_codes import mask_code, unpack_runs
+from unigs.io.mask_codes import mask_code, unpack_runs
 
 SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from unigs.config.seeds import checked_seed, whole_number
 from unigs.errors import ConfigError
 from unigs.pipeline.initial_noise import seeded_generator
-from unigs.seeds import checked_seed, whole_number
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**63 - 1, np.int64(7), 7.0])

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from unigs.errors import DataError
-from unigs.mask_file import marked, painted, read_mask
+from unigs.io.mask_file import marked, painted, read_mask
 
 MASK = np.zeros((16, 16), bool)
 MASK[4:12, 4:12] = True

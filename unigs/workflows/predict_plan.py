@@ -16,7 +16,7 @@ import numpy as np
 
 from unigs.errors import ConfigError, DataError
 from unigs.io.image_file import SUFFIXES, is_side_file, read_image
-from unigs.mask_file import read_mask
+from unigs.io.mask_file import read_mask
 from unigs.tasks import Task
 
 OUTPUTS = {

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from pycocotools import mask as coco_mask
 
 from unigs.errors import DataError
-from unigs.mask_codes import MAX_PIXELS, mask_code
-from unigs.metrics.coco_fields import (
+from unigs.io.mask_codes import MAX_PIXELS, mask_code
+from unigs.metrics.coco.fields import (
     Ids,
     flag,
     identifier,
