@@ -7,9 +7,10 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
 from assets_defs.partitions import held, parts
+from assets_defs.records import built_digest
 from resources.settings import GraphSettings
 from resources.store import Store
 
@@ -37,14 +38,15 @@ def autoencoder(
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import weights_digest
-        from unigs.pipeline.assembly import make_autoencoder
+        from unigs.models.components import make_autoencoder
 
         made = make_autoencoder(wanted, sources)
         made.save_pretrained(folder)
         metadata = {"family": type(made).__name__, "source": wanted.source or "fitted"}
         return Built(weights_digest(made), metadata)
 
-    return materialized(context, build_or_reuse(folders.autoencoder, inputs, build))
+    reads = sources if wanted.source is None else []
+    return materialized(context, build_or_reuse(folders.autoencoder, inputs, build, reads=reads))
 
 
 @dg.asset(
@@ -62,19 +64,23 @@ def text_encoder(
     indexes = [ScenesIndex(index_file(folders, one, "train")) for one in held(settings, "train")]
     names = list(dict.fromkeys(name for index in indexes for name in index.class_names))
     wanted = settings.values.text
+    data = settings.values.data
+    most = max(data.train_entities, data.test_entities)
     inputs = {
         "code": TEXT_CODE,
         "settings": wanted.model_dump(mode="json"),
-        "names": names if wanted.source is None else [],
+        "names": names,
+        "most": most,
     }
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import weights_digest
+        from unigs.models.components import make_text_encoder
         from unigs.models.text import save_text_encoder
-        from unigs.pipeline.assembly import make_text_encoder
 
-        tokenizer, encoder = make_text_encoder(wanted, names)
+        tokenizer, encoder = make_text_encoder(wanted, names, most)
         save_text_encoder(folder, tokenizer, encoder)
         return Built(weights_digest(encoder), {"vocabulary": len(tokenizer)})
 
-    return materialized(context, build_or_reuse(folders.text_encoder, inputs, build))
+    reads = [folders.scenes(one, "train") for one in held(settings, "train")]
+    return materialized(context, build_or_reuse(folders.text_encoder, inputs, build, reads=reads))

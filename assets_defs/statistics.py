@@ -11,9 +11,10 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
 from assets_defs.partitions import SPLITS, held
+from assets_defs.records import built_digest
 from resources.settings import MIX, GraphSettings
 from resources.store import Store
 
@@ -67,7 +68,8 @@ def scene_statistics(
         "code": CODE,
         "scenes": {name: built_digest(folders.scenes(*batch)) for name, batch in batches.items()},
     }
-    outcome = build_or_reuse(folders.statistics, inputs, build)
+    reads = [folders.scenes(*batch) for batch in batches.values()]
+    outcome = build_or_reuse(folders.statistics, inputs, build, reads=reads)
     return materialized(context, outcome, {"plots": outcome.folder / PLOT})
 
 

@@ -79,10 +79,11 @@ def _run(options: argparse.Namespace) -> int:
     with children_write_to(log) as console, TrainingLine(console) as line:
         progress = Progress(line.say, line.show)
         with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
+            config = run_config(store, settings)
             if options.from_failure:
-                run_id = relaunch_from_failure(instance, workspace, options.job)
+                root = config["resources"]["store"]["config"]["root"]
+                run_id = relaunch_from_failure(instance, workspace, options.job, root)
             else:
-                config = run_config(store, settings)
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
@@ -118,7 +119,10 @@ def _print_result(
         folder = folders.report(name)
         report = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         result["metrics"] |= report["metrics"]
-        result["model"] |= report["model"]
+        # relative in the store, which may have moved since
+        result["model"] |= {
+            model: str(folders.base / folder) for model, folder in report["model"].items()
+        }
         if not options.json:
             print_table(report["metrics"], f"{name} on {options.dataset}")
             print(f"every figure: {folder / TABLE}\npictures: {folder / GRID}")

@@ -1,11 +1,21 @@
 """What a run tells its user."""
 
+from dataclasses import dataclass
+
 import dagster as dg
 import pytest
-from dagster._utils.error import SerializableErrorInfo
 
 from pipelines.console import children_write_to
 from pipelines.follow import Progress, follow, reason_of
+
+
+@dataclass
+class Error:
+    """As Dagster's events carry one."""
+
+    message: str
+    cls_name: str
+    cause: "Error | None" = None
 
 
 def told(fails: bool) -> tuple[Progress, list[str], dg.DagsterRunStatus]:
@@ -59,11 +69,11 @@ def test_all_kept_says_so() -> None:
 
 
 def test_reason_passes_over_the_errors_of_dagster() -> None:
-    cause = SerializableErrorInfo("unigs.errors.DataError: no such folder\n", [], "DataError")
-    error = SerializableErrorInfo("outer", [], "DagsterExecutionStepExecutionError", cause)
+    cause = Error("unigs.errors.DataError: no such folder\n", "DataError")
+    error = Error("outer", "DagsterExecutionStepExecutionError", cause)
     assert reason_of(error) == "no such folder"
     assert reason_of(None) == ""
-    stopped = SerializableErrorInfo("x", [], "DagsterExecutionInterruptedError")
+    stopped = Error("x", "DagsterExecutionInterruptedError")
     assert reason_of(stopped) == "interrupted"
 
 

@@ -70,9 +70,11 @@ def test_missing_foreign_and_truncated_files_are_found(scenes, tmp_path):
     first.unlink()
     second.write_bytes(second.read_bytes()[:2000])
     (tmp_path / "foreign.tar").write_bytes(b"")
+    (tmp_path / f"._{second.name}").write_bytes(b"left by macOS")
     bad = verify_shards(tmp_path)
     assert (first.name, "") in bad
     assert ("foreign.tar", "") in bad
+    assert not [name for name, _ in bad if name.startswith(".")]
     assert {key for name, key in bad if name == second.name} > {""} - {""}
     table = tmp_path / SAMPLES
     table.write_bytes(table.read_bytes()[:-3])

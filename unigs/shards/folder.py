@@ -77,7 +77,7 @@ def current_record(folder: Path, name: str, inputs: str) -> dict[str, Any] | Non
 
 def sweep(folder: Path, names: set[str]) -> None:
     """Remove shards and records that are not among ``names``, and what killed builds left."""
-    for path in folder.glob("*.tar"):
+    for path in folder.glob("[!.]*.tar"):
         if path.name not in names:
             path.unlink()
     for path in (folder / RECORDS).glob("*.json"):

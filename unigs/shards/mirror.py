@@ -92,7 +92,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             )  # fmt: skip
         kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
         todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
-        before = {path.name for path in folder.glob("*.tar")}
+        before = {path.name for path in folder.glob("[!.]*.tar")}
         set_manifest_aside(folder)
         with tempfile.TemporaryDirectory() as place:
             sealed = Path(place) / MANIFEST

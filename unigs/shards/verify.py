@@ -16,7 +16,8 @@ def verify_shards(folder: Path | str) -> list[tuple[str, str]]:
 
     Returns:
         (file, key) of whatever differs, sorted; the key is "" where no sample is meant: a
-        missing or foreign shard, its end, the manifest, a table. After a broken manifest
+        missing or foreign shard, its end, the manifest, a table. Hidden files, such as macOS
+        leaves beside others, are no shards. After a broken manifest
         nothing else can be evaluated, after a broken table no keys can be told.
 
     Raises:
@@ -35,7 +36,7 @@ def verify_shards(folder: Path | str) -> list[tuple[str, str]]:
         if sha256_of(folder / name) != digest
     }
     known = {shard.path for shard in manifest.shards}
-    bad |= {(path.name, "") for path in folder.glob("*.tar") if path.name not in known}
+    bad |= {(path.name, "") for path in folder.glob("[!.]*.tar") if path.name not in known}
     table_is_sound = (SAMPLES, "") not in bad
     for shard in manifest.shards:
         if sha256_of(folder / shard.path) == shard.sha256:

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from unigs.datasets.scene_keys import variant_key
 from unigs.errors import DataError
 from unigs.index.scene_source import SceneSource
-from unigs.samples.sample import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.samples.options import SampleOptions
+from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
 from unigs.scene import Scene
 from unigs.shards.manifest import RECORDS, Refusal, ShardRecord, members_by_key, write_record
@@ -114,7 +116,7 @@ def build(job: ShardJob) -> None:
     def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
         for scene in job.scenes:
             for variant in range(job.variants):
-                key = scene.key if job.variants == 1 else f"{scene.key}-v{variant}"
+                key = scene.key if job.variants == 1 else variant_key(scene.key, variant)
                 seed = sample_seed(scene.digest, job.task, job.seed, variant)
                 try:
                     sample = make_sample(scene, job.task, job.options, seed, key)

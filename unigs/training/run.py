@@ -11,9 +11,9 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import Preset
 from unigs.io.distributed import group, training_device
-from unigs.latents.stores import Encoders, SampleFolders
+from unigs.latents.stores import Encoders, SampleFolders, training_stream, validation_stream
 from unigs.models.autoencoder import load_autoencoder
-from unigs.pipeline.assembly import fresh_unet, training_stream, validation_stream
+from unigs.models.components import fresh_unet
 from unigs.training.loop import Interrupted, Log, Preview, TrainReport, train
 
 

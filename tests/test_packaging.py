@@ -1,0 +1,54 @@
+"""What the package promises about versions, and what works without the heavy ones."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+# Rooms that must not import torch: the CI runs their tests in an environment without it.
+WITHOUT_TORCH = (
+    "unigs.colormap",
+    "unigs.datasets",
+    "unigs.samples.sample",
+    "unigs.shards.build",
+    "unigs.cli",
+)
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text().splitlines()
+    pinned = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {re.sub(r"[-_.]+", "-", package).lower(): version for package, version in pinned}
+
+
+def test_every_lower_bound_is_tested():
+    """By `make test-lowest`, or for the extras of the graph by the whole suite on the lock."""
+    lowest = pins("requirements-lowest.txt")
+    bounds = dict(entry.split(">=") for entry in PROJECT["dependencies"])
+    assert {name: lowest.get(name) for name in bounds} == bounds
+    tested = pins("requirements.lock") | lowest
+    for extra in set(EXTRAS) - {"all", "dev", "test"}:
+        bounds = dict(entry.split(">=") for entry in EXTRAS[extra])
+        assert {name: tested.get(name) for name in bounds} == bounds
+
+
+def test_every_dependency_is_locked():
+    entries = [*PROJECT["dependencies"], *(entry for extra in EXTRAS.values() for entry in extra)]
+    named = {re.split(r"[\[><=]", entry)[0] for entry in entries}
+    assert named - {"unigs"} <= set(pins("requirements.lock"))
+
+
+@pytest.mark.parametrize("room", WITHOUT_TORCH)
+def test_a_room_for_data_does_not_import_torch(room):
+    blocked = "import sys; sys.modules.update(torch=None, diffusers=None, transformers=None)"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{blocked}; import {room}"], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
