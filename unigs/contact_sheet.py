@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from unigs.atomic_file import writing
 from unigs.errors import ConfigError
 from unigs.samples import Sample
-from unigs.shard_file import writing
 from unigs.shard_manifest import read_manifest
 from unigs.shards import read_samples
 from unigs.tasks import control_image

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from unigs.answers import Answer, PipelineSource
+from unigs.atomic_file import writing
 from unigs.baselines import Codec, beside
 from unigs.errors import ConfigError, DataError
 from unigs.evaluators.bundle import Evaluators
 from unigs.prediction_files import PredictionFiles
 from unigs.sample_grid import sample_grid
 from unigs.samples import Sample
-from unigs.shard_file import writing
 from unigs.shards import read_samples
 from unigs.task_scores import TaskScores
 from unigs.tasks import task_named

@@ -36,7 +36,6 @@ from unigs.shard_manifest import (
     ShardManifest,
     ShardRecord,
     digest_of,
-    members_by_key,
     read_manifest,
     read_record,
     shards_digest,
@@ -226,7 +225,7 @@ def _write_latents(
                 yield sample.key, dict(sorted(files.items()))
 
     file = write_shard(folder / name, encoded())
-    for key, members in members_by_key(file).items():
+    for key, members in file.members_by_key().items():
         rows[key]["members"] = members
     record = ShardRecord(name, file.sha256, file.bytes, len(rows), inputs)
     write_record(folder, {"shard": asdict(record), "rows": list(rows.values()), "latent": shape})

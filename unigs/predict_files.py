@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from unigs.atomic_file import writing
 from unigs.by_name import answer_by_name
 from unigs.ensemble import answer_with_seeds
 from unigs.errors import ConfigError, DataError, UnigsError
 from unigs.image_file import read_image
 from unigs.pipeline_output import UniGSOutput
-from unigs.shard_file import writing
 from unigs.tiles import answer_in_tiles
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

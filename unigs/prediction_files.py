@@ -18,8 +18,8 @@ from pycocotools import mask as rle_codec
 from scipy import ndimage
 
 from unigs.answers import Answer
+from unigs.atomic_file import writing
 from unigs.samples import Sample
-from unigs.shard_file import writing
 
 CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity"}]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from unigs.answers import Answer
+from unigs.atomic_file import writing
 from unigs.samples import Sample
-from unigs.shard_file import writing
 from unigs.tasks import control_image
 
 COLUMNS = ("control", "coarse mask", "image", "colormap", "entities", "true colormap", "true image")

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from unigs.atomic_file import sha256_of
 from unigs.errors import DataError
-from unigs.shard_file import sha256_of
 from unigs.shard_manifest import (
     MANIFEST,
     PREVIOUS,

@@ -20,12 +20,11 @@ from unigs.sample_files import ImageFormat, encode_sample
 from unigs.samples import NoSample, Sample, SampleOptions, make_sample, sample_seed
 from unigs.scene import Scene
 from unigs.scene_source import SceneSource
-from unigs.shard_file import write_shard
+from unigs.shard_file import check_names, write_shard
 from unigs.shard_manifest import (
     RECORDS,
     Refusal,
     ShardRecord,
-    members_by_key,
     write_record,
 )
 
@@ -63,7 +62,7 @@ def run_jobs(
             report(done, len(jobs))
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, "webdataset"])
     with ProcessPoolExecutor(min(workers, len(jobs)), context, _end_with_parent) as pool:
         try:
             waiting: set[Future[None]] = set()
@@ -124,20 +123,22 @@ def build(job: ShardJob) -> None:
                 seed = sample_seed(scene.digest, job.task, job.seed, variant)
                 try:
                     sample = make_sample(scene, job.task, job.options, seed, key)
+                    files = encode_sample(sample, job.image_format)
+                    check_names(key, files)
                 except (NoSample, DataError) as error:
                     refused.append(Refusal(scene.key, variant, error.reason))
                     continue
                 rows[key] = _row(sample, job.name)
                 for name, count in sample.counts.items():
                     counts[name] = counts.get(name, 0) + count
-                yield key, encode_sample(sample, job.image_format)
+                yield key, files
 
     path = job.folder / job.name
     (job.folder / RECORDS / f"{job.name}.json").unlink(missing_ok=True)
     file = write_shard(path, drawn())
     if not rows:
         path.unlink()
-    for key, members in members_by_key(file).items():
+    for key, members in file.members_by_key().items():
         rows[key]["members"] = members
     shard = ShardRecord(job.name, file.sha256, file.bytes, len(rows), job.inputs)
     write_record(

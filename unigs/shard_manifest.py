@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unigs.atomic_file import sha256_of, writing
 from unigs.errors import DataError
-from unigs.shard_file import ShardFile, sha256_of, writing
 
 MANIFEST = "manifest.json"
 PREVIOUS = "previous.json"
@@ -207,20 +207,6 @@ def read_sample_table(
         return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, mend=_MEND) from error
-
-
-def members_by_key(file: ShardFile) -> dict[str, list[dict[str, Any]]]:
-    """The members of a shard as JSON values, grouped by key in file order."""
-    grouped: dict[str, list[dict[str, Any]]] = {}
-    for member in file.members:
-        row = {
-            "extension": member.extension,
-            "offset": member.offset,
-            "size": member.size,
-            "sha256": member.sha256,
-        }
-        grouped.setdefault(member.key, []).append(row)
-    return grouped
 
 
 def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
+from unigs.atomic_file import sha256_of, writing
 from unigs.errors import DataError, UnigsError
-from unigs.shard_file import sha256_of, writing
 from unigs.shard_folder import locked, set_manifest_aside, sweep
 from unigs.shard_manifest import MANIFEST, ShardManifest, read_manifest, vouched_files
 from unigs.shard_verify import verify_shards

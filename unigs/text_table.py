@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from unigs.atomic_file import writing
 from unigs.errors import DataError, ModelError
-from unigs.shard_file import writing
 
 TEXT = "text.safetensors"
 PROMPTS = "prompts.json"
