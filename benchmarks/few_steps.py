@@ -29,7 +29,7 @@ from shapes_runs import (
 
 from unigs.answers import PipelineSource
 from unigs.pipeline import UniGSPipeline
-from unigs.shards import read_samples
+from unigs.shard_read import read_samples
 from unigs.tasks import TASKS
 
 JUDGED = ("entity", "referring")

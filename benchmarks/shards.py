@@ -37,7 +37,8 @@ from unigs.models.text import build_text_encoder
 from unigs.sample_files import encode_photo
 from unigs.samples import SampleOptions
 from unigs.scene import Scene
-from unigs.shards import build_shards, read_samples
+from unigs.shard_read import read_samples
+from unigs.shards import build_shards
 from unigs.tasks import TASKS
 
 BATCHES = 200

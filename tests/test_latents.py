@@ -26,8 +26,9 @@ from unigs.models.unet import build_unet
 from unigs.pixel_store import PixelStore
 from unigs.samples import SampleOptions
 from unigs.shard_manifest import MANIFEST
+from unigs.shard_read import read_samples
 from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards, read_samples
+from unigs.shards import build_shards
 from unigs.tasks import TASKS, control_image
 from unigs.text_table import EMPTY_PROMPT, TEXT, read_text_table
 from unigs.training import train

@@ -10,7 +10,7 @@ from unigs.errors import ConfigError
 from unigs.protocol import PROTOCOL, build_protocol
 from unigs.samples import SampleOptions
 from unigs.scene_source import SceneList
-from unigs.shards import read_samples
+from unigs.shard_read import read_samples
 
 OPTIONS = SampleOptions(Palette(5), CLASSES, size=32, flip_probability=0.5, all_negative=1.0)
 

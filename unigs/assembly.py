@@ -25,7 +25,7 @@ from unigs.models.unet import build_unet, expand_unet, load_unet
 from unigs.parallel import rank_and_world
 from unigs.pipeline import UniGSPipeline
 from unigs.sample_stores import Encoders, SampleFolders, open_stores
-from unigs.shards import read_samples
+from unigs.shard_read import read_samples
 
 VALIDATION_BATCH = 64
 

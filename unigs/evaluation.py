@@ -16,7 +16,7 @@ from unigs.evaluators.bundle import Evaluators
 from unigs.prediction_files import PredictionFiles
 from unigs.sample_grid import sample_grid
 from unigs.samples import Sample
-from unigs.shards import read_samples
+from unigs.shard_read import read_samples
 from unigs.task_scores import TaskScores
 from unigs.tasks import task_named
 

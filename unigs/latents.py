@@ -43,7 +43,7 @@ from unigs.shard_manifest import (
     write_record,
     write_sample_table,
 )
-from unigs.shards import read_samples
+from unigs.shard_read import read_samples
 from unigs.tasks import TASKS, Task
 from unigs.text_table import PROMPTS, TEXT, read_text_table, write_text_table
 

@@ -16,12 +16,16 @@ from unigs.shard_manifest import (
     MANIFEST,
     PREVIOUS,
     RECORDS,
+    OtherFormat,
     ShardManifest,
     read_manifest,
     read_record,
 )
 
 LOCK = ".lock"
+
+# A shard of any folder of ours, whatever its task and number.
+_SHARD = re.compile(r"\w+-\d{5,}-of-\d{5,}\.tar")
 
 # What `replacing` calls a file until it is whole: its name between a dot and a random end.
 LEFT_BEHIND = re.compile(r"\..+\.(tar|json|parquet|safetensors)\.[^.]+")
@@ -51,10 +55,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def manifest_before(folder: Path) -> ShardManifest | None:
-    """The manifest of the last build that ended, also when a later one was killed."""
+    """The manifest of the last build that ended, also when a later one was killed; None where
+    there is none, or another version wrote it: everything is built again then."""
     for name in (MANIFEST, PREVIOUS):
         if (folder / name).exists():
-            return read_manifest(folder, name)
+            with contextlib.suppress(OtherFormat):
+                return read_manifest(folder, name)
     return None
 
 
@@ -75,10 +81,15 @@ def current_record(folder: Path, name: str, inputs: str) -> dict[str, Any] | Non
     return record if sha256_of(path) == expected else None
 
 
+def is_shard_name(name: str) -> bool:
+    """Whether a file is called as shards are: no side file of another tool, nothing hidden."""
+    return _SHARD.fullmatch(name) is not None
+
+
 def sweep(folder: Path, names: set[str]) -> None:
     """Remove shards and records that are not among ``names``, and what killed builds left."""
     for path in folder.glob("*.tar"):
-        if path.name not in names:
+        if path.name not in names and is_shard_name(path.name):
             path.unlink()
     for path in (folder / RECORDS).glob("*.json"):
         if path.stem not in names:

@@ -25,6 +25,12 @@ PREVIOUS = "previous.json"
 SAMPLES = "samples.parquet"
 RECORDS = "records"
 
+# Of manifest.json, and of what it stands for: raise it when readers must refuse older folders.
+MANIFEST_FORMAT = 3
+
+# What to do about anything that is not as it was written.
+REBUILD = "build the shards again: only what changed is rebuilt"
+
 ROWS_PER_GROUP = 256
 
 MEMBERS = pa.list_(
@@ -115,6 +121,10 @@ class ShardManifest:
         return reasons
 
 
+class OtherFormat(DataError):
+    """A folder in the format of another version."""
+
+
 def digest_of(value: Any) -> str:
     """SHA-256 (hex) of a JSON value in its canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -132,17 +142,24 @@ def write_manifest(
     """Write manifest.json, sealed by a digest of its own; ``files`` are vouched for as well."""
     content = asdict(manifest)
     del content["built"], content["kept"]
+    content["format"] = MANIFEST_FORMAT
     content["files"] = {name: sha256_of(folder / name) for name in files}
     content["seal"] = digest_of(content)
     write_json(folder / MANIFEST, content, indent=1)
 
 
 def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
-    """Read manifest.json; DataError if it is missing, unreadable or changed since it was sealed."""
+    """Read manifest.json; DataError if it is missing, unreadable, changed since it was sealed or
+    of another version's format."""
     file = folder / name
     content = read_json(file)
     if content.get("seal") != _seal(content):
-        raise DataError("changed since it was written", file=file, mend=_MEND)
+        raise DataError("changed since it was written", file=file, mend=REBUILD)
+    if content.get("format") != MANIFEST_FORMAT:
+        raise OtherFormat(
+            f"written by another version of unigs ({content.get('code_version', 'unknown')})",
+            file=file, mend="build shards and latents again with this one",
+        )  # fmt: skip
     try:
         return ShardManifest(
             shards=tuple(ShardRecord(**shard) for shard in content["shards"]),
@@ -157,12 +174,18 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
             },
         )  # fmt: skip
     except (KeyError, TypeError) as error:
-        raise DataError(f"not a manifest: {error}", file=file, mend=_MEND) from error
+        raise DataError(f"not a manifest: {error}", file=file, mend=REBUILD) from error
 
 
 def vouched_files(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of the files beside the shards that the manifest vouches for."""
     return dict(read_json(folder / MANIFEST)["files"])
+
+
+def check_vouched(folder: Path, name: str) -> None:
+    """Raise DataError unless a file beside the shards is the one that the manifest vouches for."""
+    if vouched_files(folder).get(name) != sha256_of(folder / name):
+        raise DataError("changed since it was written", file=folder / name, mend=REBUILD)
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -206,7 +229,7 @@ def read_sample_table(
     try:
         return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, mend=_MEND) from error
+        raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, mend=REBUILD) from error
 
 
 def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -> None:
@@ -220,13 +243,10 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {error}", file=path, mend=_MEND) from error
+        raise DataError(f"cannot be read: {error}", file=path, mend=REBUILD) from error
     if not isinstance(content, dict):
-        raise DataError("not a JSON object", file=path, mend=_MEND)
+        raise DataError("not a JSON object", file=path, mend=REBUILD)
     return content
-
-
-_MEND = "delete it and build the shards again"
 
 
 def _seal(content: dict[str, Any]) -> str:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsspec.core import url_to_fs
-
 from unigs.atomic_file import sha256_of, writing
-from unigs.errors import DataError, UnigsError
-from unigs.shard_folder import locked, set_manifest_aside, sweep
-from unigs.shard_manifest import MANIFEST, ShardManifest, read_manifest, vouched_files
+from unigs.errors import DataError
+from unigs.shard_folder import is_shard_name, locked, set_manifest_aside, sweep
+from unigs.shard_manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest, vouched_files
+from unigs.shard_place import names_at, reaching
 from unigs.shard_verify import verify_shards
 
 
@@ -48,10 +46,12 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
             mend="build the shards again",
         )  # fmt: skip
     manifest = read_manifest(folder)
-    with _reaching(address) as (files, base):
-        there = _remote_manifest(files, base)
+    with reaching(address) as (files, base):
+        there = None
+        with contextlib.suppress(OtherFormat):
+            there = _remote_manifest(files, base)
         known = {} if there is None else {s.path: s.sha256 for s in there.shards}
-        listed = _names(files, base)
+        listed = names_at(files, base)
         kept = tuple(
             s.path for s in manifest.shards if known.get(s.path) == s.sha256 and s.path in listed
         )
@@ -60,7 +60,7 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
         for name in (*todo, *vouched_files(folder), MANIFEST):
             files.put_file(str(folder / name), f"{base}/{name}")
         named = {shard.path for shard in manifest.shards}
-        gone = tuple(sorted(n for n in listed if n.endswith(".tar") and n not in named))
+        gone = tuple(sorted(n for n in listed if is_shard_name(n) and n not in named))
         for name in gone:
             files.rm_file(f"{base}/{name}")
     return Mirrored(todo, kept, gone)
@@ -81,7 +81,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             as it is; or the folder cannot be written.
     """
     folder = Path(folder)
-    with locked(folder), _reaching(address) as (files, base):
+    with locked(folder), reaching(address) as (files, base):
         there = _remote_manifest(files, base)
         if there is None:
             raise DataError("no manifest", file=address, mend="push finished shards there first")
@@ -92,7 +92,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             )  # fmt: skip
         kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
         todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
-        before = {path.name for path in folder.glob("*.tar")}
+        before = {path.name for path in folder.glob("*.tar") if is_shard_name(path.name)}
         set_manifest_aside(folder)
         with tempfile.TemporaryDirectory() as place:
             sealed = Path(place) / MANIFEST
@@ -112,31 +112,8 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
     return Mirrored(tuple(todo), kept, tuple(sorted(before - named)))
 
 
-@contextlib.contextmanager
-def _reaching(address: str) -> Iterator[tuple[Any, str]]:
-    """The file system of an address and its path there."""
-    try:
-        files, base = url_to_fs(address)
-        yield files, base.rstrip("/")
-    except UnigsError:
-        raise
-    # each kind of bucket raises types of its own: OSError, ImportError, botocore's, aiohttp's
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"cannot be reached: {reason}", file=address, mend="check address and credentials"
-        ) from error
-
-
-def _names(files: Any, base: str) -> set[str]:
-    files.invalidate_cache()
-    if not files.exists(base):
-        return set()
-    return {str(name).rsplit("/", 1)[-1] for name in files.ls(base, detail=False)}
-
-
 def _remote_manifest(files: Any, base: str) -> ShardManifest | None:
-    if MANIFEST not in _names(files, base):
+    if MANIFEST not in names_at(files, base):
         return None
     with tempfile.TemporaryDirectory() as place:
         files.get_file(f"{base}/{MANIFEST}", str(Path(place) / MANIFEST))

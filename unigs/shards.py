@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ import numpy as np
 
 import unigs
 from unigs.errors import ConfigError, DataError
-from unigs.image_file import read_bytes
-from unigs.sample_files import ImageFormat, decode_sample, encode_sample
-from unigs.samples import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.sample_files import ImageFormat, encode_sample
+from unigs.samples import NoSample, SampleOptions, make_sample, sample_seed
 from unigs.scene import Scene
 from unigs.scene_source import SceneHead, SceneList, SceneSource
 from unigs.shard_file import BLOCK, padding
@@ -26,7 +25,6 @@ from unigs.shard_manifest import (
     ShardManifest,
     ShardRecord,
     digest_of,
-    read_manifest,
     read_record,
     read_sample_table,
     shards_digest,
@@ -154,21 +152,6 @@ def sample_sizes(
                 sum(BLOCK + len(data) + len(padding(len(data))) for data in files.values())
             )
     return sizes
-
-
-def read_samples(folder: Path | str, shard: str | None = None) -> Iterator[Sample]:
-    """The samples of a folder of shards, in the order of the shards, or of one of its shards."""
-    folder = Path(folder)
-    names = [record.path for record in read_manifest(folder).shards]
-    for name in names if shard is None else [shard]:
-        data = memoryview(read_bytes(folder / name))
-        for row in read_sample_table(folder, ["members"], shard=name).to_pylist():
-            yield decode_sample(
-                {
-                    member["extension"]: data[member["offset"] : member["offset"] + member["size"]]
-                    for member in row["members"]
-                }
-            )
 
 
 def _shard_count(

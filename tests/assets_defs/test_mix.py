@@ -18,7 +18,7 @@ from unigs.assembly import training_stream
 from unigs.datasets.shapes import write_shapes
 from unigs.errors import ConfigError
 from unigs.sample_stores import Encoders
-from unigs.shards import read_samples
+from unigs.shard_read import read_samples
 from unigs.tasks import TASKS
 
 MIX = {

@@ -18,8 +18,9 @@ from unigs.samples import SampleOptions, make_sample, sample_seed
 from unigs.scene_source import IndexedScenes
 from unigs.scenes_index import build_index
 from unigs.shard_manifest import MANIFEST, read_manifest, read_sample_table
+from unigs.shard_read import read_samples
 from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards, read_samples
+from unigs.shards import build_shards
 
 
 def test_two_builds_in_any_order_and_with_two_workers_give_the_same_files(scenes, built, tmp_path):

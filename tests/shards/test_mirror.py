@@ -12,8 +12,9 @@ from tests.shards.conftest import OPTIONS
 from unigs.errors import DataError
 from unigs.shard_manifest import MANIFEST, read_manifest
 from unigs.shard_mirror import pull_shards, push_shards
+from unigs.shard_read import read_samples
 from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards, read_samples
+from unigs.shards import build_shards
 
 
 @pytest.fixture(params=["memory", "folder", "s3"])

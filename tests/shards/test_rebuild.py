@@ -18,8 +18,9 @@ from unigs.errors import ConfigError, DataError
 from unigs.scene_source import IndexedScenes, SceneHead
 from unigs.scenes_index import build_index
 from unigs.shard_manifest import MANIFEST, PREVIOUS, read_manifest
+from unigs.shard_read import read_samples
 from unigs.shard_verify import verify_shards
-from unigs.shards import assign, build_shards, read_samples
+from unigs.shards import assign, build_shards
 from unigs.tasks import TASKS
 
 

@@ -13,8 +13,9 @@ from tests.shards.conftest import OPTIONS
 from unigs.contact_sheet import contact_sheet
 from unigs.errors import ConfigError, DataError
 from unigs.shard_manifest import MANIFEST, SAMPLES, read_sample_table
+from unigs.shard_read import read_samples
 from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards, read_samples
+from unigs.shards import build_shards
 
 
 @pytest.fixture(scope="module")

@@ -139,22 +139,29 @@ def build(
 
 @shards.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="Folder of pixel or latent shards.")],
+    place: Annotated[str, typer.Argument(help="Folder or address of pixel or latent shards.")],
     json: Json = False,
 ) -> None:
     """Compare every byte with what was written; fails when one differs."""
     from unigs.errors import DataError
-    from unigs.shard_verify import verify_shards
+    from unigs.shard_manifest import REBUILD
+    from unigs.shard_place import opened
+    from unigs.shard_verify import foreign_shards, verify_shards
 
-    bad = verify_shards(folder)
+    bad = verify_shards(place)
     print_result({"ok": not bad, "bad": [{"shard": shard, "key": key} for shard, key in bad]}, json)
     if bad:
         shard, key = bad[0]
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        with opened(place) as source:
+            foreign = shard.endswith(".tar") and shard in foreign_shards(source)
         raise DataError(
-            f"changed since it was written{more}", file=folder / shard, record=key or None,
-            mend="build the shards again: only those are rebuilt",
-        )  # fmt: skip
+            f"{'none of the shards of this folder' if foreign else 'changed since it was written'}"
+            f"{more}",
+            file=f"{place.rstrip('/')}/{shard}",
+            record=key or None,
+            mend="move it elsewhere" if foreign else REBUILD,
+        )
 
 
 @shards.command()
@@ -183,7 +190,7 @@ def pull(
 
 @shards.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="Folder of pixel shards.")],
+    place: Annotated[str, typer.Argument(help="Folder or address of pixel shards.")],
     out: Annotated[Path, typer.Option(help="The PNG to write.")],
     count: Annotated[int, typer.Option(min=1, help="Samples to draw.")] = 16,
     json: Json = False,
@@ -191,5 +198,5 @@ def show(
     """Draw image, control image, coarse mask, colormap and prompt of some samples."""
     from unigs.contact_sheet import contact_sheet
 
-    drawn = contact_sheet(folder, out, count)
+    drawn = contact_sheet(place, out, count)
     print_result({"image": str(out), "samples": drawn}, json)
