@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -25,12 +26,12 @@ from unigs.models.text import build_text_encoder, encode_prompts
 from unigs.models.unet import build_unet
 from unigs.pixel_store import PixelStore
 from unigs.samples import SampleOptions
-from unigs.shard_manifest import MANIFEST
+from unigs.shard_manifest import MANIFEST, SAMPLES, read_sample_table
 from unigs.shard_read import read_samples
 from unigs.shard_verify import verify_shards
 from unigs.shards import build_shards
 from unigs.tasks import TASKS, control_image
-from unigs.text_table import EMPTY_PROMPT, TEXT, read_text_table
+from unigs.text_table import EMPTY_PROMPT, PROMPTS, TEXT, read_text_table
 from unigs.training import train
 
 OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)
@@ -266,6 +267,39 @@ def test_flipped_bit_in_latents_is_found(latents, tmp_path):
     bad = dict(verify_shards(tmp_path))
     assert set(bad) == {TEXT, shard.name}
     assert bad[shard.name] == LatentStore(latents / "inpainting").keys[0]
+
+
+@pytest.mark.parametrize("kind", ["latents", "pixels"])
+def test_flipped_byte_in_a_shard_stops_training_and_names_shard_and_key(
+    pixels, latents, models, tmp_path, kind
+):
+    folder = shutil.copytree((latents if kind == "latents" else pixels) / "entity", tmp_path / "f")
+    shard = sorted(folder.glob("*.tar"))[0]
+    data = bytearray(shard.read_bytes())
+    row = read_sample_table(folder, shard=shard.name).to_pylist()[1]
+    member = next(m for m in row["members"] if m["extension"].startswith("image."))
+    data[member["offset"] + member["size"] // 2] ^= 1
+    shard.write_bytes(data)
+    store = LatentStore(folder) if kind == "latents" else PixelStore(folder, *models)
+    damaged = set(read_sample_table(folder, shard=shard.name)["key"].to_pylist())
+    sound = next(index for index, key in enumerate(store.keys) if key not in damaged)
+    store.batch([sound])
+    torch.manual_seed(0)
+    unet = build_unet(UNET, latent_channels=8)
+    config = TrainingConfig(steps=4, batch_size=10, warmup_steps=1, precision="fp32")
+    stream = MixedStream({"entity": store}, batch_size=10)
+    with pytest.raises(DataError, match=f"{shard.name}: {row['key']}: changed since"):
+        train(unet, stream, config, DIFFUSION, tmp_path / "run")
+
+
+def test_changed_tables_are_told_when_latents_are_opened(latents, tmp_path):
+    for name in (SAMPLES, TEXT, PROMPTS):
+        folder = shutil.copytree(latents / "synthesis", tmp_path / name)
+        data = bytearray((folder / name).read_bytes())
+        data[-5] ^= 1
+        (folder / name).write_bytes(data)
+        with pytest.raises(DataError, match=f"{name}: changed since"):
+            LatentStore(folder)
 
 
 def test_bad_input_is_one_error(pixels, latents, models, tmp_path):

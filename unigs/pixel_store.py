@@ -14,7 +14,8 @@ from unigs.models.text import encode_prompts
 from unigs.sample_files import decode_sample
 from unigs.sample_latents import encode_samples
 from unigs.samples import Sample
-from unigs.shard_manifest import read_manifest, read_sample_table
+from unigs.shard_manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
+from unigs.shard_maps import ShardMaps
 from unigs.tasks import TASKS
 from unigs.text_table import EMPTY_PROMPT
 
@@ -25,7 +26,8 @@ PROMPTS_KEPT = 1000
 class PixelStore:
     """The samples of a folder of pixel shards, with the interface and the values of LatentStore.
 
-    Slower by the autoencoder's work on each batch, but new autoencoders need no rebuild.
+    Slower by the autoencoder's work on each batch, but new autoencoders need no rebuild. Shards are
+    compared with their digests as `LatentStore`'s are.
     """
 
     def __init__(
@@ -44,10 +46,8 @@ class PixelStore:
         self._tokenizer, self._refine_steps = tokenizer, refine_steps
         side = int(manifest.configuration["options"]["size"]) // reduction(autoencoder)
         self.latent_shape: tuple[int, int, int] = (latent_channels(autoencoder), side, side)
-        self._maps = {
-            shard.path: np.memmap(self.folder / shard.path, dtype=np.uint8, mode="r")
-            for shard in manifest.shards
-        }
+        self._maps = ShardMaps(self.folder, manifest)
+        check_vouched(self.folder, SAMPLES)
         self._rows = read_sample_table(self.folder, ["key", "shard", "prompt", "members"])
         self.keys: list[str] = self._rows["key"].to_pylist()
         self.prompts: list[str] = self._rows["prompt"].to_pylist()

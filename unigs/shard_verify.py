@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from unigs.shard_manifest import (
     vouched_files,
 )
 from unigs.shard_place import ShardPlace, opened
-from unigs.shard_read import read_shard
+from unigs.shard_read import CHUNK, read_shard
 
 
 def verify_shards(place: Path | str) -> list[tuple[str, str]]:
@@ -102,6 +101,11 @@ def _is_as_written(file: BinaryIO, key: str, member: dict[str, Any]) -> bool:
 
 
 def _digest_at(source: ShardPlace, name: str) -> str:
-    with contextlib.suppress(OSError), source.open(name) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-    return ""
+    digest = hashlib.sha256()
+    try:
+        with source.open(name) as file:
+            while data := file.read(CHUNK):
+                digest.update(data)
+    except OSError:
+        return ""
+    return digest.hexdigest()
