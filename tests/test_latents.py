@@ -31,7 +31,7 @@ from unigs.shard_read import read_samples
 from unigs.shard_verify import verify_shards
 from unigs.shards import build_shards
 from unigs.tasks import TASKS, control_image
-from unigs.text_table import EMPTY_PROMPT, PROMPTS, TEXT, read_text_table
+from unigs.text_table import EMPTY_PROMPT, PROMPTS, TEXT, TextTable
 from unigs.training import train
 
 OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)
@@ -183,12 +183,13 @@ def test_only_inpainting_stores_a_control_of_its_own(latents):
 
 def test_text_table_is_a_safetensors_file_with_each_prompt_once(latents):
     for task in TASKS:
-        prompts, table = read_text_table(latents / task)
+        table = TextTable(latents / task)
+        prompts = table.prompts
         stock = load_file(latents / task / TEXT)["embeddings"]
-        np.testing.assert_array_equal(stock, table)
+        np.testing.assert_array_equal(stock, [table[row] for row in range(len(prompts))])
         assert prompts[0] == EMPTY_PROMPT
-        assert len(set(prompts)) == len(prompts) == len(table)
-    assert len(read_text_table(latents / "entity")[0]) == 2
+        assert len(set(prompts)) == len(prompts) == table.shape[0]
+    assert len(TextTable(latents / "entity").prompts) == 2
 
 
 def test_latents_are_kept_until_an_input_changes(scenes, models, tmp_path):
@@ -238,6 +239,16 @@ def test_latents_of_other_inputs_or_an_older_format_are_not_current(
     assert not current(encoder=other_text)
     monkeypatch.setattr(latents_module, "FORMAT", latents_module.FORMAT + 1)
     assert not current()
+
+
+def test_changed_text_is_encoded_again_and_not_vouched_for(pixels, models, tmp_path):
+    build_latents(pixels / "synthesis", tmp_path, *models)
+    before = files_of(tmp_path)
+    data = bytearray(before[TEXT])
+    data[-5] ^= 1
+    (tmp_path / TEXT).write_bytes(data)
+    assert build_latents(pixels / "synthesis", tmp_path, *models).built == ()
+    assert files_of(tmp_path) == before
 
 
 def test_removed_scene_leaves_the_latents(scenes, models, tmp_path):
@@ -321,7 +332,7 @@ def test_bad_input_is_one_error(pixels, latents, models, tmp_path):
         LatentStore(tmp_path / "cut")
     (tmp_path / "cut" / TEXT).write_bytes(b"\xff" * 8)
     with pytest.raises(DataError):
-        read_text_table(tmp_path / "cut")
+        TextTable(tmp_path / "cut")
 
 
 def test_values_are_read_only(latents):

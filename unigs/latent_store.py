@@ -11,7 +11,7 @@ import pyarrow as pa
 from unigs.errors import DataError
 from unigs.shard_manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
 from unigs.shard_maps import ShardMaps
-from unigs.text_table import PROMPTS, TEXT, read_text_table
+from unigs.text_table import PROMPTS, TEXT, TextTable
 
 PARTS = ("image", "colormap", "control", "coarse", "valid", "balance")
 
@@ -48,9 +48,9 @@ class LatentStore:
         self.keys: list[str] = table["key"].to_pylist()
         self._shards: list[str] = table["shard"].to_pylist()
         self._offsets = self._index(table)
-        prompts, self._text = read_text_table(folder)
+        self._text = TextTable(folder)
         self.text_shape: tuple[int, int] = (self._text.shape[1], self._text.shape[2])
-        rows = {prompt: row for row, prompt in enumerate(prompts)}
+        rows = {prompt: row for row, prompt in enumerate(self._text.prompts)}
         self.prompts: list[str] = table["prompt"].to_pylist()
         self._prompt = np.array([rows[prompt] for prompt in self.prompts])
 
@@ -111,7 +111,8 @@ class LatentStore:
                     data, np.float16, self._count(part), int(self._offsets[index, column])
                 )
                 batch[part][row].reshape(-1)[:] = values
-        batch["text"] = self._text[self._prompt[indices]].astype(np.float32)
+        text = [self._text[row] for row in self._prompt[indices]]
+        batch["text"] = np.stack(text).astype(np.float32)
         return batch
 
     @property

@@ -1,4 +1,4 @@
-"""The life of a folder of shards around one build: lock, what was there before, sweeping up."""
+"""One build of a folder of pixel or latent shards: lock, keep what is current, write the rest."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+import unigs
 from unigs.atomic_file import sha256_of
 from unigs.errors import DataError
 from unigs.shard_manifest import (
     MANIFEST,
     PREVIOUS,
     RECORDS,
+    SAMPLES,
     OtherFormat,
+    Refusal,
     ShardManifest,
+    ShardRecord,
     read_manifest,
     read_record,
+    shards_digest,
+    write_manifest,
+    write_sample_table,
 )
 
 LOCK = ".lock"
@@ -52,6 +62,74 @@ def locked(folder: Path) -> Iterator[None]:
                 "another build is at work here", file=folder, mend="wait for it to end"
             ) from error
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a manifest says beside its shards; ``files`` are those that belong to them."""
+
+    configuration: dict[str, Any]
+    sources: str
+    scenes: int
+    removed: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+
+def build_folder(
+    folder: Path,
+    inputs: Mapping[str, str],
+    write: Callable[[list[str]], None],
+    columns: pa.Schema,
+    describe: Callable[[list[dict[str, Any]]], Description],
+) -> ShardManifest:
+    """Bring a folder up to date, while it is `locked`, and write its tables.
+
+    Shards of other names go, and so does what killed builds left.
+
+    Args:
+        inputs: name of each shard -> digest of all that it is made from; a shard that was made
+            from these and still has its bytes is left alone.
+        write: writes the shards of some names, and their records (`write_record`).
+        columns: of samples.parquet.
+        describe: called with the records of all shards, in the order of the inputs.
+    """
+    found = {name: current_record(folder, name, digest) for name, digest in inputs.items()}
+    kept = {name: record for name, record in found.items() if record is not None}
+    todo = [name for name in inputs if name not in kept]
+    if todo:
+        set_manifest_aside(folder)
+    write(todo)
+    records: list[dict[str, Any]] = []
+    for name in inputs:
+        record = kept.get(name) or read_record(folder, name)
+        if record is None:
+            raise DataError("its record vanished", file=folder / name, mend="build again")
+        records.append(record)
+    description = describe(records)
+    write_sample_table(folder, records, columns)
+    shards = tuple(ShardRecord(**record["shard"]) for record in records if record["rows"])
+    counts: dict[str, int] = {}
+    for record in records:
+        for name, number in record["counts"].items():
+            counts[name] = counts.get(name, 0) + number
+    manifest = ShardManifest(
+        shards=shards,
+        digest=shards_digest(shards),
+        sources=description.sources,
+        samples=sum(shard.samples for shard in shards),
+        scenes=description.scenes,
+        counts=dict(sorted(counts.items())),
+        refused=tuple(Refusal(**entry) for record in records for entry in record["refused"]),
+        removed=description.removed,
+        configuration=description.configuration,
+        code_version=unigs.__version__,
+        files={name: sha256_of(folder / name) for name in (SAMPLES, *description.files)},
+        built=tuple(todo),
+        kept=tuple(kept),
+    )
+    write_manifest(folder, manifest)
+    sweep(folder, set(inputs))
+    return manifest
 
 
 def manifest_before(folder: Path) -> ShardManifest | None:

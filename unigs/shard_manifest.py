@@ -93,6 +93,7 @@ class ShardManifest:
         removed: scenes that an earlier build of this folder held and this one does not.
         configuration: task, options, seed, variants, image format, number of shards.
         code_version: of unigs.
+        files: SHA-256 of each file beside the shards that belongs to them, by its path.
         built, kept: names of the shards that this build wrote and left alone (not stored).
     """
 
@@ -106,6 +107,7 @@ class ShardManifest:
     removed: tuple[str, ...]
     configuration: dict[str, Any]
     code_version: str
+    files: dict[str, str] = field(default_factory=dict)
     built: tuple[str, ...] = field(default=(), compare=False)
     kept: tuple[str, ...] = field(default=(), compare=False)
 
@@ -136,14 +138,11 @@ def shards_digest(shards: Iterable[ShardRecord]) -> str:
     return digest_of([[shard.path, shard.sha256] for shard in shards])
 
 
-def write_manifest(
-    folder: Path, manifest: ShardManifest, files: Iterable[str] = (SAMPLES,)
-) -> None:
-    """Write manifest.json, sealed by a digest of its own; ``files`` are vouched for as well."""
+def write_manifest(folder: Path, manifest: ShardManifest) -> None:
+    """Write manifest.json, sealed by a digest of its own."""
     content = asdict(manifest)
     del content["built"], content["kept"]
     content["format"] = MANIFEST_FORMAT
-    content["files"] = {name: sha256_of(folder / name) for name in files}
     content["seal"] = digest_of(content)
     write_json(folder / MANIFEST, content, indent=1)
 
@@ -169,7 +168,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
                 name: content[name]
                 for name in (
                     "digest", "sources", "samples", "scenes", "counts", "configuration",
-                    "code_version",
+                    "code_version", "files",
                 )
             },
         )  # fmt: skip
@@ -177,19 +176,15 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
         raise DataError(f"not a manifest: {error}", file=file, mend=REBUILD) from error
 
 
-def vouched_files(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of the files beside the shards that the manifest vouches for."""
-    return dict(read_json(folder / MANIFEST)["files"])
-
-
 def check_vouched(folder: Path, name: str) -> None:
     """Raise DataError unless a file beside the shards is the one that the manifest vouches for."""
-    if vouched_files(folder).get(name) != sha256_of(folder / name):
+    if read_manifest(folder).files.get(name) != sha256_of(folder / name):
         raise DataError("changed since it was written", file=folder / name, mend=REBUILD)
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write the record of one shard, sealed: its ShardRecord, sample rows, counts, refusals."""
+    """Write the record of one shard, sealed: its ShardRecord as ``shard``, its ``rows`` of the
+    sample table, ``counts`` and ``refused`` as in the manifest, and what else its writer notes."""
     (folder / RECORDS).mkdir(exist_ok=True)
     content = record | {"seal": _seal(record)}
     write_json(folder / RECORDS / f"{record['shard']['path']}.json", content)

@@ -16,7 +16,7 @@ from typing import Any
 from unigs.atomic_file import sha256_of, writing
 from unigs.errors import DataError
 from unigs.shard_folder import is_shard_name, locked, set_manifest_aside, sweep
-from unigs.shard_manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest, vouched_files
+from unigs.shard_manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest
 from unigs.shard_place import names_at, reaching
 from unigs.shard_verify import verify_shards
 
@@ -57,7 +57,7 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
         )
         todo = tuple(s.path for s in manifest.shards if s.path not in set(kept))
         files.makedirs(base, exist_ok=True)
-        for name in (*todo, *vouched_files(folder), MANIFEST):
+        for name in (*todo, *manifest.files, MANIFEST):
             files.put_file(str(folder / name), f"{base}/{name}")
         named = {shard.path for shard in manifest.shards}
         gone = tuple(sorted(n for n in listed if is_shard_name(n) and n not in named))
@@ -97,7 +97,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
         with tempfile.TemporaryDirectory() as place:
             sealed = Path(place) / MANIFEST
             files.get_file(f"{base}/{MANIFEST}", str(sealed))
-            for name, digest in (todo | vouched_files(Path(place))).items():
+            for name, digest in (todo | there.files).items():
                 with writing(folder / name) as partial:
                     files.get_file(f"{base}/{name}", str(partial))
                     if sha256_of(partial) != digest:

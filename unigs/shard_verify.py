@@ -17,7 +17,6 @@ from unigs.shard_manifest import (
     OtherFormat,
     read_manifest,
     read_sample_table,
-    vouched_files,
 )
 from unigs.shard_place import ShardPlace, opened
 from unigs.shard_read import CHUNK, read_shard
@@ -47,7 +46,7 @@ def verify_shards(place: Path | str) -> list[tuple[str, str]]:
             return [(MANIFEST, "")]
         bad = {
             (name, "")
-            for name, digest in vouched_files(source.folder).items()
+            for name, digest in manifest.files.items()
             if _digest_at(source, name) != digest
         }
         bad |= {(name, "") for name in foreign_shards(source)}

@@ -17,19 +17,13 @@ from unigs.samples import NoSample, SampleOptions, make_sample, sample_seed
 from unigs.scene import Scene
 from unigs.scene_source import SceneHead, SceneList, SceneSource
 from unigs.shard_file import BLOCK, padding
-from unigs.shard_folder import current_record, locked, manifest_before, set_manifest_aside, sweep
+from unigs.shard_folder import Description, build_folder, locked, manifest_before
 from unigs.shard_job import Progress, ShardJob, run_jobs
 from unigs.shard_manifest import (
     SAMPLE_COLUMNS,
-    Refusal,
     ShardManifest,
-    ShardRecord,
     digest_of,
-    read_record,
     read_sample_table,
-    shards_digest,
-    write_manifest,
-    write_sample_table,
 )
 from unigs.tasks import Task, task_named
 
@@ -104,23 +98,37 @@ def build_shards(
             "shards": count,
             "options": options.to_dict(),
         }
-        jobs = []
+        jobs: dict[str, ShardJob] = {}
         for number, held in enumerate(assign(heads, count)):
             if held:
                 inputs = digest_of([FORMAT, unigs.__version__, configuration, held])
                 name = f"{task.name}-{number:05d}-of-{count:05d}.tar"
                 keys = tuple(head.key for head in held)
-                job = ShardJob(
+                jobs[name] = ShardJob(
                     name, inputs, keys, (), task.name, options, seed, variants, image_format, folder
                 )
-                jobs.append(job)
-        found = {job.name: current_record(folder, job.name, job.inputs) for job in jobs}
-        kept = {name: record for name, record in found.items() if record is not None}
-        todo = [job for job in jobs if job.name not in kept]
-        if todo:
-            set_manifest_aside(folder)
-        run_jobs(todo, source, workers, progress)
-        return _conclude(folder, jobs, kept, heads, configuration, before)
+
+        def write(names: list[str]) -> None:
+            run_jobs([jobs[name] for name in names], source, workers, progress)
+
+        def describe(records: list[dict[str, Any]]) -> Description:
+            if not any(record["rows"] for record in records):
+                reasons = sorted({e["reason"] for record in records for e in record["refused"]})
+                raise DataError(f"none of {len(heads)} scenes gives a sample: {'; '.join(reasons)}")
+            return Description(
+                configuration,
+                sources=digest_of([list(head) for head in heads]),
+                scenes=len(heads),
+                removed=_removed(folder, before, heads),
+            )
+
+        return build_folder(
+            folder,
+            {name: job.inputs for name, job in jobs.items()},
+            write,
+            SAMPLE_COLUMNS,
+            describe,
+        )
 
 
 def assign(heads: Iterable[SceneHead], count: int) -> list[list[SceneHead]]:
@@ -166,53 +174,6 @@ def _shard_count(
             mend="the number is fixed when the folder is made; pass reshard to change it",
         )  # fmt: skip
     return count
-
-
-def _conclude(
-    folder: Path,
-    jobs: list[ShardJob],
-    kept: dict[str, dict[str, Any]],
-    heads: list[SceneHead],
-    configuration: dict[str, Any],
-    before: ShardManifest | None,
-) -> ShardManifest:
-    """Write the tables over all records, and take away what no job names any more."""
-    records: list[dict[str, Any]] = []
-    shards: list[ShardRecord] = []
-    counts: dict[str, int] = {}
-    refused: list[Refusal] = []
-    for job in jobs:
-        record = kept.get(job.name) or read_record(folder, job.name)
-        if record is None:
-            raise DataError("its record vanished", file=folder / job.name, mend="build again")
-        records.append(record)
-        refused += [Refusal(**refusal) for refusal in record["refused"]]
-        if record["rows"]:
-            shards.append(ShardRecord(**record["shard"]))
-        for name, number in record["counts"].items():
-            counts[name] = counts.get(name, 0) + number
-    if not shards:
-        reasons = sorted({refusal.reason for refusal in refused})
-        raise DataError(f"none of {len(heads)} scenes gives a sample: {'; '.join(reasons)}")
-    removed = _removed(folder, before, heads)
-    write_sample_table(folder, records, SAMPLE_COLUMNS)
-    manifest = ShardManifest(
-        shards=tuple(shards),
-        digest=shards_digest(shards),
-        sources=digest_of([list(head) for head in heads]),
-        samples=sum(shard.samples for shard in shards),
-        scenes=len(heads),
-        counts=dict(sorted(counts.items())),
-        refused=tuple(refused),
-        removed=removed,
-        configuration=configuration,
-        code_version=unigs.__version__,
-        built=tuple(job.name for job in jobs if job.name not in kept),
-        kept=tuple(kept),
-    )
-    write_manifest(folder, manifest)
-    sweep(folder, {job.name for job in jobs})
-    return manifest
 
 
 def _removed(folder: Path, before: ShardManifest | None, heads: list[SceneHead]) -> tuple[str, ...]:
