@@ -8,7 +8,7 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.evaluators import WEIGHTS, evaluators
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
+from assets_defs.keep import Built, build_or_reuse, build_record, built_digest, fingerprint
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
@@ -21,7 +21,7 @@ from resources.store import Store
 from resources.tracking import Tracking
 from unigs.tasks import TASKS
 
-EVALUATION_CODE = code_version("evaluation", without=("shards",))
+EVALUATION_CODE = code_version("evaluation/evaluate", without=("shards/build",))
 
 
 def evaluation_inputs(
@@ -30,9 +30,9 @@ def evaluation_inputs(
     """What the figures of one model folder on one task follow from."""
     return {
         "code": EVALUATION_CODE,
-        "model": kept_digest(model),
-        "shards": kept_digest(folders.shards(settings.judged, "val", task)),
-        "evaluators": [kept_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
+        "model": built_digest(model),
+        "shards": built_digest(folders.shards(settings.evaluated, "val", task)),
+        "evaluators": [built_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
         "settings": settings.values.evaluation.model_dump(mode="json"),
     }
 
@@ -49,8 +49,8 @@ def judge(
 ) -> dict[str, float]:
     """Answer the held-out shards of ``task`` (or ``shards``) and score the answers; ``beside``
     adds baselines and ceilings, which are the same for every model."""
-    from unigs.baselines import Codec
-    from unigs.evaluation import evaluate
+    from unigs.evaluation.baselines import Codec
+    from unigs.evaluation.evaluate import evaluate
     from unigs.evaluators.bundle import load_evaluators
     from unigs.pipeline import UniGSPipeline
 
@@ -64,7 +64,7 @@ def judge(
     return evaluate(
         pipeline,
         task,
-        shards or folders.shards(settings.judged, "val", task),
+        shards or folders.shards(settings.evaluated, "val", task),
         load_evaluators(
             places[DUAL_ENCODER], places[SEGMENTER], inception=preset.evaluation.inception
         ),
@@ -77,7 +77,7 @@ def judge(
     )
 
 
-def judge_protocol(
+def evaluate_protocol(
     settings: GraphSettings, folders: Folders, pipeline_folder: Path, task: str, out_dir: Path
 ) -> dict[str, float]:
     """The figures of the test protocol, ``protocol.single.miou`` and so on."""
@@ -109,7 +109,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
             return Built(figures_digest(figures), shown(figures))
 
         inputs = evaluation_inputs(folders, settings, model, task)
-        outcome = keep_or_build(folders.reference(task), inputs, build)
+        outcome = build_or_reuse(folders.reference(task), inputs, build)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return reference
@@ -133,21 +133,21 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         model = folders.model(name)
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.evaluation import METRICS_FILE, write_figures
+            from unigs.evaluation.evaluate import METRICS_FILE, write_figures
 
             figures = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
-            figures |= judge_protocol(
+            figures |= evaluate_protocol(
                 settings, folders, model / PIPELINE, task, folder / "protocol"
             )
             write_figures(folder / METRICS_FILE, figures)
-            registered = kept_record(model)["metadata"]
+            registered = build_record(model)["metadata"]
             with tracking.run(
                 f"evaluate {name} {task}",
                 tags={
                     **provenance(context, settings),
                     "model": f"{registered['name']}/{registered['version']}",
                     "training_run": registered["mlflow_run_id"],
-                    "protocol": kept_digest(folders.protocol),
+                    "protocol": built_digest(folders.protocol),
                 },
                 parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
                 inputs=dataset_inputs(folders, settings, "val", [task]),
@@ -159,8 +159,8 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
             return Built(figures_digest(figures), {**shown(figures), "mlflow_run_id": run_id})
 
         inputs = evaluation_inputs(folders, settings, model, task)
-        inputs["protocol"] = kept_digest(folders.protocol)
-        outcome = keep_or_build(folders.evaluation(name, task), inputs, build)
+        inputs["protocol"] = built_digest(folders.protocol)
+        outcome = build_or_reuse(folders.evaluation(name, task), inputs, build)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return evaluation

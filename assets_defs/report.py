@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets_defs.evaluation import evaluations, references
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest
+from assets_defs.keep import Built, build_or_reuse, built_digest, fingerprint
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
 from assets_defs.training import PIPELINE, write_card
@@ -19,8 +19,8 @@ RESULT, TABLE, GRID = "report.json", "report.md", "grid.png"
 
 def all_figures(folders: Folders, name: str, task: str) -> dict[str, float]:
     """A model's figures on a task with the untrained model's, the baselines and the ceilings."""
-    from unigs.evaluation import METRICS_FILE, read_figures
-    from unigs.report import BASELINE, with_untrained
+    from unigs.evaluation.evaluate import METRICS_FILE, read_figures
+    from unigs.evaluation.table import BASELINE, with_untrained
 
     own = read_figures(folders.evaluation(name, task) / METRICS_FILE)
     reference = read_figures(folders.reference(task) / METRICS_FILE)
@@ -45,14 +45,14 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         inputs = {
-            "figures": [kept_digest(folders.evaluation(name, task)) for task in tasks],
-            "reference": [kept_digest(folders.reference(task)) for task in tasks],
-            "model": kept_digest(folders.model(name)),
+            "figures": [built_digest(folders.evaluation(name, task)) for task in tasks],
+            "reference": [built_digest(folders.reference(task)) for task in tasks],
+            "model": built_digest(folders.model(name)),
         }
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.evaluation import METRICS_FILE, read_figures
-            from unigs.report import markdown
+            from unigs.evaluation.evaluate import METRICS_FILE, read_figures
+            from unigs.evaluation.table import markdown
 
             figures = {task: all_figures(folders, name, task) for task in tasks}
             table = "\n".join(f"### {task}\n\n{markdown(figures[task])}" for task in tasks)
@@ -72,7 +72,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
             return Built(fingerprint(**content))
 
-        outcome = keep_or_build(folders.report(name), inputs, build)
+        outcome = build_or_reuse(folders.report(name), inputs, build)
         table = (outcome.folder / TABLE).read_text(encoding="utf-8")
         return materialized(
             context,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from unigs.atomic_file import sha256_of
 from unigs.errors import DataError
-from unigs.shard_manifest import REBUILD, ShardManifest
+from unigs.io.files import sha256_of
 from unigs.shard_place import opened
-from unigs.shard_verify import changed_keys
+from unigs.shards.manifest import REBUILD, ShardManifest
+from unigs.shards.verify import changed_keys
 
 
 class ShardMaps:
@@ -30,7 +30,7 @@ class ShardMaps:
         for shard in manifest.shards:
             path = folder / shard.path
             if not path.is_file() or path.stat().st_size != shard.bytes:
-                raise DataError("is not the shard of the manifest", file=path, mend=REBUILD)
+                raise DataError("is not the shard of the manifest", file=path, hint=REBUILD)
 
     def __getitem__(self, name: str) -> np.memmap:
         if name not in self._maps:
@@ -39,7 +39,7 @@ class ShardMaps:
                 with opened(self._folder) as source:
                     key = next(changed_keys(source, name), "")
                 raise DataError(
-                    "changed since it was written", file=path, record=key or None, mend=REBUILD
+                    "changed since it was written", file=path, record=key or None, hint=REBUILD
                 )
             self._maps[name] = np.memmap(path, dtype=np.uint8, mode="r")
         return self._maps[name]

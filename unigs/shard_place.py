@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from fsspec.core import url_to_fs
 
 from unigs.errors import DataError, UnigsError
-from unigs.shard_manifest import MANIFEST, SAMPLES
+from unigs.shards.manifest import MANIFEST, SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def reaching(address: str) -> Iterator[tuple[Any, str]]:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"cannot be reached: {reason}", file=address, mend="check address and credentials"
+            f"cannot be reached: {reason}", file=address, hint="check address and credentials"
         ) from error
 
 

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from unigs.atomic_file import sha256_of
 from unigs.errors import DataError
-from unigs.sample_files import decode_sample
-from unigs.samples import Sample
-from unigs.shard_manifest import (
+from unigs.io.files import sha256_of
+from unigs.samples.sample import Sample
+from unigs.samples.serialization import decode_sample
+from unigs.shard_place import ShardPlace, opened
+from unigs.shards.manifest import (
     REBUILD,
     SAMPLES,
     ShardRecord,
@@ -24,7 +25,6 @@ from unigs.shard_manifest import (
     read_manifest,
     read_sample_table,
 )
-from unigs.shard_place import ShardPlace, opened
 
 CHUNK = 1 << 20
 
@@ -55,12 +55,12 @@ def read_shard(source: ShardPlace, record: ShardRecord) -> Iterator[dict[str, by
     except _Changed as changed:
         raise DataError(
             "changed since it was written", file=f"{source.name}/{record.path}",
-            record=changed.key or None, mend=REBUILD,
+            record=changed.key or None, hint=REBUILD,
         ) from changed  # fmt: skip
     except OSError as error:
         raise DataError(
             f"cannot be read: {error.strerror or error}", file=f"{source.name}/{record.path}",
-            mend=REBUILD,
+            hint=REBUILD,
         ) from error  # fmt: skip
 
 

@@ -5,11 +5,7 @@ import numpy as np
 import pytest
 
 from unigs.errors import DataError
-from unigs.metrics.average_precision import (
-    AveragePrecisionMetric,
-    coco_scores,
-    constant_score_ap,
-)
+from unigs.metrics.average_precision import AveragePrecisionMetric, coco_scores, constant_score_ap
 
 
 def load(path):

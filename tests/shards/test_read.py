@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from tests.shards.conftest import OPTIONS
-from unigs.contact_sheet import contact_sheet
 from unigs.errors import DataError
-from unigs.shard_file import write_shard
-from unigs.shard_manifest import MANIFEST, SAMPLES, digest_of, read_manifest, read_sample_table
-from unigs.shard_mirror import pull_shards, push_shards
 from unigs.shard_read import read_samples
-from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards
+from unigs.shards.build import build_shards
+from unigs.shards.contact_sheet import contact_sheet
+from unigs.shards.manifest import MANIFEST, SAMPLES, digest_of, read_manifest, read_sample_table
+from unigs.shards.mirror import pull_shards, push_shards
+from unigs.shards.tar import write_shard
+from unigs.shards.verify import verify_shards
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from tests.shards.conftest import OPTIONS
 from unigs.errors import DataError
-from unigs.shard_file import write_shard
-from unigs.shard_manifest import read_sample_table
-from unigs.shards import build_shards
+from unigs.shards.build import build_shards
+from unigs.shards.manifest import read_sample_table
+from unigs.shards.tar import write_shard
 
 SAMPLES = [
     ("a", {"json": b"{}", "image.png": bytes(range(256)) * 7}),

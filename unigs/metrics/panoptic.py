@@ -24,7 +24,7 @@ _Tally = dict[int, tuple[float, int, int, int]]
 class PanopticMetric:
     """PQ = SQ * RQ, averaged over the classes that occur; with one class, class-agnostic PQ.
 
-    ``compute()`` gives ``pq``, ``sq``, ``rq`` in [0, 1] (NaN when nothing was judged), the totals
+    ``compute()`` gives ``pq``, ``sq``, ``rq`` in [0, 1] (NaN when nothing was evaluated), the totals
     ``tp``, ``fp``, ``fn`` and ``n_classes``.
     """
 
@@ -115,11 +115,11 @@ def _crowd_pixels(
 
 
 def _quality(iou: float, tp: float, fp: float, fn: float) -> dict[str, float]:
-    judged = tp + (fp + fn) / 2
+    evaluated = tp + (fp + fn) / 2
     return {
-        "pq": iou / judged,
+        "pq": iou / evaluated,
         "sq": iou / tp if tp else 0.0,
-        "rq": tp / judged,
+        "rq": tp / evaluated,
         "tp": tp,
         "fp": fp,
         "fn": fn,

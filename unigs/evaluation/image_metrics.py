@@ -1,0 +1,174 @@
+"""Metrics of generated images: Frechet distance, CLIP scores, and the segmenter's mIoU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unigs.evaluators.bundle import FeatureNetwork
+from unigs.evaluators.dual_encoder import DualEncoder
+from unigs.evaluators.inception import InceptionFeatures
+from unigs.evaluators.segmenter import PanopticEvaluator, Segmented
+from unigs.metrics.clip_score import ClipScoreMetric, region_crop
+from unigs.metrics.frechet import FrechetMetric
+from unigs.metrics.matching import overlap
+from unigs.metrics.segmentation import SegmentationMetric
+from unigs.samples.sample import Sample
+
+Image = NDArray[np.uint8]
+
+
+class ImageScores(Protocol):
+    """One judge's figures over generated images."""
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add the (h, w, 3) uint8 images generated for the samples."""
+        ...
+
+    def compute(self) -> dict[str, float]:
+        """Every figure over what was added, the judge's name in each."""
+        ...
+
+
+class _RealFeatures:
+    """Embeds the real image of each sample once, however many sources are evaluated."""
+
+    def __init__(self, network: FeatureNetwork) -> None:
+        self.network = network
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, samples: Sequence[Sample]) -> list[NDArray[np.float32]]:
+        new = [sample for sample in samples if sample.key not in self._known]
+        features = self.network.embed_images([sample.image for sample in new])
+        self._known |= {s.key: row for s, row in zip(new, features, strict=True)}
+        return [self._known[sample.key] for sample in samples]
+
+
+class FrechetScores:
+    """Generated against real images of the same samples (a paired reference set).
+
+    ``fid`` and ``kid.<network>`` on the published Inception weights; any other network gives
+    ``frechet_distance.<network>`` and never ``fid``.
+    """
+
+    def __init__(self, network: FeatureNetwork) -> None:
+        self.network, self._real = network, _RealFeatures(network)
+        self.metric = FrechetMetric()
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add a batch."""
+        generated = self.network.embed_images(images)
+        for sample, a, b in zip(samples, self._real(samples), generated, strict=True):
+            self.metric.update(sample.key, a, b)
+
+    def compute(self) -> dict[str, float]:
+        """The distance, KID and the number of images."""
+        scores, name = self.metric.compute(), self.network.name
+        is_fid = isinstance(self.network, InceptionFeatures) and self.network.is_fid
+        return {
+            "fid" if is_fid else f"frechet_distance.{name}": scores["frechet_distance"],
+            f"kid.{name}": scores["kid"],
+            f"frechet_n.{name}": scores["n_generated"],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Regions:
+    """The target entities of a batch, flat: number of the sample, class name, mask."""
+
+    owner: list[int]
+    names: list[str]
+    masks: list[NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> _Regions:
+        """Read the regions of a batch."""
+        regions = cls([], [], [])
+        for number, sample in enumerate(samples):
+            for entity in sample.entities:
+                regions.owner.append(number)
+                regions.names.append(entity.class_name)
+                regions.masks.append(sample.segments == entity.id)
+        return regions
+
+    def crops(self, images: Sequence[Image]) -> list[Image]:
+        """The box of every region, cut from its image."""
+        pairs = zip(self.owner, self.masks, strict=True)
+        return [region_crop(images[number], mask) for number, mask in pairs]
+
+
+class ClipScores:
+    """``clip_i_region`` (crop of the generated against crop of the real image),
+    ``clip_t_region`` (crop against its class name) and ``clip_t_full`` (image against all names),
+    each followed by the encoder's name."""
+
+    def __init__(self, encoder: DualEncoder) -> None:
+        self.encoder = encoder
+        self.image_region, self.text_region, self.text_full = (
+            ClipScoreMetric(f"{kind}.{encoder.name}")
+            for kind in ("clip_i_region", "clip_t_region", "clip_t_full")
+        )
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add a batch."""
+        regions = _Regions.of(samples)
+        generated = self.encoder.embed_images(regions.crops(images))
+        real = self.encoder.embed_images(regions.crops([sample.image for sample in samples]))
+        words = self.encoder.embed_texts(regions.names)
+        owner = np.array(regions.owner, int)
+        for number, sample in enumerate(samples):
+            rows = owner == number
+            self.image_region.update(sample.key, generated[rows], real[rows])
+            self.text_region.update(sample.key, generated[rows], words[rows])
+        named = [i for i, sample in enumerate(samples) if sample.entities]
+        whole = self.encoder.embed_images([images[i] for i in named])
+        texts = self.encoder.embed_texts([spoken_names(samples[i]) for i in named])
+        for row, i in enumerate(named):
+            key = samples[i].key
+            self.text_full.update(key, whole[row : row + 1], texts[row : row + 1])
+
+    def compute(self) -> dict[str, float]:
+        """The three scores, 100 * cosine."""
+        metrics = (self.image_region, self.text_region, self.text_full)
+        return {key: value for metric in metrics for key, value in metric.compute().items()}
+
+
+def spoken_names(sample: Sample) -> str:
+    """The class names of the target, largest entity first: "dog, grass"."""
+    return ", ".join(dict.fromkeys(entity.class_name for entity in sample.entities))
+
+
+class LayoutScores:
+    """Does the generated image follow its colormap? (paper, section 4.3)
+
+    The judge's segments of the image against the entities of the given colormap, matched one to
+    one and only within a class: ``miou.<judge>`` and ``recall_50.<judge>``.
+    """
+
+    def __init__(self, judge: PanopticEvaluator) -> None:
+        self.judge = judge
+        self.metric = SegmentationMetric()
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add a batch."""
+        for sample, found in zip(samples, self.judge.segment(images), strict=True):
+            allowed = same_class(sample, found)
+            self.metric.update(sample.key, sample.segments, found.segments, allowed=allowed)
+
+    def compute(self) -> dict[str, float]:
+        """The scores with the judge's name."""
+        scores = self.metric.compute()
+        return {f"{key}.{self.judge.name}": scores[key] for key in ("miou", "recall_50")}
+
+
+def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:
+    """(g, p) bool over the labels present: the pair is of one class."""
+    both = overlap(sample.segments, found.segments)
+    names = {entity.id: entity.class_name for entity in sample.entities}
+    truth = np.array([names[label] for label in both.gt_labels.tolist()], dtype=object)
+    answer = np.array([found.classes[label] for label in both.pred_labels.tolist()], dtype=object)
+    return np.asarray(truth[:, None] == answer[None], bool)
