@@ -29,7 +29,7 @@ from shapes_runs import (
 
 from unigs.evaluation.predictions import PipelineSource
 from unigs.pipeline import UniGSPipeline
-from unigs.shard_read import read_samples
+from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
 JUDGED = ("entity", "referring")
@@ -83,7 +83,7 @@ def table(model: Path, shards: Path, work: Path, rounds: int, tasks: Sequence[st
 
 
 def main() -> None:
-    """Evaluator the model that is given, or train one."""
+    """Evaluate the model that is given, or train one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help="folder of a pipeline")
     parser.add_argument("--shards", type=Path, help="folder with entity/ and referring/ shards")

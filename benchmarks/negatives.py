@@ -28,7 +28,7 @@ from shapes_runs import (
 from unigs.evaluation.predictions import PipelineSource
 from unigs.pipeline import UniGSPipeline
 from unigs.samples.sample import Sample
-from unigs.shard_read import read_samples
+from unigs.shards.read import read_samples
 
 TASK = "referring"
 
@@ -49,7 +49,7 @@ def quiet_share(
 
 
 def main() -> None:
-    """Evaluator the model that is given, or train one."""
+    """Evaluate the model that is given, or train one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help="folder of a pipeline")
     add_options(parser, steps=300)

@@ -18,7 +18,7 @@ from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError
 from unigs.latents.stores import Encoders
 from unigs.pipeline.assembly import training_stream
-from unigs.shard_read import read_samples
+from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
 MIX = {

@@ -27,9 +27,9 @@ from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, encode_prompts
 from unigs.models.unet import build_unet
 from unigs.samples.sample import SampleOptions
-from unigs.shard_read import read_samples
 from unigs.shards.build import build_shards
 from unigs.shards.manifest import MANIFEST, SAMPLES, read_sample_table
+from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 from unigs.tasks import TASKS, control_image
 from unigs.training.loop import train

@@ -12,11 +12,11 @@ import pytest
 
 from tests.shards.conftest import OPTIONS
 from unigs.errors import DataError
-from unigs.shard_read import read_samples
 from unigs.shards.build import build_shards
 from unigs.shards.contact_sheet import contact_sheet
 from unigs.shards.manifest import MANIFEST, SAMPLES, digest_of, read_manifest, read_sample_table
 from unigs.shards.mirror import pull_shards, push_shards
+from unigs.shards.read import read_samples
 from unigs.shards.tar import write_shard
 from unigs.shards.verify import verify_shards
 

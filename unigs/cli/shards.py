@@ -144,8 +144,8 @@ def verify(
 ) -> None:
     """Compare every byte with what was written; fails when one differs."""
     from unigs.errors import DataError
-    from unigs.shard_place import opened
     from unigs.shards.manifest import REBUILD
+    from unigs.shards.place import opened
     from unigs.shards.verify import foreign_shards, verify_shards
 
     bad = verify_shards(place)

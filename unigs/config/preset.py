@@ -83,9 +83,9 @@ class DiffusionConfig(Strict):
         scheduler: arguments of diffusers' DDIMScheduler.
         terminal_share: by task, the share of training draws at the last, noisiest timestep;
             the others are uniform over all timesteps.
-        zero_initial_noise: tasks that hear no noise at the last timestep, in training and in the first
-            step of sampling. With zero terminal SNR that noise says nothing; leaving it out
-            makes what is known clear (single-step fine-tuning of depth estimators found the
+        zero_initial_noise: tasks that hear no noise at the last timestep, in training and in
+            the first step of sampling. With zero terminal SNR that noise says nothing; leaving
+            it out makes what is known clear (single-step fine-tuning of depth estimators found the
             same: Martin Garcia et al., 2024). Later steps of tasks with a new image hear their
             noise, so that seeds still differ.
     """

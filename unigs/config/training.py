@@ -45,8 +45,8 @@ class TrainingConfig(Strict):
         entity_balance: small entities weigh more in the colormap half, and in an image half that is
             new.
         end_to_end: share of the steps, the last ones, in which the colormap of the
-            segmentation tasks counts by its decoded pixels (`unigs.training.end_to_end`); needs them in
-            `diffusion.zero_initial_noise`.
+            segmentation tasks counts by its decoded pixels (`unigs.training.end_to_end`); needs
+            them in `diffusion.zero_initial_noise`.
         min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
             error (Hang et al., 2023); null weighs all timesteps alike.
         lora_rank: train low-rank adapters of the attention, merged at the end, with the first and

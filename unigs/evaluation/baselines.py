@@ -52,7 +52,7 @@ class Codec:
 
 
 def coarse_mask_baseline(samples: Sequence[Sample]) -> list[Prediction]:
-    """Prediction with the coarse mask itself: its connected components are the entities (more of them
+    """Predict the coarse mask itself: its connected components are the entities (more of them
     match than of the mask in one piece), the image keeps its hole in mid-grey."""
     answers = []
     for sample in samples:
@@ -127,7 +127,7 @@ class CodecCeiling:
 
 
 def real_images(samples: Sequence[Sample]) -> list[Prediction]:
-    """Prediction with the photograph: what the judges themselves make of real images."""
+    """Predict the photograph: what the evaluators themselves make of real images."""
     return [Prediction(image=sample.image) for sample in samples]
 
 

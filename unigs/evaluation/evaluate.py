@@ -1,4 +1,4 @@
-"""Evaluator a pipeline on a folder of shards: every metric of its task, with what stands beside it."""
+"""Evaluate a pipeline on a folder of shards: every metric of its task, with baselines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.files import writing
 from unigs.samples.sample import Sample
-from unigs.shard_read import read_samples
+from unigs.shards.read import read_samples
 from unigs.tasks import task_named
 
 GRID_ROWS = 8

@@ -28,7 +28,6 @@ from unigs.models.autoencoder import vae_scale_factor, weights_digest
 from unigs.models.colormap_latents import REFINEMENT
 from unigs.models.text import encode_prompts, max_tokens
 from unigs.samples.sample import Sample
-from unigs.shard_read import read_samples
 from unigs.shards.folder import Description, build_folder, locked, manifest_before
 from unigs.shards.manifest import (
     MANIFEST,
@@ -39,6 +38,7 @@ from unigs.shards.manifest import (
     read_manifest,
     write_record,
 )
+from unigs.shards.read import read_samples
 from unigs.shards.tar import write_shard
 from unigs.tasks import TASKS, Task
 
@@ -96,7 +96,8 @@ def build_latents(
     size = int(pixels.configuration["options"]["size"])
     if size % vae_scale_factor(autoencoder):
         raise ConfigError(
-            f"samples of {size} pixels do not divide by the autoencoder's {vae_scale_factor(autoencoder)}",
+            f"samples of {size} pixels do not divide by the autoencoder's "
+            f"{vae_scale_factor(autoencoder)}",
             file=source,
         )
     digest = weights_digest(autoencoder)

@@ -15,8 +15,8 @@ from unigs.models.autoencoder import latent_channels, vae_scale_factor
 from unigs.models.text import encode_prompts
 from unigs.samples.sample import Sample
 from unigs.samples.serialization import decode_sample
-from unigs.shard_maps import ShardMaps
 from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
+from unigs.shards.maps import ShardMaps
 from unigs.tasks import TASKS
 
 # Embeddings kept for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.

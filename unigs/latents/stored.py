@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from unigs.errors import DataError
 from unigs.latents.prompts import PROMPTS, TEXT, TextTable
-from unigs.shard_maps import ShardMaps
 from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
+from unigs.shards.maps import ShardMaps
 
 PARTS = ("image", "colormap", "control", "coarse", "valid", "balance")
 

@@ -24,8 +24,8 @@ _Tally = dict[int, tuple[float, int, int, int]]
 class PanopticMetric:
     """PQ = SQ * RQ, averaged over the classes that occur; with one class, class-agnostic PQ.
 
-    ``compute()`` gives ``pq``, ``sq``, ``rq`` in [0, 1] (NaN when nothing was evaluated), the totals
-    ``tp``, ``fp``, ``fn`` and ``n_classes``.
+    ``compute()`` gives ``pq``, ``sq``, ``rq`` in [0, 1] (NaN when nothing was evaluated), the
+    totals ``tp``, ``fp``, ``fn`` and ``n_classes``.
     """
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, load_text_encoder
 from unigs.models.unet import build_unet, expand_unet, load_unet
 from unigs.pipeline.pipeline import UniGSPipeline
-from unigs.shard_read import read_samples
+from unigs.shards.read import read_samples
 from unigs.training.loss import build_scheduler
 
 VALIDATION_BATCH = 64

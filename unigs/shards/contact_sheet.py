@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from unigs.errors import ConfigError
 from unigs.io.files import writing
 from unigs.samples.sample import Sample
-from unigs.shard_place import opened
-from unigs.shard_read import read_samples
 from unigs.shards.manifest import read_manifest
+from unigs.shards.place import opened
+from unigs.shards.read import read_samples
 from unigs.tasks import control_image
 
 TEXT_HEIGHT = 16

@@ -15,9 +15,9 @@ from typing import Any
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of, writing
-from unigs.shard_place import names_at, reaching
 from unigs.shards.folder import is_shard_name, locked, set_manifest_aside, sweep
 from unigs.shards.manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest
+from unigs.shards.place import names_at, reaching
 from unigs.shards.verify import verify_shards
 
 

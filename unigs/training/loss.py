@@ -57,7 +57,7 @@ def choose_timesteps(
 def quiet(
     noise: Tensor, task: Tensor, timesteps: Tensor, config: DiffusionConfig, count: int
 ) -> Tensor:
-    """`noise` (B, 2C, h, w), zero for `zero_initial_noise` tasks at the last of `count` timesteps."""
+    """`noise` (B, 2C, h, w), zero for `zero_initial_noise` tasks at the last timestep."""
     chosen = torch.tensor([name in config.zero_initial_noise for name in TASKS])[task]
     silent = chosen & (timesteps == count - 1)
     return torch.where(silent[:, None, None, None], torch.zeros_like(noise), noise)

@@ -16,7 +16,6 @@ from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.samples.sample import Sample
 from unigs.samples.serialization import decode_sample
-from unigs.shard_place import ShardPlace, opened
 from unigs.shards.manifest import (
     REBUILD,
     SAMPLES,
@@ -25,6 +24,7 @@ from unigs.shards.manifest import (
     read_manifest,
     read_sample_table,
 )
+from unigs.shards.place import ShardPlace, opened
 
 CHUNK = 1 << 20
 

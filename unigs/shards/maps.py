@@ -8,8 +8,8 @@ import numpy as np
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
-from unigs.shard_place import opened
 from unigs.shards.manifest import REBUILD, ShardManifest
+from unigs.shards.place import opened
 from unigs.shards.verify import changed_keys
 
 
