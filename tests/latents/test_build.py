@@ -26,7 +26,7 @@ from unigs.models.colormap_latents import encode_colormaps
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, encode_prompts
 from unigs.models.unet import build_unet
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 from unigs.shards.manifest import MANIFEST, SAMPLES, read_sample_table
 from unigs.shards.read import read_samples

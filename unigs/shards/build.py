@@ -13,7 +13,8 @@ import numpy as np
 import unigs
 from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import SceneHead, SceneList, SceneSource
-from unigs.samples.sample import NoSample, SampleOptions, make_sample, sample_seed
+from unigs.samples.options import SampleOptions
+from unigs.samples.sample import NoSample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
 from unigs.scene import Scene
 from unigs.shards.folder import Description, build_folder, locked, manifest_before
