@@ -62,10 +62,13 @@ def text_encoder(
     indexes = [ScenesIndex(index_file(folders, one, "train")) for one in held(settings, "train")]
     names = list(dict.fromkeys(name for index in indexes for name in index.class_names))
     wanted = settings.values.text
+    data = settings.values.data
+    most = max(data.train_entities, data.test_entities)
     inputs = {
         "code": TEXT_CODE,
         "settings": wanted.model_dump(mode="json"),
-        "names": names if wanted.source is None else [],
+        "names": names,
+        "most": most,
     }
 
     def build(folder: Path, resume: bool) -> Built:
@@ -73,7 +76,7 @@ def text_encoder(
         from unigs.models.components import make_text_encoder
         from unigs.models.text import save_text_encoder
 
-        tokenizer, encoder = make_text_encoder(wanted, names)
+        tokenizer, encoder = make_text_encoder(wanted, names, most)
         save_text_encoder(folder, tokenizer, encoder)
         return Built(weights_digest(encoder), {"vocabulary": len(tokenizer)})
 

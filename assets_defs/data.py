@@ -137,6 +137,7 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
                 "reused": report.reused,
                 "quarantined": report.quarantined,
                 "reasons": report.reasons,
+                "notes": report.notes,
             },
         )
 

@@ -29,7 +29,8 @@ SHEET = "contact.png"
 
 
 @dg.asset(
-    deps=[*scenes_indexes, quarantine_report],
+    # the text encoder first: names that are too long for it are told before shards are built
+    deps=[*scenes_indexes, quarantine_report, text_encoder],
     partitions_def=SHARD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="data",
@@ -125,7 +126,7 @@ def latents(
         def build(folder: Path, resume: bool) -> Built:
             if not settings.values.data.latents:
                 (folder / MANIFEST).unlink(missing_ok=True)
-                for shard in folder.glob("*.tar"):
+                for shard in folder.glob("[!.]*.tar"):
                     shard.unlink()
                 return Built(fingerprint(**inputs), {"encoded": "while training"})
             from unigs.latents.build import build_latents

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from unigs.datasets.scene_keys import variant_key
 from unigs.errors import DataError
 from unigs.index.scene_source import SceneSource
 from unigs.samples.options import SampleOptions
@@ -115,7 +116,7 @@ def build(job: ShardJob) -> None:
     def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
         for scene in job.scenes:
             for variant in range(job.variants):
-                key = scene.key if job.variants == 1 else f"{scene.key}-v{variant}"
+                key = scene.key if job.variants == 1 else variant_key(scene.key, variant)
                 seed = sample_seed(scene.digest, job.task, job.seed, variant)
                 try:
                     sample = make_sample(scene, job.task, job.options, seed, key)

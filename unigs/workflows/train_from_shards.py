@@ -100,8 +100,9 @@ def _prepare(
     names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
     if not resume:
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    most = max(m.configuration["options"]["max_entities"] for m in manifests)
+    tokenizer, text_encoder = make_text_encoder(preset.text, names, most)
     autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
-    tokenizer, text_encoder = make_text_encoder(preset.text, names)
     for task, folder in folders.items():
         models = (autoencoder, text_encoder, tokenizer)
         if preset.data.latents:
