@@ -50,6 +50,9 @@ def build(
     megabytes_per_shard: Annotated[
         int, typer.Option(min=0, help="Not more, about, for a new folder; 0: no limit.")
     ] = 0,
+    energon: Annotated[
+        bool, typer.Option("--energon", help="Write the .nv-meta index of NVIDIA's Energon too.")
+    ] = False,
     reshard: Annotated[bool, typer.Option(help="Allow another number of shards.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same.")] = 1,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
@@ -71,6 +74,7 @@ def build(
     from unigs.index.scenes_index import build_index
     from unigs.samples.options import SampleOptions
     from unigs.shards.build import build_shards
+    from unigs.shards.energon import energon_part
 
     start = time.perf_counter()
     try:
@@ -116,6 +120,7 @@ def build(
                 workers=workers,
                 image_format=image_format,
                 reshard=reshard,
+                energon=energon_part(split) if energon else None,
                 progress=show,
             )
     print_result(

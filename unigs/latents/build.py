@@ -139,7 +139,7 @@ def build_latents(
                 files=(TEXT, PROMPTS),
             )
 
-        return build_folder(folder, inputs, write, LATENT_COLUMNS, describe)
+        return build_folder(folder, before, inputs, write, LATENT_COLUMNS, describe)
 
 
 def latents_are_current(

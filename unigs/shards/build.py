@@ -17,6 +17,7 @@ from unigs.samples.options import SampleOptions
 from unigs.samples.sample import NoSample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
 from unigs.scene import Scene
+from unigs.shards.energon import Split, write_energon_index
 from unigs.shards.folder import Description, build_folder, locked, manifest_before
 from unigs.shards.manifest import SAMPLE_COLUMNS, ShardManifest, digest_of, read_sample_table
 from unigs.shards.tar import BLOCK, padding
@@ -44,6 +45,7 @@ def build_shards(
     workers: int = 1,
     image_format: ImageFormat = "png",
     reshard: bool = False,
+    energon: Split | None = None,
     progress: Progress | None = None,
 ) -> ShardManifest:
     """Write the shards of one task; shards whose inputs are unchanged are left alone.
@@ -61,6 +63,8 @@ def build_shards(
         bytes_per_shard: evaluated by the first few samples, drawn as they will be; only where the
             number of shards is not fixed yet.
         variants: samples per scene.
+        energon: also write the index by which Energon reads the shards, as this part of its split
+            (`unigs.shards.energon`); a build without it takes an index away that would not fit.
         reshard: allow another number of shards than the folder has.
         progress: called with (shards done, shards to build).
 
@@ -111,15 +115,21 @@ def build_shards(
             if not any(record["rows"] for record in records):
                 reasons = sorted({e["reason"] for record in records for e in record["refused"]})
                 raise DataError(f"none of {len(heads)} scenes gives a sample: {'; '.join(reasons)}")
+            files: tuple[str, ...] = ()
+            if energon is not None:
+                digest = digest_of([record["shard"]["sha256"] for record in records])
+                files = write_energon_index(folder, records, task.name, energon, digest)
             return Description(
                 configuration,
                 sources=digest_of([list(head) for head in heads]),
                 scenes=len(heads),
                 removed=_removed(folder, before, heads),
+                files=files,
             )
 
         return build_folder(
             folder,
+            before,
             {name: job.inputs for name, job in jobs.items()},
             write,
             SAMPLE_COLUMNS,

@@ -77,6 +77,7 @@ class Description:
 
 def build_folder(
     folder: Path,
+    before: ShardManifest | None,
     inputs: Mapping[str, str],
     write: Callable[[list[str]], None],
     columns: pa.Schema,
@@ -84,9 +85,11 @@ def build_folder(
 ) -> ShardManifest:
     """Bring a folder up to date, while it is `locked`, and write its tables.
 
-    Shards of other names go, and so does what killed builds left.
+    Shards of other names go, and so do files that the manifest before named and this one does not,
+    and what killed builds left.
 
     Args:
+        before: `manifest_before` of the folder.
         inputs: name of each shard -> digest of all that it is made from; a shard that was made
             from these and still has its bytes is left alone.
         write: writes the shards of some names, and their records (`write_record`).
@@ -128,7 +131,7 @@ def build_folder(
         kept=tuple(kept),
     )
     write_manifest(folder, manifest)
-    sweep(folder, set(inputs))
+    sweep(folder, set(inputs), before, manifest)
     return manifest
 
 
@@ -164,11 +167,14 @@ def is_shard_name(name: str) -> bool:
     return _SHARD.fullmatch(name) is not None
 
 
-def sweep(folder: Path, names: set[str]) -> None:
-    """Remove shards and records that are not among ``names``, and what killed builds left."""
+def sweep(folder: Path, names: set[str], before: ShardManifest | None, now: ShardManifest) -> None:
+    """Remove shards and records that are not among ``names``, files that belonged to the shards
+    before and do not now, and what killed builds left."""
     for path in folder.glob("*.tar"):
         if path.name not in names and is_shard_name(path.name):
             path.unlink()
+    for name in set(before.files if before else ()) - set(now.files):
+        (folder / name).unlink(missing_ok=True)
     for path in (folder / RECORDS).glob("*.json"):
         if path.stem not in names:
             path.unlink()

@@ -15,7 +15,7 @@ from typing import Any
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of, writing
-from unigs.shards.folder import is_shard_name, locked, set_manifest_aside, sweep
+from unigs.shards.folder import is_shard_name, locked, manifest_before, set_manifest_aside, sweep
 from unigs.shards.manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest
 from unigs.shards.place import names_at, reaching
 from unigs.shards.verify import verify_shards
@@ -58,11 +58,14 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
         todo = tuple(s.path for s in manifest.shards if s.path not in set(kept))
         files.makedirs(base, exist_ok=True)
         for name in (*todo, *manifest.files, MANIFEST):
+            files.makedirs(f"{base}/{name}".rpartition("/")[0], exist_ok=True)
             files.put_file(str(folder / name), f"{base}/{name}")
         named = {shard.path for shard in manifest.shards}
         gone = tuple(sorted(n for n in listed if is_shard_name(n) and n not in named))
-        for name in gone:
-            files.rm_file(f"{base}/{name}")
+        forgotten = set(there.files if there else ()) - set(manifest.files)
+        for name in (*gone, *sorted(forgotten)):
+            with contextlib.suppress(FileNotFoundError):
+                files.rm_file(f"{base}/{name}")
     return Mirrored(todo, kept, gone)
 
 
@@ -93,6 +96,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
         kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
         todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
         before = {path.name for path in folder.glob("*.tar") if is_shard_name(path.name)}
+        before_this = manifest_before(folder)
         set_manifest_aside(folder)
         with tempfile.TemporaryDirectory() as place:
             sealed = Path(place) / MANIFEST
@@ -106,7 +110,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
                             hint="push it again",
                         )  # fmt: skip
             named = {shard.path for shard in there.shards}
-            sweep(folder, named)
+            sweep(folder, named, before_this, there)
             with writing(folder / MANIFEST) as partial:
                 partial.write_bytes(sealed.read_bytes())
     return Mirrored(tuple(todo), kept, tuple(sorted(before - named)))
