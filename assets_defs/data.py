@@ -8,18 +8,18 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, Outcome, build_or_reuse
 from assets_defs.outcome import materialized, materialized_each
 from assets_defs.partitions import SPLITS, held
 from assets_defs.records import RECORD, STARTED, build_record
+from assets_defs.staleness import code_of
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
 
-GENERATOR_CODE = code_version("datasets/shapes/generate")
-READER_CODE = code_version("index/scenes_index")
+GENERATOR_CODE = code_of("generated")
+READER_CODE = code_of("index")
 INDEX = "index.parquet"
 SHEET = "scenes.png"
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.evaluators import WEIGHTS, evaluators
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, build_or_reuse
@@ -15,6 +14,7 @@ from assets_defs.outcome import materialized
 from assets_defs.protocol import protocol, protocol_shards
 from assets_defs.provenance import provenance
 from assets_defs.records import build_record, built_digest, fingerprint
+from assets_defs.staleness import code_of
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
 from resources.settings import GraphSettings
@@ -22,7 +22,7 @@ from resources.store import Store
 from resources.tracking import Tracking
 from unigs.tasks import TASKS
 
-EVALUATION_CODE = code_version("evaluation/evaluate", without=("shards/build",))
+EVALUATION_CODE = code_of("evaluation")
 
 
 def evaluation_inputs(

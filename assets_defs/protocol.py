@@ -4,20 +4,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
 from assets_defs.records import built_digest
-from assets_defs.shards import SHARD_CODE
+from assets_defs.staleness import code_of
 from resources.settings import GraphSettings
 from resources.store import Store
 
 SHARDS = "shards"
-PROTOCOL_CODE = (
-    code_version("shards/protocol", without=("index/scene_source", "shards/build")) + SHARD_CODE
-)
+PROTOCOL_CODE = code_of("protocol")
 
 
 @dg.asset(

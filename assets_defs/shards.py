@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
@@ -14,13 +13,14 @@ from assets_defs.keep import Built, Outcome, build_or_reuse
 from assets_defs.outcome import described, inline, say
 from assets_defs.partitions import SHARD_PARTITIONS, partition_key, parts
 from assets_defs.records import built_digest, fingerprint
+from assets_defs.staleness import code_of
 from resources.settings import MIX, GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 from unigs.shards.manifest import MANIFEST
 
-SHARD_CODE = code_version("shards/build", without=("index/scene_source",))
-LATENT_CODE = code_version("latents/build", without=("shards/build",))
+SHARD_CODE = code_of("shards")
+LATENT_CODE = code_of("latents")
 # The materializations of a mix's other partitions are logged besides the result, and
 # AssetMaterialization takes a data version as this tag alone.
 DATA_VERSION_TAG = "dagster/data_version"

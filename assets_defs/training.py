@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, build_or_reuse
@@ -19,6 +18,7 @@ from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
 from assets_defs.records import RECORD, build_record, built_digest, fingerprint, verify
+from assets_defs.staleness import code_of
 from assets_defs.statistics import PLOT, scene_statistics
 from assets_defs.training_entry import PREVIEWS, REPORT
 from resources.launcher import ProcessLauncher
@@ -30,17 +30,9 @@ from resources.tracking import Tracking
 if TYPE_CHECKING:
     from unigs.config.preset import Preset
 
-ASSEMBLY_CODE = code_version(
-    "models/components",
-    "pipeline/assemble",
-    "pipeline/model_card",
-    without=("shards/build", "latents/stores", "latents/stream"),
-)
-TRAINING_CODE = code_version(
-    "training/run", without=("pipeline/pipeline", "shards/build", "latents/on_the_fly")
-)
-# Counted where training encodes its samples itself.
-ENCODING_CODE = code_version("latents/on_the_fly", without=("shards/build",))
+ASSEMBLY_CODE = code_of("assembly")
+TRAINING_CODE = code_of("training")
+ENCODING_CODE = code_of("encoding")
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"

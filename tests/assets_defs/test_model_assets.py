@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 
 from assets_defs import evaluators, keep, shards, training
-from assets_defs.code_version import code_version
 from assets_defs.folders import Folders
 from assets_defs.keep import Built, build_or_reuse
 from assets_defs.partitions import run_tags
 from assets_defs.records import build_record, built_digest
+from assets_defs.staleness import code_of
 from assets_defs.training_entry import REPORT
 from pipelines.build import build_defs
 from pipelines.requests import run_config
@@ -65,7 +65,7 @@ def inputs_of(
 def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) -> None:
     live = GraphSettings(overrides={"data.latents": False})
     counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
-    assert counted == code_version("latents/on_the_fly", without=("shards/build",))
+    assert counted == code_of("encoding")
     assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from unigs.evaluation.predictions import Prediction
+from unigs.io.files import writing
 from unigs.samples.sample import Sample
-from unigs.shards.tar import writing
 from unigs.tasks import control_image
 
 COLUMNS = ("control", "coarse mask", "image", "colormap", "entities", "true colormap", "true image")
