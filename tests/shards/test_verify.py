@@ -11,9 +11,10 @@ from PIL import Image
 from tests.shards.conftest import OPTIONS
 from tests.support.made_scenes import files_of
 from unigs.errors import ConfigError, DataError
-from unigs.shards.build import build_shards, read_samples
+from unigs.shards.build import build_shards
 from unigs.shards.contact_sheet import contact_sheet
 from unigs.shards.manifest import MANIFEST, SAMPLES, read_sample_table
+from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 
 

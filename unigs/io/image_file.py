@@ -77,6 +77,19 @@ def read_image(
     return np.asarray(_eight_bits(image, path).convert("RGB"))
 
 
+def open_image(path: Path) -> Image.Image:
+    """Read an image file in its own mode, for readers to whom alpha or indices mean something.
+
+    Returns:
+        The decoded image, upright.
+
+    Raises:
+        DataError: missing, unreadable or refused.
+    """
+    image = _decode(read_bytes(path), path)
+    return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+
+
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file that is there and holds something; DataError otherwise."""
     try:
