@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from unigs.errors import DataError
 
@@ -69,7 +69,7 @@ def flag(record: Mapping[str, Any], name: str) -> bool:
     raise DataError(f"{name} is {shown(value)}, neither 0 nor 1")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number that a float can hold."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return False
