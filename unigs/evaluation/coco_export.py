@@ -18,8 +18,8 @@ from pycocotools import mask as rle_codec
 from scipy import ndimage
 
 from unigs.evaluation.predictions import Prediction
+from unigs.io.files import writing
 from unigs.samples.sample import Sample
-from unigs.shards.tar import writing
 
 CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity"}]
 

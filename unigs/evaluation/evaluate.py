@@ -15,9 +15,9 @@ from unigs.evaluation.grid import sample_grid
 from unigs.evaluation.predictions import PipelineSource, Prediction
 from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
+from unigs.io.files import writing
 from unigs.samples.sample import Sample
-from unigs.shards.build import read_samples
-from unigs.shards.tar import writing
+from unigs.shards.read import read_samples
 from unigs.tasks import task_named
 
 GRID_ROWS = 8

@@ -18,7 +18,7 @@ from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, load_text_encoder, longest_prompt, require_room
 from unigs.models.tokenizer import build_tokenizer
 from unigs.models.unet import build_unet, expand_unet, load_unet
-from unigs.shards.build import read_samples
+from unigs.shards.read import read_samples
 
 
 def make_autoencoder(wanted: AutoencoderConfig, shards: Sequence[Path]) -> Any:

@@ -13,12 +13,12 @@ from PIL import Image
 
 from unigs.config.seeds import checked_seed
 from unigs.errors import ConfigError, UnigsError
+from unigs.io.files import writing
 from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.merge_names import predict_by_name
 from unigs.pipeline.merge_seeds import predict_with_seeds
 from unigs.pipeline.merge_tiles import predict_in_tiles
 from unigs.pipeline.output import UniGSOutput
-from unigs.shards.tar import writing
 from unigs.tasks import task_named
 from unigs.workflows.predict_plan import Plan, Request, plan_predictions
 
