@@ -116,7 +116,6 @@ def _build(
         begin = time.monotonic()
         built = build(place, resume)
         seconds = round(time.monotonic() - begin, 3)
-        (place / STARTED).unlink()
         text = json.dumps(
             {
                 "format": FORMAT,
@@ -132,6 +131,7 @@ def _build(
         _write(place / RECORD, text)
         record = json.loads(text)
     # else the process that built it ended before the folder could take its place
+    (place / STARTED).unlink(missing_ok=True)
     _swap(place, folder)
     return _outcome(folder, record, kept=False)
 

@@ -2,7 +2,8 @@
 
 A stage names the modules of ``unigs`` that it ``runs``; what they import counts with them. What is
 ``given`` is passed over, with what only it imports, because its whole effect arrives as an input
-whose digest is compared already. The settings of a stage are inputs of its own, in its asset.
+whose digest is compared already, or because it has none here. The settings of a stage are inputs of
+its own, in its asset.
 """
 
 from dataclasses import dataclass, field
@@ -22,8 +23,9 @@ class Stage:
     with_stages: tuple[str, ...] = ()
 
 
-_SAMPLES = {"shards/build": "the digest of the shards that are read"}
+_SHARDS = {"shards/read": "the digest of the shards that are read"}
 _SCENES = "the digest of the scenes index"
+_NOT_MADE = "nothing: another component, which this stage does not make"
 
 STAGES = {
     "generated": Stage(("datasets/shapes/generate",)),
@@ -35,24 +37,40 @@ STAGES = {
         {"index/scene_source": _SCENES, "shards/build": "the stage shards, counted below"},
         with_stages=("shards",),
     ),
-    "autoencoder": Stage(("models/autoencoder",)),
-    "text_encoder": Stage(("models/text",)),
-    "latents": Stage(("latents/build",), _SAMPLES),
+    "autoencoder": Stage(
+        ("models/components",),
+        {
+            **_SHARDS,
+            "models/text": _NOT_MADE,
+            "models/tokenizer": _NOT_MADE,
+            "models/unet": _NOT_MADE,
+        },
+    ),
+    "text_encoder": Stage(
+        ("models/components",),
+        {
+            **_SHARDS,
+            "models/autoencoder": _NOT_MADE,
+            "models/patch_autoencoder": _NOT_MADE,
+            "models/unet": _NOT_MADE,
+        },
+    ),
+    "latents": Stage(("latents/build", "samples/serialization"), _SHARDS),
     # of a training that encodes its samples itself
-    "encoding": Stage(("latents/on_the_fly",), _SAMPLES),
+    "encoding": Stage(("latents/on_the_fly", "samples/serialization"), _SHARDS),
     "training": Stage(
         ("training/run",),
         {
-            **_SAMPLES,
+            **_SHARDS,
             "latents/on_the_fly": "the stage encoding, an input where samples are encoded",
         },
     ),
     "assembly": Stage(
         ("models/components", "pipeline/assemble", "pipeline/model_card"),
-        {"shards/build": "the digest of the autoencoder that was fitted on them"},
+        {"shards/read": "the digest of the autoencoder that was fitted on them"},
     ),
     "evaluators": Stage(("evaluators",)),
-    "evaluation": Stage(("evaluation/evaluate",), _SAMPLES),
+    "evaluation": Stage(("evaluation/evaluate", "samples/serialization"), _SHARDS),
 }
 
 
