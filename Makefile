@@ -55,6 +55,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml | python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --only-binary :all: --requirement requirements.lock || $(unlocked)
 	$(BIN)/pip install --quiet --no-deps --editable .
+	@echo 'compiling the kernels of the codec, once: up to half a minute'
+	$(BIN)/python -m unigs.colormap.warm_up
 	touch $@
 
 # Another Python than the lock's, for which one of its versions has no wheel.

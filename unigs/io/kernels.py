@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import event
 
 PACKAGE = Path(__file__).parents[1]
+log = logging.getLogger(__name__)
+
+
+class _Announce(event.Listener):
+    """Say once a process that kernels are compiled; one that comes from the cache is no event."""
+
+    said = False
+
+    def on_start(self, event: event.Event) -> None:
+        function = event.data["dispatcher"].py_func
+        if not self.said and function.__module__.startswith("unigs."):
+            _Announce.said = True
+            log.warning("compiling numeric kernels for this machine, once: up to half a minute")
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+event.register("numba:compile", _Announce())
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
