@@ -13,7 +13,8 @@ from tests.datasets.small_set import annotation, image, read, write_set
 from unigs.colormap import Palette
 from unigs.datasets.scene_keys import MAX_KEY, distinct_key, name_beside, scene_key, variant_key
 from unigs.samples.sample import SampleOptions
-from unigs.shards.build import build_shards, read_samples
+from unigs.shards.build import build_shards
+from unigs.shards.read import read_samples
 
 OPTIONS = SampleOptions(Palette(grid=5), class_names=("cat", "dog"), size=32)
 
