@@ -27,7 +27,7 @@ def execute(
 ) -> tuple[dg.ExecuteInProcessResult, Progress]:
     """Run some assets; the result, and what a user is told of it."""
     job = build_defs().resolve_implicit_global_asset_job_def()
-    progress = Progress(lambda line: None)
+    progress = Progress(lambda line: None, lambda state: None)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings),
