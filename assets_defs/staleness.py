@@ -22,7 +22,7 @@ class Stage:
     with_stages: tuple[str, ...] = ()
 
 
-_SAMPLES = {"shards/build": "the digest of the shards that are read"}
+_SAMPLES = {"shards/read": "the digest of the shards that are read"}
 _SCENES = "the digest of the scenes index"
 
 STAGES = {
@@ -49,7 +49,7 @@ STAGES = {
     ),
     "assembly": Stage(
         ("models/components", "pipeline/assemble", "pipeline/model_card"),
-        {"shards/build": "the digest of the autoencoder that was fitted on them"},
+        {"shards/read": "the digest of the autoencoder that was fitted on them"},
     ),
     "evaluators": Stage(("evaluators",)),
     "evaluation": Stage(("evaluation/evaluate",), _SAMPLES),
