@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from unigs.config.preset import Preset, load_preset
+from unigs.models.noise_schedule import build_scheduler
 from unigs.models.unet import build_unet
 from unigs.training.batch_errors import batch_errors
-from unigs.training.loss import build_scheduler
 from unigs.training.optimizer import build_optimizer
 
 

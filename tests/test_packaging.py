@@ -35,7 +35,7 @@ def test_every_lower_bound_is_tested():
     assert {name: lowest.get(name) for name in bounds} == bounds
     tested = pins("requirements.lock") | lowest
     for extra in set(EXTRAS) - {"all", "dev", "test"}:
-        bounds = dict(entry.split(">=") for entry in EXTRAS[extra])
+        bounds = dict(re.split("[=>]=", entry) for entry in EXTRAS[extra])
         assert {name: tested.get(name) for name in bounds} == bounds
 
 

@@ -56,6 +56,41 @@ def test_frechet_needs_no_weights(tmp_path):
     assert (other["n_a"], other["n_b"], other["features"]) == (5, 5, "pixels-8")
 
 
+def test_frechet_uses_or_names_every_file_of_a_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    endings = ("png", "webp", "TIFF", "bmp", "jpg", "tif")
+    for index, ending in enumerate(endings):
+        pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.{ending}")
+    (tmp_path / "._0.png").write_bytes(b"side file")
+    (tmp_path / "notes.txt").write_text("")
+    result = run("frechet", "--a", tmp_path, "--b", tmp_path, "--json")
+    assert (result["n_a"], result["n_b"]) == (6, 6)
+    assert result["skipped"] == [str(tmp_path / "notes.txt")] * 2
+
+
+def test_frechet_sees_photographs_upright(tmp_path):
+    tall = np.random.default_rng(0).integers(0, 256, (24, 16, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[274] = 6
+    for name, pixels, record in (("a", tall, None), ("b", np.rot90(tall), exif)):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            shifted = np.ascontiguousarray(pixels + np.uint8(9 * number))
+            options = {"exif": record} if record else {}
+            Image.fromarray(shifted).save(tmp_path / name / f"{number}.png", **options)
+    result = run("frechet", "--a", tmp_path / "a", "--b", tmp_path / "b", "--json")
+    assert result["frechet_distance"] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_faster_backend_is_an_option(test_data):
+    pytest.importorskip("hotcoco")
+    folder = test_data / "metrics" / "d2"
+    files = ("--gt", folder / "gt_annotations.json", "--pred", folder / "detections.json")
+    slow = run("segmentation", *files, "--json")
+    assert run("segmentation", *files, "--backend", "faster", "--json") == slow
+
+
 def test_bad_files_are_named(tmp_path):
     truth = tmp_path / "gt.json"
     truth.write_text('{"images": [{"id": 1, "height": 2}], "annotations": [], "categories": []}')

@@ -32,6 +32,7 @@ def test_build_verify_show(root, tmp_path):
     assert sum(shard["samples"] for shard in first["shards"]) == first["samples"] == 8
     assert {"path", "sha256", "samples"} <= set(first["shards"][0])
     assert first["built"] == 2
+    assert first["notes"] == []
     again = run(*build)
     assert (again["built"], again["kept"], again["digest"]) == (0, 2, first["digest"])
 

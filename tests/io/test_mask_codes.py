@@ -36,10 +36,20 @@ def test_any_text_is_a_mask_or_refused(code, height, width):
     assert coco_mask.decode(found).shape == (height, width)
 
 
-def test_one_flat_polygon_is_that_polygon():
-    flat, listed = mask_code(SQUARE, 48, 64), mask_code([SQUARE], 48, 64)
-    assert flat["counts"] == listed["counts"]
-    assert coco_mask.area(flat) == 400
+@pytest.mark.parametrize(
+    "form",
+    [SQUARE, tuple(SQUARE), list(zip(SQUARE[::2], SQUARE[1::2], strict=True)),
+     [list(zip(SQUARE[::2], SQUARE[1::2], strict=True))]],
+)  # fmt: skip
+def test_a_polygon_is_read_in_every_form(form):
+    found = mask_code(form, 48, 64)
+    assert found["counts"] == mask_code([SQUARE], 48, 64)["counts"]
+    assert coco_mask.area(found) == 400
+
+
+@pytest.mark.parametrize("size", [[48, 64], [48.0, 64.0], ["48", "64"], (48, 64)])
+def test_a_size_is_read_in_every_writing(size):
+    assert coco_mask.area(mask_code({"size": size, "counts": [72, 3000]}, 48, 64)) == 3000
 
 
 @pytest.mark.parametrize(
@@ -51,24 +61,26 @@ def test_one_flat_polygon_is_that_polygon():
         ([[]], "at least 3"),
         ([[10, 10, 30, 30]], "2 points"),
         ([[10, 10, 30, 10, 30]], "x, y"),
-        ([[[10, 10], [30, 10], [30, 30]]], "x, y"),
-        ([[[10, 10], [30, 10], [30, 30], [10, 30]]], "no finite number"),
+        ([[[10, 10], [30, 10], [30]]], "x, y"),
+        ([[SQUARE]], "x, y"),
+        ([[10, 10, 30, 10, 30, [10]]], "no finite number"),
         ([SQUARE, None], "x, y"),
         ([[10, 10, 30, 10, 30, float("nan")]], "no finite number"),
         ([[10, 10, 30, 10, 30, True]], "no finite number"),
         ([[10, 10, 30, 10, 30, 10**400]], "no finite number"),
         ([[10, 10, 30, 10, 30, 1e9]], "far outside"),
         ([[-60, -40, 120, 90] * 20000], "outline"),
-        ({"size": [64, 48], "counts": [3072]}, "48x64 but its mask has size"),
+        ({"size": [64, 48], "counts": [3072]}, "RLE of size .64, 48., the image is 48x64"),
         ({"size": [100000, 100000], "counts": [3072]}, "48x64"),
-        ({"size": ["48", "64"], "counts": [3072]}, "48x64"),
+        ({"size": ["48", "sixty-four"], "counts": [3072]}, "48x64"),
+        ({"size": [True, 64], "counts": [3072]}, "48x64"),
         ({"size": None, "counts": [3072]}, "missing"),
         ({"size": [48, 64]}, "missing"),
         ({"size": [48, 64], "counts": {"a": 1}}, "counts"),
-        ({"size": [48, 64], "counts": [490, -20, 2602]}, "negative run"),
-        ({"size": [48, 64], "counts": [True, 3071]}, "whole numbers"),
-        ({"size": [48, 64], "counts": [1.5, 3070.5]}, "whole numbers"),
-        ({"size": [48, 64], "counts": [10**30]}, "whole numbers"),
+        ({"size": [48, 64], "counts": [490, -20, 2602]}, "one is negative"),
+        ({"size": [48, 64], "counts": [True, 3071]}, "not run lengths"),
+        ({"size": [48, 64], "counts": [1.5, 3070.5]}, "not run lengths"),
+        ({"size": [48, 64], "counts": [10**30]}, "not run lengths"),
         ({"size": [48, 64], "counts": [3000, 100]}, "covers 3100 pixels"),
         ({"size": [48, 64], "counts": ""}, "covers 0 pixels"),
         ({"size": [48, 64], "counts": "b'PP3'"}, "counts.decode"),

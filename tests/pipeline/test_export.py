@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tests.support.tiny_pipeline import CHANNELS, components, tiny_pipeline
 from unigs.cli.export import export
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, DataError
 from unigs.pipeline.export import export_onnx, export_unet
 
 
@@ -67,3 +67,14 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ConfigError, match=r"onnxruntime is not installed .*unigs\[onnx\]"):
         export_onnx(components()["unet"], tmp_path / "unet.onnx", 8, 8, tokens=32)
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    tiny_pipeline(size=32).save_pretrained(tmp_path / "model")
+    (tmp_path / "file").write_text("")
+    app = typer.Typer()
+    app.command()(export)
+    order = ["--model", str(tmp_path / "model"), "--out", str(tmp_path / "file" / "unet.pt2")]
+    failed = CliRunner().invoke(app, order)
+    assert isinstance(failed.exception, DataError)
+    assert "cannot be written" in str(failed.exception)

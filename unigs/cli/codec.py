@@ -52,7 +52,7 @@ def codec(
     background: Annotated[
         bool, typer.Option(help="Black means nothing; without it black regions are entities.")
     ] = True,
-    scores: Annotated[bool, typer.Option(help="Also judge the scores (AP).")] = False,
+    scores: Annotated[bool, typer.Option(help="Also evaluate the scores (AP).")] = False,
     explain: Annotated[
         str | None, typer.Option(help="Draw the decoding of this image (key) as PNG and HTML.")
     ] = None,

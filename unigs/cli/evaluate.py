@@ -29,14 +29,14 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Evaluator the first so many.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     baselines: Annotated[
         bool, typer.Option(help="Evaluator baselines and ceilings beside the model.")
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Answer the samples and compute all metrics of the task."""
+    """Predict the samples and compute all metrics of the task."""
     import sys
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
@@ -55,7 +55,7 @@ def evaluate(
     kind = task_named(task)
     judges = load_evaluators(dual_encoder, segmenter, inception)
     if kind.new_image and judges.dual_encoder is None and judges.inception is None:
-        print("no judge of images given: only masks are scored", file=sys.stderr)
+        print("no evaluator of images given: only masks are scored", file=sys.stderr)
     pipeline = UniGSPipeline.from_pretrained(model)
     total = read_manifest(shards).samples
     with ExitStack() as stack:

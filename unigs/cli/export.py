@@ -23,7 +23,7 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Write the UNet for inputs of fixed shapes and compare its output with the model's."""
-    from unigs.errors import ConfigError
+    from unigs.errors import ConfigError, DataError
     from unigs.models.autoencoder import vae_scale_factor
     from unigs.models.text import max_tokens
     from unigs.pipeline.export import export_onnx, export_unet
@@ -36,7 +36,12 @@ def export(
             f"size {size}", hint=f"give a multiple of {vae_scale_factor(pipeline.vae)} pixels"
         )
     tokens = max_tokens(pipeline.tokenizer, pipeline.text_encoder)
-    out.parent.mkdir(parents=True, exist_ok=True)
     write = export_onnx if form == "onnx" else export_unet
-    difference = write(pipeline.unet, out, side, side, tokens, batch)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        difference = write(pipeline.unet, out, side, side, tokens, batch)
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror or error}", file=out, hint="give another folder"
+        ) from error
     print_result({"file": out, "largest_difference": difference}, json)

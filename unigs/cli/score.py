@@ -67,7 +67,7 @@ def frechet(
     ] = "pixels",
     json: Json = False,
 ) -> None:
-    """Frechet distance and KID between two folders of images."""
+    """Frechet distance and KID between two folders of images; `skipped` lists what is none."""
     from tqdm import tqdm
 
     from unigs.evaluators.bundle import load_features

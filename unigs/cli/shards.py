@@ -71,7 +71,7 @@ def build(
     from unigs.datasets import open_dataset
     from unigs.errors import ConfigError
     from unigs.index.scene_source import IndexedScenes
-    from unigs.index.scenes_index import build_index
+    from unigs.index.scenes_index import ScenesIndex, build_index
     from unigs.samples.options import SampleOptions
     from unigs.shards.build import build_shards
     from unigs.shards.energon import energon_part
@@ -88,7 +88,7 @@ def build(
             index = Path(folder) / "scenes.parquet"
             with tqdm(unit="record", desc=f"{dataset} {split}") as bar:
                 build_index(source, index, bar.update)
-        scenes = IndexedScenes(index, root)
+        scenes, notes = IndexedScenes(index, root), ScenesIndex(index).notes()
         options = SampleOptions(
             palette=chosen_palette,
             class_names=scenes.class_names,
@@ -133,6 +133,7 @@ def build(
             "samples": manifest.samples,
             "refused": manifest.refusals_by_reason,
             "removed": list(manifest.removed),
+            "notes": [{"note": note, "count": count} for note, count in notes.items()],
             "counts": manifest.counts,
             "built": len(manifest.built),
             "kept": len(manifest.kept),

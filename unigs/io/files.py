@@ -66,7 +66,7 @@ def writing(path: Path) -> Iterator[Path]:
         raise DataError(
             f"cannot be written: {error.strerror or error}",
             file=path,
-            hint="free space or give another folder, then build again: finished shards are kept",
+            hint="free space, or give another folder; what is finished is kept",
         ) from error
 
 

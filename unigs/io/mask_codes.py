@@ -8,6 +8,7 @@ time and memory in proportion to the input, whatever the input is.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,8 +30,9 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
     """Compressed run lengths of a COCO segmentation.
 
     Args:
-        segmentation: a list of polygons [x1, y1, x2, y2, ...], one such polygon, or an object
-            with `size` [h, w] and `counts` (a list, or COCO's compressed text or bytes).
+        segmentation: a list of polygons [x1, y1, x2, y2, ...] or [[x1, y1], [x2, y2], ...], one
+            such polygon alone, or an object with `size` [h, w] and `counts` (a list, or COCO's
+            compressed text or bytes).
         height, width: size of the image.
 
     Returns:
@@ -45,13 +47,11 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
         return _from_polygons(segmentation, height, width)
     if not isinstance(segmentation, Mapping):
         kind = "null" if segmentation is None else type(segmentation).__name__
-        raise DataError(
-            f"segmentation is {kind}", hint="give polygons, or an object with size and counts"
-        )
+        raise DataError(f"segmentation is {kind}, not polygons or counts")
     size = segmentation.get("size")
-    if not isinstance(size, list | tuple) or [*size] != [height, width] or _holds_bool(size):
+    if not isinstance(size, list | tuple) or [*map(_whole, size)] != [height, width]:
         raise DataError(
-            f"the image is {height}x{width} but its mask has size {_short(size)}",
+            f"RLE of size {_short(size)}, the image is {height}x{width}",
             hint="write the mask at the size of the image, [height, width]",
         )
     counts = segmentation.get("counts")
@@ -60,9 +60,9 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
     elif isinstance(counts, str | bytes):
         runs = unpack_runs(counts)
     else:
-        raise DataError(f"RLE counts are {_short(counts)}", hint="give run lengths")
+        raise DataError(f"RLE counts are {_short(counts)}, not run lengths")
     if runs.size and runs.min() < 0:
-        raise DataError("RLE holds a negative run", hint="write the mask again")
+        raise DataError("RLE counts are not run lengths: one is negative")
     # capped so that no number of runs overflows the sum
     total = int(np.minimum(runs, MAX_PIXELS + 1).sum())
     if total != height * width:
@@ -87,7 +87,7 @@ def unpack_runs(code: str | bytes) -> np.ndarray:
     try:
         raw = code.encode("ascii") if isinstance(code, str) else code
     except UnicodeEncodeError as error:
-        raise DataError("RLE counts hold what is no run length") from error
+        raise DataError("RLE string holds what is no run length") from error
     if raw[:2] in (b"b'", b'b"'):
         raise DataError(
             "RLE counts are the printed form of Python bytes, b'...'",
@@ -97,14 +97,17 @@ def unpack_runs(code: str | bytes) -> np.ndarray:
     if chunks.size == 0:
         return chunks
     if chunks.min() < 0 or chunks.max() > 63:
-        raise DataError("RLE counts hold what is no run length")
+        raise DataError("RLE string holds what is no run length")
     ends = np.flatnonzero(chunks < 32)
     if not ends.size or ends[-1] != chunks.size - 1:
-        raise DataError("RLE counts end inside a run length")
+        whole = chunks.size - (ends[-1] + 1 if ends.size else 0) <= _CHARACTERS
+        raise DataError(
+            f"RLE string {'ends inside a run length' if whole else 'holds what is no run length'}"
+        )
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > _CHARACTERS:
-        raise DataError("RLE counts hold a run of more than 32 bits")
+        raise DataError("RLE string holds a run of more than 32 bits")
     place = np.arange(chunks.size) - np.repeat(starts, lengths)
     values = np.add.reduceat((chunks & 31) << 5 * place, starts)
     values -= np.where(chunks[ends] & 16, 1 << 5 * lengths, 0)
@@ -116,23 +119,21 @@ def unpack_runs(code: str | bytes) -> np.ndarray:
 
 def _listed(counts: list[Any] | tuple[Any, ...]) -> np.ndarray:
     if not all(type(run) is int and abs(run) <= MAX_PIXELS for run in counts):
-        raise DataError("RLE counts are not whole numbers", hint="write the mask again")
+        raise DataError("RLE counts are not run lengths: whole numbers, none of them negative")
     return np.array(counts, np.int64)
 
 
 def _from_polygons(polygons: Any, height: int, width: int) -> Rle:
     if not polygons:
         raise DataError("segmentation holds no polygon", hint="leave the record out")
-    # one polygon without the list around it, as some programs write it
-    if not any(isinstance(polygon, list | tuple | dict) for polygon in polygons):
-        polygons = [polygons]
+    polygons = _flat_polygons(polygons)
     for polygon in polygons:
         if not isinstance(polygon, list | tuple) or len(polygon) % 2:
             raise DataError("polygon is not a list of x, y, x, y, ...")
-        if not all(_is_finite(value) for value in polygon):
-            raise DataError("polygon holds something that is no finite number")
         if len(polygon) < 6:
             raise DataError(f"polygon of {len(polygon) // 2} points, at least 3 are needed")
+        if not all(_is_finite(value) for value in polygon):
+            raise DataError("polygon holds something that is no finite number")
         for values, side in ((polygon[0::2], width), (polygon[1::2], height)):
             if min(values) < -side or max(values) > 2 * side:
                 raise DataError(f"polygon lies far outside of the {height}x{width} image")
@@ -142,6 +143,24 @@ def _from_polygons(polygons: Any, height: int, width: int) -> Rle:
     return coco_mask.merge(coco_mask.frPyObjects([list(p) for p in polygons], height, width))
 
 
+def _flat_polygons(polygons: Any) -> list[Any]:
+    """Polygons as lists of x, y, x, y, ...: some programs write points, or one polygon alone."""
+    if not any(isinstance(part, list | tuple) for part in polygons) or _are_points(polygons):
+        polygons = [polygons]
+    return [
+        [value for point in polygon for value in point] if _are_points(polygon) else polygon
+        for polygon in polygons
+    ]
+
+
+def _are_points(value: Any) -> bool:
+    """Whether it is a list of [x, y], more than one."""
+    if not isinstance(value, list | tuple) or len(value) < 2:
+        return False
+    points = all(isinstance(point, list | tuple) and len(point) == 2 for point in value)
+    return points and not any(isinstance(n, list | tuple) for point in value for n in point)
+
+
 def _is_finite(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
@@ -149,8 +168,15 @@ def _is_finite(value: Any) -> bool:
     return abs(value) < 1e9 if isinstance(value, int) else math.isfinite(value)
 
 
-def _holds_bool(values: Any) -> bool:
-    return any(isinstance(value, bool) for value in values)
+def _whole(value: Any) -> int | None:
+    """A whole number, also as 48.0 or "48"."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else None
+    return value if isinstance(value, int) else None
 
 
 def _short(value: Any) -> str:

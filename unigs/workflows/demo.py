@@ -112,7 +112,9 @@ def build_demo(pipeline: Any) -> Any:
                 task = gr.Radio(tasks, value=tasks[0], label="task")
                 # no mode: Gradio would clip 16-bit pictures to white while it converts them
                 editor = gr.ImageEditor(
-                    type="pil", image_mode=None, label="picture, and strokes where to fill"
+                    type="pil",
+                    image_mode=None,  # type: ignore[arg-type]
+                    label="picture, and strokes where to fill",
                 )
                 names = gr.Textbox(label="class names, with commas between")
                 with gr.Row():

@@ -55,7 +55,9 @@ def test_a_text_finds_the_number_it_says_when_only_that_is_listed():
     assert coco_scores(both, results(image_id="1"))["ap"] == 0
 
 
-@pytest.mark.parametrize(("said", "crowd"), [("1", 1), (True, 1), (1.0, 1), ("0", 0), (None, 0)])
+@pytest.mark.parametrize(
+    ("said", "crowd"), [("1", 1), ("true", 1), (True, 1), (1.0, 1), ("0", 0), (None, 0)]
+)
 def test_crowd_is_read_in_every_writing(said, crowd):
     assert checked_truth(truth(annotations__iscrowd=said)).annotations[0]["iscrowd"] == crowd
 
@@ -111,7 +113,7 @@ def test_a_bad_truth_is_told_in_one_line(changes, reason):
         ({"score": 10**400}, "score is 1000"),
         ({"segmentation": None}, "segmentation is null"),
         ({"segmentation": [POLYGON]}, "not a list of x, y"),
-        ({"segmentation": CODE | {"counts": [490, -20, 2602]}}, "negative run"),
+        ({"segmentation": CODE | {"counts": [490, -20, 2602]}}, "one is negative"),
         ({"segmentation": CODE | {"counts": CODE["counts"][:-3] + "n^6"}}, "covers"),
         ({"segmentation": CODE | {"counts": f"b'{CODE['counts']}'"}}, "counts.decode"),
         ({"image_id": 7}, "image 7"),

@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from unigs.errors import DataError
+
+_FLAGS = {"0": False, "false": False, "1": True, "true": True}
 
 
 def record_of(value: Any) -> Mapping[str, Any]:
@@ -60,16 +62,15 @@ def whole(record: Mapping[str, Any], name: str, least: int, most: int) -> int:
 
 
 def flag(record: Mapping[str, Any], name: str) -> bool:
-    """0 or 1, also as a text, true or false; absent and null are 0."""
+    """0 or 1, as number, text or truth value; absent and null are 0."""
     value = record.get(name)
-    if value is None or (isinstance(value, int | float) and value == 0) or value == "0":
-        return False
-    if (isinstance(value, int | float) and value == 1) or value == "1":
-        return True
-    raise DataError(f"{name} is {shown(value)}, neither 0 nor 1")
+    text = "0" if value is None else str(value).strip().lower().removesuffix(".0")
+    if isinstance(value, list | tuple | Mapping) or text not in _FLAGS:
+        raise DataError(f"{name} is {shown(value)}, neither 0 nor 1")
+    return _FLAGS[text]
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number that a float can hold."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return False

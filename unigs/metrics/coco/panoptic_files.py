@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
@@ -58,7 +59,7 @@ class PanopticFile:
         self._records: dict[Id, tuple[str, Mapping[str, Any]]] = {}
         for index, record in enumerate(self._list("annotations")):
             where = f"annotations[{index}]"
-            image = self._told(where, lambda one=record: _image_of(one))
+            image = self._told(where, partial(_image_of, record))
             if image in self._records:
                 raise DataError(
                     f"image {shown(image)} is listed twice", file=path, record=where,
@@ -94,7 +95,7 @@ class PanopticFile:
         pairs = []
         for index, record in enumerate(records):
             where = f"categories[{index}]"
-            pairs.append(self._told(where, lambda one=record: _category_of(one)))
+            pairs.append(self._told(where, partial(_category_of, record)))
         if not pairs:
             raise DataError("lists no categories", file=self.path, hint="or use --class-agnostic")
         ids = self._told("categories", lambda: Ids([one for one, _ in pairs], "category"))
