@@ -10,10 +10,11 @@ from tests.judged_shards import NAMES, KnowingPipeline, samples
 from unigs import evaluation
 from unigs.answers import Answer, PipelineSource, task_inputs
 from unigs.errors import DataError
-from unigs.evaluation import evaluate, read_figures
+from unigs.evaluation import evaluate
 from unigs.evaluators.bundle import Evaluators
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.segmenter import split_classes
+from unigs.metric_values import MetricValues
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.panoptic import panoptic_scores
 from unigs.models.tokenizer import build_tokenizer
@@ -58,7 +59,8 @@ def judge(judges, tmp_path, monkeypatch):
         monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
         pipeline = KnowingPipeline(drawn, worth)
         arguments = {"batch_size": 4, **options}
-        return evaluate(pipeline, task, tmp_path, judges, tmp_path / "out", **arguments)
+        values = evaluate(pipeline, task, tmp_path, judges, tmp_path / "out", **arguments)
+        return values.named()
 
     return run
 
@@ -131,8 +133,9 @@ def test_baselines_can_be_left_out(judge):
 def test_other_tools_get_the_same_figures_from_the_files(judge, tmp_path):
     figures = judge("entity", "noise")
     out = tmp_path / "out"
-    read = read_figures(out / "metrics.json")
-    assert read == pytest.approx(figures, nan_ok=True)
+    assert MetricValues.read(out).named() == pytest.approx(figures, nan_ok=True)
+    written = json.loads((out / "metrics.json").read_text())
+    assert written == {k: None if np.isnan(v) else v for k, v in figures.items()}
     truth = json.loads((out / "truth.json").read_text())
     results = json.loads((out / "results.json").read_text())
     assert coco_scores(truth, results)["ap"] == figures["ap_e"]
@@ -166,11 +169,11 @@ def test_absent_names_are_looked_at_apart(judges, tmp_path, monkeypatch):
     assert 0 < sum(bool(sample.absent) for sample in drawn) < 12
     monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
     known = KnowingPipeline(drawn)
-    figures = evaluate(known, "referring", tmp_path, judges, tmp_path / "out")
+    figures = evaluate(known, "referring", tmp_path, judges, tmp_path / "out").named()
     assert figures["absent.n_images"] == sum(bool(sample.absent) for sample in drawn)
     assert figures["absent.extra_entities"] == 0
     told = KnowingPipeline(drawn, "too much")
-    worse = evaluate(told, "referring", tmp_path, judges, tmp_path / "out")
+    worse = evaluate(told, "referring", tmp_path, judges, tmp_path / "out").named()
     assert worse["absent.extra_entities"] > 0
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from unigs.colormap import Palette, decode
 from unigs.colormap.distortion import add_blur, add_jpeg, add_noise
-from unigs.metrics.segmentation import SegmentationMetric
+from unigs.metrics.mask_metrics import SegmentationMetric
 from unigs.restorer.drawn_segments import draw_segments
 from unigs.restorer.restore import WEIGHTS, load_restorer, restore
 

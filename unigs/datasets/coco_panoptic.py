@@ -20,6 +20,7 @@ from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import annotation_digest
 from unigs.errors import DataError
 from unigs.image_file import decode_labels, read_bytes
+from unigs.panoptic_png import rgb_to_id
 from unigs.scene import Scene
 
 
@@ -83,5 +84,4 @@ def segment_ids(png: bytes, path: Path) -> np.ndarray:
     # byte 24 of a PNG is its bit depth; Pillow would silently halve 16-bit colours
     if colors.ndim != 3 or colors.shape[2] != 3 or png[24] != 8:
         raise DataError("is not an 8-bit RGB PNG", file=path)
-    wide = colors.astype(np.int32)
-    return wide[..., 0] + 256 * wide[..., 1] + 65536 * wide[..., 2]
+    return rgb_to_id(colors)
