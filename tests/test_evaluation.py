@@ -2,54 +2,25 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from transformers import CLIPConfig, CLIPModel
 
-from tests.judged_shards import NAMES, KnowingPipeline, samples
+from tests.judged_shards import KnowingPipeline, samples
+from tests.toy_evaluators import toy_evaluators
 from unigs import evaluation
 from unigs.answers import Answer, PipelineSource, task_inputs
 from unigs.errors import DataError
 from unigs.evaluation import evaluate
-from unigs.evaluators.bundle import Evaluators
-from unigs.evaluators.dual_encoder import DualEncoder
-from unigs.evaluators.segmenter import split_classes
 from unigs.metric_values import MetricValues
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.panoptic import panoptic_scores
-from unigs.models.tokenizer import build_tokenizer
 from unigs.tasks import TASKS
 
 COUNT = 6
 
 
-class ColourJudge:
-    """Segments the test scenes by their colours: a perfect judge of the real ones."""
-
-    name = "colours.00000000"
-    accuracy = {}  # noqa: RUF012
-
-    def segment(self, images):
-        from tests.judged_shards import COLORS
-
-        for image in images:
-            distance = np.linalg.norm(image[:, :, None].astype(float) - COLORS, axis=-1)
-            yield split_classes(distance.argmin(-1) + 1, NAMES, frozenset(NAMES[:2]))
-
-
 @pytest.fixture(scope="module")
 def judges():
-    tokenizer = build_tokenizer(NAMES)
-    common = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 1}
-    config = CLIPConfig(
-        text_config={**common, "vocab_size": len(tokenizer), "num_hidden_layers": 1},
-        vision_config={**common, "image_size": 32, "patch_size": 16, "num_hidden_layers": 1},
-        projection_dim=4,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = CLIPModel(config)
-    return Evaluators(DualEncoder(model, tokenizer, "toy-clip.00000000"), ColourJudge())
+    return toy_evaluators()
 
 
 @pytest.fixture
