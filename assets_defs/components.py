@@ -7,7 +7,7 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.keep import Built, build_or_reuse, built_digest
 from assets_defs.outcome import materialized
 from assets_defs.partitions import held, parts
 from resources.settings import GraphSettings
@@ -32,19 +32,19 @@ def autoencoder(
     inputs = {
         "code": AUTOENCODER_CODE,
         "settings": wanted.model_dump(mode="json"),
-        "shards": [kept_digest(folder) for folder in sources] if wanted.source is None else [],
+        "shards": [built_digest(folder) for folder in sources] if wanted.source is None else [],
     }
 
     def build(folder: Path, resume: bool) -> Built:
-        from unigs.assembly import make_autoencoder
         from unigs.models.autoencoder import weights_digest
+        from unigs.pipeline.assembly import make_autoencoder
 
         made = make_autoencoder(wanted, sources)
         made.save_pretrained(folder)
         metadata = {"family": type(made).__name__, "source": wanted.source or "fitted"}
         return Built(weights_digest(made), metadata)
 
-    return materialized(context, keep_or_build(folders.autoencoder, inputs, build))
+    return materialized(context, build_or_reuse(folders.autoencoder, inputs, build))
 
 
 @dg.asset(
@@ -57,7 +57,7 @@ def text_encoder(
 ) -> dg.MaterializeResult:
     """Prompts to embeddings: pretrained weights, or a frozen encoder over the class names."""
     folders = Folders.of(store, settings)
-    from unigs.scenes_index import ScenesIndex
+    from unigs.index.scenes_index import ScenesIndex
 
     indexes = [ScenesIndex(index_file(folders, one, "train")) for one in held(settings, "train")]
     names = list(dict.fromkeys(name for index in indexes for name in index.class_names))
@@ -69,12 +69,12 @@ def text_encoder(
     }
 
     def build(folder: Path, resume: bool) -> Built:
-        from unigs.assembly import make_text_encoder
         from unigs.models.autoencoder import weights_digest
         from unigs.models.text import save_text_encoder
+        from unigs.pipeline.assembly import make_text_encoder
 
         tokenizer, encoder = make_text_encoder(wanted, names)
         save_text_encoder(folder, tokenizer, encoder)
         return Built(weights_digest(encoder), {"vocabulary": len(tokenizer)})
 
-    return materialized(context, keep_or_build(folders.text_encoder, inputs, build))
+    return materialized(context, build_or_reuse(folders.text_encoder, inputs, build))

@@ -10,15 +10,15 @@ import dagster as dg
 
 from assets_defs.code_version import code_version
 from assets_defs.folders import Folders
-from assets_defs.keep import RECORD, STARTED, Built, Outcome, keep_or_build, kept_record
+from assets_defs.keep import RECORD, STARTED, Built, Outcome, build_or_reuse, build_record
 from assets_defs.outcome import materialized, materialized_each
 from assets_defs.partitions import SPLITS, held
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
 
-GENERATOR_CODE = code_version("datasets/shapes")
-READER_CODE = code_version("scenes_index")
+GENERATOR_CODE = code_version("datasets/shapes/generate")
+READER_CODE = code_version("index/scenes_index")
 INDEX = "index.parquet"
 SHEET = "scenes.png"
 
@@ -48,7 +48,7 @@ def raw(
 
 
 def _generated(place: Path, settings: GraphSettings) -> Outcome:
-    from unigs.datasets.shapes import write_shapes
+    from unigs.datasets.shapes.generate import write_shapes
 
     data = settings.values.data
     options = {
@@ -65,19 +65,19 @@ def _generated(place: Path, settings: GraphSettings) -> Outcome:
         return Built(_listing_digest(folder), dict(options))
 
     inputs = {"code": GENERATOR_CODE, "options": options}
-    return keep_or_build(place, inputs, build)
+    return build_or_reuse(place, inputs, build)
 
 
 def _observed(place: Path, root: Path) -> Outcome:
     if not root.is_dir():
-        raise DataError("no such folder", file=root, mend="check --root")
+        raise DataError("no such folder", file=root, hint="check --root")
     listing = _listing_digest(root)
     count = sum(1 for path in root.rglob("*") if path.is_file())
 
     def build(folder: Path, resume: bool) -> Built:
         return Built(listing, {"root": str(root), "files": count})
 
-    return keep_or_build(place, {"root": str(root), "listing": listing}, build)
+    return build_or_reuse(place, {"root": str(root), "listing": listing}, build)
 
 
 def _listing_digest(root: Path) -> str:
@@ -118,7 +118,7 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.datasets import open_dataset
-        from unigs.scenes_index import ScenesIndex, build_index
+        from unigs.index.scenes_index import ScenesIndex, build_index
 
         report = build_index(
             open_dataset(name, root, split), folder / INDEX, cache=row_cache(folder)
@@ -142,10 +142,10 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
 
     inputs = {
         "code": READER_CODE,
-        "raw": kept_record(folders.raw(name))["digest"],
+        "raw": build_record(folders.raw(name))["digest"],
         "dataset": name,
     }
-    return keep_or_build(folders.scenes(name, split), inputs, build)
+    return build_or_reuse(folders.scenes(name, split), inputs, build)
 
 
 def row_cache(folder: Path) -> Path:
@@ -200,7 +200,7 @@ def quarantine_report(
     batches = [(dataset, split) for split in SPLITS for dataset in held(settings, split)]
 
     def build(folder: Path, resume: bool) -> Built:
-        from unigs.scenes_index import ScenesIndex
+        from unigs.index.scenes_index import ScenesIndex
 
         refused: list[dict[str, Any]] = []
         rows: dict[str, int] = {}
@@ -227,14 +227,14 @@ def quarantine_report(
         )
 
     records = {
-        f"{dataset}-{split}": kept_record(folders.scenes(dataset, split))
+        f"{dataset}-{split}": build_record(folders.scenes(dataset, split))
         for dataset, split in batches
     }
     inputs = {
         batch: [record["digest"], record["metadata"]["quarantined"], record["metadata"]["reasons"]]
         for batch, record in records.items()
     }
-    outcome = keep_or_build(folders.quarantine, inputs, build)
+    outcome = build_or_reuse(folders.quarantine, inputs, build)
     share = outcome.metadata["refused_share"]
     refused = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
     check = dg.AssetCheckResult(

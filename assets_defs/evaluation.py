@@ -8,7 +8,7 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.evaluators import WEIGHTS, evaluators
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
+from assets_defs.keep import Built, build_or_reuse, build_record, built_digest, fingerprint
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
@@ -22,7 +22,7 @@ from resources.tracking import Tracking
 from unigs.metric_values import MetricValue, MetricValues
 from unigs.tasks import TASKS
 
-EVALUATION_CODE = code_version("evaluation", without=("shards",))
+EVALUATION_CODE = code_version("evaluation/evaluate", without=("shards/build",))
 
 
 def evaluation_inputs(
@@ -31,9 +31,9 @@ def evaluation_inputs(
     """What the figures of one model folder on one task follow from."""
     return {
         "code": EVALUATION_CODE,
-        "model": kept_digest(model),
-        "shards": kept_digest(folders.shards(settings.judged, "val", task)),
-        "evaluators": [kept_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
+        "model": built_digest(model),
+        "shards": built_digest(folders.shards(settings.evaluated, "val", task)),
+        "evaluators": [built_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
         "settings": settings.values.evaluation.model_dump(mode="json"),
     }
 
@@ -50,8 +50,8 @@ def judge(
 ) -> MetricValues:
     """Answer the held-out shards of ``task`` (or ``shards``) and score the answers; ``beside``
     adds baselines and ceilings, which are the same for every model."""
-    from unigs.baselines import Codec
-    from unigs.evaluation import evaluate
+    from unigs.evaluation.baselines import Codec
+    from unigs.evaluation.evaluate import evaluate
     from unigs.evaluators.bundle import load_evaluators
     from unigs.pipeline import UniGSPipeline
 
@@ -65,7 +65,7 @@ def judge(
     return evaluate(
         pipeline,
         task,
-        shards or folders.shards(settings.judged, "val", task),
+        shards or folders.shards(settings.evaluated, "val", task),
         load_evaluators(
             places[DUAL_ENCODER], places[SEGMENTER], inception=preset.evaluation.inception
         ),
@@ -78,7 +78,7 @@ def judge(
     )
 
 
-def judge_protocol(
+def evaluate_protocol(
     settings: GraphSettings, folders: Folders, pipeline_folder: Path, task: str, out_dir: Path
 ) -> list[MetricValue]:
     """The values of the test protocol, ``protocol.single.miou`` and so on."""
@@ -111,7 +111,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
             return Built(figures_digest(named), shown(named))
 
         inputs = evaluation_inputs(folders, settings, model, task)
-        outcome = keep_or_build(folders.reference(task), inputs, build)
+        outcome = build_or_reuse(folders.reference(task), inputs, build)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return reference
@@ -136,17 +136,19 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
 
         def build(folder: Path, resume: bool) -> Built:
             values = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
-            values += judge_protocol(settings, folders, model / PIPELINE, task, folder / "protocol")
+            values += evaluate_protocol(
+                settings, folders, model / PIPELINE, task, folder / "protocol"
+            )
             values.write(folder)
             figures = values.named()
-            registered = kept_record(model)["metadata"]
+            registered = build_record(model)["metadata"]
             with tracking.run(
                 f"evaluate {name} {task}",
                 tags={
                     **provenance(context, settings),
                     "model": f"{registered['name']}/{registered['version']}",
                     "training_run": registered["mlflow_run_id"],
-                    "protocol": kept_digest(folders.protocol),
+                    "protocol": built_digest(folders.protocol),
                 },
                 parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
                 inputs=dataset_inputs(folders, settings, "val", [task]),
@@ -158,8 +160,8 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
             return Built(figures_digest(figures), {**shown(figures), "mlflow_run_id": run_id})
 
         inputs = evaluation_inputs(folders, settings, model, task)
-        inputs["protocol"] = kept_digest(folders.protocol)
-        outcome = keep_or_build(folders.evaluation(name, task), inputs, build)
+        inputs["protocol"] = built_digest(folders.protocol)
+        outcome = build_or_reuse(folders.evaluation(name, task), inputs, build)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return evaluation

@@ -8,7 +8,7 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.keep import Built, build_or_reuse, built_digest
 from assets_defs.outcome import materialized
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
 from resources.settings import GraphSettings
@@ -35,24 +35,24 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         source = external_source(kind, settings.values.evaluation)
         inputs: dict[str, Any] = {
             "code": CODE,
-            "scenes": kept_digest(folders.scenes(settings.judged, "train")),
+            "scenes": built_digest(folders.scenes(settings.evaluated, "train")),
             "source": source,
-            "label": f"{settings.judged}-{LABELS[kind]}",
+            "label": f"{settings.evaluated}-{LABELS[kind]}",
         }
 
         def build(folder: Path, resume: bool) -> Built:
             if source is not None:
                 name = evaluator_name(Path(source))
                 return Built(name, {"name": name, "source": source})
-            from unigs.scenes_index import ScenesIndex
+            from unigs.index.scenes_index import ScenesIndex
 
-            index = ScenesIndex(index_file(folders, settings.judged, "train"))
+            index = ScenesIndex(index_file(folders, settings.evaluated, "train"))
             judge = train_evaluator(kind, index, len(index))
             judge.save(folder / WEIGHTS, inputs["label"])
             accuracy = {key: round(value, 4) for key, value in judge.accuracy.items()}
             return Built(judge.name, {"name": judge.name, "held_out": accuracy})
 
-        return materialized(context, keep_or_build(folders.evaluator(kind), inputs, build))
+        return materialized(context, build_or_reuse(folders.evaluator(kind), inputs, build))
 
     return evaluator
 

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets_defs.evaluation import evaluation_inputs, judge
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest
+from assets_defs.keep import Built, build_or_reuse, built_digest, fingerprint
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
 from assets_defs.report import reports
@@ -20,7 +20,7 @@ from resources.tracking import Tracking
 from unigs.metric_values import MetricValues, Role
 
 DECISION = "decision.json"
-SCORE, JUDGED_ON = "gate.score", "gate.judged_on"
+SCORE, JUDGED_ON = "gate.score", "gate.evaluated_on"
 
 
 def gate_score(values: dict[str, MetricValues]) -> float:
@@ -61,7 +61,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         tracking: Tracking,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        judged_on = {
+        evaluated_on = {
             task: {
                 key: value
                 for key, value in evaluation_inputs(
@@ -71,10 +71,10 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             }
             for task in tasks
         }
-        inputs = {"model": kept_digest(folders.model(name)), "judged_on": judged_on}
+        inputs = {"model": built_digest(folders.model(name)), "evaluated_on": evaluated_on}
 
         def build(folder: Path, resume: bool) -> Built:
-            decision = decision_on(folder, folders, fingerprint(**judged_on))
+            decision = decision_on(folder, folders, fingerprint(**evaluated_on))
             (folder / DECISION).write_text(json.dumps(decision, indent=1), encoding="utf-8")
             return Built(fingerprint(**decision), decision)
 
@@ -102,7 +102,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         def score_of(best: ModelVersion, protocol: str, folder: Path) -> float:
             if best.tags.get(JUDGED_ON) == protocol:
                 return float(best.tags[SCORE])
-            context.log.info("the champion was judged on other shards: judging it on these")
+            context.log.info("the champion was evaluated on other shards: judging it on these")
             score = gate_score(
                 {
                     task: judge(settings, folders, best.folder, task, folder / task, beside=False)
@@ -112,7 +112,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             tag_version(tracking, best, {SCORE: repr(score), JUDGED_ON: protocol})
             return score
 
-        outcome = keep_or_build(folders.gate(name), inputs, build)
+        outcome = build_or_reuse(folders.gate(name), inputs, build)
         context.log.info(f"gate of {name}: {outcome.metadata['reason']}")
         return materialized(context, outcome)
 

@@ -47,7 +47,7 @@ def fingerprint(**inputs: Any) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def keep_or_build(
+def build_or_reuse(
     folder: Path, inputs: Mapping[str, Any], build: Callable[[Path, bool], Built]
 ) -> Outcome:
     """``folder`` as ``build`` makes it from ``inputs``, without building when it already is.
@@ -69,7 +69,7 @@ def keep_or_build(
     except OSError as error:
         raise DataError(
             f"cannot write {folder}: {error.strerror or error}",
-            mend="free some space or name another store with --store DIR",
+            hint="free some space or name another store with --store DIR",
         ) from error
 
 
@@ -88,17 +88,17 @@ def _build(folder: Path, key: str, build: Callable[[Path, bool], Built]) -> Outc
     return Outcome(folder, built.digest, json.loads(text)["metadata"], False, seconds)
 
 
-def kept_digest(folder: Path) -> str:
+def built_digest(folder: Path) -> str:
     """The digest of a folder that is up to date; :class:`~unigs.errors.DataError` when it is not
     built yet."""
-    return kept_record(folder)["digest"]
+    return build_record(folder)["digest"]
 
 
-def kept_record(folder: Path) -> dict[str, Any]:
+def build_record(folder: Path) -> dict[str, Any]:
     """The whole record beside a folder's content."""
     record = _read(folder / RECORD)
     if record is None:
-        raise DataError(f"{folder} is not built yet", mend="materialise its asset first")
+        raise DataError(f"{folder} is not built yet", hint="materialise its asset first")
     return record
 
 

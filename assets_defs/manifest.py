@@ -1,4 +1,4 @@
-"""Many shard folders become one data version: what a model was trained and judged on."""
+"""Many shard folders become one data version: what a model was trained and evaluated on."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
+from assets_defs.keep import Built, build_or_reuse, build_record, built_digest, fingerprint
 from assets_defs.outcome import materialized
 from assets_defs.partitions import partition_key, parts, with_task
 from assets_defs.shards import latents, shards
@@ -59,7 +59,7 @@ def shard_manifest(
         )
 
     inputs = listed | ({"bucket": store.remote} if store.remote else {})
-    outcome = keep_or_build(folders.manifest, inputs, build)
+    outcome = build_or_reuse(folders.manifest, inputs, build)
     check = dg.AssetCheckResult(
         check_name="shards_are_whole", passed=True, metadata={"shards": outcome.metadata["shards"]}
     )
@@ -68,7 +68,7 @@ def shard_manifest(
 
 def publish(store: Store, places: Iterable[Path]) -> None:
     """Bring the store's bucket up to date with some folders of shards."""
-    from unigs.shard_mirror import push_shards
+    from unigs.shards.mirror import push_shards
 
     for place in places:
         push_shards(place, store.address(place))
@@ -80,17 +80,17 @@ def fetch(store: Store, places: Iterable[Path]) -> None:
     A folder that is as it was recorded when it was built is left alone, whatever the bucket holds.
     Nothing without a bucket; :class:`~unigs.errors.DataError` when the bucket has other shards.
     """
-    from unigs.shard_mirror import pull_shards
+    from unigs.shards.mirror import pull_shards
 
     for place in places if store.remote else ():
-        recorded = kept_digest(place)
+        recorded = built_digest(place)
         if not _is_whole(place, recorded):
             pull_shards(store.address(place), place, recorded)
 
 
 def _is_whole(folder: Path, digest: str) -> bool:
-    from unigs.shard_manifest import MANIFEST, read_manifest
-    from unigs.shard_verify import verify_shards
+    from unigs.shards.manifest import MANIFEST, read_manifest
+    from unigs.shards.verify import verify_shards
 
     if not (folder / MANIFEST).is_file() or verify_shards(folder):
         return False
@@ -101,7 +101,7 @@ def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
     listed = {}
     for part in parts(settings):
         samples, encoded = (
-            kept_record(folder) for folder in (folders.shards(*part), folders.latents(*part))
+            build_record(folder) for folder in (folders.shards(*part), folders.latents(*part))
         )
         listed[partition_key(*part)] = {
             "shards": samples["digest"],
@@ -113,10 +113,10 @@ def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
 
 
 def _verify(folder: Path) -> None:
-    from unigs.shard_verify import verify_shards
+    from unigs.shards.verify import verify_shards
 
     for shard, key in verify_shards(folder):
-        raise DataError(f"{key} is damaged", file=folder / shard, mend="delete the shard")
+        raise DataError(f"{key} is damaged", file=folder / shard, hint="delete the shard")
 
 
 def dataset_inputs(
@@ -126,7 +126,7 @@ def dataset_inputs(
     return [
         DatasetInput(
             name=f"{dataset}-{split}.{task}",
-            digest=kept_digest(folders.shards(dataset, split, task)),
+            digest=built_digest(folders.shards(dataset, split, task)),
             context="training" if split == "train" else "evaluation",
             source=folders.shards(dataset, split, task),
         )

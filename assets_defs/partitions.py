@@ -41,7 +41,7 @@ def parts(settings: GraphSettings) -> list[tuple[str, str, str]]:
     """(data set, split, task) of every shard folder of a run: the data sets that are trained on
     with their tasks, and the validation split that judges, with all."""
     train = [(one.dataset, "train", task) for one in settings.sources for task in one.tasks]
-    return train + [(settings.judged, "val", task) for task in TASKS]
+    return train + [(settings.evaluated, "val", task) for task in TASKS]
 
 
 def held(settings: GraphSettings, split: str) -> list[str]:
@@ -56,7 +56,7 @@ def with_task(settings: GraphSettings, split: str, task: str) -> list[str]:
 
 def run_tags(settings: GraphSettings, splits: Sequence[str] = SPLITS) -> dict[str, str]:
     """Run tags for the shards of ``splits``; a mix is always brought up to date as a whole."""
-    return range_tags(settings.judged, ("val",) if settings.dataset == MIX else splits)
+    return range_tags(settings.evaluated, ("val",) if settings.dataset == MIX else splits)
 
 
 def range_tags(

@@ -1,4 +1,4 @@
-"""The test protocol as an asset: the scenes and coarse masks that every model is judged on."""
+"""The test protocol as an asset: the scenes and coarse masks that every model is evaluated on."""
 
 import shutil
 from pathlib import Path
@@ -8,14 +8,16 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.keep import Built, build_or_reuse, built_digest
 from assets_defs.outcome import materialized
 from assets_defs.shards import SHARD_CODE
 from resources.settings import GraphSettings
 from resources.store import Store
 
 SHARDS = "shards"
-PROTOCOL_CODE = code_version("protocol", without=("scene_source", "shards")) + SHARD_CODE
+PROTOCOL_CODE = (
+    code_version("shards/protocol", without=("index/scene_source", "shards/build")) + SHARD_CODE
+)
 
 
 @dg.asset(
@@ -32,13 +34,13 @@ def protocol(
     data, count = settings.values.data, settings.values.evaluation.scenes
 
     def build(folder: Path, resume: bool) -> Built:
-        from unigs.protocol import build_protocol
-        from unigs.scene_source import IndexedScenes
-        from unigs.split_samples import sample_options
+        from unigs.index.scene_source import IndexedScenes
+        from unigs.samples.split_options import sample_options
+        from unigs.shards.protocol import build_protocol
 
         if not resume:
             shutil.rmtree(folder / SHARDS, ignore_errors=True)
-        scenes = IndexedScenes(index_file(folders, settings.judged, "val"))
+        scenes = IndexedScenes(index_file(folders, settings.evaluated, "val"))
         written = build_protocol(
             scenes,
             sample_options(settings.values, scenes.class_names, "val"),
@@ -51,12 +53,12 @@ def protocol(
 
     inputs = {
         "code": PROTOCOL_CODE,
-        "scenes": kept_digest(folders.scenes(settings.judged, "val")),
+        "scenes": built_digest(folders.scenes(settings.evaluated, "val")),
         "data": data.model_dump(mode="json", exclude={"mix", "latents"}),
         "palette": settings.values.codec.palette,
         "count": count,
     }
-    return materialized(context, keep_or_build(folders.protocol, inputs, build))
+    return materialized(context, build_or_reuse(folders.protocol, inputs, build))
 
 
 def protocol_shards(folders: Folders, task: str) -> dict[str, Path]:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets_defs.evaluation import evaluations, references
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest
+from assets_defs.keep import Built, build_or_reuse, built_digest, fingerprint
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
 from assets_defs.training import PIPELINE, write_card
@@ -40,13 +40,13 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         inputs = {
-            "figures": [kept_digest(folders.evaluation(name, task)) for task in tasks],
-            "reference": [kept_digest(folders.reference(task)) for task in tasks],
-            "model": kept_digest(folders.model(name)),
+            "figures": [built_digest(folders.evaluation(name, task)) for task in tasks],
+            "reference": [built_digest(folders.reference(task)) for task in tasks],
+            "model": built_digest(folders.model(name)),
         }
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.report import markdown
+            from unigs.evaluation.table import markdown
 
             values = {task: all_values(folders, name, task) for task in tasks}
             table = "\n".join(f"### {task}\n\n{markdown(values[task])}" for task in tasks)
@@ -66,7 +66,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
             return Built(fingerprint(**content))
 
-        outcome = keep_or_build(folders.report(name), inputs, build)
+        outcome = build_or_reuse(folders.report(name), inputs, build)
         table = (outcome.folder / TABLE).read_text(encoding="utf-8")
         return materialized(
             context,

@@ -14,16 +14,16 @@ from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, Outcome, fingerprint, keep_or_build, kept_digest
+from assets_defs.keep import Built, Outcome, build_or_reuse, built_digest, fingerprint
 from assets_defs.outcome import described, inline, say
 from assets_defs.partitions import SHARD_PARTITIONS, partition_key, parts
 from resources.settings import MIX, GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
-from unigs.shard_manifest import MANIFEST
+from unigs.shards.manifest import MANIFEST
 
-SHARD_CODE = code_version("shards", without=("scene_source",))
-LATENT_CODE = code_version("latents", without=("shards",))
+SHARD_CODE = code_version("shards/build", without=("index/scene_source",))
+LATENT_CODE = code_version("latents/build", without=("shards/build",))
 CODE_FILE = "code_version"
 SHEET = "contact.png"
 
@@ -44,15 +44,15 @@ def shards(
     data = settings.values.data
 
     def one(dataset: str, split: str, task: str) -> Outcome:
-        from unigs.scene_source import IndexedScenes
-        from unigs.split_samples import sample_options
+        from unigs.index.scene_source import IndexedScenes
+        from unigs.samples.split_options import sample_options
 
         scenes = IndexedScenes(index_file(folders, dataset, split))
         options = sample_options(settings.values, scenes.class_names, split)
         variants = data.variants if split == "train" else 1
         inputs = {
             "code": SHARD_CODE,
-            "scenes": kept_digest(folders.scenes(dataset, split)),
+            "scenes": built_digest(folders.scenes(dataset, split)),
             "task": task,
             "options": options.to_dict(),
             "seed": data.seed,
@@ -62,8 +62,8 @@ def shards(
         }
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.contact_sheet import contact_sheet
-            from unigs.shards import build_shards
+            from unigs.shards.build import build_shards
+            from unigs.shards.contact_sheet import contact_sheet
 
             forget_other_code(folder, SHARD_CODE)
             manifest = build_shards(
@@ -93,7 +93,7 @@ def shards(
                 },
             )
 
-        return keep_or_build(folders.shards(dataset, split, task), inputs, build)
+        return build_or_reuse(folders.shards(dataset, split, task), inputs, build)
 
     return _over_partitions(context, settings, one, SHEET)
 
@@ -115,9 +115,9 @@ def latents(
         source = folders.shards(dataset, split, task)
         inputs = {
             "code": LATENT_CODE,
-            "shards": kept_digest(source),
-            "autoencoder": kept_digest(folders.autoencoder),
-            "text_encoder": kept_digest(folders.text_encoder),
+            "shards": built_digest(source),
+            "autoencoder": built_digest(folders.autoencoder),
+            "text_encoder": built_digest(folders.text_encoder),
             "written": settings.values.data.latents,
             "refine_steps": settings.values.codec.refine_steps,
         }
@@ -128,7 +128,7 @@ def latents(
                 for shard in folder.glob("*.tar"):
                     shard.unlink()
                 return Built(fingerprint(**inputs), {"encoded": "while training"})
-            from unigs.latents import build_latents
+            from unigs.latents.build import build_latents
             from unigs.models.autoencoder import load_autoencoder
             from unigs.models.text import load_text_encoder
 
@@ -152,7 +152,7 @@ def latents(
                 },
             )
 
-        return keep_or_build(folders.latents(dataset, split, task), inputs, build)
+        return build_or_reuse(folders.latents(dataset, split, task), inputs, build)
 
     return _over_partitions(context, settings, one, None)
 
@@ -183,7 +183,7 @@ def _over_partitions(
         if key not in own:
             raise ConfigError(
                 f"partition {key} is not of {settings.dataset}, which the run is of",
-                mend="set settings.dataset in the launchpad",
+                hint="set settings.dataset in the launchpad",
             )
         outcome = one(*own[key])
         outcomes[key] = outcome

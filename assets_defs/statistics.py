@@ -11,16 +11,16 @@ import dagster as dg
 from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_digest
+from assets_defs.keep import Built, build_or_reuse, built_digest
 from assets_defs.outcome import materialized
 from assets_defs.partitions import SPLITS, held
 from resources.settings import MIX, GraphSettings
 from resources.store import Store
 
 if TYPE_CHECKING:
-    from unigs.scene_statistics import SceneStatistics
+    from unigs.index.statistics import SceneStatistics
 
-CODE = code_version("scene_statistics", without=("scenes_index",))
+CODE = code_version("index/statistics", without=("index/scenes_index",))
 PLOT = "statistics.png"
 _CLASSES_SHOWN = 20
 
@@ -38,8 +38,8 @@ def scene_statistics(
     }
 
     def build(folder: Path, resume: bool) -> Built:
-        from unigs.scene_statistics import scene_statistics as measure
-        from unigs.scenes_index import ScenesIndex
+        from unigs.index.scenes_index import ScenesIndex
+        from unigs.index.statistics import scene_statistics as measure
 
         found = {
             name: measure(ScenesIndex(index_file(folders, *batch)))
@@ -65,9 +65,9 @@ def scene_statistics(
 
     inputs = {
         "code": CODE,
-        "scenes": {name: kept_digest(folders.scenes(*batch)) for name, batch in batches.items()},
+        "scenes": {name: built_digest(folders.scenes(*batch)) for name, batch in batches.items()},
     }
-    outcome = keep_or_build(folders.statistics, inputs, build)
+    outcome = build_or_reuse(folders.statistics, inputs, build)
     return materialized(context, outcome, {"plots": outcome.folder / PLOT})
 
 
@@ -76,7 +76,7 @@ def plot_statistics(found: "dict[str, SceneStatistics]", file: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from unigs.scene_statistics import AREA_EDGES
+    from unigs.index.statistics import AREA_EDGES
 
     figure = Figure(figsize=(11, 7), layout="constrained")
     FigureCanvasAgg(figure)

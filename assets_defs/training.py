@@ -16,10 +16,10 @@ from assets_defs.keep import (
     RECORD,
     STARTED,
     Built,
+    build_or_reuse,
+    build_record,
+    built_digest,
     fingerprint,
-    keep_or_build,
-    kept_digest,
-    kept_record,
 )
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.models import JOINT, MODELS
@@ -35,14 +35,18 @@ from resources.store import Store
 from resources.tracking import Tracking
 
 if TYPE_CHECKING:
-    from unigs.configuration import Preset
+    from unigs.config.preset import Preset
 
 ASSEMBLY_CODE = code_version(
-    "assembly", "model_card", without=("shards", "sample_stores", "loader")
+    "pipeline/assembly",
+    "pipeline/model_card",
+    without=("shards/build", "latents/stores", "latents/stream"),
 )
-TRAINING_CODE = code_version("training_job", without=("pipeline", "shards", "pixel_store"))
+TRAINING_CODE = code_version(
+    "training/run", without=("pipeline/pipeline", "shards/build", "latents/on_the_fly")
+)
 # Counted where training encodes its samples itself.
-ENCODING_CODE = code_version("pixel_store", without=("shards",))
+ENCODING_CODE = code_version("latents/on_the_fly", without=("shards/build",))
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
@@ -74,9 +78,9 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         inputs = {
             "code": TRAINING_CODE,
             "preset": described,
-            "autoencoder": kept_digest(folders.autoencoder),
+            "autoencoder": built_digest(folders.autoencoder),
             "latents": {
-                task: {one: kept_digest(folders.latents(one, "train", task)) for one in datasets}
+                task: {one: built_digest(folders.latents(one, "train", task)) for one in datasets}
                 for task in tasks
                 if (datasets := with_task(settings, "train", task))
             },
@@ -122,7 +126,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
             return Built(report.pop("digest"), {**report, "mlflow_run_id": run_id})
 
-        return materialized(context, keep_or_build(folders.weights(name), inputs, build))
+        return materialized(context, build_or_reuse(folders.weights(name), inputs, build))
 
     return weights
 
@@ -131,7 +135,7 @@ def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
     """Put what the data is like, figures and plots, beside a training in MLflow; a training on
     fetched shards has no statistics here."""
     if (folders.statistics / RECORD).is_file():
-        figures = kept_record(folders.statistics)["metadata"]
+        figures = build_record(folders.statistics)["metadata"]
         tracking.log_metrics(run_id, {f"data.{name}": value for name, value in figures.items()})
         tracking.log_images(run_id, {"data": folders.statistics / PLOT})
 
@@ -178,7 +182,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        inputs = pipeline_inputs(folders, settings, kept_digest(folders.weights(name)))
+        inputs = pipeline_inputs(folders, settings, built_digest(folders.weights(name)))
 
         def build(folder: Path, resume: bool) -> Built:
             from unigs.models.unet import load_unet
@@ -187,7 +191,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             save_pipeline(settings.values, unet, folders, MODELS[name], folder / PIPELINE)
             write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
             digest = fingerprint(**inputs)
-            run_id = kept_record(folders.weights(name))["metadata"]["mlflow_run_id"]
+            run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
             tags = {**provenance(context, settings), "model.digest": digest}
             version = register_model(
                 tracking, run_id, registered_name(settings, name), folder / PIPELINE, tags
@@ -201,7 +205,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             (folder / VERSION_FILE).write_text(json.dumps(registered), encoding="utf-8")
             return Built(digest, registered)
 
-        return materialized(context, keep_or_build(folders.model(name), inputs, build))
+        return materialized(context, build_or_reuse(folders.model(name), inputs, build))
 
     return model
 
@@ -215,9 +219,9 @@ def save_pipeline(
 ) -> None:
     """Write the pipeline folder: ``unet`` (a UNet2DConditionModel) with the frozen parts of
     ``folders``."""
-    from unigs.assembly import assemble
     from unigs.models.autoencoder import load_autoencoder
     from unigs.models.text import load_text_encoder
+    from unigs.pipeline.assembly import assemble
 
     tokenizer, text_encoder = load_text_encoder(folders.text_encoder)
     frozen = load_autoencoder(folders.autoencoder)
@@ -234,8 +238,8 @@ def write_card(
     metrics: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Write the card of model ``name``, whose pipeline is saved, into the folder ``out``."""
-    from unigs.model_card import facts_of, write_model_card
     from unigs.pipeline import UniGSPipeline
+    from unigs.pipeline.model_card import facts_of, write_model_card
 
     inputs = dataset_inputs(folders, settings, "train", MODELS[name])
     facts = facts_of(settings.values, {item.name: item.digest for item in inputs}, metrics)
@@ -249,8 +253,8 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
         "code": ASSEMBLY_CODE,
         "preset": settings.values.model_dump(mode="json", include=parts),
         "unet": unet,
-        "autoencoder": kept_digest(folders.autoencoder),
-        "text_encoder": kept_digest(folders.text_encoder),
+        "autoencoder": built_digest(folders.autoencoder),
+        "text_encoder": built_digest(folders.text_encoder),
     }
 
 
@@ -268,14 +272,14 @@ def untrained(
     inputs = pipeline_inputs(folders, settings, fingerprint(**unet))
 
     def build(folder: Path, resume: bool) -> Built:
-        from unigs.assembly import fresh_unet
         from unigs.models.autoencoder import load_autoencoder
+        from unigs.pipeline.assembly import fresh_unet
 
         fresh: Any = fresh_unet(settings.values, load_autoencoder(folders.autoencoder))
         save_pipeline(settings.values, fresh, folders, MODELS[JOINT], folder / PIPELINE)
         return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
 
-    return materialized(context, keep_or_build(folders.model("untrained"), inputs, build))
+    return materialized(context, build_or_reuse(folders.model("untrained"), inputs, build))
 
 
 weights = {name: _weights(name, tasks) for name, tasks in MODELS.items()}

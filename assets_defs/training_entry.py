@@ -61,12 +61,12 @@ class Reporter:
 
 
 def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
-    from unigs.assembly import training_stream
-    from unigs.configuration import Preset
+    from unigs.config.preset import Preset
+    from unigs.latents.stores import Encoders
     from unigs.models.autoencoder import weights_digest
-    from unigs.sample_stores import Encoders
-    from unigs.training_job import TrainingJob, run_job
-    from unigs.training_schedule import training_steps
+    from unigs.pipeline.assembly import training_stream
+    from unigs.training.run import TrainingJob, run_job
+    from unigs.training.schedule import training_steps
 
     preset = Preset.model_validate(order["preset"])
     out_dir = Path(order["out_dir"])
@@ -99,7 +99,7 @@ def main() -> int:
     end_with_parent()
     with open_dagster_pipes() as pipes:
         order = pipes.extras
-        from unigs.training import Interrupted
+        from unigs.training.loop import Interrupted
 
         try:
             report = _train(order, pipes, stop)

@@ -5,7 +5,7 @@
 
 Every colormap of the split is damaged in several ways and decoded; a logistic regression of IoU >
 0.5 on the decoder's `evidence` follows, in which every way weighs the same. Even images are fitted
-and odd ones judged, then the reverse; the constants printed last are fitted on all.
+and odd ones evaluated, then the reverse; the constants printed last are fitted on all.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from unigs.colormap import Palette, decode
 from unigs.colormap.distortion import Distortion, add_blur, add_jpeg, add_noise
-from unigs.colormap.latent_trip import through_autoencoder
-from unigs.colormap.trial import trial_segments
 from unigs.datasets import open_dataset
+from unigs.evaluation.codec.latents import through_autoencoder
+from unigs.evaluation.codec.trial import trial_segments
 from unigs.metrics.entity_precision import EntityMasks, entity_precision
 from unigs.metrics.matching import match
 from unigs.models.autoencoder import load_autoencoder
@@ -138,7 +138,7 @@ def main() -> None:
             if keys[case[1]] % 2 == part:
                 ordered.append(case)
                 crossed.append(1 / (1 + np.exp(-intercept - case[5] @ weights)))
-    print("fitted on one half of the images, judged on the other, and the reverse")
+    print("fitted on one half of the images, evaluated on the other, and the reverse")
     print(f"{'':18} AP^e  equal scores  shipped constants  mean score  share right")
     shipped = judge(ordered, [case[4] for case in ordered], orders=1)
     for way, (ap, equal, score, right) in judge(ordered, crossed, orders=5).items():

@@ -23,12 +23,12 @@ import numpy as np
 from tqdm import tqdm
 
 import unigs
-from unigs.atomic_file import replacing
 from unigs.colormap.distortion import Distortion, add_blur, add_jpeg, add_noise
-from unigs.colormap.latent_trip import through_autoencoder
 from unigs.colormap.palette import Palette
-from unigs.colormap.trial import TRUE_CLUSTERS, run_trial, trial_segments
 from unigs.datasets import open_dataset
+from unigs.evaluation.codec.latents import through_autoencoder
+from unigs.evaluation.codec.trial import TRUE_CLUSTERS, run_trial, trial_segments
+from unigs.io.files import replacing
 from unigs.models.autoencoder import load_autoencoder, weights_digest
 
 Samples = Sequence[tuple[str, np.ndarray]]

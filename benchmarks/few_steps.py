@@ -20,16 +20,16 @@ from pathlib import Path
 from shapes_runs import (
     add_options,
     chosen_preset,
-    judged,
+    evaluated,
     learned,
     open_pipeline,
     shapes_shards,
     work_folder,
 )
 
-from unigs.answers import PipelineSource
+from unigs.evaluation.predictions import PipelineSource
 from unigs.pipeline import UniGSPipeline
-from unigs.shards import read_samples
+from unigs.shards.build import read_samples
 from unigs.tasks import TASKS
 
 JUDGED = ("entity", "referring")
@@ -61,7 +61,7 @@ def table(model: Path, shards: Path, work: Path, rounds: int, tasks: Sequence[st
     print("|---|---:|---:|---:|---:|---:|")
     for task in tasks:
         quality = {
-            steps: judged(
+            steps: evaluated(
                 pipeline, task, shards, work / f"few-{task}-{steps}", num_inference_steps=steps
             )
             for steps in STEPS
@@ -83,7 +83,7 @@ def table(model: Path, shards: Path, work: Path, rounds: int, tasks: Sequence[st
 
 
 def main() -> None:
-    """Judge the model that is given, or train one."""
+    """Evaluator the model that is given, or train one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help="folder of a pipeline")
     parser.add_argument("--shards", type=Path, help="folder with entity/ and referring/ shards")

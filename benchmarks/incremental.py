@@ -17,11 +17,11 @@ from pathlib import Path
 from benchmarks.index_memory import SCENES, multiply
 from unigs.colormap.palette import Palette
 from unigs.datasets import open_dataset
-from unigs.datasets.shapes import write_shapes
-from unigs.samples import SampleOptions
-from unigs.scene_source import IndexedScenes
-from unigs.scenes_index import build_index
-from unigs.shards import build_shards
+from unigs.datasets.shapes.generate import write_shapes
+from unigs.index.scene_source import IndexedScenes
+from unigs.index.scenes_index import build_index
+from unigs.samples.sample import SampleOptions
+from unigs.shards.build import build_shards
 from unigs.tasks import TASKS
 
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from unigs.datasets import open_dataset
-from unigs.datasets.shapes import write_shapes
-from unigs.scenes_index import build_index
+from unigs.datasets.shapes.generate import write_shapes
+from unigs.index.scenes_index import build_index
 
 SCENES = 50
 

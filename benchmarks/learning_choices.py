@@ -14,7 +14,7 @@ from typing import Any
 from shapes_runs import (
     add_options,
     chosen_preset,
-    judged,
+    evaluated,
     learned,
     open_pipeline,
     shapes_shards,
@@ -28,7 +28,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "adamw": {"training.optimizer": "adamw", "training.learning_rate": 1.5e-3},
     "chessboard": {"codec.palette": "smooth-5-v1"},
     "squares": {"training.colormap_median": False},
-    "noise": {"diffusion.quiet_start": []},
+    "noise": {"diffusion.zero_initial_noise": []},
     "pixels": {"training.entity_balance": False},
 }
 
@@ -46,7 +46,7 @@ def main() -> None:
             train, val = (shapes_shards(preset, work, split, TASKS) for split in ("train", "val"))
             model = learned(preset, work, name, TASKS, train, options.steps)
             for task in TASKS:
-                row = judged(open_pipeline(model), task, val, work / f"judged-{name}-{task}")
+                row = evaluated(open_pipeline(model), task, val, work / f"evaluated-{name}-{task}")
                 print(
                     f"| {name} | {task} | {row['miou']:.3f} | {row['recall_50']:.3f} |",
                     flush=True,

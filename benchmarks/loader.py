@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 
 from benchmarks.shapes_runs import shapes_shards
-from unigs.assembly import fresh_unet, make_autoencoder, make_text_encoder, training_stream
-from unigs.configuration import load_preset
-from unigs.latents import build_latents
-from unigs.sample_stores import Encoders
-from unigs.shard_manifest import read_manifest
+from unigs.config.preset import load_preset
+from unigs.latents.build import build_latents
+from unigs.latents.stores import Encoders
+from unigs.pipeline.assembly import fresh_unet, make_autoencoder, make_text_encoder, training_stream
+from unigs.shards.manifest import read_manifest
 from unigs.tasks import TASKS
-from unigs.training import train
+from unigs.training.loop import train
 
 LOADED = 50
 STEPS = 2

@@ -25,10 +25,10 @@ from shapes_runs import (
     work_folder,
 )
 
-from unigs.answers import PipelineSource
+from unigs.evaluation.predictions import PipelineSource
 from unigs.pipeline import UniGSPipeline
-from unigs.samples import Sample
-from unigs.shards import read_samples
+from unigs.samples.sample import Sample
+from unigs.shards.build import read_samples
 
 TASK = "referring"
 
@@ -49,7 +49,7 @@ def quiet_share(
 
 
 def main() -> None:
-    """Judge the model that is given, or train one."""
+    """Evaluator the model that is given, or train one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help="folder of a pipeline")
     add_options(parser, steps=300)

@@ -15,7 +15,7 @@ import argparse
 from shapes_runs import (
     add_options,
     chosen_preset,
-    judged,
+    evaluated,
     learned,
     open_pipeline,
     shapes_shards,
@@ -48,10 +48,10 @@ def main() -> None:
             for delta in DELTAS:
                 pipeline.register_to_config(decoder_options={"delta": delta})
                 out = work / f"tried-{palette}-{delta}"
-                tried[delta] = judged(pipeline, TASK, train, out, limit=CHOSEN_ON)["miou"]
+                tried[delta] = evaluated(pipeline, TASK, train, out, limit=CHOSEN_ON)["miou"]
             delta = max(DELTAS, key=tried.__getitem__)
             pipeline.register_to_config(decoder_options={"delta": delta})
-            row = found[palette] = judged(pipeline, TASK, val, work / f"judged-{palette}")
+            row = found[palette] = evaluated(pipeline, TASK, val, work / f"evaluated-{palette}")
             print(
                 f"{palette}: miou {row['miou']:.4f}, recall_50 {row['recall_50']:.4f}, "
                 f"delta {delta} of {', '.join(f'{d}: {tried[d]:.3f}' for d in DELTAS)}",

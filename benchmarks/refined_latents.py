@@ -4,7 +4,7 @@
         [--refine-steps 0 8] [--size 128] [--train-scenes 1000] [--work DIR]
 
 One training of the same budget for each number of steps, on the latents of a pretrained
-autoencoder, judged on held-out scenes beside the ceiling of its codec.
+autoencoder, evaluated on held-out scenes beside the ceiling of its codec.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from shapes_runs import (
     work_folder,
 )
 
-from unigs.baselines import Codec
-from unigs.evaluation import evaluate
+from unigs.evaluation.baselines import Codec
+from unigs.evaluation.evaluate import evaluate
 from unigs.evaluators.bundle import Evaluators
 
 TASK = "entity"
@@ -53,7 +53,7 @@ def main() -> None:
             name = f"{Path(options.autoencoder).name}-{options.size}-refined-{refine_steps}"
             model = learned(preset, work, name, [TASK], train, options.steps)
             pipeline = open_pipeline(model)
-            out = work / f"judged-{name}"
+            out = work / f"evaluated-{name}"
             found = evaluate(
                 pipeline, TASK, val / TASK, Evaluators(), out, codec=Codec.of(pipeline)
             ).named()

@@ -1,4 +1,4 @@
-"""How the quality of a training grows with its steps: its checkpoints, judged one by one.
+"""How the quality of a training grows with its steps: its checkpoints, evaluated one by one.
 
     python benchmarks/scaling.py watch --checkpoints DIR --work DIR
         beside a running training: keeps the averaged weights of every checkpoint, until stopped
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file
-from shapes_runs import judged, open_pipeline
+from shapes_runs import evaluated, open_pipeline
 
 from unigs.pipeline import UniGSPipeline
 from unigs.tasks import TASKS
@@ -69,7 +69,7 @@ def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str
         cells = []
         for task in tasks:
             out = work / f"answers-{label}-{task}"
-            row = judged(pipeline, task, shards, out, limit=limit)
+            row = evaluated(pipeline, task, shards, out, limit=limit)
             cells.append(f"{row['miou']:.3f} / {row['recall_50']:.3f}")
         print(f"| {label} | {' | '.join(cells)} |", flush=True)
 

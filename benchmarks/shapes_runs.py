@@ -14,17 +14,17 @@ from typing import Any
 
 import yaml
 
-from unigs.configuration import Preset, load_preset
+from unigs.config.preset import Preset, load_preset
 from unigs.datasets import open_dataset
-from unigs.datasets.shapes import write_shapes
-from unigs.evaluation import evaluate
+from unigs.datasets.shapes.generate import write_shapes
+from unigs.evaluation.evaluate import evaluate
 from unigs.evaluators.bundle import Evaluators
+from unigs.index.scene_source import IndexedScenes
+from unigs.index.scenes_index import build_index
 from unigs.pipeline import UniGSPipeline
-from unigs.scene_source import IndexedScenes
-from unigs.scenes_index import build_index
-from unigs.shards import build_shards
-from unigs.split_samples import sample_options
-from unigs.training_command import train_from_shards
+from unigs.samples.split_options import sample_options
+from unigs.shards.build import build_shards
+from unigs.workflows.train_from_shards import train_from_shards
 
 
 def add_options(parser: argparse.ArgumentParser, steps: int) -> None:
@@ -106,7 +106,7 @@ def open_pipeline(folder: Path) -> UniGSPipeline:
     return pipeline
 
 
-def judged(pipeline: UniGSPipeline, task: str, shards: Path, out: Path, **how: Any) -> dict:
+def evaluated(pipeline: UniGSPipeline, task: str, shards: Path, out: Path, **how: Any) -> dict:
     """The figures of the masks of one task."""
     values = evaluate(pipeline, task, shards / task, Evaluators(), out, baselines=False, **how)
     return values.named()

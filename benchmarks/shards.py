@@ -29,15 +29,15 @@ from PIL import Image
 
 from unigs.colormap.palette import Palette
 from unigs.datasets import open_dataset
-from unigs.latent_store import LatentStore
-from unigs.latents import build_latents
-from unigs.loader import MixedStream
+from unigs.latents.build import build_latents
+from unigs.latents.stored import LatentStore
+from unigs.latents.stream import MixedStream
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder
-from unigs.sample_files import encode_photo
-from unigs.samples import SampleOptions
+from unigs.samples.sample import SampleOptions
+from unigs.samples.serialization import encode_photo
 from unigs.scene import Scene
-from unigs.shards import build_shards, read_samples
+from unigs.shards.build import build_shards, read_samples
 from unigs.tasks import TASKS
 
 BATCHES = 200

@@ -19,7 +19,7 @@ from pathlib import Path
 from shapes_runs import (
     add_options,
     chosen_preset,
-    judged,
+    evaluated,
     learned,
     open_pipeline,
     shapes_shards,
@@ -63,7 +63,7 @@ def main() -> None:
                 model = options.store / "models" / "joint" / "pipeline"
             else:
                 model = learned(kind, work, name, tasks, train, steps)
-            found[name] = judged(open_pipeline(model), TASK, val, work / f"judged-{name}")
+            found[name] = evaluated(open_pipeline(model), TASK, val, work / f"evaluated-{name}")
             print(
                 f"{name}: {steps} steps, {seen} referring samples, "
                 f"miou {found[name]['miou']:.4f}, recall_50 {found[name]['recall_50']:.4f}",

@@ -29,8 +29,8 @@ from typing import Any
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+from unigs.io.peak_memory import peak_memory
 from unigs.models.unet import ARCHITECTURES, build_unet
-from unigs.peak_memory import peak_memory
 
 TOKENS, CHANNELS = 77, 4
 KINDS = ("unigs", "inpainting")

@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from unigs.atomic_file import replacing
-from unigs.colormap.latent_trip import through_autoencoder
+from unigs.colormap.restorer.restore import WEIGHTS
+from unigs.evaluation.codec.latents import through_autoencoder
+from unigs.io.files import replacing
 from unigs.models.autoencoder import load_autoencoder
-from unigs.restorer.restore import WEIGHTS
-from unigs.restorer.training import draw_example, train
+from unigs.workflows.train_restorer import draw_example, train
 
 # Latents as they are, and with noise in shares of their deviation.
 NOISES = (0.0, 0.0, 0.0, 0.05, 0.15)

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from unigs.colormap import Palette
-from unigs.colormap.latent_trip import through_autoencoder
-from unigs.colormap.trial import run_trial, trial_segments
 from unigs.datasets import open_dataset
+from unigs.evaluation.codec.latents import through_autoencoder
+from unigs.evaluation.codec.trial import run_trial, trial_segments
 from unigs.models.patch_autoencoder import PatchAutoencoder
 
 REFINE_STEPS = (0, 8)
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--limit", type=int, help="images judged")
+    parser.add_argument("--limit", type=int, help="images evaluated")
     options = parser.parse_args()
     photographs = [
         np.array(Image.fromarray(scene.image()).resize((FITTED_SIZE, FITTED_SIZE)))

@@ -25,7 +25,7 @@ def train_and_evaluate(name: str) -> str:
     return f"train_and_evaluate_{name}"
 
 
-def judged(job: str) -> list[str]:
+def evaluated(job: str) -> list[str]:
     """The models that a job judges."""
     if job == EVERYTHING:
         return [JOINT]
@@ -41,7 +41,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str):
 everything = _job(
     EVERYTHING,
     SHARED | model_assets(JOINT),
-    "Annotations in, a trained and judged joint model out.",
+    "Annotations in, a trained and evaluated joint model out.",
 )
 data_only = _job(
     DATA_ONLY,

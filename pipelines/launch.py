@@ -80,7 +80,7 @@ def relaunch_from_failure(
     runs = instance.get_runs(dg.RunsFilter(job_name=job_name), limit=1)
     if not runs or runs[0].status not in BROKEN_OFF:
         raise ConfigError(
-            f"the last run of {job_name} did not fail", mend="leave --from-failure out"
+            f"the last run of {job_name} did not fail", hint="leave --from-failure out"
         )
     location = workspace.get_code_location(LOCATION)
     job = location.get_job(JobSubsetSelector(LOCATION, REPOSITORY_NAME, job_name, None))

@@ -106,12 +106,12 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
 def _print_result(
     options: argparse.Namespace, folders: Folders, run_id: str, progress: Progress, seconds: float
 ) -> None:
-    """The tables of the models that the job judged on stdout, or one JSON object."""
+    """The tables of the models that the job evaluated on stdout, or one JSON object."""
     from assets_defs.report import RESULT, TABLE
-    from pipelines.jobs import judged
+    from pipelines.jobs import evaluated
 
     result: dict[str, Any] = {"metrics": {}, "model": {}}
-    for name in judged(options.job):
+    for name in evaluated(options.job):
         report = json.loads((folders.report(name) / RESULT).read_text(encoding="utf-8"))
         result["metrics"] |= report["metrics"]
         result["model"] |= report["model"]

@@ -31,7 +31,7 @@ def watch(
     after ``budget_seconds`` to go on in the next call: both give no digests, but a reason.
     """
     if not root.is_dir():
-        raise DataError("no such folder", file=root, mend="check the root of the data set")
+        raise DataError("no such folder", file=root, hint="check the root of the data set")
     cache = _read(cache_file)
     begin, now = time.monotonic(), time.time()
     seen: dict[str, list] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unigs.errors import ConfigError
 
 if TYPE_CHECKING:
-    from unigs.configuration import EvaluationConfig
+    from unigs.config.preset import EvaluationConfig
     from unigs.scene import Scene
 
 DUAL_ENCODER = "dual_encoder"
@@ -27,7 +27,7 @@ def external_source(kind: str, settings: "EvaluationConfig") -> str | None:
         field = "clip" if kind == DUAL_ENCODER else "segmenter"
         raise ConfigError(
             f"evaluation.evaluators is paper and evaluation.{field} is not set",
-            mend=f"give its folder as evaluation.{field}",
+            hint=f"give its folder as evaluation.{field}",
         )
     return source
 

@@ -14,7 +14,7 @@ from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
 if TYPE_CHECKING:
-    from unigs.configuration import Preset
+    from unigs.config.preset import Preset
 
 GENERATED = "shapes"
 MIX = "mix"
@@ -67,11 +67,11 @@ class GraphSettings(dg.ConfigurableResource):
             return (Source(self.dataset, self._folder(self.dataset, ""), tuple(TASKS)),)
         members = self.values.data.mix
         if not members:
-            raise ConfigError(f"preset {self.preset} mixes nothing", mend="fill in its data.mix")
+            raise ConfigError(f"preset {self.preset} mixes nothing", hint="fill in its data.mix")
         if unknown := [name for name in members if name not in DATASETS]:
             raise ConfigError(
                 f"data.mix of preset {self.preset} names the unknown data set {unknown[0]!r}",
-                mend=f"give some of {', '.join(DATASETS)}",
+                hint=f"give some of {', '.join(DATASETS)}",
             )
         return tuple(
             Source(
@@ -83,7 +83,7 @@ class GraphSettings(dg.ConfigurableResource):
         )
 
     @property
-    def judged(self) -> str:
+    def evaluated(self) -> str:
         """The data set whose validation split judges."""
         return self.values.data.dataset if self.dataset == MIX else self.dataset
 
@@ -92,12 +92,12 @@ class GraphSettings(dg.ConfigurableResource):
         if dataset == GENERATED and not below and (not self.root or self.dataset == MIX):
             return None
         if not self.root and not Path(below).is_absolute():
-            raise ConfigError(f"{dataset} needs its folder", mend="give --root DIR")
+            raise ConfigError(f"{dataset} needs its folder", hint="give --root DIR")
         return Path(self.root, below).expanduser().resolve()
 
 
 @lru_cache(maxsize=8)
 def _load(preset: str, changes: str) -> "Preset":
-    from unigs.configuration import load_preset
+    from unigs.config.preset import load_preset
 
     return load_preset(preset, json.loads(changes))

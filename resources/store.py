@@ -45,7 +45,7 @@ class Store(dg.ConfigurableResource):
         except OSError as error:
             raise ConfigError(
                 f"the store {self.base} cannot be written ({path}: {error.strerror}); "
-                f"name another with --store DIR or {STORE_VARIABLE}, or mend its rights or space"
+                f"name another with --store DIR or {STORE_VARIABLE}, or hint its rights or space"
             ) from error
         return path
 

@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import save_file
 
 from tests.e2e.command import environment, write_preset
+from unigs.colormap.restorer.restore import load_restorer, restore
 from unigs.pipeline import UniGSPipeline
-from unigs.restorer.restore import load_restorer, restore
 
 EMA, STATE = "ema.safetensors", "state.json"
 FOLDER = Path(__file__).parents[1] / "benchmarks"

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tests.judged_shards import KnowingPipeline, samples
+from tests.support.evaluated_shards import KnowingPipeline, samples
 from tests.toy_evaluators import toy_evaluators
-from unigs import evaluation
-from unigs.evaluation import evaluate
-from unigs.mask_scores import AbsentNamesMetric, VoidIgnoredMetric
+from unigs.evaluation import evaluate as evaluation
+from unigs.evaluation.evaluate import evaluate
+from unigs.evaluation.mask_metrics import AbsentNamesMetric, VoidIgnoredMetric
+from unigs.io.distributed import group, rank_and_world
 from unigs.metrics.clip_score import ClipScoreMetric
 from unigs.metrics.frechet import FrechetMetric
 from unigs.metrics.mask_metrics import AveragePrecisionMetric, PanopticMetric, SegmentationMetric
-from unigs.parallel import group, rank_and_world
 
 IMAGES = 7
 #: Images of each process: shares of two sizes, one image handed out twice to fill them; and a

@@ -4,14 +4,14 @@ import numpy as np
 import torch
 from transformers import CLIPConfig, CLIPModel
 
-from tests.judged_shards import COLORS, NAMES
+from tests.support.evaluated_shards import COLORS, NAMES
 from unigs.evaluators.bundle import Evaluators
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.segmenter import split_classes
 from unigs.models.tokenizer import build_tokenizer
 
 
-class ColourJudge:
+class ColourEvaluator:
     """Segments the test scenes by their colours: a perfect judge of the real ones."""
 
     name = "colours.00000000"
@@ -35,4 +35,4 @@ def toy_evaluators() -> Evaluators:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = CLIPModel(config)
-    return Evaluators(DualEncoder(model, tokenizer, "toy-clip.00000000"), ColourJudge())
+    return Evaluators(DualEncoder(model, tokenizer, "toy-clip.00000000"), ColourEvaluator())

@@ -10,7 +10,7 @@ class UnigsError(Exception):
         message: what is wrong.
         file: the file it is wrong in.
         record: the record inside the file (an id, a key, a line).
-        mend: what to do about it.
+        hint: what to do about it.
 
     Attributes:
         file: as given.
@@ -23,11 +23,11 @@ class UnigsError(Exception):
         *,
         file: object | None = None,
         record: object | None = None,
-        mend: str | None = None,
+        hint: str | None = None,
     ) -> None:
         where = ": ".join(str(part) for part in (file, record) if part is not None)
         text = f"{where}: {message}" if where else message
-        super().__init__(one_line(f"{text} ({mend})" if mend else text))
+        super().__init__(one_line(f"{text} ({hint})" if hint else text))
         self.file = file
         self.reason = one_line(message)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unigs.errors import DataError
-from unigs.shard_file import writing
+from unigs.shards.tar import writing
 
 METRICS_FILE, VALUES_FILE = "metrics.json", "metric_values.json"
 
@@ -119,7 +119,7 @@ class MetricValues:
         try:
             return cls(tuple(_value(record) for record in json.loads(path.read_text())))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"no metrics: {error}", file=path, mend="evaluate again") from error
+            raise DataError(f"no metrics: {error}", file=path, hint="evaluate again") from error
 
 
 def finite(value: float) -> float | None:

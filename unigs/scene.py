@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unigs.image_file import read_image
+from unigs.io.image_file import read_image
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def task_named(task: Task | str) -> Task:
     if isinstance(task, Task):
         return task
     if task not in TASKS:
-        raise ConfigError(f"unknown task {task!r}", mend=f"give one of {', '.join(TASKS)}")
+        raise ConfigError(f"unknown task {task!r}", hint=f"give one of {', '.join(TASKS)}")
     return TASKS[task]
 
 
@@ -87,7 +87,7 @@ def make_prompt(task: Task | str, names: Sequence[str] = ()) -> str:
         return task.template
     said = list(dict.fromkeys(names))
     if not said:
-        raise ConfigError(f"{task.name}: no class names", mend="name at least one class")
+        raise ConfigError(f"{task.name}: no class names", hint="name at least one class")
     listed = " and ".join(said) if len(said) < 3 else f"{', '.join(said[:-1])}, and {said[-1]}"
     return task.template.format(names=listed)
 

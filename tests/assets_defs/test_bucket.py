@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, keep_or_build, kept_record
+from assets_defs.keep import Built, build_or_reuse, build_record
 from assets_defs.manifest import fetch, publish
 from assets_defs.partitions import parts, run_tags
 from pipelines.build import build_defs
@@ -18,11 +18,11 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
 from tests.e2e.command import write_preset
-from tests.made_scenes import files_of
-from tests.tiny_shards import write_shards
+from tests.support.made_scenes import files_of
+from tests.support.tiny_shards import write_shards
 from unigs.errors import DataError
-from unigs.shard_manifest import MANIFEST, read_manifest
-from unigs.shard_verify import verify_shards
+from unigs.shards.manifest import MANIFEST, read_manifest
+from unigs.shards.verify import verify_shards
 
 DATA = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards", "latents")
 DATA = (*DATA, "autoencoder", "text_encoder", "shard_manifest", "scene_statistics")
@@ -47,7 +47,7 @@ def place_of(store: Store, samples: int) -> Path:
         write_shards(folder.parent, [folder.name], samples, 32)
         return Built(read_manifest(folder).digest)
 
-    return keep_or_build(store.base / "train" / "entity", {"samples": samples}, build).folder
+    return build_or_reuse(store.base / "train" / "entity", {"samples": samples}, build).folder
 
 
 def test_what_is_here_whole_is_kept_whatever_the_bucket_holds(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
     assert execute(store, settings, "weights/entity").success
     assert verify_shards(held) == verify_shards(broken) == []
     client = Tracking(store=store).client()
-    run_id = kept_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
+    run_id = build_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
     assert client.get_run(run_id).data.metrics["data.train.images"] == SCENES["train_scenes"]
     assert [item.path for item in client.list_artifacts(run_id, "images")] == ["images/data.png"]
 

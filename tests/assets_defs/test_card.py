@@ -8,7 +8,7 @@ from assets_defs.keep import RECORD
 from assets_defs.training import write_card
 from resources.settings import GraphSettings
 from resources.store import Store
-from tests.tiny_pipeline import tiny_pipeline
+from tests.support.tiny_pipeline import tiny_pipeline
 
 
 def test_it_names_the_shards_the_training_read(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pipelines.build import build_defs
 from pipelines.requests import run_config
 from resources.settings import GraphSettings
 from resources.store import Store
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 
 DATA = "coco_panoptic"
 # One worker: pools of processes are the library's to test.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assets_defs.keep import Built, fingerprint, keep_or_build, kept_digest, kept_record
+from assets_defs.keep import Built, build_or_reuse, build_record, built_digest, fingerprint
 from unigs.errors import DataError
 
 
@@ -21,11 +21,11 @@ class Builder:
 
 def test_same_inputs_are_built_once(tmp_path: Path) -> None:
     build = Builder()
-    first = keep_or_build(tmp_path / "a", {"seed": 0}, build)
-    second = keep_or_build(tmp_path / "a", {"seed": 0}, build)
+    first = build_or_reuse(tmp_path / "a", {"seed": 0}, build)
+    second = build_or_reuse(tmp_path / "a", {"seed": 0}, build)
     assert (first.kept, second.kept) == (False, True)
     assert build.resumed == [False]
-    assert second.digest == first.digest == kept_digest(tmp_path / "a")
+    assert second.digest == first.digest == built_digest(tmp_path / "a")
     assert second.metadata == first.metadata == {"count": 1}
     assert second.seconds == first.seconds
 
@@ -34,7 +34,7 @@ def test_same_inputs_are_built_once(tmp_path: Path) -> None:
 def test_any_change_builds_again(tmp_path: Path, change: str) -> None:
     build = Builder()
     folder = tmp_path / "a"
-    keep_or_build(folder, {"seed": 0}, build)
+    build_or_reuse(folder, {"seed": 0}, build)
     if change == "lost":
         (folder / "out.txt").unlink()
     elif change == "truncated":
@@ -42,7 +42,7 @@ def test_any_change_builds_again(tmp_path: Path, change: str) -> None:
     elif change == "added":
         (folder / "more.txt").write_text("x")
     inputs = {"seed": 1 if change == "inputs" else 0}
-    assert not keep_or_build(folder, inputs, build).kept
+    assert not build_or_reuse(folder, inputs, build).kept
     assert build.resumed == [False, False]
 
 
@@ -54,11 +54,11 @@ def test_broken_build_resumes_only_from_its_own_inputs(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        keep_or_build(tmp_path / "a", {"seed": 0}, broken)
+        build_or_reuse(tmp_path / "a", {"seed": 0}, broken)
     with pytest.raises(DataError, match="not built yet"):
-        kept_record(tmp_path / "a")
+        build_record(tmp_path / "a")
     build = Builder()
-    keep_or_build(tmp_path / "a", {"seed": seed}, build)
+    build_or_reuse(tmp_path / "a", {"seed": seed}, build)
     assert build.resumed == [resumed]
 
 
@@ -67,7 +67,7 @@ def test_full_disk_is_one_line_that_names_the_folder(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(DataError, match=r"a: No space left on device \(free some space"):
-        keep_or_build(tmp_path / "a", {}, full)
+        build_or_reuse(tmp_path / "a", {}, full)
 
 
 def test_fingerprint_ignores_order_and_sees_values() -> None:

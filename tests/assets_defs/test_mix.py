@@ -14,11 +14,11 @@ from pipelines.jobs import DATA_ONLY
 from pipelines.requests import run_config
 from resources.settings import GraphSettings
 from resources.store import Store
-from unigs.assembly import training_stream
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError
-from unigs.sample_stores import Encoders
-from unigs.shards import read_samples
+from unigs.latents.stores import Encoders
+from unigs.pipeline.assembly import training_stream
+from unigs.shards.build import read_samples
 from unigs.tasks import TASKS
 
 MIX = {
@@ -148,7 +148,7 @@ def test_only_what_changed_in_one_data_set_is_built_again(
 def test_a_run_on_one_data_set_takes_all_its_tasks(root: Path) -> None:
     alone = GraphSettings(dataset="coco_panoptic", root=str(root / "coco"), overrides=OVERRIDES)
     assert ("coco_panoptic", "train", "entity") in parts(alone)
-    assert alone.judged == "coco_panoptic"
+    assert alone.evaluated == "coco_panoptic"
 
 
 def test_a_mix_without_its_folder_or_its_judge_is_one_line() -> None:
@@ -160,5 +160,5 @@ def test_a_mix_without_its_folder_or_its_judge_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"unknown data set 'coco' \(give some of coco_panoptic"):
         GraphSettings(dataset="mix", root="data", overrides=strange).sources  # noqa: B018
     only = {"data.mix": {"coco_panoptic": {}}}
-    with pytest.raises(ConfigError, match="judged on shapes"):
+    with pytest.raises(ConfigError, match="evaluated on shapes"):
         GraphSettings(dataset="mix", overrides=only).values  # noqa: B018

@@ -42,8 +42,8 @@ def inputs_of(
         raise Noted
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "kept_digest", lambda place: place.name)
-        patch.setattr(module, "keep_or_build", note)
+        patch.setattr(module, "built_digest", lambda place: place.name)
+        patch.setattr(module, "build_or_reuse", note)
         with pytest.raises(Noted):
             execute(Store(root=str(folder)), settings, name)
     return found
@@ -52,7 +52,7 @@ def inputs_of(
 def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) -> None:
     live = GraphSettings(overrides={"data.latents": False})
     counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
-    assert counted == code_version("pixel_store", without=("shards",))
+    assert counted == code_version("latents/on_the_fly", without=("shards/build",))
     assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
 
 
@@ -71,7 +71,7 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
         raise ValueError("no picture")
 
     store = Store(root=str(tmp_path))
-    monkeypatch.setattr(training, "kept_digest", lambda place: place.name)
+    monkeypatch.setattr(training, "built_digest", lambda place: place.name)
     monkeypatch.setattr(training, "dataset_inputs", lambda *given: [])
     monkeypatch.setattr(training, "log_statistics", broken)
     with pytest.raises(ValueError, match="no picture"):

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from unigs.cli.codec import codec
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import UnigsError
 
 

@@ -7,9 +7,9 @@ import typer
 from typer.testing import CliRunner
 
 from unigs.cli.data import data
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
-from unigs.scenes_index import ScenesIndex
+from unigs.index.scenes_index import ScenesIndex
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_readers_need_no_torch(root):
     code = (
         "import sys\n"
         "from unigs.datasets import open_dataset\n"
-        "import unigs.scenes_index, unigs.transforms, unigs.scene_statistics\n"
+        "import unigs.index.scenes_index, unigs.samples.transforms, unigs.index.statistics\n"
         f"assert len(list(open_dataset('shapes', {str(root)!r}, 'train'))) == 3\n"
         "heavy = {'torch', 'dagster', 'mlflow', 'diffusers', 'transformers'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

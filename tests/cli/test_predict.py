@@ -7,7 +7,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.cli.predict import predict
 from unigs.errors import ConfigError
 

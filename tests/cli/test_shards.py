@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unigs.cli.shards import shards
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
 
 

@@ -7,11 +7,11 @@ import typer
 from typer.testing import CliRunner
 
 from tests.e2e.command import write_preset
-from tests.tiny_shards import write_shards
+from tests.support.tiny_shards import write_shards
 from unigs.cli.train import train
 from unigs.errors import DataError
 from unigs.pipeline import UniGSPipeline
-from unigs.shard_manifest import read_manifest
+from unigs.shards.manifest import read_manifest
 
 
 def test_shards_become_a_pipeline(tmp_path):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from unigs.colormap import Palette
-from unigs.colormap.latent_trip import through_autoencoder
-from unigs.colormap.trial import run_trial, trial_segments
 from unigs.datasets import open_dataset
+from unigs.evaluation.codec.latents import through_autoencoder
+from unigs.evaluation.codec.trial import run_trial, trial_segments
 
 
 @pytest.mark.slow

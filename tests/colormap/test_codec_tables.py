@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 from unigs.models.patch_autoencoder import PatchAutoencoder
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "codec_tables.py"

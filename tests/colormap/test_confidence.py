@@ -13,9 +13,9 @@ import pytest
 from unigs.colormap import Palette
 from unigs.colormap.confidence import confidence
 from unigs.colormap.distortion import add_blur, add_noise
-from unigs.colormap.trial import run_trial, trial_segments
 from unigs.datasets import open_dataset
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
+from unigs.evaluation.codec.trial import run_trial, trial_segments
 from unigs.models.patch_autoencoder import PatchAutoencoder
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "calibrate_scores.py"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.fusion import fuse
-from unigs.restorer.drawn_segments import draw_segments
+from unigs.colormap.restorer.drawn_segments import draw_segments
 
 
 def reading(segments, scores):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from unigs.colormap import Palette
 from unigs.colormap.growth import GIVERS, grow_small
 from unigs.colormap.regions import find_regions
-from unigs.restorer.drawn_segments import draw_segments
+from unigs.colormap.restorer.drawn_segments import draw_segments
 
 
 def areas_of(compact):

@@ -18,7 +18,7 @@ from unigs.colormap import Palette, decode, decode_batch
 from unigs.colormap.contacts import components, measure
 from unigs.colormap.distortion import add_blur, add_jpeg, add_noise
 from unigs.colormap.modes import SMALLEST, _count_flat
-from unigs.colormap.trial import run_trial, trial_segments
+from unigs.evaluation.codec.trial import run_trial, trial_segments
 from unigs.metrics.matching import match
 
 ORDERED = ("lexicographic", "smooth", "contrast")

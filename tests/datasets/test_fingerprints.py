@@ -6,7 +6,7 @@ import pytest
 
 from tests.datasets.layouts import IMAGES, WRITERS
 from unigs.datasets import Record, open_dataset
-from unigs.scenes_index import build_index
+from unigs.index.scenes_index import build_index
 
 
 def fingerprints(name, root):

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from unigs.datasets import open_dataset
-from unigs.datasets.shape_scene import MIN_SHARE, draw_scene
-from unigs.datasets.shape_things import THINGS
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
+from unigs.datasets.shapes.scene import MIN_SHARE, draw_scene
+from unigs.datasets.shapes.things import THINGS
 from unigs.errors import DataError
 
 THING_NAMES = {kind.name for kind in THINGS}

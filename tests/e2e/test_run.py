@@ -13,8 +13,8 @@ from resources.registry import champion
 from resources.store import Store
 from resources.tracking import Tracking
 from tests.e2e.command import TASKS, result_of, unigs
-from unigs.configuration import load_preset
-from unigs.shard_manifest import MANIFEST
+from unigs.config.preset import load_preset
+from unigs.shards.manifest import MANIFEST
 
 pytestmark = pytest.mark.e2e
 
@@ -80,11 +80,13 @@ def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path)
     }
     assert client.get_metric_history(best.run_id, "loss")
     experiment = client.get_experiment_by_name("unigs")
-    judged = client.search_runs([experiment.experiment_id], f"tags.training_run = '{best.run_id}'")
-    assert {run.data.params["task"] for run in judged} == set(TASKS)
-    assert all(client.list_artifacts(run.info.run_id, "images") for run in judged)
+    evaluated = client.search_runs(
+        [experiment.experiment_id], f"tags.training_run = '{best.run_id}'"
+    )
+    assert {run.data.params["task"] for run in evaluated} == set(TASKS)
+    assert all(client.list_artifacts(run.info.run_id, "images") for run in evaluated)
     record = json.loads((store / "shapes-smoke" / "protocol" / "kept.json").read_text())
-    assert {run.data.tags["protocol"] for run in judged} == {record["digest"]}
+    assert {run.data.tags["protocol"] for run in evaluated} == {record["digest"]}
 
 
 def test_the_models_cards_name_its_data_and_figures(first: dict, store: Path) -> None:
@@ -94,8 +96,8 @@ def test_the_models_cards_name_its_data_and_figures(first: dict, store: Path) ->
     registered = (best.folder / "README.md").read_text()
     assert "| shapes-train.entity | `" in registered
     assert "license: apache-2.0" in registered
-    judged = (base / "report" / "joint" / "README.md").read_text()
-    assert f"| entity | miou | {first['metrics']['entity']['miou']:.4g} |" in judged
+    evaluated = (base / "report" / "joint" / "README.md").read_text()
+    assert f"| entity | miou | {first['metrics']['entity']['miou']:.4g} |" in evaluated
 
 
 def test_dagster_knows_every_partition(first: dict, store: Path, monkeypatch) -> None:
@@ -124,7 +126,7 @@ def test_more_training_steps_retrain_and_keep_the_data(
     assert "shards" not in again["built"] + again["kept"]
 
 
-def test_damaged_shard_is_named_and_mended(first: dict, store: Path, preset: Path) -> None:
+def test_damaged_shard_is_named_and_fixed(first: dict, store: Path, preset: Path) -> None:
     shard = next((store / "shapes-smoke" / "shards" / "val" / "entity").glob("*.tar"))
     shutil.copyfile(shard, store / "whole.tar")
     shard.write_bytes(shard.read_bytes()[:-512])

@@ -7,7 +7,7 @@ from transformers import Mask2FormerImageProcessor as Processor
 from unigs.errors import ModelError
 from unigs.evaluators.bundle import load_evaluators, load_features
 from unigs.evaluators.inception import InceptionFeatures
-from unigs.evaluators.mask2former import Mask2FormerJudge
+from unigs.evaluators.mask2former import Mask2FormerEvaluator
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def mask2former(tmp_path_factory):
 
 def test_mask2former_answers_with_prompt_names_at_the_size_of_the_image(mask2former):
     judge = load_evaluators(segmenter=mask2former).segmenter
-    assert isinstance(judge, Mask2FormerJudge)
+    assert isinstance(judge, Mask2FormerEvaluator)
     assert judge.name.startswith("mask2former-tiny.")
     images = list(np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8))
     answers = list(judge.segment(images))

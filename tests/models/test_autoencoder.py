@@ -13,7 +13,7 @@ from unigs.models.autoencoder import (
     encode_images,
     latent_channels,
     load_autoencoder,
-    reduction,
+    vae_scale_factor,
     weights_digest,
 )
 
@@ -43,7 +43,7 @@ def test_kl_takes_the_posterior_mean_scaled_and_shifted():
         posterior = model.encode(signal).latent_dist
     assert torch.allclose(latents, (posterior.mean - 0.25) * 0.5, atol=1e-6)
     assert torch.equal(latents, encode_images(model, images))
-    assert (latent_channels(model), reduction(model)) == (4, 2)
+    assert (latent_channels(model), vae_scale_factor(model)) == (4, 2)
 
 
 def test_decoding_undoes_the_scaling():
@@ -83,7 +83,7 @@ def test_digest_follows_the_scaling():
 def test_taesd_in_its_original_layout_reconstructs_a_photo(test_weights, test_data):
     model = load_autoencoder(test_weights / "taesd")
     assert isinstance(model, AutoencoderTiny)
-    assert (latent_channels(model), reduction(model)) == (4, 8)
+    assert (latent_channels(model), vae_scale_factor(model)) == (4, 8)
     photo = next(iter(sorted(test_data.glob("coco/**/*.jpg"))))
     image = np.asarray(Image.open(photo).convert("RGB").resize((256, 256)))[None]
     latents = encode_images(model, image)

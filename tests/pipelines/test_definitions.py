@@ -8,7 +8,15 @@ import dagster as dg
 from pipelines.build import build_defs
 from resources.store import Store
 
-HEAVY = ("torch", "diffusers", "transformers", "mlflow", "numba", "matplotlib", "unigs.training")
+HEAVY = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "mlflow",
+    "numba",
+    "matplotlib",
+    "unigs.training.loop",
+)
 
 
 def test_loading_imports_nothing_heavy() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.made_scenes import CLASSES, made_scene
+from tests.support.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
-from unigs.samples import SampleOptions
-from unigs.shards import build_shards
+from unigs.samples.sample import SampleOptions
+from unigs.shards.build import build_shards
 
 OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import webdataset
 
-from tests.made_scenes import files_of
 from tests.shards.conftest import OPTIONS
+from tests.support.made_scenes import files_of
 from unigs.colormap.palette import Palette
 from unigs.datasets import open_dataset
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
-from unigs.samples import SampleOptions, make_sample, sample_seed
-from unigs.scene_source import IndexedScenes
-from unigs.scenes_index import build_index
-from unigs.shard_manifest import MANIFEST, read_manifest, read_sample_table
-from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards, read_samples
+from unigs.index.scene_source import IndexedScenes
+from unigs.index.scenes_index import build_index
+from unigs.samples.sample import SampleOptions, make_sample, sample_seed
+from unigs.shards.build import build_shards, read_samples
+from unigs.shards.manifest import MANIFEST, read_manifest, read_sample_table
+from unigs.shards.verify import verify_shards
 
 
 def test_two_builds_in_any_order_and_with_two_workers_give_the_same_files(scenes, built, tmp_path):

@@ -7,13 +7,13 @@ import pytest
 
 from assets_defs.manifest import publish
 from resources.store import Store
-from tests.made_scenes import files_of
 from tests.shards.conftest import OPTIONS
+from tests.support.made_scenes import files_of
 from unigs.errors import DataError
-from unigs.shard_manifest import MANIFEST, read_manifest
-from unigs.shard_mirror import pull_shards, push_shards
-from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards, read_samples
+from unigs.shards.build import build_shards, read_samples
+from unigs.shards.manifest import MANIFEST, read_manifest
+from unigs.shards.mirror import pull_shards, push_shards
+from unigs.shards.verify import verify_shards
 
 
 @pytest.fixture(params=["memory", "folder", "s3"])

@@ -10,16 +10,16 @@ from dataclasses import replace
 
 import pytest
 
-from tests.made_scenes import files_of
 from tests.shards.conftest import OPTIONS
+from tests.support.made_scenes import files_of
 from unigs.datasets import open_dataset
-from unigs.datasets.shapes import write_shapes
+from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
-from unigs.scene_source import IndexedScenes, SceneHead
-from unigs.scenes_index import build_index
-from unigs.shard_manifest import MANIFEST, PREVIOUS, read_manifest
-from unigs.shard_verify import verify_shards
-from unigs.shards import assign, build_shards, read_samples
+from unigs.index.scene_source import IndexedScenes, SceneHead
+from unigs.index.scenes_index import build_index
+from unigs.shards.build import assign, build_shards, read_samples
+from unigs.shards.manifest import MANIFEST, PREVIOUS, read_manifest
+from unigs.shards.verify import verify_shards
 from unigs.tasks import TASKS
 
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.made_scenes import files_of
 from tests.shards.conftest import OPTIONS
-from unigs.contact_sheet import contact_sheet
+from tests.support.made_scenes import files_of
 from unigs.errors import ConfigError, DataError
-from unigs.shard_manifest import MANIFEST, SAMPLES, read_sample_table
-from unigs.shard_verify import verify_shards
-from unigs.shards import build_shards, read_samples
+from unigs.shards.build import build_shards, read_samples
+from unigs.shards.contact_sheet import contact_sheet
+from unigs.shards.manifest import MANIFEST, SAMPLES, read_sample_table
+from unigs.shards.verify import verify_shards
 
 
 @pytest.fixture(scope="module")

@@ -67,11 +67,11 @@ def codec(
 
     from unigs.colormap.decoders import DECODERS, DEFAULT_DECODER
     from unigs.colormap.distortion import add_blur, add_jpeg, add_noise
-    from unigs.colormap.latent_trip import through_autoencoder
     from unigs.colormap.palette import Palette
-    from unigs.colormap.trial import run_trial, trial_segments
     from unigs.datasets import open_dataset
     from unigs.errors import ConfigError, DataError
+    from unigs.evaluation.codec.latents import through_autoencoder
+    from unigs.evaluation.codec.trial import run_trial, trial_segments
 
     name = decoder or DEFAULT_DECODER
     if name not in DECODERS:
@@ -101,7 +101,7 @@ def codec(
         for scene in tqdm(scenes, unit="image", desc=f"{dataset} {split}")
     )
     if explain is not None:
-        from unigs.colormap.explain import explain_decoding
+        from unigs.evaluation.codec.explain import explain_decoding
 
         segments = next((found for key, found in samples if key == explain), None)
         if segments is None:

@@ -26,7 +26,7 @@ def data(
 
     from unigs.datasets import open_dataset
     from unigs.errors import DataError
-    from unigs.scenes_index import ScenesIndex, build_index
+    from unigs.index.scenes_index import ScenesIndex, build_index
 
     source = open_dataset(dataset, root, split)
     with TemporaryDirectory() as folder, tqdm(unit="record", desc=f"{dataset} {split}") as bar:

@@ -23,9 +23,9 @@ def demo(
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import torch
 
-    from unigs.demo import build_demo, newest_model
     from unigs.errors import ConfigError
-    from unigs.pipeline import UniGSPipeline
+    from unigs.pipeline.pipeline import UniGSPipeline
+    from unigs.workflows.demo import build_demo, newest_model
 
     folder = model or newest_model(store or Path(os.environ.get("UNIGS_STORE", "store")))
     pipeline = UniGSPipeline.from_pretrained(folder)
@@ -33,5 +33,5 @@ def demo(
     try:
         page = build_demo(pipeline)
     except ModuleNotFoundError as error:
-        raise ConfigError("gradio is missing", mend="pip install 'unigs[demo]'") from error
+        raise ConfigError("gradio is missing", hint="pip install 'unigs[demo]'") from error
     page.launch(server_name="127.0.0.1", server_port=port, share=False)

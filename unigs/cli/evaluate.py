@@ -26,13 +26,13 @@ def evaluate(
     inception: Annotated[
         Path | None, typer.Option(help="File of the 2015 Inception weights: FID.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Judge the first so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Evaluator the first so many.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     baselines: Annotated[
-        bool, typer.Option(help="Judge baselines and ceilings beside the model.")
+        bool, typer.Option(help="Evaluator baselines and ceilings beside the model.")
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -47,14 +47,14 @@ def evaluate(
     from rich.console import Console
     from tqdm import tqdm
 
-    from unigs import evaluation
-    from unigs.baselines import Codec
+    from unigs.evaluation import evaluate as evaluation
+    from unigs.evaluation.baselines import Codec
+    from unigs.evaluation.table import rich_table
     from unigs.evaluators.bundle import load_evaluators
+    from unigs.io.distributed import rank_and_world, torchrun_group
     from unigs.metric_values import finite
-    from unigs.parallel import rank_and_world, torchrun_group
-    from unigs.pipeline import UniGSPipeline
-    from unigs.report import rich_table
-    from unigs.shard_manifest import read_manifest
+    from unigs.pipeline.pipeline import UniGSPipeline
+    from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named
 
     kind = task_named(task)

@@ -24,16 +24,16 @@ def export(
 ) -> None:
     """Write the UNet for inputs of fixed shapes and compare its output with the model's."""
     from unigs.errors import ConfigError
-    from unigs.export import export_onnx, export_unet
-    from unigs.models.autoencoder import reduction
+    from unigs.models.autoencoder import vae_scale_factor
     from unigs.models.text import max_tokens
-    from unigs.pipeline import UniGSPipeline
+    from unigs.pipeline.export import export_onnx, export_unet
+    from unigs.pipeline.pipeline import UniGSPipeline
 
     pipeline = UniGSPipeline.from_pretrained(model)
-    side, odd = divmod(size or pipeline.config["size"] or 0, reduction(pipeline.vae))
+    side, odd = divmod(size or pipeline.config["size"] or 0, vae_scale_factor(pipeline.vae))
     if side < 1 or odd:
         raise ConfigError(
-            f"size {size}", mend=f"give a multiple of {reduction(pipeline.vae)} pixels"
+            f"size {size}", hint=f"give a multiple of {vae_scale_factor(pipeline.vae)} pixels"
         )
     tokens = max_tokens(pipeline.tokenizer, pipeline.text_encoder)
     out.parent.mkdir(parents=True, exist_ok=True)

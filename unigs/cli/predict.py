@@ -51,8 +51,8 @@ def predict(
     import torch
 
     from unigs.errors import DataError
-    from unigs.pipeline import UniGSPipeline
-    from unigs.predict_files import predict_files, split_names
+    from unigs.pipeline.pipeline import UniGSPipeline
+    from unigs.workflows.predict_files import predict_files, split_names
 
     pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision))
     pipeline.to("cuda" if torch.cuda.is_available() else "cpu")

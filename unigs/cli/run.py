@@ -1,4 +1,4 @@
-"""``unigs run``: the whole graph, from annotations to a judged model."""
+"""``unigs run``: the whole graph, from annotations to a evaluated model."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def run(
     if root is None and dataset not in ("shapes", "mix"):
         raise typer.BadParameter(f"{dataset} needs --root DIR")
     if root is not None and not root.is_dir():
-        raise DataError("no such folder", file=root, mend="check --root")
+        raise DataError("no such folder", file=root, hint="check --root")
     command = [sys.executable, "-m", "pipelines.run", "--preset", preset, "--dataset", dataset]
     command += ["--job", job, "--train-steps", str(train_steps)]
     command += ["--root", str(root)] if root is not None else []

@@ -9,7 +9,7 @@ import typer
 
 from unigs.cli.output import print_result
 
-score = typer.Typer(help="Judge files in COCO's formats, or two folders of images.")
+score = typer.Typer(help="Evaluator files in COCO's formats, or two folders of images.")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Agnostic = Annotated[bool, typer.Option("--class-agnostic", help="Take every category as one.")]

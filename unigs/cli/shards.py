@@ -67,10 +67,10 @@ def build(
     from unigs.colormap.palette import Palette
     from unigs.datasets import open_dataset
     from unigs.errors import ConfigError
-    from unigs.samples import SampleOptions
-    from unigs.scene_source import IndexedScenes
-    from unigs.scenes_index import build_index
-    from unigs.shards import build_shards
+    from unigs.index.scene_source import IndexedScenes
+    from unigs.index.scenes_index import build_index
+    from unigs.samples.sample import SampleOptions
+    from unigs.shards.build import build_shards
 
     start = time.perf_counter()
     try:
@@ -144,7 +144,7 @@ def verify(
 ) -> None:
     """Compare every byte with what was written; fails when one differs."""
     from unigs.errors import DataError
-    from unigs.shard_verify import verify_shards
+    from unigs.shards.verify import verify_shards
 
     bad = verify_shards(folder)
     print_result({"ok": not bad, "bad": [{"shard": shard, "key": key} for shard, key in bad]}, json)
@@ -153,7 +153,7 @@ def verify(
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise DataError(
             f"changed since it was written{more}", file=folder / shard, record=key or None,
-            mend="build the shards again: only those are rebuilt",
+            hint="build the shards again: only those are rebuilt",
         )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def push(
     json: Json = False,
 ) -> None:
     """Copy what changed to a bucket, after every byte was compared with the manifest."""
-    from unigs.shard_mirror import push_shards
+    from unigs.shards.mirror import push_shards
 
     print_result(asdict(push_shards(folder, address)), json)
 
@@ -176,7 +176,7 @@ def pull(
     json: Json = False,
 ) -> None:
     """Copy what changed from a bucket; every byte is compared with the manifest."""
-    from unigs.shard_mirror import pull_shards
+    from unigs.shards.mirror import pull_shards
 
     print_result(asdict(pull_shards(address, folder)), json)
 
@@ -189,7 +189,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Draw image, control image, coarse mask, colormap and prompt of some samples."""
-    from unigs.contact_sheet import contact_sheet
+    from unigs.shards.contact_sheet import contact_sheet
 
     drawn = contact_sheet(folder, out, count)
     print_result({"image": str(out), "samples": drawn}, json)

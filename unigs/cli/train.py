@@ -31,7 +31,7 @@ def train(
 
     from unigs.errors import ConfigError
     from unigs.tasks import TASKS
-    from unigs.training_command import train_from_shards
+    from unigs.workflows.train_from_shards import train_from_shards
 
     tasks = list(TASKS) if task == "joint" else [task]
     if task != "joint" and task not in TASKS:

@@ -22,14 +22,14 @@ def decode_best(
 ) -> Decoded:
     """`decode_regions` of `colormap` (h, w, 3) uint8 and of what the restorer makes of it, fused.
 
-    The restorer is a network trained on drawn segments (`unigs.restorer`). All this takes some
+    The restorer is a network trained on drawn segments (`unigs.colormap.restorer`). All this takes some
     thirty times as long as `decode_regions` alone, whose options these are.
 
     Raises:
         ValueError: a colormap or an image of another shape or type.
     """
     # Torch is slow to import, and the other decoders do without it.
-    from unigs.restorer.restore import restore
+    from unigs.colormap.restorer.restore import restore
 
     restored, as_it_is = (
         decode_regions(one, palette=palette, background=background, image=image, **options)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
+from unigs.io.kernels import kernel
 
 # So many pixels of 255 sum to less than 2^31: two sums fit into one 64-bit word.
 MAX_PACKED = 1 << 23

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from unigs.colormap.bins import ColorBins
-from unigs.colormap.compile import kernel
 from unigs.colormap.decoded import Decoded, softmax_scores
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
+from unigs.io.kernels import kernel
 
 
 @kernel

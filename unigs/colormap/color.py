@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
+from unigs.io.kernels import kernel
 
 FEATURES = ("rgb", "lab", "rgb+lab")
 

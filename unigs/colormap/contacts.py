@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
+from unigs.io.kernels import kernel
 
 
 @kernel

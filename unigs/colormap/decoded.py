@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
+from unigs.io.kernels import kernel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

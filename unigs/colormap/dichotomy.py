@@ -10,10 +10,10 @@ import numpy as np
 from unigs.colormap.bins import ColorBins, bin_colors
 from unigs.colormap.clusters import finish_clusters
 from unigs.colormap.color import pixel_features
-from unigs.colormap.compile import kernel
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette
 from unigs.colormap.two_means import partition, rows_of, sums_of, two_means, two_seeds
+from unigs.io.kernels import kernel
 
 CRITERIA = ("l2", "squared")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
 from unigs.colormap.contacts import components, contacts, join, measure
 from unigs.colormap.location import COLOR_SPREAD, Cells, best_cell
+from unigs.io.kernels import kernel
 
 DETACHED = 1.0
 

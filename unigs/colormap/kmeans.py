@@ -7,9 +7,9 @@ import numpy as np
 from unigs.colormap.bins import bin_colors
 from unigs.colormap.clusters import finish_clusters
 from unigs.colormap.color import pixel_features
-from unigs.colormap.compile import kernel
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette
+from unigs.io.kernels import kernel
 
 MAX_ITERATIONS = 100
 

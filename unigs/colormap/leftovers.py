@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
 from unigs.colormap.contacts import components
 from unigs.colormap.location import Cells, best_cell
+from unigs.io.kernels import kernel
 
 
 @kernel

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
 from unigs.colormap.palette import Palette
+from unigs.io.kernels import kernel
 
 COLOR_SPREAD = 20.0
 CELL_SPREAD = 0.5

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from unigs.colormap.bins import ColorBins
-from unigs.colormap.compile import kernel
+from unigs.io.kernels import kernel
 
 SMALLEST = 4
 SHARP = 0.7

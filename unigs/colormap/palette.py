@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
 from unigs.colormap.growth import grow_small
 from unigs.colormap.orders import MAX_GRID, ORDERS, VERSION, order_colors
 from unigs.colormap.regions import Regions, find_regions, flatten_masks
+from unigs.io.kernels import kernel
 
 COLLISIONS = ("nearest_free", "share", "drop")
 

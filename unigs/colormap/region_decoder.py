@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
-from unigs.colormap.compile import kernel
 from unigs.colormap.confidence import confidence, evidence
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.flood import grow
@@ -18,6 +17,7 @@ from unigs.colormap.modes import find_modes, nearest_mode, noise_level, smooth
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
 from unigs.colormap.slopes import clear_slopes
+from unigs.io.kernels import kernel
 
 MAX_SMOOTHING = 3
 FAR = 32.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
+from unigs.io.kernels import kernel
 
 DENSE_LABELS = 1 << 16
 

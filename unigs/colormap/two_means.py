@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.compile import kernel
+from unigs.io.kernels import kernel
 
 MAX_ITERATIONS = 300
 # Instead of a length of zero: points that are all alike have no axis, and two equal seeds.

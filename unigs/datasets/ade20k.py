@@ -22,7 +22,7 @@ from unigs.datasets.dataset import Category, Dataset, Record, field, scene_key
 from unigs.datasets.label_map import Region, present_ids, scene_from_regions
 from unigs.datasets.photo import annotation_digest, read_photo
 from unigs.errors import DataError, one_line
-from unigs.image_file import decode_labels, read_bytes
+from unigs.io.image_file import decode_labels, read_bytes
 from unigs.scene import Scene
 
 FOLDERS = {"train": "training", "val": "validation"}
@@ -49,7 +49,7 @@ class Ade20k(Dataset):
         images = (home if home.is_dir() else root) / "images" / "ADE"
         self.folder = images / FOLDERS.get(split, split)
         if not self.folder.is_dir():
-            raise DataError("no such folder", file=self.folder, mend="check root and split")
+            raise DataError("no such folder", file=self.folder, hint="check root and split")
 
     @cached_property
     def categories(self) -> dict[int, Category]:

@@ -35,5 +35,5 @@ def open_dataset(name: str, root: Path | str, split: str) -> Dataset:
         DataError: the folder or its annotation file is missing or unreadable.
     """
     if name not in DATASETS:
-        raise ConfigError(f"unknown data set {name!r}", mend=f"one of {', '.join(DATASETS)}")
+        raise ConfigError(f"unknown data set {name!r}", hint=f"one of {', '.join(DATASETS)}")
     return DATASETS[name](name, Path(root), split)

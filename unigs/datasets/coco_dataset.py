@@ -33,10 +33,10 @@ class CocoDataset(Dataset):
         self.annotation_file = annotation_file
         self.folders = folders
         if not annotation_file.is_file():
-            raise DataError("no such file", file=annotation_file, mend="check root and split")
+            raise DataError("no such file", file=annotation_file, hint="check root and split")
         for folder in folders:
             if not folder.is_dir():
-                raise DataError("no such folder", file=folder, mend="check root and split")
+                raise DataError("no such folder", file=folder, hint="check root and split")
 
     @cached_property
     def document(self) -> CocoRecords:

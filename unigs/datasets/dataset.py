@@ -73,7 +73,7 @@ class Dataset(ABC):
         if not re.fullmatch(r"[A-Za-z0-9_-]+", split):
             raise DataError(f"split {split!r} is not a plain name")
         if not root.is_dir():
-            raise DataError("no such folder", file=root, mend="check --root")
+            raise DataError("no such folder", file=root, hint="check --root")
         self.name = name
         self.root = root
         self.split = split

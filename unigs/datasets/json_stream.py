@@ -122,5 +122,5 @@ class _Walker:
         return DataError(
             f"is not the JSON expected: {reason} at character {self.passed + self.position}",
             file=self.path,
-            mend="download or write it again",
+            hint="download or write it again",
         )

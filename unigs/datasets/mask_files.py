@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unigs.datasets.dataset import inside
 from unigs.errors import DataError
-from unigs.image_file import read_bytes
+from unigs.io.image_file import read_bytes
 
 MAX_MASK_BYTES = 1 << 26
 

@@ -28,7 +28,7 @@ from unigs.datasets.mask_files import MaskFiles
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
 from unigs.datasets.staging import Staging
 from unigs.errors import DataError
-from unigs.image_file import decode_labels
+from unigs.io.image_file import decode_labels
 from unigs.scene import Quarantined, Scene
 
 COLUMNS = ("MaskPath", "ImageID", "LabelName", "BoxID")
@@ -49,9 +49,9 @@ class OpenImages(Dataset):
         self.class_file = next((file for file in classes if file.is_file()), classes[0])
         for file in (self.annotation_file, self.class_file):
             if not file.is_file():
-                raise DataError("no such file", file=file, mend="check root and split")
+                raise DataError("no such file", file=file, hint="check root and split")
         if not self.image_folder.is_dir():
-            raise DataError("no such folder", file=self.image_folder, mend="check root and split")
+            raise DataError("no such folder", file=self.image_folder, hint="check root and split")
 
     @cached_property
     def _classes(self) -> dict[str, Category]:

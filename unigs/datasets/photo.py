@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unigs.image_file import read_bytes, verified_size
+from unigs.io.image_file import read_bytes, verified_size
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Staging:
             raise DataError(
                 f"cannot be staged in the temporary folder: {error}",
                 file=self.source,
-                mend="free space there or set TMPDIR",
+                hint="free space there or set TMPDIR",
             )
 
     def add_image(self, number: int, image: int | str, key: str, text: str) -> None:

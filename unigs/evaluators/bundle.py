@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.identity import read_identity
 from unigs.evaluators.inception import InceptionFeatures
-from unigs.evaluators.mask2former import Mask2FormerJudge
+from unigs.evaluators.mask2former import Mask2FormerEvaluator
 from unigs.evaluators.pixel_features import PixelFeatures
-from unigs.evaluators.segmenter import PanopticJudge, Segmenter
+from unigs.evaluators.segmenter import PanopticEvaluator, Segmenter
 from unigs.models.source import resolve_directory
 
 
@@ -34,7 +34,7 @@ class Evaluators:
     """The judges of generated images; a missing one leaves its metrics out."""
 
     dual_encoder: DualEncoder | None = None
-    segmenter: PanopticJudge | None = None
+    segmenter: PanopticEvaluator | None = None
     inception: InceptionFeatures | None = None
 
 
@@ -56,11 +56,11 @@ def load_evaluators(
     )
 
 
-def _load_segmenter(source: Path | str, device: str) -> PanopticJudge:
+def _load_segmenter(source: Path | str, device: str) -> PanopticEvaluator:
     folder = resolve_directory(source)
     if read_identity(folder).get("kind") == "segmenter":
         return Segmenter.load(folder, device)
-    return Mask2FormerJudge(source, device)
+    return Mask2FormerEvaluator(source, device)
 
 
 def load_features(name: str, device: str = "cpu") -> FeatureNetwork:

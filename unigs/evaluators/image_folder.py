@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unigs.errors import DataError
 from unigs.evaluators.bundle import FeatureNetwork
-from unigs.image_file import read_image
+from unigs.io.image_file import read_image
 from unigs.metrics.frechet import frechet_distance, kernel_distance
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
@@ -32,7 +32,7 @@ def folder_features(
         raise DataError("no such folder", file=root)
     files = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
     if not files:
-        raise DataError("no image", file=root, mend=f"put {', '.join(sorted(SUFFIXES))} there")
+        raise DataError("no image", file=root, hint=f"put {', '.join(sorted(SUFFIXES))} there")
     parts = []
     for start in range(0, len(files), _CHUNK):
         images = [read_image(path) for path in files[start : start + _CHUNK]]

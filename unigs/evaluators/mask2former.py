@@ -17,7 +17,7 @@ from unigs.evaluators.segmenter import Segmented
 from unigs.models.source import resolve_directory
 
 
-class Mask2FormerJudge:
+class Mask2FormerEvaluator:
     """Panoptic segments with the class names that prompts use; ``accuracy`` is not known here."""
 
     def __init__(self, source: Path | str, device: str = "cpu") -> None:

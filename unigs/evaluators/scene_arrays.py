@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unigs.errors import DataError
+from unigs.samples.transforms import resize_and_crop
 from unigs.scene import Scene
-from unigs.transforms import resize_and_crop
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,8 +36,8 @@ class Segmented:
     classes: dict[int, str]
 
 
-class PanopticJudge(Protocol):
-    """What synthesis is judged with: ours or the paper's."""
+class PanopticEvaluator(Protocol):
+    """What synthesis is evaluated with: ours or the paper's."""
 
     name: str
     accuracy: dict[str, float]

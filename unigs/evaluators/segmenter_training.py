@@ -92,12 +92,12 @@ def _score(segmenter: Segmenter, arrays: SceneArrays) -> dict[str, float]:
         answer = segmenter.classify(arrays.images[start : start + 64])
         truth = arrays.classes[start : start + 64]
         table += np.bincount((truth * k + answer).ravel(), minlength=k * k).reshape(k, k)
-    judged = table[1:]
+    evaluated = table[1:]
     hits = np.diagonal(table)[1:]
-    union = judged.sum(1) + judged[:, 1:].sum(0) - hits
-    present = judged.sum(1) > 0
+    union = evaluated.sum(1) + evaluated[:, 1:].sum(0) - hits
+    present = evaluated.sum(1) > 0
     return {
-        "pixel": float(hits.sum() / max(judged.sum(), 1)),
+        "pixel": float(hits.sum() / max(evaluated.sum(), 1)),
         "class_miou": float(np.mean(hits[present] / union[present])),
         "n": float(len(arrays.images)),
     }

@@ -44,8 +44,8 @@ def coco_scores(
         "n_dropped_empty": float(dropped),
     }
     if evaluator is None:
-        judged = sum(1 for a in ground_truth["annotations"] if not a.get("iscrowd"))
-        value = 0.0 if judged else float("nan")
+        evaluated = sum(1 for a in ground_truth["annotations"] if not a.get("iscrowd"))
+        value = 0.0 if evaluated else float("nan")
         return dict.fromkeys(("ap", "ap_50", "ap_75", "ar_100"), value) | counts
     with redirect_stdout(io.StringIO()):
         evaluator.evaluate()
@@ -81,8 +81,8 @@ def constant_score_ap(
             evaluator.evalImgs = [in_order[i] for i in rng.permutation(len(in_order))]
             evaluator.accumulate()
             precision = evaluator.eval["precision"][..., -1]
-            judged = precision[precision > -1]
-            values.append(judged.mean() if judged.size else np.nan)
+            evaluated = precision[precision > -1]
+            values.append(evaluated.mean() if evaluated.size else np.nan)
     return float(np.mean(values))
 
 

@@ -20,11 +20,11 @@ def read_ground_truth(path: Path) -> dict[str, Any]:
     """A COCO instances JSON; DataError names the part or record that is missing something."""
     content = _read(path)
     if not isinstance(content, dict):
-        raise DataError("not a COCO instances object", file=path, mend="give the ground truth")
+        raise DataError("not a COCO instances object", file=path, hint="give the ground truth")
     for part, fields in _TRUTH_PARTS.items():
         records = content.get(part)
         if not isinstance(records, list):
-            raise DataError(f"no list of {part}", file=path, mend="give a COCO instances JSON")
+            raise DataError(f"no list of {part}", file=path, hint="give a COCO instances JSON")
         _check(path, part, records, fields)
     return content
 
@@ -33,7 +33,7 @@ def read_results(path: Path) -> list[dict[str, Any]]:
     """A COCO results JSON: a list, empty when nothing was found."""
     content = _read(path)
     if not isinstance(content, list):
-        raise DataError("not a list", file=path, mend="give a COCO results JSON")
+        raise DataError("not a list", file=path, hint="give a COCO results JSON")
     _check(path, "results", content, _RESULT_FIELDS)
     return content
 
@@ -42,7 +42,7 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
-        raise DataError(f"does not read: {error}", file=path, mend="check the path") from error
+        raise DataError(f"does not read: {error}", file=path, hint="check the path") from error
 
 
 def _check(path: Path, part: str, records: list[Any], fields: tuple[str, ...]) -> None:

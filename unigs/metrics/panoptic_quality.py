@@ -101,11 +101,11 @@ def _crowd_pixels(
 
 
 def _quality(iou: float, tp: float, fp: float, fn: float) -> dict[str, float]:
-    judged = tp + (fp + fn) / 2
+    evaluated = tp + (fp + fn) / 2
     return {
-        "pq": iou / judged,
+        "pq": iou / evaluated,
         "sq": iou / tp if tp else 0.0,
-        "rq": tp / judged,
+        "rq": tp / evaluated,
         "tp": tp,
         "fp": fp,
         "fn": fn,

@@ -82,7 +82,7 @@ def _freeze(model: nn.Module) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def reduction(autoencoder: Any) -> int:
+def vae_scale_factor(autoencoder: Any) -> int:
     """Image pixels per latent pixel along a side: 8 for Stable Diffusion."""
     config = autoencoder.config
     if "patch_size" in config:
@@ -118,7 +118,7 @@ def encode_images(
     batch = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
     if batch.ndim != 4 or batch.shape[-1] != 3:
         raise ModelError(f"images of shape {tuple(batch.shape)}: give (n, h, w, 3)")
-    factor = reduction(autoencoder)
+    factor = vae_scale_factor(autoencoder)
     if batch.shape[1] % factor or batch.shape[2] % factor:
         raise ModelError(
             f"images of {batch.shape[1]}x{batch.shape[2]} pixels: the autoencoder needs sides "

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unigs.colormap.bins import check_colormap
 from unigs.colormap.pixel_weight import weigh_pixels
-from unigs.models.autoencoder import decoded_values, encode_images, reduction
+from unigs.models.autoencoder import decoded_values, encode_images, vae_scale_factor
 
 # Part of all that is kept of refined latents: raise it when equal colormaps are refined to others.
 REFINEMENT = 1
@@ -70,7 +70,7 @@ def encode_colormaps(
 
 
 def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int) -> Tensor:
-    area = SMALL_CELLS * reduction(autoencoder) ** 2
+    area = SMALL_CELLS * vae_scale_factor(autoencoder) ** 2
     weights = np.stack([weigh_pixels(_labels(colormap), area) for colormap in colormaps])
     weights /= weights.mean(axis=(1, 2), keepdims=True)
     # Callers may have switched gradients off, or work in inference mode.

@@ -1,0 +1,87 @@
+"""Two processes learn what one learns, stop together, and none outlives the others."""
+
+import multiprocessing
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.support.tiny_stream import RandomStream, tiny_unet
+from unigs.config.preset import TrainingConfig
+from unigs.errors import ConfigError
+from unigs.io.distributed import any_of, group, rank_and_world
+from unigs.training.loop import Interrupted, train
+
+from tests.training.test_loop import DIFFUSION  # isort: skip
+
+CONFIG = TrainingConfig(steps=3, batch_size=4, warmup_steps=1, precision="fp32", ema_decay=0.0)
+
+
+def learn(folder, stop=False):
+    unet = tiny_unet()
+    try:
+        train(unet, RandomStream(), CONFIG, DIFFUSION, folder, should_stop=lambda: stop)
+    except Interrupted:
+        if rank_and_world()[0] == 0:
+            raise
+    return unet
+
+
+def test_two_processes_learn_what_one_learns(tmp_path):
+    alone = learn(tmp_path / "one").state_dict()
+    with group(2, learn, tmp_path / "two"):
+        together = learn(tmp_path / "two").state_dict()
+    untrained = tiny_unet().state_dict()
+    for name, value in alone.items():
+        moved = (value - untrained[name]).norm()
+        assert (together[name] - value).norm() <= 1e-3 * moved + 1e-6, name
+    assert not multiprocessing.active_children()
+
+
+def first_gradient(folder, accumulation=1):
+    changes = {"steps": 1, "batch_size": 8, "accumulation": accumulation, "clip_norm": 1e9}
+    config = CONFIG.model_copy(update=changes)
+    train(tiny_unet(), RandomStream(8), config, DIFFUSION, folder)
+
+
+def test_two_processes_have_the_gradient_of_one_with_the_double_batch(tmp_path):
+    first_gradient(tmp_path / "one")
+    with group(2, first_gradient, tmp_path / "two", 2):
+        first_gradient(tmp_path / "two", 2)
+    moments = [
+        load_file(tmp_path / name / "checkpoints" / "step-00000001" / "optimizer.safetensors")
+        for name in ("one", "two")
+    ]
+    one, two = (
+        torch.cat([value.flatten() for name, value in kept.items() if name.endswith("exp_avg")])
+        for kept in moments
+    )
+    assert one.norm() > 0
+    assert (two - one).norm() <= 1e-5 * one.norm()
+
+
+def test_the_group_stops_together(tmp_path):
+    with pytest.raises(Interrupted), group(2, learn, tmp_path):
+        learn(tmp_path, stop=True)
+    assert not multiprocessing.active_children()
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step-00000001"]
+
+
+def fail():
+    raise RuntimeError("the other process fails")
+
+
+def test_a_broken_group_fails_and_leaves_nobody_behind():
+    threads = torch.get_num_threads()
+    with pytest.raises(RuntimeError), group(2, fail):
+        any_of(False)
+    assert not multiprocessing.active_children()
+    assert torch.get_num_threads() == threads
+    assert rank_and_world() == (0, 1)
+
+
+def test_a_stream_of_another_group_is_refused(tmp_path):
+    stream = RandomStream()
+    stream.rank, stream.world = 1, 2
+    with pytest.raises(ConfigError, match="process 0 of 1 got the stream of 1 of 2"):
+        train(tiny_unet(), stream, CONFIG, DIFFUSION, tmp_path)

@@ -1,0 +1,39 @@
+"""Compiled kernels are kept, and made again when a kernel they call has changed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+COMPILE = Path(__file__).parents[2] / "unigs" / "colormap" / "compile.py"
+INNER = """from unigs.io.kernels import kernel
+@kernel
+def inner(x):
+    return x + {added}
+"""
+OUTER = """from unigs.io.kernels import kernel
+from unigs.inner import inner
+@kernel
+def outer(x):
+    return 2 * inner(x)
+print(outer(1), sum(outer.stats.cache_hits.values()))
+"""
+
+
+def test_a_kernel_is_made_again_when_one_that_it_calls_changes(tmp_path):
+    package = tmp_path / "unigs"
+    (package / "colormap").mkdir(parents=True)
+    (package / "colormap" / "compile.py").write_bytes(COMPILE.read_bytes())
+    (package / "outer.py").write_text(OUTER)
+
+    def run(added):
+        (package / "inner.py").write_text(INNER.format(added=added))
+        command = [sys.executable, "-c", "import unigs.outer"]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            command, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.split()
+
+    assert run(1) == ["4", "0"]
+    assert run(1) == ["4", "1"]
+    assert run(5) == ["12", "0"]

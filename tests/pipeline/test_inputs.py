@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from unigs.colormap import Palette
+from unigs.errors import ConfigError
+from unigs.pipeline.inputs import as_mask, as_rgb, check_inputs, names_in
+from unigs.tasks import TASKS, make_prompt
+
+PALETTE = Palette.from_name("smooth-3-v1")
+word = st.text("abcdefgh", min_size=1, max_size=6).filter(lambda text: text != "and")
+
+
+@given(
+    st.lists(word, min_size=1, max_size=6, unique=True),
+    st.sampled_from(["inpainting", "referring"]),
+)
+def test_names_are_read_back_from_a_prompt(names, task):
+    assert names_in(TASKS[task], make_prompt(task, names)) == tuple(names)
+
+
+@pytest.mark.parametrize("prompt", ["", "a dog", "referring: find dog", "panoptic: all entities."])
+def test_free_text_names_nothing(prompt):
+    assert names_in(TASKS["referring"], prompt) is None
+    assert names_in(TASKS["entity"], prompt) is None
+
+
+def test_pictures_of_every_kind_become_rgb():
+    grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    alpha = np.dstack([rgb, np.full((6, 8), 9, np.uint8)])
+    for picture in (
+        grey,
+        rgb,
+        alpha,
+        grey.astype(np.uint16) << 8,
+        Image.fromarray(grey),
+        Image.fromarray(rgb),
+        Image.fromarray(alpha),
+        Image.fromarray(grey.astype(np.uint16) << 8),
+    ):
+        assert np.array_equal(as_rgb(picture, "image"), rgb)
+    with pytest.raises(ConfigError, match="float32"):
+        as_rgb(Image.fromarray(grey.astype(np.float32)), "image")
+    with pytest.raises(ConfigError, match="no picture"):
+        as_rgb(np.zeros((0, 4, 3), np.uint8), "image")
+
+
+def test_masks_of_every_kind():
+    mask = np.zeros((6, 8), bool)
+    mask[2:4, 3:] = True
+    small, large = mask.astype(np.uint8), mask.astype(np.uint8) * 255
+    for picture in (mask, small, large, Image.fromarray(mask), Image.fromarray(large)):
+        assert np.array_equal(as_mask(picture, 0, (6, 8)), mask)
+
+
+def test_a_label_map_is_painted_with_the_palette():
+    segments = np.zeros((9, 9), np.int64)
+    segments[:3, :3] = 1
+    found = check_inputs(TASKS["synthesis"], PALETTE, None, None, None, ["dog"], segments)
+    assert np.array_equal(found.source[0], PALETTE.encode(segments.astype(np.int32)))
+    assert found.coarse_mask.all()
+    assert found.prompts == ["synthesis: generate dog."]
+    with pytest.raises(ConfigError, match="colormap"):
+        check_inputs(TASKS["synthesis"], PALETTE, None, None, None, ["dog"], segments - 1)
+
+
+def test_single_values_serve_the_batch_and_lists_go_one_by_one():
+    images = [np.full((4, 4, 3), i, np.uint8) for i in range(3)]
+    mask = np.ones((4, 4), bool)
+    found = check_inputs(TASKS["referring"], PALETTE, images, mask, None, ["dog", "cat"], None)
+    assert found.names == [("dog", "cat")] * 3
+    each = [["dog"], ["cat"], ["dog", "cat"]]
+    found = check_inputs(TASKS["referring"], PALETTE, images[0], mask, None, each, None)
+    assert len(found) == 3
+    assert found.prompts[2] == "referring: find dog and cat."
+    prompts = ["referring: find dog.", "look for a dog"]
+    found = check_inputs(TASKS["referring"], PALETTE, images[0], mask, prompts, None, None)
+    assert found.names == [("dog",), None]
+
+
+def test_a_text_is_not_a_list_of_names():
+    image, mask = np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool)
+    found = check_inputs(TASKS["referring"], PALETTE, image, mask, None, "dog", None)
+    assert found.prompts == ["referring: find dog."]

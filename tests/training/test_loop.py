@@ -1,0 +1,157 @@
+"""The loop: it learns, resumes to the bit, averages, and stops on what is not finite."""
+
+import math
+import shutil
+
+import pytest
+import torch
+
+from tests.support.tiny_stream import RandomStream, tiny_unet
+from unigs.config.preset import DiffusionConfig, TrainingConfig
+from unigs.errors import ModelError
+from unigs.training.loop import Interrupted, train
+from unigs.training.schedule import learning_rate, training_steps
+
+DIFFUSION = DiffusionConfig(
+    scheduler={
+        "num_train_timesteps": 50,
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "clip_sample": False,
+    }
+)
+
+
+def training(**changes) -> TrainingConfig:
+    values = {
+        "steps": 6,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "warmup_steps": 2,
+        "precision": "fp32",
+        "checkpoint_every": 2,
+        "validate_every": 3,
+    }
+    return TrainingConfig(**(values | changes))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    unet = tiny_unet()
+    train(unet, RandomStream(), training(), DIFFUSION, tmp_path_factory.mktemp("whole"))
+    return unet.state_dict()
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 4])
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, uninterrupted, stop_after):
+    done = []
+    with pytest.raises(Interrupted):
+        train(
+            tiny_unet(),
+            RandomStream(),
+            training(),
+            DIFFUSION,
+            tmp_path,
+            should_stop=lambda: done.append(1) or len(done) == stop_after,
+        )
+    # Another initialisation: everything must come from the checkpoint.
+    unet = tiny_unet(seed=1)
+    report = train(unet, RandomStream(), training(), DIFFUSION, tmp_path)
+    assert report.resumed_from == stop_after
+    for name, value in uninterrupted.items():
+        assert torch.equal(unet.state_dict()[name], value), name
+
+
+def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(tmp_path, uninterrupted, caplog):
+    train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
+    folders = sorted((tmp_path / "checkpoints").iterdir())
+    assert [folder.name for folder in folders] == ["step-00000004", "step-00000006"]
+    damaged = folders[-1] / "unet.safetensors"
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    unet = tiny_unet(seed=1)
+    report = train(unet, RandomStream(), training(), DIFFUSION, tmp_path)
+    assert report.resumed_from == 4
+    assert "step-00000006 is damaged" in caplog.text
+    assert all(torch.equal(unet.state_dict()[name], v) for name, v in uninterrupted.items())
+
+
+def test_a_half_written_checkpoint_does_not_count(tmp_path, uninterrupted):
+    train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
+    newest = sorted((tmp_path / "checkpoints").iterdir())[-1]
+    shutil.move(newest, newest.with_name(".partial-00000006"))
+    report = train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
+    assert report.resumed_from == 4
+
+
+def test_the_result_is_the_average_of_the_weights(tmp_path):
+    averaged, last = tiny_unet(), tiny_unet()
+    train(averaged, RandomStream(), training(ema_decay=0.5), DIFFUSION, tmp_path / "a")
+    train(last, RandomStream(), training(ema_decay=0.0), DIFFUSION, tmp_path / "b")
+    name = "conv_in.weight"
+    assert not torch.equal(averaged.state_dict()[name], last.state_dict()[name])
+    checkpoints = sorted((tmp_path / "b" / "checkpoints").iterdir())
+    from safetensors.torch import load_file
+
+    assert torch.equal(
+        load_file(checkpoints[-1] / "unet.safetensors")[name], last.state_dict()[name]
+    )
+
+
+def test_the_loss_goes_down(tmp_path):
+    class OneBatch(RandomStream):
+        def batch(self, step):
+            return super().batch(0)
+
+    logged = {}
+    train(
+        tiny_unet(),
+        OneBatch(),
+        training(steps=120, checkpoint_every=1000, learning_rate=5e-3),
+        DIFFUSION,
+        tmp_path,
+        log=lambda step, metrics: logged.setdefault(step, metrics),
+    )
+    assert logged[120]["loss"] < 0.8 * logged[20]["loss"]
+    assert set(logged[120]) >= {"learning_rate", "samples_per_second", "remaining_seconds"}
+    # A UNet of a few thousand parameters, but torch itself is loaded.
+    assert 1e8 < logged[120]["peak_memory_bytes"] < 1e11
+
+
+def test_validation_is_logged_by_task_and_noise_level(tmp_path):
+    logged = {}
+    train(
+        tiny_unet(),
+        RandomStream(),
+        training(),
+        DIFFUSION,
+        tmp_path,
+        validation=RandomStream(8),
+        log=lambda step, metrics: logged.setdefault(step, {}).update(metrics),
+    )
+    names = {name for name in logged[3] if name.startswith("validation_loss.")}
+    assert len(names) == 4 * 3
+    assert "validation_loss.referring.t100" in names
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_batch(tmp_path):
+    with pytest.raises(ModelError, match=r"step 3: loss is nan; its batch is in"):
+        train(tiny_unet(), RandomStream(poison=3), training(), DIFFUSION, tmp_path)
+    assert (tmp_path / "not-finite-00000003.safetensors").is_file()
+
+
+def test_the_rate_rises_then_falls():
+    config = training(steps=100, warmup_steps=10, final_rate=0.1)
+    rates = [learning_rate(config, step, 100) for step in range(100)]
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(1e-4, rel=0.05)
+
+
+def test_epochs_become_steps():
+    stream = RandomStream()
+    assert training_steps(training(steps=None, epochs=4), stream) == math.ceil(4 * 2.5)
+    stream.stores = {"referring": None}
+    assert training_steps(training(steps=None, single_task_epochs=3), stream) == 6

@@ -1,0 +1,169 @@
+"""What can be switched on in training: accumulation, weights of the loss, precision, adapters."""
+
+import importlib.util
+import shutil
+from functools import partial
+
+import pytest
+import torch
+from diffusers import DDIMScheduler
+from safetensors.torch import load_file
+
+from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.training.test_loop import DIFFUSION, training
+from unigs.config.preset import DiffusionConfig
+from unigs.errors import ConfigError
+from unigs.training import loop
+from unigs.training.loop import Interrupted, train
+from unigs.training.snr_weights import min_snr_weights
+
+
+def first_gradient(folder, diffusion=DIFFUSION, batch=4, **changes):
+    """The gradient of the first step: AdamW's first moment is a tenth of it."""
+    changes = {"steps": 1, "batch_size": batch, "clip_norm": 1e9} | changes
+    train(tiny_unet(), RandomStream(batch), training(**changes), diffusion, folder)
+    moments = load_file(folder / "checkpoints" / "step-00000001" / "optimizer.safetensors")
+    kept = [value.flatten() for name, value in moments.items() if name.endswith(".exp_avg")]
+    return torch.cat(kept)
+
+
+def test_an_accumulated_gradient_is_that_of_the_whole_batch(tmp_path):
+    whole = first_gradient(tmp_path / "whole")
+    parts = first_gradient(tmp_path / "parts", accumulation=2)
+    assert (parts - whole).norm() <= 1e-5 * whole.norm()
+    with pytest.raises(ConfigError, match=r"training\.accumulation 3"):
+        first_gradient(tmp_path / "odd", accumulation=3)
+
+
+def test_a_run_that_dies_within_an_accumulation_ends_with_the_same_bits(tmp_path, monkeypatch):
+    wanted = tiny_unet()
+    train(wanted, RandomStream(), training(accumulation=2), DIFFUSION, tmp_path / "whole")
+    calls = []
+
+    def dies(*arguments):
+        calls.append(1)
+        # Steps of two parts each: the first part of the fourth step is done.
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return batch_errors(*arguments)
+
+    batch_errors = loop.batch_errors
+    monkeypatch.setattr(loop, "batch_errors", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_unet(), RandomStream(), training(accumulation=2), DIFFUSION, tmp_path / "cut")
+    monkeypatch.undo()
+    unet = tiny_unet(seed=1)
+    report = train(unet, RandomStream(), training(accumulation=2), DIFFUSION, tmp_path / "cut")
+    assert report.resumed_from == 2
+    assert all(torch.equal(unet.state_dict()[n], v) for n, v in wanted.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+def test_min_snr_weighs_the_error_of_the_clean_latent(kind):
+    scheduler = DDIMScheduler(beta_schedule="scaled_linear", prediction_type=kind)
+    weights = min_snr_weights(scheduler, gamma=5.0)
+    kept = scheduler.alphas_cumprod
+    snr = kept / (1 - kept)
+    # The same error of the clean latent, said as an error of what is predicted.
+    factor = {"epsilon": snr, "v_prediction": snr + 1, "sample": torch.ones(1000)}[kind]
+    assert torch.allclose(weights * factor, snr.clamp(max=5.0), rtol=1e-4)
+    assert weights.min() > 0
+
+
+def test_min_snr_reaches_the_gradient(tmp_path):
+    noise = DiffusionConfig(scheduler={"num_train_timesteps": 50, "prediction_type": "epsilon"})
+    plain = first_gradient(tmp_path / "plain", noise)
+    assert torch.equal(first_gradient(tmp_path / "one", noise, min_snr_gamma=1e30), plain)
+    weighed = first_gradient(tmp_path / "five", noise, min_snr_gamma=0.1)
+    assert weighed.norm() < 0.9 * plain.norm()
+
+
+def test_min_snr_and_zero_terminal_snr_exclude_each_other(tmp_path):
+    with pytest.raises(ConfigError, match=r"min_snr_gamma .* would weigh nothing"):
+        train(tiny_unet(), RandomStream(), training(min_snr_gamma=5.0), DIFFUSION, tmp_path)
+
+
+def resumed(folder, **changes):
+    """A run that was stopped after three steps and went on in another UNet."""
+    done = []
+    with pytest.raises(Interrupted):
+        train(
+            tiny_unet(), RandomStream(), training(**changes), DIFFUSION, folder,
+            should_stop=lambda: done.append(1) or len(done) == 3,
+        )  # fmt: skip
+    unet = tiny_unet()
+    assert train(unet, RandomStream(), training(**changes), DIFFUSION, folder).resumed_from == 3
+    return unet
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_learns_nearly_the_same_and_resumes_to_the_bit(tmp_path, precision):
+    exact = first_gradient(tmp_path / "exact")
+    half = first_gradient(tmp_path / "half", precision=precision)
+    assert 0 < (half - exact).norm() < 0.05 * exact.norm()
+    unet = tiny_unet()
+    train(unet, RandomStream(), training(precision=precision), DIFFUSION, tmp_path / "whole")
+    again = resumed(tmp_path / "cut", precision=precision)
+    assert all(torch.equal(again.state_dict()[n], v) for n, v in unet.state_dict().items())
+
+
+def test_recomputed_activations_give_the_same_gradient(tmp_path, monkeypatch):
+    exact = first_gradient(tmp_path / "exact")
+    calls = []
+    original = torch.utils.checkpoint.checkpoint
+    monkeypatch.setattr(
+        torch.utils.checkpoint, "checkpoint", lambda *a, **k: calls.append(1) or original(*a, **k)
+    )
+    again = first_gradient(tmp_path / "again", gradient_checkpointing=True)
+    assert calls
+    assert (again - exact).norm() <= 1e-5 * exact.norm()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_a_compiled_unet_has_the_same_gradient(tmp_path, monkeypatch, backend):
+    """Traced alone, and as machine code, whose making takes minutes."""
+    if backend == "inductor" and not shutil.which("c++"):
+        pytest.skip("needs a C++ compiler")
+    exact = first_gradient(tmp_path / "exact")
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    compiled = first_gradient(tmp_path / "compiled", compile=True)
+    assert (compiled - exact).norm() <= 1e-4 * exact.norm()
+
+
+def test_adapters_move_the_attention_by_low_rank_and_are_merged(tmp_path):
+    pytest.importorskip("peft")
+    before, unet = tiny_unet().state_dict(), tiny_unet()
+    changes = {"lora_rank": 2, "learning_rate": 1e-2, "ema_decay": 0.0}
+    train(unet, RandomStream(), training(**changes), DIFFUSION, tmp_path / "whole")
+    after = unet.state_dict()
+    assert set(after) == set(before)
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    free = ("conv_in.", "conv_out.", "class_embedding.")
+    for name in moved - {name for name in moved if name.startswith(free)}:
+        assert ".attn" in name
+        assert torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-3) <= 2
+    assert {"conv_in.weight", "conv_out.weight", "class_embedding.weight"} <= moved
+    assert any("attn2.to_k" in name for name in moved)
+    again = resumed(tmp_path / "cut", **changes).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in after.items())
+
+
+def test_moments_in_eight_bits_resume_to_the_bit(tmp_path):
+    pytest.importorskip("bitsandbytes")
+    unet = tiny_unet()
+    train(unet, RandomStream(), training(optimizer="adamw_8bit"), DIFFUSION, tmp_path / "whole")
+    again = resumed(tmp_path / "cut", optimizer="adamw_8bit")
+    assert all(torch.equal(again.state_dict()[n], v) for n, v in unet.state_dict().items())
+    assert not torch.equal(unet.state_dict()["conv_in.weight"], tiny_unet().conv_in.weight)
+
+
+@pytest.mark.parametrize(
+    ("package", "changes"),
+    [("peft", {"lora_rank": 4}), ("bitsandbytes", {"optimizer": "adamw_8bit"})],
+)
+def test_a_missing_extra_is_named(tmp_path, package, changes):
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(ConfigError, match=rf"{package} is not installed.*pip install 'unigs\["):
+        train(tiny_unet(), RandomStream(), training(**changes), DIFFUSION, tmp_path)

@@ -1,0 +1,68 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from unigs.errors import ConfigError
+from unigs.workflows.demo import answer, build_demo, newest_model, strokes_of
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return tiny_pipeline(size=SIZE)
+
+
+def editor(*strokes):
+    """What gradio's image editor gives: background and transparent layers painted on."""
+    layers = []
+    for box in strokes:
+        layer = Image.new("RGBA", (SIZE, SIZE))
+        layer.paste((255, 0, 0, 200), box)
+        layers.append(layer)
+    return {"background": Image.fromarray(pictures(1)[0]), "layers": layers, "composite": None}
+
+
+def test_strokes_of_all_layers_make_the_mask():
+    mask = strokes_of(editor((2, 4, 10, 8), (20, 20, 30, 24)))
+    expected = np.zeros((SIZE, SIZE), bool)
+    expected[4:8, 2:10] = expected[20:24, 20:30] = True
+    assert np.array_equal(mask, expected)
+    assert strokes_of(editor()) is None
+
+
+@pytest.mark.parametrize("task", ["inpainting", "synthesis", "referring", "entity"])
+def test_the_page_answers_every_task(pipeline, task):
+    page = editor((4, 4, 24, 24))
+    image, colormap, overlay, rows = answer(pipeline, task, page, "dog", 1, 0, 0, True)
+    assert image.size == colormap.size == overlay.size == (SIZE, SIZE)
+    assert all(len(row) == 8 for row in rows)
+    if task == "inpainting":
+        assert np.array_equal(np.asarray(image)[:4], pictures(1)[0][:4])
+
+
+def test_what_is_missing_is_told(pipeline):
+    with pytest.raises(ConfigError, match="coarse_mask"):
+        answer(pipeline, "referring", editor(), "dog", 1, 0, 0, False)
+    with pytest.raises(ConfigError, match="names"):
+        answer(pipeline, "synthesis", editor(), "", 1, 0, 0, False)
+    with pytest.raises(ConfigError, match="no picture"):
+        answer(pipeline, "entity", None, "", 1, 0, 0, False)
+
+
+def test_the_page_is_built_without_telemetry(pipeline):
+    pytest.importorskip("gradio")
+    assert build_demo(pipeline).analytics_enabled is False
+
+
+def test_newest_joint_model_of_a_store(tmp_path):
+    with pytest.raises(ConfigError, match="unigs run"):
+        newest_model(tmp_path)
+    for age, name in enumerate(("joint", "old/models/joint", "entity")):
+        folder = tmp_path / "models" / name
+        folder.mkdir(parents=True)
+        file = folder / "model_index.json"
+        file.write_text("{}")
+        os.utime(file, (1000 - age, 1000 - age))
+    assert newest_model(tmp_path) == tmp_path / "models" / "joint"

@@ -1,0 +1,106 @@
+"""`unigs train`: from a folder of pixel shards to a pipeline, without the graph."""
+
+import shutil
+
+import pytest
+
+from tests.e2e.command import write_preset
+from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.tiny_shards import write_shards
+from unigs.colormap.palette import Palette
+from unigs.config.preset import load_preset
+from unigs.errors import DataError
+from unigs.latents import encode as sample_latents
+from unigs.latents.on_the_fly import PixelStore
+from unigs.models.colormap_latents import encode_colormaps
+from unigs.pipeline import UniGSPipeline
+from unigs.samples.sample import SampleOptions
+from unigs.shards.build import build_shards
+from unigs.workflows.train_from_shards import train_from_shards
+
+
+@pytest.mark.slow
+def test_shards_of_a_task_become_a_pipeline(tmp_path):
+    scenes = [made_scene(tmp_path, number) for number in range(6)]
+    options = SampleOptions(Palette(5), CLASSES, size=64)
+    build_shards(scenes, "entity", options, tmp_path / "entity", shards=2)
+    preset = str(write_preset(tmp_path / "smoke.yaml"))
+    result = train_from_shards(
+        preset, ["entity"], tmp_path, tmp_path / "out", 1, False, should_stop=lambda: False
+    )
+    assert result["steps"] == 1
+    assert (result["model"] / "model_index.json").is_file()
+    with pytest.raises(DataError, match="no shards of referring"):
+        train_from_shards(
+            preset, ["referring", "entity"], tmp_path, tmp_path / "none", 1, False, lambda: False
+        )
+
+
+def test_without_latents_the_trainer_encodes_and_loses_the_same(tmp_path, monkeypatch):
+    write_shards(tmp_path, ["entity", "inpainting"])
+    encoded: list[str] = []
+    batch = PixelStore.batch
+
+    def heard(store, indices):
+        encoded.append(store.task)
+        return batch(store, indices)
+
+    monkeypatch.setattr(PixelStore, "batch", heard)
+    once = write_preset(tmp_path / "once.yaml", {"processes": 1})
+    live = write_preset(tmp_path / "live.yaml", {"processes": 1}, latents=False)
+
+    def loss(preset, out):
+        tasks = ["inpainting", "entity"]
+        return train_from_shards(str(preset), tasks, tmp_path, out, 2, False, lambda: False)["loss"]
+
+    expected = loss(once, tmp_path / "once")
+    assert not encoded
+    assert loss(live, tmp_path / "live") == pytest.approx(expected, rel=1e-3)
+    assert set(encoded) == {"inpainting", "entity"}
+    assert not (tmp_path / "live" / "latents").exists()
+
+    # latents that are there are used, task by task, unless they are of other shards
+    latents = tmp_path / "live" / "latents"
+    shutil.copytree(tmp_path / "once" / "latents", latents)
+    shutil.rmtree(latents / "inpainting")
+    encoded.clear()
+    assert loss(live, tmp_path / "live") == pytest.approx(expected, rel=1e-3)
+    assert set(encoded) == {"inpainting"}
+    write_shards(tmp_path, ["entity"], count=9)
+    loss(live, tmp_path / "live")
+    assert set(encoded) == {"inpainting", "entity"}
+
+
+@pytest.mark.parametrize("latents", [True, False])
+def test_colormaps_are_refined_in_the_steps_of_the_preset(tmp_path, monkeypatch, latents):
+    write_shards(tmp_path, ["synthesis"])
+    heard: list[int] = []
+
+    def encode(autoencoder, colormaps, refine_steps, *rest):
+        heard.append(refine_steps)
+        return encode_colormaps(autoencoder, colormaps, refine_steps, *rest)
+
+    monkeypatch.setattr(sample_latents, "encode_colormaps", encode)
+    preset = write_preset(tmp_path / "few.yaml", {"processes": 1}, latents=latents)
+    wanted = load_preset(str(preset)).codec.refine_steps
+    assert wanted > 0
+    out = tmp_path / "out"
+    done = train_from_shards(str(preset), ["synthesis"], tmp_path, out, 1, False, lambda: False)
+    assert set(heard) == {wanted}
+    assert UniGSPipeline.from_pretrained(done["model"]).config["refine_steps"] == wanted
+    if latents:
+        heard.clear()
+        train_from_shards(str(preset), ["synthesis"], tmp_path, out, 1, False, lambda: False)
+        assert not heard, "latents refined alike are current"
+
+
+def test_the_last_part_learns_from_the_decoded_colormap(tmp_path):
+    write_shards(tmp_path, ["entity"])
+
+    def loss(share):
+        preset = write_preset(tmp_path / f"{share}.yaml", {"processes": 1, "end_to_end": share})
+        out = tmp_path / f"out-{share}"
+        tasks = ["entity"]
+        return train_from_shards(str(preset), tasks, tmp_path, out, 1, False, lambda: False)["loss"]
+
+    assert loss(0.0) != loss(1.0)

@@ -1,0 +1,1 @@
+"""Presets: every choice of a run in checked records."""

@@ -1,0 +1,112 @@
+"""How a model is trained: the `training` section of a preset."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from unigs.config.strict import Strict
+from unigs.tasks import TASKS
+
+ByTask = dict[str, float]
+
+
+def all_tasks(name: str, values: dict[str, Any]) -> None:
+    """ValueError unless `values` has one for each task."""
+    if set(values) != set(TASKS):
+        raise ValueError(f"{name} names {sorted(values)}; give a value for each of {list(TASKS)}")
+
+
+class TrainingConfig(Strict):
+    """One training loop for single tasks and the joint model.
+
+    Attributes:
+        ratios: by task, its share of the draws of the joint model (0.3/0.3/0.2/0.2).
+        steps: optimiser steps; null means `epochs` over the largest task stream
+            (`single_task_epochs` where one task is trained).
+        batch_size: samples per optimiser step over all processes.
+        accumulation: equal parts in which a process takes its share of a batch, one after the
+            other, for less memory; the gradient is that of the whole batch.
+        processes: on this machine; each takes its share of every batch and of the cores. Under
+            torchrun its number of processes counts.
+        parallel: what the processes share: `ddp` the batch alone, `fsdp` weights, moments and
+            averages as well (`unigs.training.fsdp`), which `muon`, `adamw_8bit`, `lora_rank` and
+            `compile` cannot.
+        optimizer: `adamw_8bit` keeps the moments in 8 bits (extra `eight-bit`); `muon` learns
+            from scratch in fewer steps (`unigs.training.muon`).
+        learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
+            `learning_rate` to `final_rate` times it.
+        empty_prompt: by task, the probability that the prompt is dropped.
+        known_half_weight: loss weight of the half that Table 2 marks as a repetition.
+        colormap_weight: of the colormap half against the image half.
+        colormap_median: at the last timestep, where one step must answer, errors of the colormap
+            count by their length, which gives sharper colormaps; needs zero terminal SNR.
+        entity_balance: small entities weigh more in the colormap half, and in an image half that is
+            new.
+        end_to_end: share of the steps, the last ones, in which the colormap of the
+            segmentation tasks counts by its decoded pixels (`unigs.training.end_to_end`); needs them in
+            `diffusion.zero_initial_noise`.
+        min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
+            error (Hang et al., 2023); null weighs all timesteps alike.
+        lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
+            last convolution and the task embedding whole (extra `lora`); null trains everything.
+        compile: compile the UNet with torch.compile.
+        precision: `auto` takes bf16 where the processor has it in hardware; fp16 scales the loss.
+        validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
+    """
+
+    ratios: ByTask = Field(
+        default_factory=lambda: {name: task.ratio for name, task in TASKS.items()}
+    )
+    steps: int | None = None
+    epochs: float = 96
+    single_task_epochs: float = 48
+    batch_size: int = Field(32, ge=1)
+    accumulation: int = Field(1, ge=1)
+    processes: int = Field(1, ge=1)
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    optimizer: Literal["adamw", "adamw_8bit", "muon"] = "adamw"
+    learning_rate: float = Field(3e-5, gt=0)
+    warmup_steps: int = Field(500, ge=0)
+    final_rate: float = Field(0.0, ge=0, le=1)
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip_norm: float = Field(1.0, gt=0)
+    ema_decay: float = Field(0.9999, ge=0, lt=1)
+    empty_prompt: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.1))
+    known_half_weight: float = Field(1.0, ge=0)
+    colormap_weight: float = Field(1.0, gt=0)
+    colormap_median: bool = False
+    entity_balance: bool = False
+    end_to_end: float = Field(0.0, ge=0, le=1)
+    min_snr_gamma: float | None = Field(None, gt=0)
+    lora_rank: int | None = Field(None, ge=1)
+    compile: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    gradient_checkpointing: bool = False
+    validate_every: int = Field(500, ge=1)
+    checkpoint_every: int = Field(500, ge=1)
+    checkpoints_kept: int = Field(2, ge=1)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _complete(self) -> TrainingConfig:
+        all_tasks("training.ratios", self.ratios)
+        all_tasks("training.empty_prompt", self.empty_prompt)
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_sharded(self) -> TrainingConfig:
+        # Muon needs whole matrices; the others have not been seen working on shards.
+        whole = {
+            f"training.optimizer {self.optimizer}": self.optimizer != "adamw",
+            "training.lora_rank": self.lora_rank is not None,
+            "training.compile": self.compile,
+        }
+        if self.parallel == "fsdp" and (found := [name for name, set_ in whole.items() if set_]):
+            raise ValueError(
+                f"training.parallel fsdp does not go with {', '.join(found)}: "
+                "take adamw without them, or ddp"
+            )
+        return self

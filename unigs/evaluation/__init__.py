@@ -1,0 +1,1 @@
+"""Metrics of a pipeline on a folder of shards, with baselines and upper bounds."""

@@ -1,0 +1,142 @@
+"""Answers and their truth on disk, in the formats that other tools judge.
+
+``images/`` and ``colormaps/`` hold a PNG a sample. Masks are written twice, as COCO panoptic
+(``panoptic.json`` with ``panoptic/``, truth in ``truth_panoptic.json`` with ``truth_panoptic/``)
+and as COCO results (``results.json``, truth in ``truth.json``), with one category, "entity".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as rle_codec
+from scipy import ndimage
+
+from unigs.evaluation.predictions import Prediction
+from unigs.io.distributed import gathered, rank_and_world
+from unigs.panoptic_png import id_to_rgb
+from unigs.samples.sample import Sample
+from unigs.shards.tar import writing
+
+CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity"}]
+
+
+class PredictionFiles:
+    """Writes answers one by one into ``folder``; ``close()`` writes the JSON files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._images: list[_Records] = []
+
+    def add(self, number: int, sample: Sample, answer: Prediction) -> None:
+        """Write answer ``number`` (from 0, over all processes) and its truth."""
+        name = f"{sample.key}.png"
+        height, width = sample.segments.shape
+        image = {"id": number + 1, "file_name": name, "height": height, "width": width}
+        for kind, pixels in (("images", answer.image), ("colormaps", answer.colormap)):
+            if pixels is not None:
+                _write_png(self.folder / kind / name, pixels)
+        panoptic, results = None, []
+        if answer.segments is not None:
+            panoptic = self._panoptic("panoptic", image, answer.segments)
+            results = [
+                _mask(image, rle) | {"score": answer.scores[label]}
+                for label, rle in _runs(answer.segments)
+            ]
+        truth = [
+            {
+                "iscrowd": 0,
+                "area": int(rle_codec.area(rle)),
+                "bbox": rle_codec.toBbox(rle).tolist(),
+                **_mask(image, rle),
+            }
+            for _, rle in _runs(sample.segments)
+        ]
+        truth_panoptic = self._panoptic("truth_panoptic", image, sample.segments)
+        self._images.append(
+            _Records(image | {"key": sample.key}, panoptic, truth_panoptic, truth, results)
+        )
+
+    def close(self) -> None:
+        """Write the four JSON files, each whole, with the answers of all processes."""
+        everything = [records for part in gathered(self._images) for records in part]
+        if rank_and_world()[0]:
+            return
+        images = sorted(everything, key=lambda records: records.image["id"])
+        common = {"images": [records.image for records in images], "categories": CATEGORIES}
+        truth = [record for records in images for record in records.truth]
+        for name, listed in (
+            ("panoptic", [r.panoptic for r in images if r.panoptic is not None]),
+            ("truth_panoptic", [r.truth_panoptic for r in images]),
+            ("truth", [{"id": number} | record for number, record in enumerate(truth, start=1)]),
+        ):
+            _write_json(self.folder / f"{name}.json", common | {"annotations": listed})
+        results = [record for records in images for record in records.results]
+        _write_json(self.folder / "results.json", results)
+
+    def _panoptic(
+        self, kind: str, image: dict[str, Any], segments: NDArray[np.int32]
+    ) -> dict[str, Any]:
+        _write_png(self.folder / kind / image["file_name"], id_to_rgb(segments))
+        records = []
+        areas = np.bincount(segments.ravel())
+        for label, box in enumerate(ndimage.find_objects(segments), start=1):
+            if box is None:
+                continue
+            rows, columns = box
+            records.append(
+                {
+                    "id": label,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "area": int(areas[label]),
+                    "bbox": [
+                        columns.start,
+                        rows.start,
+                        columns.stop - columns.start,
+                        rows.stop - rows.start,
+                    ],
+                }
+            )
+        named = {"image_id": image["id"], "file_name": image["file_name"]}
+        return named | {"segments_info": records}
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """What the JSON files say of one image."""
+
+    image: dict[str, Any]
+    panoptic: dict[str, Any] | None
+    truth_panoptic: dict[str, Any]
+    truth: list[dict[str, Any]]
+    results: list[dict[str, Any]]
+
+
+def _mask(image: dict[str, Any], rle: dict[str, Any]) -> dict[str, Any]:
+    return {"image_id": image["id"], "category_id": 1, "segmentation": rle}
+
+
+def _runs(segments: NDArray[np.int32]) -> list[tuple[int, dict[str, Any]]]:
+    """Label and JSON-ready RLE of every entity."""
+    result = []
+    for label in np.unique(segments[segments > 0]).tolist():
+        rle = rle_codec.encode(np.asfortranarray(segments == label, dtype=np.uint8))
+        result.append((label, {"size": rle["size"], "counts": rle["counts"].decode()}))
+    return result
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    with writing(path) as partial:
+        Image.fromarray(pixels).save(partial, "PNG")
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with writing(path) as partial:
+        partial.write_text(json.dumps(content))

@@ -1,0 +1,1 @@
+"""Metrics of the colormap codec alone, and through an autoencoder."""

@@ -1,0 +1,130 @@
+"""Evaluate a pipeline on a folder of shards: every metric of its task, and the references'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from unigs.errors import ConfigError, DataError
+from unigs.evaluation.baselines import Codec, references
+from unigs.evaluation.coco_export import PredictionFiles
+from unigs.evaluation.grid import sample_grid
+from unigs.evaluation.predictions import PipelineSource, Prediction
+from unigs.evaluation.task_metrics import TaskScores
+from unigs.evaluators.bundle import Evaluators
+from unigs.io.distributed import gathered, rank_and_world, training_device
+from unigs.metric_values import MetricValue, MetricValues
+from unigs.samples.sample import Sample
+from unigs.shards.build import read_samples
+from unigs.tasks import task_named
+
+GRID_ROWS = 8
+GRID_FILE = "grid.png"
+
+
+def evaluate(
+    pipeline: Any,
+    task: str,
+    shard_dir: Path | str,
+    evaluators: Evaluators,
+    out_dir: Path | str,
+    limit: int | None = None,
+    num_inference_steps: int | None = None,
+    seed: int = 0,
+    batch_size: int = 32,
+    progress: Callable[[int], object] | None = None,
+    *,
+    guidance_scale: float | None = None,
+    codec: Codec | None = None,
+    baselines: bool = True,
+) -> MetricValues:
+    """Answer the samples of a folder of shards and compute all metrics of the task.
+
+    In a group of processes each answers every so-manieth batch, torchmetrics gathers what was
+    measured, and all return the same values, those of one process to the last bit. `out_dir` must
+    be one folder for all of them.
+
+    Args:
+        pipeline: a ``UniGSPipeline``, or anything that is called and answers like one.
+        task: the task of the shards.
+        shard_dir: what ``build_shards`` wrote.
+        evaluators: the networks that images are scored with; see ``load_evaluators``.
+        out_dir: predictions (see ``PredictionFiles``), metrics (see ``MetricValues.write``) and
+            ``grid.png``.
+        limit: evaluate the first so many samples.
+        num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
+        seed: an answer depends on it and on its sample alone, not on ``batch_size``.
+        progress: called with the number of samples answered after each batch.
+        codec: adds the values of its ceiling; see ``Codec``.
+        baselines: score baselines and ceilings too (they are the same for every model).
+
+    Returns:
+        The values, documented in docs/metrics.md.
+
+    Raises:
+        DataError: no sample, or shards of another task, or ``out_dir`` cannot be written.
+        ConfigError: unknown task, or a batch size below 1.
+    """
+    kind = task_named(task)
+    if batch_size < 1:
+        raise ConfigError(f"batch size {batch_size}", hint="give at least 1")
+    options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
+    given = {key: value for key, value in options.items() if value is not None}
+    source = PipelineSource(pipeline, kind.name, seed, given)
+    out = Path(out_dir)
+    files = PredictionFiles(out)
+    rank, world = rank_and_world()
+    device = training_device() if world > 1 else None
+    scores = TaskScores(kind, evaluators, device=device)
+    others = references(kind, _samples(shard_dir, kind.name, limit), codec) if baselines else []
+    other_scores = [
+        TaskScores(kind, evaluators, masks=other.masks, device=device) for other in others
+    ]
+    shown: list[tuple[int, Sample, Prediction]] = []
+    seen = 0
+    for turn, batch in enumerate(_batches(_samples(shard_dir, kind.name, limit), batch_size)):
+        # Whole batches: a network's answers differ in their last digits with the batch's size.
+        if turn % world != rank:
+            continue
+        answers = source(batch)
+        scores.update(batch, answers)
+        for number, pair in enumerate(zip(batch, answers, strict=True), turn * batch_size):
+            files.add(number, *pair)
+            if number < GRID_ROWS:
+                shown.append((number, *pair))
+        for other, other_score in zip(others, other_scores, strict=True):
+            other_score.update(batch, other.source(batch))
+        seen += len(batch)
+        if progress is not None:
+            progress(len(batch))
+    total = sum(gathered(seen))
+    if not total:
+        raise DataError("no sample to evaluate", file=shard_dir, hint="build the shards again")
+    files.close()
+    values = scores.compute() + MetricValues((MetricValue("n", float(total)),))
+    for other, other_score in zip(others, other_scores, strict=True):
+        values += other.attribute(other_score.compute())
+    rows = sorted((row for part in gathered(shown) for row in part), key=lambda row: row[0])
+    if rank == 0:
+        sample_grid([row[1] for row in rows], [row[2] for row in rows], out / GRID_FILE)
+        values.write(out)
+    return values
+
+
+def _samples(shard_dir: Path | str, task: str, limit: int | None) -> Iterator[Sample]:
+    for sample in islice(read_samples(shard_dir), limit):
+        if sample.task != task:
+            raise DataError(
+                f"a sample of the task {sample.task}",
+                file=shard_dir,
+                record=sample.key,
+                hint=f"give the shards of {task}",
+            )
+        yield sample
+
+
+def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
+    while batch := list(islice(samples, size)):
+        yield batch

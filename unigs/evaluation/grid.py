@@ -1,0 +1,72 @@
+"""A picture of answers beside their truth, for the report and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from unigs.evaluation.predictions import Prediction
+from unigs.samples.sample import Sample
+from unigs.shards.tar import writing
+from unigs.tasks import control_image
+
+COLUMNS = ("control", "coarse mask", "image", "colormap", "entities", "true colormap", "true image")
+TEXT = 15
+INK, PAPER = (20, 20, 20), (255, 255, 255)
+
+
+def sample_grid(
+    samples: Sequence[Sample], answers: Sequence[Prediction], path: Path, tile: int = 128
+) -> None:
+    """Write a PNG with one row a sample: what the model was given, what it answered, what is true.
+
+    ``tile`` is the side of a picture in pixels. What an answer lacks stays white.
+    """
+    font = ImageFont.load_default(TEXT - 4)
+    row_height = tile + TEXT
+    sheet = Image.new("RGB", (len(COLUMNS) * tile, TEXT + len(samples) * row_height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(COLUMNS):
+        draw.text((column * tile + 2, 0), title, INK, font)
+    for row, (sample, answer) in enumerate(zip(samples, answers, strict=True)):
+        top = TEXT + row * row_height
+        absent = f"   (not there: {', '.join(sample.absent)})" if sample.absent else ""
+        draw.text((2, top), sample.prompt + absent, INK, font)
+        for column, pixels in enumerate(_pictures(sample, answer)):
+            if pixels is not None:
+                picture = Image.fromarray(pixels).resize((tile, tile), Image.Resampling.NEAREST)
+                sheet.paste(picture, (column * tile, top + TEXT))
+    with writing(path) as partial:
+        sheet.save(partial, "PNG")
+
+
+def _pictures(sample: Sample, answer: Prediction) -> list[NDArray[np.uint8] | None]:
+    control = control_image(sample.task, sample.image, sample.colormap, sample.coarse_mask)
+    mask = np.repeat(sample.coarse_mask[..., None], 3, 2).astype(np.uint8) * 255
+    entities = None
+    if answer.segments is not None:
+        entities = outlined(sample.image, answer.segments)
+    return [
+        np.rint((control + 1) * 127.5).astype(np.uint8),
+        mask,
+        answer.image,
+        answer.colormap,
+        entities,
+        sample.colormap,
+        sample.image,
+    ]
+
+
+def outlined(image: NDArray[np.uint8], segments: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The image, each entity tinted in a colour of its own; 0 is dimmed."""
+    labels = np.arange(int(segments.max(initial=0)) + 1)
+    # Steps of the golden angle keep the hues of any number of labels apart.
+    hues = (labels * 0.61803398875 * 255).astype(np.uint8)
+    solid = np.stack([hues, np.full_like(hues, 200), np.full_like(hues, 255)], -1)
+    colors = np.asarray(Image.fromarray(solid[None], "HSV").convert("RGB"))[0].copy()
+    colors[0] = 0
+    return (image // 2 + colors[segments] // 2).astype(np.uint8)

@@ -1,0 +1,181 @@
+"""Metrics of generated images: Frechet distance, CLIP scores, and the segmenter's mIoU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torchmetrics import Metric, MetricCollection
+
+from unigs.evaluators.bundle import FeatureNetwork
+from unigs.evaluators.dual_encoder import DualEncoder
+from unigs.evaluators.inception import InceptionFeatures
+from unigs.evaluators.segmenter import PanopticEvaluator, Segmented
+from unigs.metric_values import MetricValue
+from unigs.metrics.clip_score import ClipScoreMetric, region_crop
+from unigs.metrics.frechet import FrechetMetric
+from unigs.metrics.mask_metrics import SegmentationMetric
+from unigs.metrics.matching import overlap
+from unigs.samples.sample import Sample
+
+Image = NDArray[np.uint8]
+CLIP_SCORES = ("clip_i_region", "clip_t_region", "clip_t_full")
+
+
+class ImageScores(Protocol):
+    """What one evaluator measures of generated images.
+
+    ``metrics`` holds the state; it is gathered from all processes when it is computed.
+    """
+
+    metrics: Metric | MetricCollection
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add the (h, w, 3) uint8 images generated for the samples."""
+        ...
+
+    def compute(self) -> list[MetricValue]:
+        """Every value over what was added, the evaluator named in each."""
+        ...
+
+
+class _RealFeatures:
+    """Embeds the real image of each sample once, however many sources are evaluated."""
+
+    def __init__(self, network: FeatureNetwork) -> None:
+        self.network = network
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, samples: Sequence[Sample]) -> list[NDArray[np.float32]]:
+        new = [sample for sample in samples if sample.key not in self._known]
+        features = self.network.embed_images([sample.image for sample in new])
+        self._known |= {s.key: row for s, row in zip(new, features, strict=True)}
+        return [self._known[sample.key] for sample in samples]
+
+
+class FrechetScores:
+    """Generated against real images of the same samples (a paired reference set).
+
+    ``fid`` and ``kid.<network>`` on the published Inception weights; any other network gives
+    ``frechet_distance.<network>`` and never ``fid``.
+    """
+
+    def __init__(self, network: FeatureNetwork) -> None:
+        self.network, self._real = network, _RealFeatures(network)
+        self.metrics = FrechetMetric()
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add a batch."""
+        generated = self.network.embed_images(images)
+        for sample, a, b in zip(samples, self._real(samples), generated, strict=True):
+            self.metrics.update(sample.key, a, b)
+
+    def compute(self) -> list[MetricValue]:
+        """The distance, KID and the number of images."""
+        scores, name = self.metrics.compute(), self.network.name
+        distance = MetricValue("frechet_distance", scores["frechet_distance"], name)
+        if isinstance(self.network, InceptionFeatures) and self.network.is_fid:
+            # There is one network whose distance is the FID: it needs no name.
+            distance = MetricValue("fid", scores["frechet_distance"])
+        return [distance, *(MetricValue(key, scores[key], name) for key in ("kid", "frechet_n"))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Regions:
+    """The target entities of a batch, flat: number of the sample, class name, mask."""
+
+    owner: list[int]
+    names: list[str]
+    masks: list[NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> _Regions:
+        """Read the regions of a batch."""
+        regions = cls([], [], [])
+        for number, sample in enumerate(samples):
+            for entity in sample.entities:
+                regions.owner.append(number)
+                regions.names.append(entity.class_name)
+                regions.masks.append(sample.segments == entity.id)
+        return regions
+
+    def crops(self, images: Sequence[Image]) -> list[Image]:
+        """The box of every region, cut from its image."""
+        pairs = zip(self.owner, self.masks, strict=True)
+        return [region_crop(images[number], mask) for number, mask in pairs]
+
+
+class ClipScores:
+    """``clip_i_region`` (crop of the generated against crop of the real image),
+    ``clip_t_region`` (crop against its class name) and ``clip_t_full`` (image against all names),
+    each followed by the encoder's name."""
+
+    def __init__(self, encoder: DualEncoder) -> None:
+        self.encoder = encoder
+        self.metrics = MetricCollection(
+            {name: ClipScoreMetric(name) for name in CLIP_SCORES}, compute_groups=False
+        )
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add a batch."""
+        regions = _Regions.of(samples)
+        generated = self.encoder.embed_images(regions.crops(images))
+        real = self.encoder.embed_images(regions.crops([sample.image for sample in samples]))
+        words = self.encoder.embed_texts(regions.names)
+        named = [i for i, sample in enumerate(samples) if sample.entities]
+        whole = self.encoder.embed_images([images[i] for i in named])
+        texts = self.encoder.embed_texts([spoken_names(samples[i]) for i in named])
+        owner, full = np.array(regions.owner, int), np.array(named, int)
+        for number, sample in enumerate(samples):
+            crops, image = owner == number, full == number
+            for name, pairs in (
+                ("clip_i_region", (generated[crops], real[crops])),
+                ("clip_t_region", (generated[crops], words[crops])),
+                ("clip_t_full", (whole[image], texts[image])),
+            ):
+                self.metrics[name].update(sample.key, *pairs)
+
+    def compute(self) -> list[MetricValue]:
+        """The three scores, 100 * cosine."""
+        scores = self.metrics.compute()
+        return [MetricValue(name, scores[name], self.encoder.name) for name in CLIP_SCORES]
+
+
+def spoken_names(sample: Sample) -> str:
+    """The class names of the target, largest entity first: "dog, grass"."""
+    return ", ".join(dict.fromkeys(entity.class_name for entity in sample.entities))
+
+
+class LayoutScores:
+    """Does the generated image follow its colormap? (paper, section 4.3)
+
+    The judge's segments of the image against the entities of the given colormap, matched one to
+    one and only within a class: ``miou.<judge>`` and ``recall_50.<judge>``.
+    """
+
+    def __init__(self, judge: PanopticEvaluator) -> None:
+        self.judge = judge
+        self.metrics = SegmentationMetric()
+
+    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
+        """Add a batch."""
+        for sample, found in zip(samples, self.judge.segment(images), strict=True):
+            allowed = same_class(sample, found)
+            self.metrics.update(sample.key, sample.segments, found.segments, allowed=allowed)
+
+    def compute(self) -> list[MetricValue]:
+        """The two scores with the judge's name."""
+        scores = self.metrics.compute()
+        return [MetricValue(k, scores[k], self.judge.name) for k in ("miou", "recall_50")]
+
+
+def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:
+    """(g, p) bool over the labels present: the pair is of one class."""
+    both = overlap(sample.segments, found.segments)
+    names = {entity.id: entity.class_name for entity in sample.entities}
+    truth = np.array([names[label] for label in both.gt_labels.tolist()], dtype=object)
+    answer = np.array([found.classes[label] for label in both.pred_labels.tolist()], dtype=object)
+    return np.asarray(truth[:, None] == answer[None], bool)

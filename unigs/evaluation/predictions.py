@@ -1,0 +1,103 @@
+"""What is evaluated: the answer to one sample, from the pipeline or from anything else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from unigs.errors import ModelError
+from unigs.samples.sample import Sample
+from unigs.tasks import task_named
+
+HOLE_GREY = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """``image`` and ``colormap`` (h, w, 3) uint8, ``segments`` (h, w) int32 with 0 = nothing and
+    ``scores`` by label; what a source does not answer is None or empty."""
+
+    image: NDArray[np.uint8] | None = None
+    colormap: NDArray[np.uint8] | None = None
+    segments: NDArray[np.int32] | None = None
+    scores: Mapping[int, float] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Anything that answers samples: a pipeline, a baseline, a ceiling."""
+
+    def __call__(self, samples: Sequence[Sample]) -> list[Prediction]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSource:
+    """Asks a ``UniGSPipeline``.
+
+    Every sample has a generator of its own, seeded by ``seed`` and the sample's key, so that an
+    answer depends neither on the batch nor on the other samples. ``options`` go to the pipeline
+    as they are (``num_inference_steps``, ``guidance_scale``, ...).
+    """
+
+    pipeline: Any
+    task: str
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
+        output = self.pipeline(
+            task=self.task,
+            generator=[self._generator(sample.key) for sample in samples],
+            **task_inputs(self.task, samples),
+            **self.options,
+        )
+        answers = [
+            Prediction(
+                image=np.asarray(image.convert("RGB")),
+                colormap=np.asarray(colormap),
+                segments=np.asarray(segments),
+                scores={int(entity.id): float(entity.score) for entity in entities},
+            )
+            for image, colormap, segments, entities in zip(
+                output.images, output.colormaps, output.segments, output.entities, strict=True
+            )
+        ]
+        if len(answers) != len(samples):
+            raise ModelError(f"the pipeline gave {len(answers)} answers to {len(samples)} samples")
+        return answers
+
+    def _generator(self, key: str) -> torch.Generator:
+        digest = hashlib.sha256(f"{self.seed}/{self.task}/{key}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def task_inputs(task: str, samples: Sequence[Sample]) -> dict[str, Any]:
+    """The keyword arguments of a pipeline call, as lists: what Table 2 gives the task, no more.
+
+    The image of an inpainting sample is cut before it is handed over: nothing that is to be
+    generated can leak.
+    """
+    kind = task_named(task)
+    inputs: dict[str, Any] = {}
+    if kind.control == "colormap":
+        inputs["colormap"] = [Image.fromarray(sample.colormap) for sample in samples]
+    elif kind.control == "masked_image":
+        inputs["image"] = [Image.fromarray(with_hole(sample)) for sample in samples]
+    else:
+        inputs["image"] = [Image.fromarray(sample.image) for sample in samples]
+    if kind.coarse == "sampled":
+        inputs["coarse_mask"] = [Image.fromarray(sample.coarse_mask) for sample in samples]
+    if "{names}" in kind.template:
+        inputs["prompt"] = [sample.prompt for sample in samples]
+    return inputs
+
+
+def with_hole(sample: Sample) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8: the image, mid-grey inside the coarse mask."""
+    return np.where(sample.coarse_mask[..., None], np.uint8(HOLE_GREY), sample.image)

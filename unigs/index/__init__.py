@@ -1,0 +1,1 @@
+"""The scenes index: one parquet row an image."""

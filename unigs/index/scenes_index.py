@@ -1,0 +1,226 @@
+"""The scenes index: one parquet row an image, enough to rebuild its scene without the annotations.
+
+Rows stand in the order of the reader, refused records among them with their reason. Equal data
+gives equal bytes. Image paths are relative to the root of the data set, and that root is noted
+relative to the folder of the index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unigs.datasets import Dataset
+from unigs.errors import DataError
+from unigs.index.row_cache import RowCache, rewriting
+from unigs.index.rows import OK, QUARANTINED, SCHEMA, Row, row_of, scene_of
+from unigs.io.files import replacing
+from unigs.scene import Quarantined, Scene
+
+ROWS_PER_GROUP = 256
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an index holds.
+
+    Attributes:
+        path: the parquet file.
+        images: scenes that can be used.
+        entities: their entities, crowd regions not counted.
+        crowd: their crowd regions.
+        classes: distinct class names among the entities.
+        quarantined: records refused.
+        reused: scenes whose row was taken from the cache.
+        reasons: how often each reason was given.
+        digest: SHA-256 (hex) over keys and digests of the scenes, in their order: equal for equal
+            data, wherever it lies.
+    """
+
+    path: Path
+    images: int
+    entities: int
+    crowd: int
+    classes: int
+    quarantined: int
+    reused: int
+    reasons: dict[str, int]
+    digest: str
+
+
+def build_index(
+    dataset: Dataset,
+    path: Path | str,
+    progress: Callable[[int], object] | None = None,
+    cache: Path | str | None = None,
+) -> IndexReport:
+    """Read a data set once and write its index; memory does not grow with the data set.
+
+    Args:
+        dataset: what to read.
+        path: the parquet file, replaced as a whole when it is complete.
+        progress: called with 1 after each record.
+        cache: a file that keeps the rows for the next build, which then reads only images whose
+            annotation changed, or a file of theirs in size or time. The index is the same.
+
+    Raises:
+        DataError: the data set as a whole is unreadable, or a file cannot be written.
+    """
+    path = Path(path)
+    tally = _Tally()
+    try:
+        with ExitStack() as stack:
+            partial = stack.enter_context(replacing(path))
+            schema = _schema(dataset, path)
+            writer = stack.enter_context(pq.ParquetWriter(partial, schema, compression="zstd"))
+            pending: list[Row] = []
+            for row, reused in _rows(dataset, Path(cache) if cache else None, stack):
+                pending.append(row)
+                tally.count(row, reused)
+                if len(pending) == ROWS_PER_GROUP:
+                    writer.write_table(pa.Table.from_pylist(pending, SCHEMA))
+                    pending.clear()
+                if progress is not None:
+                    progress(1)
+            writer.write_table(pa.Table.from_pylist(pending, SCHEMA))
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", file=path) from error
+    return tally.report(path)
+
+
+def _rows(dataset: Dataset, cache: Path | None, stack: ExitStack) -> Iterator[tuple[Row, bool]]:
+    """Every row of a data set, and whether it comes from the cache."""
+    if cache is None:
+        yield from ((row_of(dataset, record), False) for record in dataset.scan())
+        return
+    known = RowCache(cache)
+    kept = stack.enter_context(rewriting(cache))
+    for record in dataset.records():
+        if isinstance(record, Quarantined):
+            yield row_of(dataset, record), False
+            continue
+        fingerprint = dataset.fingerprint(record)
+        row = known.row(record.key, fingerprint)
+        if row is not None:
+            kept.add(row, fingerprint)
+            yield row, True
+            continue
+        rows = [row_of(dataset, part) for part in dataset.read(record)]
+        # what is refused, in part or as a whole, is looked at again: its files may be fixed
+        if len(rows) == 1 and rows[0]["status"] == OK:
+            kept.add(rows[0], fingerprint)
+        yield from ((row, False) for row in rows)
+
+
+class ScenesIndex:
+    """An index on disk; iterating it rebuilds the scenes.
+
+    Args:
+        path: the parquet file.
+        root: the root of the data set, if it moved since.
+
+    Raises:
+        DataError: missing, or no scenes index.
+    """
+
+    def __init__(self, path: Path | str, root: Path | str | None = None) -> None:
+        self.path = Path(path)
+        try:
+            self._file = pq.ParquetFile(self.path)
+        except FileNotFoundError as error:
+            raise DataError("no such file", file=path, hint="build the scenes index") from error
+        except (OSError, pa.ArrowException) as error:
+            raise DataError("is no parquet file", file=path, hint="build it again") from error
+        notes = self._file.schema_arrow.metadata or {}
+        if b"unigs.root" not in notes or self._file.schema_arrow.names != SCHEMA.names:
+            raise DataError("is no scenes index", file=path, hint="build it again")
+        noted = self.path.parent / notes[b"unigs.root"].decode()
+        self.root = Path(root) if root is not None else Path(os.path.normpath(noted))
+        self.class_names: tuple[str, ...] = tuple(json.loads(notes[b"unigs.class_names"]))
+
+    def __len__(self) -> int:
+        """Rows, refused records included."""
+        return int(self._file.metadata.num_rows)
+
+    def __iter__(self) -> Iterator[Scene]:
+        return (self.scene(row) for row in self.rows() if row["status"] == OK)
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """The refused records."""
+        for row in self.rows(["status", "file", "record", "reason"]):
+            if row["status"] == QUARANTINED:
+                yield Quarantined(row["file"], row["record"], row["reason"])
+
+    def rows(self, columns: list[str] | None = None) -> Iterator[Row]:
+        """The rows as they are stored, a row group in memory at a time.
+
+        Args:
+            columns: which to read, e.g. "key" or "entities.list.element.area"; all if None.
+        """
+        for batch in self._file.iter_batches(ROWS_PER_GROUP, columns=columns):
+            yield from batch.to_pylist()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows as they are stored, a row group in memory at a time."""
+        return self._file.iter_batches(ROWS_PER_GROUP)
+
+    def scene(self, row: Row) -> Scene:
+        """The scene of a row with status ok."""
+        return scene_of(row, self.root)
+
+
+def read_index(path: Path | str, root: Path | str | None = None) -> Iterator[Scene]:
+    """The scenes of an index, rebuilt one by one; `ScenesIndex` offers more."""
+    return iter(ScenesIndex(path, root))
+
+
+def _schema(dataset: Dataset, path: Path) -> pa.Schema:
+    root = os.path.relpath(dataset.root.resolve(), path.parent.resolve())
+    notes = {
+        "unigs.root": Path(root).as_posix(),
+        "unigs.class_names": json.dumps(dataset.class_names),
+    }
+    return SCHEMA.with_metadata(notes)
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.images = self.entities = self.crowd = self.reused = 0
+        self.names: set[str] = set()
+        self.reasons: Counter[str] = Counter()
+        self.digest = hashlib.sha256()
+
+    def count(self, row: Row, reused: bool) -> None:
+        if row["status"] == QUARANTINED:
+            self.reasons[row["reason"]] += 1
+            return
+        self.images += 1
+        self.reused += reused
+        names = [entity["class_name"] for entity in row["entities"] if not entity["crowd"]]
+        self.entities += len(names)
+        self.crowd += len(row["entities"]) - len(names)
+        self.names.update(names)
+        line = f"{row['key']} {row['image_digest']} {row['annotation_digest']}\n"
+        self.digest.update(line.encode())
+
+    def report(self, path: Path) -> IndexReport:
+        return IndexReport(
+            path=path,
+            images=self.images,
+            entities=self.entities,
+            crowd=self.crowd,
+            classes=len(self.names),
+            quarantined=self.reasons.total(),
+            reused=self.reused,
+            reasons=dict(self.reasons.most_common()),
+            digest=self.digest.hexdigest(),
+        )

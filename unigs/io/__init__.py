@@ -1,0 +1,1 @@
+"""Files, images, run lengths, kernels and processes: what every room reads and writes with."""

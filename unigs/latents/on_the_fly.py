@@ -1,0 +1,87 @@
+"""Training without latents on disk: pixel shards encoded when a batch asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unigs.latents.encode import encode_samples
+from unigs.latents.prompts import EMPTY_PROMPT
+from unigs.models.autoencoder import latent_channels, vae_scale_factor
+from unigs.models.text import encode_prompts
+from unigs.samples.sample import Sample
+from unigs.samples.serialization import decode_sample
+from unigs.shards.manifest import read_manifest, read_sample_table
+from unigs.tasks import TASKS
+
+# Embeddings kept for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.
+PROMPTS_KEPT = 1000
+
+
+class PixelStore:
+    """The samples of a folder of pixel shards, with the interface and the values of LatentStore.
+
+    Slower by the autoencoder's work on each batch, but new autoencoders need no rebuild.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        autoencoder: Any,
+        text_encoder: Any,
+        tokenizer: Any,
+        refine_steps: int = 0,
+    ) -> None:
+        self.folder = Path(folder)
+        manifest = read_manifest(self.folder)
+        self.task = manifest.task
+        self.digest = manifest.digest
+        self._autoencoder, self._text_encoder = autoencoder, text_encoder
+        self._tokenizer, self._refine_steps = tokenizer, refine_steps
+        side = int(manifest.configuration["options"]["size"]) // vae_scale_factor(autoencoder)
+        self.latent_shape: tuple[int, int, int] = (latent_channels(autoencoder), side, side)
+        self._maps = {
+            shard.path: np.memmap(self.folder / shard.path, dtype=np.uint8, mode="r")
+            for shard in manifest.shards
+        }
+        self._rows = read_sample_table(self.folder, ["key", "shard", "prompt", "members"])
+        self.keys: list[str] = self._rows["key"].to_pylist()
+        self.prompts: list[str] = self._rows["prompt"].to_pylist()
+        self._text = lru_cache(PROMPTS_KEPT)(self._encoded)
+        self._empty_text = self._encoded(EMPTY_PROMPT)
+        self.text_shape: tuple[int, int] = self.empty_text.shape
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def sample(self, index: int) -> Sample:
+        """The sample itself, decoded."""
+        row = self._rows.slice(index, 1).to_pylist()[0]
+        data = self._maps[row["shard"]]
+        return decode_sample(
+            {
+                member["extension"]: data[member["offset"] :][: member["size"]].tobytes()
+                for member in row["members"]
+            }
+        )
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """As `LatentStore.batch`: the values pass through float16 here too."""
+        samples = [self.sample(int(index)) for index in indices]
+        arrays = encode_samples(samples, TASKS[self.task], self._autoencoder, self._refine_steps)
+        batch = {part: array.astype(np.float32) for part, array in arrays.items()}
+        batch["text"] = np.stack([self._text(sample.prompt) for sample in samples])
+        return batch
+
+    @property
+    def empty_text(self) -> np.ndarray:
+        """(L, D) float32: the embedding of the empty prompt."""
+        return self._empty_text
+
+    def _encoded(self, prompt: str) -> np.ndarray:
+        state = encode_prompts(self._tokenizer, self._text_encoder, [prompt])[0].cpu().numpy()
+        return state.astype(np.float16).astype(np.float32)

@@ -1,0 +1,123 @@
+"""Random access to a folder of latents: mapped tars and an index of where each array lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from unigs.errors import DataError
+from unigs.latents.prompts import read_text_table
+from unigs.shards.manifest import read_manifest, read_sample_table
+
+PARTS = ("image", "colormap", "control", "coarse", "valid", "balance")
+
+
+class LatentStore:
+    """The samples of one task as the UNet reads them.
+
+    Nothing is read before it is asked for, and what was read stays in the page cache, which all
+    processes of a machine share.
+
+    Attributes:
+        task: name of the task.
+        keys: the key of each sample.
+        digest: of the latent shards.
+        latent_shape: (C, h, w).
+        text_shape: (L, D).
+
+    Raises DataError when the folder has no finished latents or a shard has another size than
+    the manifest says.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        self.folder = folder
+        self.task = manifest.task
+        self.digest = manifest.digest
+        channels, height, width = manifest.configuration["latent"]
+        self.latent_shape: tuple[int, int, int] = (channels, height, width)
+        self._maps = []
+        for shard in manifest.shards:
+            path = folder / shard.path
+            if not path.is_file() or path.stat().st_size != shard.bytes:
+                raise DataError("is not the shard of the manifest", file=path, hint="build again")
+            self._maps.append(np.memmap(path, dtype=np.uint8, mode="r"))
+        table = read_sample_table(folder, ["key", "shard", "prompt", "members"])
+        self.keys: list[str] = table["key"].to_pylist()
+        numbers = {shard.path: number for number, shard in enumerate(manifest.shards)}
+        self._shard = np.array([numbers[name] for name in table["shard"].to_pylist()])
+        self._offsets = self._index(table)
+        prompts, self._text = read_text_table(folder)
+        self.text_shape: tuple[int, int] = (self._text.shape[1], self._text.shape[2])
+        rows = {prompt: row for row, prompt in enumerate(prompts)}
+        self.prompts: list[str] = table["prompt"].to_pylist()
+        self._prompt = np.array([rows[prompt] for prompt in self.prompts])
+
+    def _index(self, table: pa.Table) -> np.ndarray:
+        """(n, 5) int64: where the values of each of PARTS begin in its shard."""
+        members = table["members"].combine_chunks()
+        flat = members.flatten()
+        sample = members.value_parent_indices().to_numpy()
+        extension = flat.field("extension").to_numpy(zero_copy_only=False)
+        end = flat.field("offset").to_numpy(zero_copy_only=False) + flat.field("size").to_numpy(
+            zero_copy_only=False
+        )
+        offsets = np.full((len(table), len(PARTS)), -1, dtype=np.int64)
+        for column, part in enumerate(PARTS):
+            rows = extension == f"{part}.npy"
+            # An .npy file ends with its values, whatever the length of its header.
+            offsets[sample[rows], column] = end[rows] - 2 * self._count(part)
+        control = PARTS.index("control")
+        repeated = PARTS.index("colormap" if self.task == "synthesis" else "image")
+        missing = offsets[:, control] < 0
+        offsets[missing, control] = offsets[missing, repeated]
+        if (offsets < 0).any():
+            raise DataError("samples without latents", file=self.folder, hint="build again")
+        return offsets
+
+    def _shape(self, part: str) -> tuple[int, int, int]:
+        channels, height, width = self.latent_shape
+        return (1 if part in ("coarse", "valid", "balance") else channels, height, width)
+
+    def _count(self, part: str) -> int:
+        return int(np.prod(self._shape(part)))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def get(self, index: int) -> dict[str, np.ndarray]:
+        """One sample as read-only float16 views: `image`, `colormap`, `control` (C, h, w),
+        `coarse`, `valid`, `balance` (1, h, w), `text` (L, D)."""
+        data = self._maps[self._shard[index]]
+        sample = {
+            part: np.frombuffer(
+                data, np.float16, self._count(part), int(self._offsets[index, column])
+            ).reshape(self._shape(part))
+            for column, part in enumerate(PARTS)
+        }
+        return sample | {"text": self._text[self._prompt[index]]}
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+        """Some samples stacked, float32, with the keys of `get`."""
+        indices = np.asarray(indices)
+        batch = {
+            part: np.empty((len(indices), *self._shape(part)), dtype=np.float32) for part in PARTS
+        }
+        for row, index in enumerate(indices):
+            data = self._maps[self._shard[index]]
+            for column, part in enumerate(PARTS):
+                values = np.frombuffer(
+                    data, np.float16, self._count(part), int(self._offsets[index, column])
+                )
+                batch[part][row].reshape(-1)[:] = values
+        batch["text"] = self._text[self._prompt[indices]].astype(np.float32)
+        return batch
+
+    @property
+    def empty_text(self) -> np.ndarray:
+        """(L, D) float32: the embedding of the empty prompt."""
+        return self._text[0].astype(np.float32)

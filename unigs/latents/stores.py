@@ -1,0 +1,64 @@
+"""What training draws from: latents where they are there, else pixels encoded on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from unigs.io.distributed import training_device
+from unigs.latents.on_the_fly import PixelStore
+from unigs.latents.stored import LatentStore
+from unigs.latents.stream import Store
+from unigs.models.autoencoder import load_autoencoder
+from unigs.models.text import load_text_encoder
+from unigs.shards.manifest import read_manifest
+
+# Of one task: its folder, or its folder of each data set.
+SampleFolders = Path | Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """The folders of the frozen models that encode samples, which are loaded when first needed,
+    and the steps by which they refine the latents of colormaps."""
+
+    autoencoder: Path
+    text_encoder: Path
+    refine_steps: int
+
+    def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int]]:
+        # a process that is told to train loads its own
+        return Encoders, (self.autoencoder, self.text_encoder, self.refine_steps)
+
+    @cached_property
+    def loaded(self) -> tuple[Any, Any, Any]:
+        """Autoencoder, text encoder and tokenizer, on the device that trains."""
+        device = training_device()
+        tokenizer, text_encoder = load_text_encoder(self.text_encoder)
+        autoencoder = load_autoencoder(self.autoencoder)
+        return autoencoder.to(device), text_encoder.to(device), tokenizer
+
+
+def open_stores(
+    folders: Mapping[str, SampleFolders], encoders: Encoders
+) -> dict[str, Store | Mapping[str, Store]]:
+    """Task -> store, or task -> {data set: store}, as `folders` is nested.
+
+    A folder of latents is read as it is, one of pixel shards is encoded when a batch asks for it.
+    Raises DataError for a folder that is neither.
+    """
+    return {
+        task: _open(held, encoders)
+        if isinstance(held, Path)
+        else {name: _open(folder, encoders) for name, folder in held.items()}
+        for task, held in folders.items()
+    }
+
+
+def _open(folder: Path, encoders: Encoders) -> Store:
+    if "latent" in read_manifest(folder).configuration:
+        return LatentStore(folder)
+    return PixelStore(folder, *encoders.loaded, encoders.refine_steps)

@@ -1,0 +1,41 @@
+"""The noise a sampling run starts from, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from unigs.errors import ConfigError
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+
+
+def initial_noise(control: Tensor, generator: Generators) -> Tensor:
+    """Standard normal (n, 2C, h', w') for control latents (n, C, h', w').
+
+    Args:
+        generator: one, drawn from image after image, or one an image: then an image's noise
+            does not depend on the batch. They may live on another device than `control`.
+
+    Raises:
+        ConfigError: another number of generators than images.
+    """
+    count, channels, height, width = control.shape
+    generators: list[torch.Generator | None]
+    if generator is None or isinstance(generator, torch.Generator):
+        generators = [generator] * count
+    else:
+        generators = list(generator)
+    if len(generators) != count:
+        raise ConfigError(
+            f"generator: {len(generators)} given for a batch of {count}",
+            hint="give one, or one an image",
+        )
+    drawn = []
+    for one in generators:
+        device = control.device if one is None else one.device
+        shape = (2 * channels, height, width)
+        drawn.append(torch.randn(shape, generator=one, device=device))
+    return torch.stack([noise.to(control.device) for noise in drawn])

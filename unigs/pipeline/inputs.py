@@ -1,0 +1,236 @@
+"""Checking and unifying what a pipeline call is given (Table 2: what each task takes)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from unigs.colormap import DECODERS, Palette
+from unigs.errors import ConfigError
+from unigs.tasks import Task, make_prompt, task_named
+
+Picture = Image.Image | np.ndarray
+OneOrMany = Picture | Sequence[Picture]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """A checked batch of n pictures of one size.
+
+    Attributes:
+        source: (n, h, w, 3) uint8, the image or, for synthesis, the colormap.
+        coarse_mask: (n, h, w) bool, all True where the task has no sampled mask.
+        prompts: n texts.
+        names: n tuples of the class names in them, None where a prompt is free text.
+    """
+
+    task: Task
+    source: np.ndarray
+    coarse_mask: np.ndarray
+    prompts: list[str]
+    names: list[tuple[str, ...] | None]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def check_options(
+    task: str,
+    trained: Sequence[str],
+    output_type: str,
+    steps: int | None,
+    paste_back: bool,
+    decoder: str,
+) -> Task:
+    """The task of a call, once its options fit it and the model's tasks; else ConfigError."""
+    kind = task_named(task)
+    if kind.name not in trained:
+        raise ConfigError(
+            f"task: this model was not trained for {kind.name}",
+            hint=f"give one of {', '.join(trained)}",
+        )
+    if output_type not in ("pil", "np", "latent"):
+        raise ConfigError(f"output_type {output_type!r}", hint="give pil, np or latent")
+    if steps is not None and steps < 1:
+        raise ConfigError(f"num_inference_steps {steps}", hint="give at least 1")
+    if decoder not in DECODERS:
+        raise ConfigError(f"decoder {decoder!r}", hint=f"give one of {', '.join(DECODERS)}")
+    if paste_back and kind.control != "masked_image":
+        raise ConfigError(f"paste_back: {kind.name} has no hole", hint="leave it out")
+    return kind
+
+
+def check_inputs(
+    task: Task,
+    palette: Palette,
+    image: OneOrMany | None,
+    coarse_mask: OneOrMany | None,
+    prompt: str | Sequence[str] | None,
+    names: Sequence[str] | Sequence[Sequence[str]] | None,
+    colormap: OneOrMany | None,
+) -> Inputs:
+    """One form for everything a call may be given.
+
+    Pictures are PIL images or arrays, one or a list. Grey becomes RGB, alpha is dropped, 16-bit
+    pictures keep their high byte. A colormap may also be an (h, w) integer label map, which is
+    painted with `palette`. A mask is bool, or 8-bit: above 127, or above 0 where no value is
+    above 1. A single picture, prompt or list of names serves the whole batch.
+
+    Raises:
+        ConfigError: an argument the task needs is missing or one it does not take is given,
+            lengths or sizes differ, a mask is empty. The message names the argument.
+    """
+    wanted = "colormap" if task.control == "colormap" else "image"
+    _require(task, wanted, colormap if wanted == "colormap" else image)
+    _refuse(task, "image" if wanted == "colormap" else "colormap",
+            image if wanted == "colormap" else colormap)  # fmt: skip
+    if task.coarse == "sampled":
+        _require(task, "coarse_mask", coarse_mask)
+    else:
+        _refuse(task, "coarse_mask", coarse_mask)
+    pictures = _listed(colormap if wanted == "colormap" else image)
+    masks = _listed(coarse_mask)
+    prompts, said = _prompts(task, prompt, names)
+    count = max(len(pictures), len(masks), len(prompts))
+    pictures = _spread(wanted, pictures, count)
+    prompts, said = _spread("prompt", prompts, count), _spread("names", said, count)
+    sources = [_as_colormap(item, palette) if wanted == "colormap" else as_rgb(item, wanted)
+               for item in pictures]  # fmt: skip
+    sizes = {source.shape[:2] for source in sources}
+    if len(sizes) > 1:
+        raise ConfigError(
+            f"{wanted}: pictures of different sizes {sorted(sizes)} in one call",
+            hint="call once for each size",
+        )
+    height, width = sizes.pop()
+    coarse = np.ones((count, height, width), dtype=bool)
+    if masks:
+        for index, item in enumerate(_spread("coarse_mask", masks, count)):
+            coarse[index] = as_mask(item, index, (height, width))
+    return Inputs(task, np.stack(sources), coarse, prompts, said)
+
+
+def as_rgb(picture: Any, argument: str) -> np.ndarray:
+    """(h, w, 3) uint8 of a PIL image or an array; ConfigError for anything else."""
+    array = np.asarray(picture) if isinstance(picture, np.ndarray | Image.Image) else None
+    if isinstance(picture, Image.Image) and picture.mode not in ("I", "F", "I;16", "I;16B"):
+        array = np.asarray(picture.convert("RGB"))
+    if array is None or array.ndim not in (2, 3) or not array.size:
+        raise ConfigError(f"{argument}: {_kind(picture)} is no picture",
+                          hint="give a PIL image or an (h, w, 3) uint8 array")  # fmt: skip
+    if array.dtype == np.uint16 or (isinstance(picture, Image.Image) and array.dtype == np.int32):
+        array = (array.astype(np.uint32) >> 8).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise ConfigError(
+            f"{argument}: values of type {array.dtype}", hint="scale to 0..255 and give uint8"
+        )
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.shape[2] not in (1, 2, 3, 4):
+        raise ConfigError(f"{argument}: shape {array.shape}", hint="give (h, w, 3)")
+    channels = array[..., :3] if array.shape[2] > 2 else np.repeat(array[..., :1], 3, axis=2)
+    return np.ascontiguousarray(channels)
+
+
+def names_in(task: Task, prompt: str) -> tuple[str, ...] | None:
+    """The class names of a prompt that `make_prompt` could have written, else None."""
+    before, _, after = task.template.partition("{names}")
+    if not after or not (prompt.startswith(before) and prompt.endswith(after)):
+        return None
+    listed = prompt[len(before) : len(prompt) - len(after)]
+    names = tuple(re.split(r", and |, | and ", listed))
+    return names if all(names) and make_prompt(task, names) == prompt else None
+
+
+def _prompts(
+    task: Task, prompt: str | Sequence[str] | None, names: Sequence[Any] | None
+) -> tuple[list[str], list[tuple[str, ...] | None]]:
+    if prompt is not None and names is not None:
+        raise ConfigError("prompt and names: both given", hint="give one of them")
+    if "{names}" not in task.template:
+        _refuse(task, "names", names)
+    elif prompt is None and names is None:
+        raise ConfigError(f"{task.name}: neither prompt nor names", hint="name the classes")
+    if prompt is not None:
+        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        if not texts or not all(isinstance(text, str) for text in texts):
+            raise ConfigError("prompt: not a text or a list of texts", hint="give one an image")
+        return texts, [names_in(task, text) for text in texts]
+    if names is None:
+        return [task.template], [None]
+    nested = [names] if isinstance(names, str) else list(names)
+    if all(isinstance(name, str) for name in nested):
+        nested = [nested]
+    try:
+        said = [tuple(" ".join(str(name).split()) for name in one) for one in nested]
+    except TypeError as error:
+        raise ConfigError("names: not a list of class names", hint="give e.g. ['dog']") from error
+    if not said or any(not one or not all(one) for one in said):
+        raise ConfigError("names: an empty name or list", hint="name at least one class an image")
+    return [make_prompt(task, one) for one in said], list(said)
+
+
+def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
+    if isinstance(picture, np.ndarray) and picture.ndim == 2 and picture.dtype != np.uint8:
+        if not np.issubdtype(picture.dtype, np.integer) or picture.min() < 0:
+            raise ConfigError(f"colormap: labels of type {picture.dtype}",
+                              hint="give non-negative integers or an RGB colormap")  # fmt: skip
+        return palette.encode(picture.astype(np.int32))
+    return as_rgb(picture, "colormap")
+
+
+def as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) bool of a PIL image or an array of that size; ConfigError for anything else, and
+    for a mask with nothing in it."""
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture if picture.mode == "1" else picture.convert("L"))
+    if not isinstance(picture, np.ndarray) or picture.dtype not in (np.bool_, np.uint8):
+        raise ConfigError(f"coarse_mask {index}: {_kind(picture)} is no mask",
+                          hint="give a PIL image or an (h, w) bool array")  # fmt: skip
+    if picture.shape != size:
+        raise ConfigError(
+            f"coarse_mask {index}: shape {picture.shape}, the image has {size}",
+            hint="give a mask of the image's height and width",
+        )
+    mask = picture > (127 if picture.dtype == np.uint8 and picture.max() > 1 else 0)
+    if not mask.any():
+        raise ConfigError(f"coarse_mask {index}: empty", hint="mark the region to fill")
+    return mask
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    return type(value).__name__
+
+
+def _require(task: Task, argument: str, value: Any) -> None:
+    if value is None or (isinstance(value, list | tuple) and not value):
+        raise ConfigError(f"{argument}: missing", hint=f"{task.name} needs it")
+
+
+def _refuse(task: Task, argument: str, value: Any) -> None:
+    if value is not None:
+        raise ConfigError(f"{argument}: {task.name} does not take it", hint="leave it out")
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, list | tuple):
+        return list(value)
+    return list(value) if isinstance(value, np.ndarray) and value.ndim == 4 else [value]
+
+
+def _spread(argument: str, values: list[Any], count: int) -> list[Any]:
+    if len(values) not in (1, count):
+        raise ConfigError(
+            f"{argument}: {len(values)} given for a batch of {count}",
+            hint="give one, or one an image",
+        )
+    return values * count if len(values) == 1 else values

@@ -1,0 +1,58 @@
+"""Referring segmentation name by name, so that every entity has a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from unigs.pipeline.output import UniGSOutput, describe_entities
+
+
+def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: Any) -> UniGSOutput:
+    """One referring run a name, merged: where entities overlap, the higher score keeps the pixel.
+
+    Colours carry no class, so a prompt of several names leaves open which entity is which.
+
+    Args:
+        names: class names; each is looked for in every image of the batch.
+        seed: of the noise, the same for each name.
+        call: the other arguments of the pipeline call (`image`, `coarse_mask`, ...).
+
+    Returns:
+        Images of the first run; colormaps hold each entity as its own run painted it.
+    """
+    runs = [
+        pipeline(
+            task="referring",
+            names=[name],
+            generator=torch.Generator().manual_seed(seed),
+            **call,
+        )
+        for name in names
+    ]
+    segments = np.zeros_like(runs[0].segments)
+    colormaps = np.zeros_like(runs[0].colormaps)
+    answers = []
+    for index in range(len(segments)):
+        found = [
+            (entity.score, number, entity)
+            for number, run in enumerate(runs)
+            for entity in run.entities[index]
+        ]
+        found.sort(key=lambda item: item[:2])
+        for label, (_, number, entity) in enumerate(found, start=1):
+            mask = runs[number].segments[index] == entity.id
+            segments[index][mask] = label
+            colormaps[index][mask] = runs[number].colormaps[index][mask]
+        segments[index], entities = describe_entities(
+            segments[index],
+            np.array([score for score, _, _ in found]),
+            [entity.class_name for _, _, entity in found],
+        )
+        answers.append(entities)
+    return UniGSOutput(
+        images=runs[0].images, colormaps=colormaps, segments=segments, entities=answers
+    )

@@ -1,0 +1,94 @@
+"""Several seeds, one answer: entities by vote, agreement as their score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from unigs.errors import ConfigError
+from unigs.metrics.entity_overlap import best_pairs, overlap_matrix
+from unigs.pipeline.output import UniGSOutput, describe_entities
+from unigs.tasks import task_named
+
+
+def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: Any) -> UniGSOutput:
+    """Run a segmentation task once a seed and merge the answers, image by image.
+
+    The run that agrees best with the others is the reference. A pixel belongs to the reference
+    entity that most runs give it to, if at least half of them do; an entity's score is its mean
+    IoU with its counterparts in all other runs (0 where a run has none). Images and colormaps
+    are the reference's.
+
+    Args:
+        task: `referring` or `entity`.
+        seeds: at least two; a batch draws its noise image after image from each.
+        call: the other arguments of the pipeline call.
+
+    Raises:
+        ConfigError: a task that generates images or starts without noise, or fewer than two
+            seeds.
+    """
+    if task_named(task).new_image:
+        raise ConfigError(
+            f"seeds: the images of {task} differ by seed", hint="merge referring or entity only"
+        )
+    if task in pipeline.config.get("zero_initial_noise", ()):
+        raise ConfigError(
+            f"seeds: this model answers {task} without noise", hint="ask once, no seed matters"
+        )
+    if len(seeds) < 2:
+        raise ConfigError(f"seeds: {len(seeds)} given", hint="give at least two")
+    runs = [
+        pipeline(task=task, generator=torch.Generator().manual_seed(seed), **call) for seed in seeds
+    ]
+    count = len(runs[0].segments)
+    chosen, merged, entities = [], [], []
+    for index in range(count):
+        maps = [run.segments[index] for run in runs]
+        best = reference_run(maps)
+        segments, agreement = vote(maps, best)
+        names = [entity.class_name for entity in runs[best].entities[index]]
+        segments, described = describe_entities(segments, agreement, names)
+        chosen.append(runs[best])
+        merged.append(segments)
+        entities.append(described)
+    return UniGSOutput(
+        images=[run.images[index] for index, run in enumerate(chosen)],
+        colormaps=np.stack([run.colormaps[index] for index, run in enumerate(chosen)]),
+        segments=np.stack(merged),
+        entities=entities,
+    )
+
+
+def reference_run(maps: Sequence[np.ndarray]) -> int:
+    """Index of the map whose entities overlap most with those of the others."""
+    count = len(maps)
+    likeness = np.zeros((count, count))
+    for i in range(count):
+        for j in range(i):
+            overlap = overlap_matrix(maps[i], maps[j])
+            total = sum(overlap[pair] for pair in best_pairs(overlap))
+            likeness[i, j] = likeness[j, i] = total / max(*overlap.shape, 1)
+    return int(likeness.sum(1).argmax())
+
+
+def vote(maps: Sequence[np.ndarray], reference: int) -> tuple[np.ndarray, np.ndarray]:
+    """Segments (h, w) by majority over the reference's n entities, and their agreement (n,)."""
+    count = int(maps[reference].max(initial=0))
+    votes = np.zeros((count + 1, *maps[reference].shape))
+    agreement = np.zeros(count)
+    for number, segments in enumerate(maps):
+        if number == reference:
+            for label in range(1, count + 1):
+                votes[label] += segments == label
+            continue
+        overlap = overlap_matrix(maps[reference], segments)
+        for row, column in best_pairs(overlap):
+            votes[row + 1] += segments == column + 1
+            agreement[row] += overlap[row, column]
+    winner = votes.argmax(axis=0)
+    enough = votes.max(axis=0) * 2 >= len(maps)
+    return np.where(enough, winner, 0), agreement / max(len(maps) - 1, 1)

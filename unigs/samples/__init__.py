@@ -1,0 +1,1 @@
+"""From a scene to one training or test example of a task."""

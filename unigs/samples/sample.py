@@ -1,0 +1,230 @@
+"""From a scene to one training or test example of a task (paper, sections 3.3 and 3.4).
+
+Readings of what the paper leaves open are in docs/paper.md; those that shape the code:
+
+- Crop and flip come before colouring, because colour is location.
+- A class named in a referring prompt takes all of its entities in the coarse mask into the
+  target; where that asks for too many entities, or for a crowd, the sample is drawn again.
+- A class is negative as a whole, so that a prompt never names what the target leaves out.
+- `valid` restricts the loss of the entity task only: there, void and crowd pixels are black in
+  the colormap without being background. The other tasks' colormaps are right everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from unigs.colormap.palette import Palette
+from unigs.errors import ConfigError
+from unigs.samples.coarse_mask import CoarseKind
+from unigs.samples.entity_draw import MAX_LABELS, EntityDraw, NoSample
+from unigs.samples.transforms import resize_and_crop
+from unigs.scene import Entity, Scene
+from unigs.tasks import Task, make_prompt, task_named
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOptions:
+    """How samples are drawn.
+
+    Attributes:
+        palette: colours of the colormap.
+        class_names: all class names of the data set, from which negative names are drawn.
+        size: side of the sample in pixels.
+        min_entities, max_entities: how many entities are sampled, uniformly; `entity` takes all.
+        negative_probability: lambda of section 3.4, per class of a referring sample.
+        all_negative: share of referring samples in which every class is negative at once.
+        min_area: share of the sample below which an entity is not sampled; `entity` takes it, and
+            so does `referring` where its class is named.
+        inside: share of an entity's area from which it counts as inside the coarse mask.
+        random_crop: crop at random along the longer side instead of the centre.
+        flip_probability: of a mirror image.
+        coarse_kind, curve_probability, extension, cover, curve_share: see `coarse_mask`.
+    """
+
+    palette: Palette
+    class_names: tuple[str, ...] = ()
+    size: int = 512
+    min_entities: int = 1
+    max_entities: int = 4
+    negative_probability: float = 0.2
+    all_negative: float = 0.0
+    min_area: float = 1 / 1024
+    inside: float = 0.1
+    random_crop: bool = False
+    flip_probability: float = 0.0
+    coarse_kind: CoarseKind = "sample"
+    curve_probability: float = 0.5
+    extension: float = 0.4
+    cover: bool = False
+    curve_share: tuple[float, float] = (0.02, 0.8)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_entities <= self.max_entities <= MAX_LABELS:
+            raise ConfigError(
+                f"min_entities {self.min_entities} and max_entities {self.max_entities}: "
+                f"need 1 <= min <= max <= {MAX_LABELS}"
+            )
+        if self.size < 1:
+            raise ConfigError(f"sample size {self.size}: give a positive number of pixels")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All options as JSON values, the palette by name: equal exactly when samples are."""
+        plain = asdict(self)
+        plain["palette"] = self.palette.name
+        plain["class_names"] = list(self.class_names)
+        plain["curve_share"] = list(self.curve_share)
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class SampleEntity:
+    """An entity of the target: ``id`` is its label in `Sample.segments`, from 1, larger first.
+
+    ``centroid`` (x, y), ``area`` and ``bbox`` (x0, y0, x1, y1; right and bottom exclusive) in
+    pixels of the sample; ``color`` is RGB; ``source_id`` is what the annotation calls it.
+    """
+
+    id: int
+    class_name: str
+    is_thing: bool
+    area: int
+    centroid: tuple[float, float]
+    color: tuple[int, int, int]
+    bbox: tuple[int, int, int, int]
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One example of a task.
+
+    Attributes:
+        key: unique in its shards; ``scene`` is the key of the scene.
+        image: (s, s, 3) uint8 RGB.
+        segments: (s, s) int32, the TARGET: 0 or the id of one of `entities`.
+        coarse_mask: (s, s) bool, True = fill here.
+        valid: (s, s) bool, False where the entity task has no truth (void, crowd).
+        prompt: names follow the area of their sampled entities, largest first.
+        absent: names in the prompt that the target does not hold (referring negatives).
+        seed: `numpy.random.default_rng(seed)` draws this sample again.
+        counts: what was filtered on the way, by reason.
+    """
+
+    key: str
+    scene: str
+    task: str
+    image: np.ndarray
+    segments: np.ndarray
+    coarse_mask: np.ndarray
+    valid: np.ndarray
+    prompt: str
+    entities: tuple[SampleEntity, ...]
+    absent: tuple[str, ...]
+    seed: int
+    source_digest: str
+    palette: str
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def colormap(self) -> np.ndarray:
+        """(s, s, 3) uint8, the target painted anew at each call; black where `segments` is 0."""
+        table = np.zeros((len(self.entities) + 1, 3), dtype=np.uint8)
+        for entity in self.entities:
+            table[entity.id] = entity.color
+        return np.take(table, self.segments, axis=0)
+
+
+def sample_seed(scene_digest: str, task: Task | str, seed: int, variant: int) -> int:
+    """Seed of one sample, frozen by what it is made of: 0 <= seed < 2**63."""
+    text = f"{scene_digest}/{task_named(task).name}/{seed}/{variant}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def make_sample(
+    scene: Scene,
+    task: Task | str,
+    options: SampleOptions,
+    rng: np.random.Generator | int,
+    key: str | None = None,
+) -> Sample:
+    """Draw one sample of a task from a scene.
+
+    ``rng`` is best the integer of `sample_seed`, which the sample then carries as its seed
+    (a Generator leaves -1). ``key`` defaults to the key of the scene.
+
+    Raises:
+        NoSample: the scene offers none.
+        DataError: the image cannot be read.
+    """
+    task = task_named(task)
+    seed = -1 if isinstance(rng, np.random.Generator) else rng
+    rng = np.random.default_rng(rng)
+    window = rng if options.random_crop else None
+    image, segments = resize_and_crop(scene.image(), scene.segments, options.size, window)
+    if rng.uniform() < options.flip_probability:
+        image, segments = np.ascontiguousarray(image[:, ::-1]), segments[:, ::-1].copy()
+
+    draw = EntityDraw(segments, scene, options, rng)
+    choice = draw.choose(task)
+    target, order = draw.relabel(choice.target)
+    colors = options.palette.assign(target, rng=rng)
+    dropped = len(order) - len(colors)
+    if dropped:
+        order = [entity for label, entity in enumerate(order, start=1) if label in colors]
+        if not order:
+            raise NoSample("the palette drops every entity")
+        target, order = draw.relabel([entity.id for entity in order])
+        colors = {new: colors[old] for new, old in enumerate(sorted(colors), start=1)}
+    shown = {entity.class_name for entity in order}
+    names = [(old, new) for old, new in choice.names if old in shown or old != new]
+
+    valid = np.ones(target.shape, dtype=bool) if task.name != "entity" else target > 0
+    return Sample(
+        key=scene.key if key is None else key,
+        scene=scene.key,
+        task=task.name,
+        image=image,
+        segments=target,
+        coarse_mask=choice.coarse_mask,
+        valid=valid,
+        prompt=make_prompt(task, [new for _, new in names]),
+        entities=_described(order, draw.boxes, colors),
+        absent=tuple(new for old, new in names if new != old),
+        seed=seed,
+        source_digest=scene.digest,
+        palette=options.palette.name,
+        counts=draw.counts
+        | {
+            "redrawn": choice.redrawn,
+            "dropped_by_palette": dropped,
+            "shared_color": len(colors) - len({tuple(color) for color in colors.values()}),
+        },
+    )
+
+
+def _described(
+    order: list[Entity], boxes: np.ndarray, colors: Mapping[int, np.ndarray]
+) -> tuple[SampleEntity, ...]:
+    described = []
+    for label, entity in enumerate(order, start=1):
+        x0, y0, x1, y1 = boxes[entity.id].tolist()
+        red, green, blue = colors[label].tolist()
+        described.append(
+            SampleEntity(
+                id=label,
+                class_name=entity.class_name,
+                is_thing=entity.is_thing,
+                area=entity.area,
+                centroid=entity.centroid,
+                color=(red, green, blue),
+                bbox=(x0, y0, x1, y1),
+                source_id=entity.source_id,
+            )
+        )
+    return tuple(described)

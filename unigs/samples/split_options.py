@@ -1,0 +1,26 @@
+"""How samples of a split are drawn: a preset's data section as sample options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unigs.colormap import Palette
+from unigs.config.preset import Preset
+from unigs.samples.sample import SampleOptions
+
+
+def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> SampleOptions:
+    """Options of the split: on any but `train` as in the test protocol (fewer entities, the crop
+    in the centre, a class negative by lambda alone)."""
+    data = preset.data
+    training = split == "train"
+    return SampleOptions(
+        palette=Palette.from_name(preset.codec.palette),
+        class_names=tuple(class_names),
+        size=data.size,
+        max_entities=data.train_entities if training else data.test_entities,
+        negative_probability=data.negative_probability,
+        all_negative=data.all_negative if training else 0.0,
+        min_area=data.min_area,
+        random_crop=data.random_crop and training,
+    )

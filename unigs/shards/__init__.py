@@ -1,0 +1,1 @@
+"""Samples as webdataset tars: built, read, verified and mirrored."""

@@ -1,0 +1,240 @@
+"""Shards: the samples of one task as webdataset tars, rebuilt only where their inputs changed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import unigs
+from unigs.errors import ConfigError, DataError
+from unigs.index.scene_source import SceneHead, SceneList, SceneSource
+from unigs.io.image_file import read_bytes
+from unigs.samples.sample import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.samples.serialization import ImageFormat, decode_sample, encode_sample
+from unigs.scene import Scene
+from unigs.shards.folder import current_record, locked, manifest_before, set_manifest_aside, sweep
+from unigs.shards.manifest import (
+    SAMPLE_COLUMNS,
+    Refusal,
+    ShardManifest,
+    ShardRecord,
+    digest_of,
+    read_manifest,
+    read_record,
+    read_sample_table,
+    shards_digest,
+    write_manifest,
+    write_sample_table,
+)
+from unigs.shards.tar import BLOCK, padding
+from unigs.shards.worker import Progress, ShardJob, run_jobs
+from unigs.tasks import Task, task_named
+
+# Part of every shard's inputs: raise it when equal inputs give other bytes than before.
+FORMAT = 2
+
+# Samples that are drawn to judge how many bytes a shard will have.
+PROBES = 16
+
+
+def build_shards(
+    scenes: Iterable[Scene] | SceneSource,
+    task: Task | str,
+    options: SampleOptions,
+    out_dir: Path | str,
+    *,
+    seed: int = 0,
+    shards: int | None = None,
+    samples_per_shard: int = 256,
+    bytes_per_shard: int | None = None,
+    variants: int = 1,
+    workers: int = 1,
+    image_format: ImageFormat = "png",
+    reshard: bool = False,
+    progress: Progress | None = None,
+) -> ShardManifest:
+    """Write the shards of one task; shards whose inputs are unchanged are left alone.
+
+    A scene belongs to the shard that the hash of its key names, so a new scene touches one
+    shard. The number of shards is fixed when the folder is first built: ``shards``, or as many
+    as make ``samples_per_shard``, or ``bytes_per_shard`` where that asks for more. A scene that
+    cannot be read or offers no sample is recorded in the manifest and the build goes on. Same
+    inputs, same bytes, whatever ``workers`` is.
+
+    Args:
+        scenes: all scenes of the partition.
+        out_dir: folder of this task's shards, made if missing.
+        seed: of every draw, together with the scene's digest, the task and the variant.
+        bytes_per_shard: evaluated by the first few samples, drawn as they will be; only where the
+            number of shards is not fixed yet.
+        variants: samples per scene.
+        reshard: allow another number of shards than the folder has.
+        progress: called with (shards done, shards to build).
+
+    Raises:
+        DataError: no scene gives a sample, keys clash, another build is at work in the folder,
+            or it cannot be written. Finished shards stay and are used by the next build.
+        ConfigError: options that contradict each other or the folder.
+    """
+    task = task_named(task)
+    folder = Path(out_dir)
+    source = scenes if isinstance(scenes, SceneSource) else SceneList(scenes)
+    heads = sorted(source.heads())
+    if not heads:
+        raise DataError("no scenes", file=folder, hint="check root and split of the data set")
+    numbers = (variants, workers, samples_per_shard, shards, bytes_per_shard)
+    if any(number is not None and number < 1 for number in numbers):
+        raise ConfigError("variants, workers, shards and the sizes of a shard must be at least 1")
+    with locked(folder):
+        before = manifest_before(folder)
+        wanted = shards or -(-len(heads) * variants // samples_per_shard)
+        if bytes_per_shard and not shards and (before is None or reshard):
+            sizes = sample_sizes(source, heads, task, options, seed, image_format)
+            total = int(np.mean(sizes) * len(heads) * variants) if sizes else 0
+            wanted = max(wanted, -(-total // bytes_per_shard))
+        count = _shard_count(folder, before, wanted, explicit=shards is not None, reshard=reshard)
+        configuration = {
+            "task": task.name,
+            "seed": seed,
+            "variants": variants,
+            "image_format": image_format,
+            "shards": count,
+            "options": options.to_dict(),
+        }
+        jobs = []
+        for number, held in enumerate(assign(heads, count)):
+            if held:
+                inputs = digest_of([FORMAT, unigs.__version__, configuration, held])
+                name = f"{task.name}-{number:05d}-of-{count:05d}.tar"
+                keys = tuple(head.key for head in held)
+                job = ShardJob(
+                    name, inputs, keys, (), task.name, options, seed, variants, image_format, folder
+                )
+                jobs.append(job)
+        found = {job.name: current_record(folder, job.name, job.inputs) for job in jobs}
+        kept = {name: record for name, record in found.items() if record is not None}
+        todo = [job for job in jobs if job.name not in kept]
+        if todo:
+            set_manifest_aside(folder)
+        run_jobs(todo, source, workers, progress)
+        return _conclude(folder, jobs, kept, heads, configuration, before)
+
+
+def assign(heads: Iterable[SceneHead], count: int) -> list[list[SceneHead]]:
+    """Scenes of each of ``count`` shards: by hash of the key, in the order given."""
+    held: list[list[SceneHead]] = [[] for _ in range(count)]
+    for head in heads:
+        number = int.from_bytes(hashlib.sha256(head.key.encode()).digest()[:8], "big") % count
+        held[number].append(head)
+    return held
+
+
+def sample_sizes(
+    source: SceneSource,
+    heads: list[SceneHead],
+    task: Task,
+    options: SampleOptions,
+    seed: int,
+    image_format: ImageFormat,
+) -> list[int]:
+    """Bytes in a tar of the samples of up to `PROBES` scenes, spread over all by their hash."""
+    spread = sorted(heads, key=lambda head: hashlib.sha256(head.key.encode()).digest())
+    (scenes,) = source.split([[head.key for head in spread[:PROBES]]])
+    sizes = []
+    for scene in scenes:
+        draw = sample_seed(scene.digest, task, seed, 0)
+        with contextlib.suppress(NoSample, DataError):
+            files = encode_sample(make_sample(scene, task, options, draw), image_format)
+            sizes.append(
+                sum(BLOCK + len(data) + len(padding(len(data))) for data in files.values())
+            )
+    return sizes
+
+
+def read_samples(folder: Path | str, shard: str | None = None) -> Iterator[Sample]:
+    """The samples of a folder of shards, in the order of the shards, or of one of its shards."""
+    folder = Path(folder)
+    names = [record.path for record in read_manifest(folder).shards]
+    for name in names if shard is None else [shard]:
+        data = memoryview(read_bytes(folder / name))
+        for row in read_sample_table(folder, ["members"], shard=name).to_pylist():
+            yield decode_sample(
+                {
+                    member["extension"]: data[member["offset"] : member["offset"] + member["size"]]
+                    for member in row["members"]
+                }
+            )
+
+
+def _shard_count(
+    folder: Path, before: ShardManifest | None, wanted: int, explicit: bool, reshard: bool
+) -> int:
+    if before is None or reshard:
+        return wanted
+    count = int(before.configuration["shards"])
+    if explicit and wanted != count:
+        raise ConfigError(
+            f"has {count} shards, not {wanted}", file=folder,
+            hint="the number is fixed when the folder is made; pass reshard to change it",
+        )  # fmt: skip
+    return count
+
+
+def _conclude(
+    folder: Path,
+    jobs: list[ShardJob],
+    kept: dict[str, dict[str, Any]],
+    heads: list[SceneHead],
+    configuration: dict[str, Any],
+    before: ShardManifest | None,
+) -> ShardManifest:
+    """Write the tables over all records, and take away what no job names any more."""
+    records: list[dict[str, Any]] = []
+    shards: list[ShardRecord] = []
+    counts: dict[str, int] = {}
+    refused: list[Refusal] = []
+    for job in jobs:
+        record = kept.get(job.name) or read_record(folder, job.name)
+        if record is None:
+            raise DataError("its record vanished", file=folder / job.name, hint="build again")
+        records.append(record)
+        refused += [Refusal(**refusal) for refusal in record["refused"]]
+        if record["rows"]:
+            shards.append(ShardRecord(**record["shard"]))
+        for name, number in record["counts"].items():
+            counts[name] = counts.get(name, 0) + number
+    if not shards:
+        reasons = sorted({refusal.reason for refusal in refused})
+        raise DataError(f"none of {len(heads)} scenes gives a sample: {'; '.join(reasons)}")
+    removed = _removed(folder, before, heads)
+    write_sample_table(folder, records, SAMPLE_COLUMNS)
+    manifest = ShardManifest(
+        shards=tuple(shards),
+        digest=shards_digest(shards),
+        sources=digest_of([list(head) for head in heads]),
+        samples=sum(shard.samples for shard in shards),
+        scenes=len(heads),
+        counts=dict(sorted(counts.items())),
+        refused=tuple(refused),
+        removed=removed,
+        configuration=configuration,
+        code_version=unigs.__version__,
+        built=tuple(job.name for job in jobs if job.name not in kept),
+        kept=tuple(kept),
+    )
+    write_manifest(folder, manifest)
+    sweep(folder, {job.name for job in jobs})
+    return manifest
+
+
+def _removed(folder: Path, before: ShardManifest | None, heads: list[SceneHead]) -> tuple[str, ...]:
+    if before is None:
+        return ()
+    held = set(read_sample_table(folder, ["scene"])["scene"].to_pylist())
+    held |= {refusal.scene for refusal in before.refused} | set(before.removed)
+    return tuple(sorted(held - {head.key for head in heads}))

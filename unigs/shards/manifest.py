@@ -1,0 +1,247 @@
+"""What a folder of shards says about itself: manifest.json, samples.parquet, records of shards.
+
+The record of a shard (``records/NAME.json``) is written right after the shard and holds the
+digest of its inputs. A later build reads it to leave an unchanged shard alone, also when the
+build before was killed and never got to the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unigs.errors import DataError
+from unigs.shards.tar import ShardFile, sha256_of, writing
+
+MANIFEST = "manifest.json"
+PREVIOUS = "previous.json"
+SAMPLES = "samples.parquet"
+RECORDS = "records"
+
+ROWS_PER_GROUP = 256
+
+MEMBERS = pa.list_(
+    pa.struct(
+        [
+            ("extension", pa.string()),
+            ("offset", pa.int64()),
+            ("size", pa.int64()),
+            ("sha256", pa.string()),
+        ]
+    )
+)
+SAMPLE_COLUMNS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("shard", pa.string()),
+        ("scene", pa.string()),
+        ("source_digest", pa.string()),
+        ("prompt", pa.string()),
+        ("classes", pa.list_(pa.string())),
+        ("absent", pa.list_(pa.string())),
+        ("coarse_share", pa.float64()),
+        ("seed", pa.int64()),
+        ("members", MEMBERS),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRecord:
+    """One shard of a manifest; ``inputs`` is the digest of everything it was made from."""
+
+    path: str
+    sha256: str
+    bytes: int
+    samples: int
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A scene, or one variant of it, that gave no sample, and why."""
+
+    scene: str
+    variant: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardManifest:
+    """A folder of shards.
+
+    Attributes:
+        shards: the shards that hold samples, by name.
+        digest: SHA-256 over names and digests of the shards: equal digests, equal bytes.
+        sources: SHA-256 over the digests of all scenes that went in.
+        samples, scenes: how many came out and went in.
+        counts: entities and draws by filter, summed over the samples.
+        refused: scenes without a sample.
+        removed: scenes that an earlier build of this folder held and this one does not.
+        configuration: task, options, seed, variants, image format, number of shards.
+        code_version: of unigs.
+        built, kept: names of the shards that this build wrote and left alone (not stored).
+    """
+
+    shards: tuple[ShardRecord, ...]
+    digest: str
+    sources: str
+    samples: int
+    scenes: int
+    counts: dict[str, int]
+    refused: tuple[Refusal, ...]
+    removed: tuple[str, ...]
+    configuration: dict[str, Any]
+    code_version: str
+    built: tuple[str, ...] = field(default=(), compare=False)
+    kept: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def task(self) -> str:
+        return str(self.configuration["task"])
+
+    @property
+    def refusals_by_reason(self) -> dict[str, int]:
+        reasons: dict[str, int] = {}
+        for refusal in self.refused:
+            reasons[refusal.reason] = reasons.get(refusal.reason, 0) + 1
+        return reasons
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value in its canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shards_digest(shards: Iterable[ShardRecord]) -> str:
+    """SHA-256 (hex) over names and digests of shards."""
+    return digest_of([[shard.path, shard.sha256] for shard in shards])
+
+
+def write_manifest(
+    folder: Path, manifest: ShardManifest, files: Iterable[str] = (SAMPLES,)
+) -> None:
+    """Write manifest.json, sealed by a digest of its own; ``files`` are vouched for as well."""
+    content = asdict(manifest)
+    del content["built"], content["kept"]
+    content["files"] = {name: sha256_of(folder / name) for name in files}
+    content["seal"] = digest_of(content)
+    write_json(folder / MANIFEST, content, indent=1)
+
+
+def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
+    """Read manifest.json; DataError if it is missing, unreadable or changed since it was sealed."""
+    file = folder / name
+    content = read_json(file)
+    if content.get("seal") != _seal(content):
+        raise DataError("changed since it was written", file=file, hint=_MEND)
+    try:
+        return ShardManifest(
+            shards=tuple(ShardRecord(**shard) for shard in content["shards"]),
+            refused=tuple(Refusal(**refusal) for refusal in content["refused"]),
+            removed=tuple(content["removed"]),
+            **{
+                name: content[name]
+                for name in (
+                    "digest", "sources", "samples", "scenes", "counts", "configuration",
+                    "code_version",
+                )
+            },
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise DataError(f"not a manifest: {error}", file=file, hint=_MEND) from error
+
+
+def vouched_files(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of the files beside the shards that the manifest vouches for."""
+    return dict(read_json(folder / MANIFEST)["files"])
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write the record of one shard, sealed: its ShardRecord, sample rows, counts, refusals."""
+    (folder / RECORDS).mkdir(exist_ok=True)
+    content = record | {"seal": _seal(record)}
+    write_json(folder / RECORDS / f"{record['shard']['path']}.json", content)
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """The record of a shard; None if there is none, or it changed since it was written."""
+    try:
+        record = read_json(folder / RECORDS / f"{name}.json")
+    except DataError:
+        return None
+    return record if record.get("seal") == _seal(record) else None
+
+
+def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns: pa.Schema) -> None:
+    """Write samples.parquet; the rows of a shard stand together."""
+    rows: list[dict[str, Any]] = []
+    with writing(folder / SAMPLES) as partial, pq.ParquetWriter(partial, columns) as writer:
+
+        def flush() -> None:
+            if rows:
+                writer.write_table(pa.Table.from_pylist(rows, schema=columns))
+                rows.clear()
+
+        for record in records:
+            rows += record["rows"]
+            if len(rows) >= ROWS_PER_GROUP:
+                flush()
+        flush()
+
+
+def read_sample_table(
+    folder: Path, columns: list[str] | None = None, shard: str | None = None
+) -> pa.Table:
+    """samples.parquet, or its rows of one shard; DataError if it is missing or broken."""
+    filters = None if shard is None else [("shard", "==", shard)]
+    try:
+        return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, hint=_MEND) from error
+
+
+def members_by_key(file: ShardFile) -> dict[str, list[dict[str, Any]]]:
+    """The members of a shard as JSON values, grouped by key in file order."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for member in file.members:
+        row = {
+            "extension": member.extension,
+            "offset": member.offset,
+            "size": member.size,
+            "sha256": member.sha256,
+        }
+        grouped.setdefault(member.key, []).append(row)
+    return grouped
+
+
+def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -> None:
+    """Write a JSON object atomically, keys sorted."""
+    with writing(path) as partial:
+        partial.write_text(json.dumps(content, sort_keys=True, indent=indent) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; DataError if there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {error}", file=path, hint=_MEND) from error
+    if not isinstance(content, dict):
+        raise DataError("not a JSON object", file=path, hint=_MEND)
+    return content
+
+
+_MEND = "delete it and build the shards again"
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return digest_of({name: value for name, value in content.items() if name != "seal"})

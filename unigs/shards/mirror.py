@@ -1,0 +1,143 @@
+"""A folder of shards in a bucket, and back as a local cache that training reads.
+
+Addresses are fsspec's: ``s3://bucket/folder`` (needs the extra ``s3``), ``memory://``, a path.
+Only shards that differ are copied; the manifest is written last, so that a reader of an address
+never meets a manifest whose shards are not there yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+from unigs.errors import DataError, UnigsError
+from unigs.shards.folder import locked, set_manifest_aside, sweep
+from unigs.shards.manifest import MANIFEST, ShardManifest, read_manifest, vouched_files
+from unigs.shards.tar import sha256_of, writing
+from unigs.shards.verify import verify_shards
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What a copy did: names of the shards it copied, left alone, and removed at the far end."""
+
+    copied: tuple[str, ...]
+    kept: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def push_shards(folder: Path | str, address: str) -> Mirrored:
+    """Bring an address up to date with a local folder of pixel or latent shards.
+
+    Every byte is compared with the manifest before it leaves. Shards that the manifest does not
+    name any more, those of removed scenes among them, are deleted at the address.
+
+    Raises:
+        DataError: the folder is damaged, or the address cannot be written.
+    """
+    folder = Path(folder)
+    for name, key in verify_shards(folder):
+        raise DataError(
+            "changed since it was written", file=folder / name, record=key or None,
+            hint="build the shards again",
+        )  # fmt: skip
+    manifest = read_manifest(folder)
+    with _reaching(address) as (files, base):
+        there = _remote_manifest(files, base)
+        known = {} if there is None else {s.path: s.sha256 for s in there.shards}
+        listed = _names(files, base)
+        kept = tuple(
+            s.path for s in manifest.shards if known.get(s.path) == s.sha256 and s.path in listed
+        )
+        todo = tuple(s.path for s in manifest.shards if s.path not in set(kept))
+        files.makedirs(base, exist_ok=True)
+        for name in (*todo, *vouched_files(folder), MANIFEST):
+            files.put_file(str(folder / name), f"{base}/{name}")
+        named = {shard.path for shard in manifest.shards}
+        gone = tuple(sorted(n for n in listed if n.endswith(".tar") and n not in named))
+        for name in gone:
+            files.rm_file(f"{base}/{name}")
+    return Mirrored(todo, kept, gone)
+
+
+def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> Mirrored:
+    """Bring a local folder up to date with an address, for training to read.
+
+    What arrives is compared with its digest. The folder holds no records of how its shards were
+    made: a build in it makes all of them anew.
+
+    Args:
+        digest: of the manifest that is wanted; None takes whatever the address holds.
+
+    Raises:
+        DataError: the address holds no finished shards, cannot be read or holds other bytes than
+            its manifest says, or other shards than ``digest`` asks for, which leaves the folder
+            as it is; or the folder cannot be written.
+    """
+    folder = Path(folder)
+    with locked(folder), _reaching(address) as (files, base):
+        there = _remote_manifest(files, base)
+        if there is None:
+            raise DataError("no manifest", file=address, hint="push finished shards there first")
+        if digest not in (None, there.digest):
+            raise DataError(
+                f"holds the shards {there.digest[:12]}, not {digest:.12}", file=address,
+                hint="push the shards that are wanted there, or give another address",
+            )  # fmt: skip
+        kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
+        todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
+        before = {path.name for path in folder.glob("*.tar")}
+        set_manifest_aside(folder)
+        with tempfile.TemporaryDirectory() as place:
+            sealed = Path(place) / MANIFEST
+            files.get_file(f"{base}/{MANIFEST}", str(sealed))
+            for name, digest in (todo | vouched_files(Path(place))).items():
+                with writing(folder / name) as partial:
+                    files.get_file(f"{base}/{name}", str(partial))
+                    if sha256_of(partial) != digest:
+                        raise DataError(
+                            "other bytes than its manifest says", file=f"{address}/{name}",
+                            hint="push it again",
+                        )  # fmt: skip
+            named = {shard.path for shard in there.shards}
+            sweep(folder, named)
+            with writing(folder / MANIFEST) as partial:
+                partial.write_bytes(sealed.read_bytes())
+    return Mirrored(tuple(todo), kept, tuple(sorted(before - named)))
+
+
+@contextlib.contextmanager
+def _reaching(address: str) -> Iterator[tuple[Any, str]]:
+    """The file system of an address and its path there."""
+    try:
+        files, base = url_to_fs(address)
+        yield files, base.rstrip("/")
+    except UnigsError:
+        raise
+    # each kind of bucket raises types of its own: OSError, ImportError, botocore's, aiohttp's
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"cannot be reached: {reason}", file=address, hint="check address and credentials"
+        ) from error
+
+
+def _names(files: Any, base: str) -> set[str]:
+    files.invalidate_cache()
+    if not files.exists(base):
+        return set()
+    return {str(name).rsplit("/", 1)[-1] for name in files.ls(base, detail=False)}
+
+
+def _remote_manifest(files: Any, base: str) -> ShardManifest | None:
+    if MANIFEST not in _names(files, base):
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        files.get_file(f"{base}/{MANIFEST}", str(Path(place) / MANIFEST))
+        return read_manifest(Path(place))

@@ -1,0 +1,159 @@
+"""Writing one shard, in this process or in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unigs.errors import DataError
+from unigs.index.scene_source import SceneSource
+from unigs.samples.sample import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.samples.serialization import ImageFormat, encode_sample
+from unigs.scene import Scene
+from unigs.shards.manifest import RECORDS, Refusal, ShardRecord, members_by_key, write_record
+from unigs.shards.tar import write_shard
+
+Progress = Callable[[int, int], None]
+
+# Rows of a scenes index for this many shards are held at a time; each time costs a pass over it.
+SHARDS_IN_MEMORY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """One shard to write."""
+
+    name: str
+    inputs: str
+    keys: tuple[str, ...]
+    scenes: Iterable[Scene]
+    task: str
+    options: SampleOptions
+    seed: int
+    variants: int
+    image_format: ImageFormat
+    folder: Path
+
+
+def run_jobs(
+    jobs: list[ShardJob], source: SceneSource, workers: int, progress: Progress | None
+) -> None:
+    """Write the shards of some jobs, whose scenes come from the source, in several processes."""
+    report = progress or (lambda done, total: None)
+    report(0, len(jobs))
+    if workers == 1 or len(jobs) < 2:
+        for done, job in enumerate(_with_scenes(jobs, source), start=1):
+            build(job)
+            report(done, len(jobs))
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, _end_with_parent) as pool:
+        try:
+            waiting: set[Future[None]] = set()
+            done = 0
+            for job in _with_scenes(jobs, source):
+                waiting.add(pool.submit(build, job))
+                # Two jobs a worker keep it busy; more would hold scenes in memory for nothing.
+                while len(waiting) >= 2 * workers:
+                    done += _collect(waiting)
+                    report(done, len(jobs))
+            while waiting:
+                done += _collect(waiting)
+                report(done, len(jobs))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _with_scenes(jobs: list[ShardJob], source: SceneSource) -> Iterator[ShardJob]:
+    for start in range(0, len(jobs), SHARDS_IN_MEMORY):
+        group = jobs[start : start + SHARDS_IN_MEMORY]
+        for job, scenes in zip(group, source.split([job.keys for job in group]), strict=True):
+            yield replace(job, scenes=scenes)
+
+
+def _collect(waiting: set[Future[None]]) -> int:
+    """Take the finished jobs out, at least one; returns how many, raises what they raised."""
+    finished = futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done
+    for future in finished:
+        waiting.remove(future)
+        future.result()
+    return len(finished)
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot stop its workers; let them see its end themselves."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def build(job: ShardJob) -> None:
+    """Write one shard and its record; a shard without samples leaves only the record."""
+    rows: dict[str, dict[str, Any]] = {}
+    counts: dict[str, int] = {}
+    refused: list[Refusal] = []
+
+    def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
+        for scene in job.scenes:
+            for variant in range(job.variants):
+                key = scene.key if job.variants == 1 else f"{scene.key}-v{variant}"
+                seed = sample_seed(scene.digest, job.task, job.seed, variant)
+                try:
+                    sample = make_sample(scene, job.task, job.options, seed, key)
+                except (NoSample, DataError) as error:
+                    refused.append(Refusal(scene.key, variant, error.reason))
+                    continue
+                rows[key] = _row(sample, job.name)
+                for name, count in sample.counts.items():
+                    counts[name] = counts.get(name, 0) + count
+                yield key, encode_sample(sample, job.image_format)
+
+    path = job.folder / job.name
+    (job.folder / RECORDS / f"{job.name}.json").unlink(missing_ok=True)
+    file = write_shard(path, drawn())
+    if not rows:
+        path.unlink()
+    for key, members in members_by_key(file).items():
+        rows[key]["members"] = members
+    shard = ShardRecord(job.name, file.sha256, file.bytes, len(rows), job.inputs)
+    write_record(
+        job.folder,
+        {
+            "shard": asdict(shard),
+            "rows": list(rows.values()),
+            "counts": counts,
+            "refused": [asdict(refusal) for refusal in refused],
+        },
+    )
+
+
+def _row(sample: Sample, shard: str) -> dict[str, Any]:
+    return {
+        "key": sample.key,
+        "shard": shard,
+        "scene": sample.scene,
+        "source_digest": sample.source_digest,
+        "prompt": sample.prompt,
+        "classes": [entity.class_name for entity in sample.entities],
+        "absent": list(sample.absent),
+        "coarse_share": np.count_nonzero(sample.coarse_mask) / sample.coarse_mask.size,
+        "seed": sample.seed,
+    }

@@ -1,0 +1,1 @@
+"""One training loop for the single-task models and the joint model."""

@@ -1,0 +1,285 @@
+"""One training loop for the single-task models and the joint model.
+
+Everything random in a step is drawn from a generator seeded by (seed, step), and the batch is a
+function of the step (`MixedStream`): a run that is killed and resumed takes the same steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.training_utils import EMAModel
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from unigs.config.preset import DiffusionConfig, TrainingConfig
+from unigs.errors import ConfigError, ModelError
+from unigs.io.distributed import any_of, rank_and_world
+from unigs.io.peak_memory import peak_memory
+from unigs.latents.stream import MixedStream
+from unigs.tasks import TASKS
+from unigs.training.batch_errors import batch_errors
+from unigs.training.end_to_end import EndToEnd
+from unigs.training.fsdp import gradient_exchange, leave_in, sharded
+from unigs.training.lora import add_adapters, merge_adapters
+from unigs.training.loss import build_scheduler
+from unigs.training.optimizer import build_optimizer, build_scaler
+from unigs.training.schedule import learning_rate, training_steps
+from unigs.training.snr_weights import min_snr_weights
+from unigs.training.state import TrainingState
+from unigs.training.step_draws import StepDraws, draw_step
+from unigs.training.validation import validation_losses
+
+Log = Callable[[int, dict[str, float]], None]
+LOG_EVERY = 20
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its last step is in a checkpoint."""
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a run did: `steps` in all, the last smoothed `loss`, `seconds` and `samples` of all
+    processes, and `resumed_from`, the step of the checkpoint it went on from (0: none)."""
+
+    steps: int
+    loss: float
+    seconds: float
+    samples: int
+    resumed_from: int
+
+
+def train(
+    unet: UNet2DConditionModel,
+    stream: MixedStream,
+    training: TrainingConfig,
+    diffusion: DiffusionConfig,
+    out_dir: Path,
+    *,
+    validation: MixedStream | None = None,
+    log: Log = lambda step, metrics: None,
+    resume: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+    autoencoder: Any = None,
+) -> TrainReport:
+    """Train `unet` in place and leave its averaged (EMA) weights in it.
+
+    In a group of processes (`unigs.io.distributed`) each computes its share of every batch and the
+    gradients are averaged; process 0 validates, logs, saves and decides when to stop. With
+    ``training.parallel`` fsdp each holds a share of the weights and all of them validate.
+
+    Args:
+        unet: 3C+1 channels in, 2C out.
+        stream: batches of latents.
+        out_dir: ``checkpoints/`` are written here; with `resume`, the newest whole one is
+            taken up.
+        validation: held-out latents; their loss by task and noise level is logged.
+        log: called with the step and metrics every 20 steps and at each validation.
+        should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
+        autoencoder: of the latents, frozen; only ``training.end_to_end`` needs it.
+
+    Raises:
+        ModelError: the loss is not finite; the batch is saved beside the checkpoints.
+        Interrupted: `should_stop` said so.
+    """
+    return _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder).go(
+        validation, log, resume, should_stop
+    )
+
+
+class _Run:
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        stream: MixedStream,
+        training: TrainingConfig,
+        diffusion: DiffusionConfig,
+        out_dir: Path,
+        autoencoder: Any,
+    ) -> None:
+        self.unet, self.stream = unet, stream
+        self.training, self.diffusion = training, diffusion
+        self.out_dir = out_dir
+        self.scheduler: DDIMScheduler = build_scheduler(diffusion)
+        self.steps = training_steps(training, stream)
+        if self.steps < 1:
+            raise ConfigError(f"training.steps {self.steps}: give at least one")
+        self.device = next(unet.parameters()).device
+        self.end_to_end = EndToEnd(training, diffusion, self.steps, autoencoder, self.device)
+        if training.lora_rank is not None:
+            add_adapters(unet, training.lora_rank, training.seed)
+        self.rank, self.world = rank_and_world()
+        self.given, self.sharded = unet, training.parallel == "fsdp" and self.world > 1
+        if self.sharded:
+            unet = self.unet = sharded(unet)
+        self.parameters = [p for p in unet.parameters() if p.requires_grad]
+        self.optimizer = build_optimizer(self.parameters, training)
+        self.scaler = build_scaler(training, self.device)
+        # Shards have no kernel that copies many tensors at once.
+        self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=not self.sharded)
+        self.state = TrainingState(
+            out_dir / "checkpoints", unet, self.ema, self.optimizer, self.scaler
+        )
+        if self.device.type == "cpu":
+            # The fused kernel is several times slower than plain products on a few tokens.
+            unet.set_attn_processor(AttnProcessor())
+        if training.gradient_checkpointing:
+            unet.enable_gradient_checkpointing()
+        if (self.rank, self.world) != (stream.rank, stream.world):
+            raise ConfigError(
+                f"process {self.rank} of {self.world} got the stream of {stream.rank} of "
+                f"{stream.world}"
+            )
+        share = stream.batch_size // stream.world
+        if share % training.accumulation:
+            raise ConfigError(
+                f"training.accumulation {training.accumulation}: does not divide the {share} "
+                "samples of a process"
+            )
+        self.snr_weights: Tensor | None = None
+        if training.min_snr_gamma is not None:
+            self.snr_weights = min_snr_weights(self.scheduler, training.min_snr_gamma)
+        self.model: nn.Module = unet
+        if training.compile:
+            self.model = cast(nn.Module, torch.compile(unet))
+        if self.world > 1 and not self.sharded:
+            self.model = DistributedDataParallel(self.model)
+
+    def go(
+        self,
+        validation: MixedStream | None,
+        log: Log,
+        resume: bool,
+        should_stop: Callable[[], bool],
+    ) -> TrainReport:
+        first = self.state.resume() if resume else 0
+        self.unet.train()
+        started, smoothed = time.monotonic(), math.nan
+        for step in range(first, self.steps):
+            errors, task = self._step(step)
+            loss = float(errors.mean())
+            smoothed = loss if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * loss
+            done = step + 1
+            if done % LOG_EVERY == 0 or done == self.steps:
+                seconds = time.monotonic() - started
+                log(done, self._metrics(errors, task, smoothed, step, (done - first) / seconds))
+            if (
+                validation is not None
+                and (self.rank == 0 or self.sharded)
+                and (done % self.training.validate_every == 0 or done == self.steps)
+            ):
+                log(done, self._validate(validation))
+            stop = any_of(should_stop())
+            due = stop or done % self.training.checkpoint_every == 0 or done == self.steps
+            if due:
+                self.state.save(done, smoothed, self.training)
+            if stop and done < self.steps:
+                raise Interrupted(f"stopped after step {done} of {self.steps}")
+        self.ema.copy_to(self.parameters)
+        if self.training.lora_rank is not None:
+            merge_adapters(self.unet)
+        if self.sharded:
+            leave_in(self.given, self.unet)
+        self.given.eval()
+        samples = (self.steps - first) * self.stream.batch_size
+        return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
+
+    def _step(self, step: int) -> tuple[Tensor, Tensor]:
+        batch = self.stream.batch(step)
+        diffusion, autoencoder = self.end_to_end.at(step)
+        drawn = draw_step(
+            batch["task"],
+            batch["image"].shape[1:],
+            self.training,
+            diffusion,
+            self.scheduler.config["num_train_timesteps"],
+            step,
+            self.rank,
+            self.world,
+        )
+        batch["text"][drawn.dropped] = self.stream.empty_text
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.training, step, self.steps)
+        self.optimizer.zero_grad(set_to_none=True)
+        count = self.training.accumulation
+        size = len(drawn.timesteps) // count
+        parts = [slice(first, first + size) for first in range(0, count * size, size)]
+        errors = torch.cat(
+            [
+                self._backward(step, batch, drawn, part, part is parts[-1], autoencoder)
+                for part in parts
+            ]
+        )
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm, foreach=True)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.ema.step(self.parameters)
+        return errors, batch["task"]
+
+    def _backward(
+        self,
+        step: int,
+        batch: dict[str, Tensor],
+        drawn: StepDraws,
+        part: slice,
+        last: bool,
+        autoencoder: Any,
+    ) -> Tensor:
+        """Add the gradient of one part of a batch; its errors, on the CPU."""
+        mine = {name: value[part] for name, value in batch.items()}
+        timesteps, noise = drawn.timesteps[part], drawn.noise[part]
+        with gradient_exchange(self.model, now=last):
+            errors = batch_errors(
+                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device,
+                autoencoder,
+            )  # fmt: skip
+            weighted = errors
+            if self.snr_weights is not None:
+                weighted = errors * self.snr_weights[timesteps].to(self.device)
+            loss = weighted.mean() / self.training.accumulation
+            if not torch.isfinite(loss):
+                file = self.out_dir / f"not-finite-{step:08d}.safetensors"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                save_file({name: value.contiguous() for name, value in mine.items()}, file)
+                raise ModelError(f"step {step}: loss is {loss.item()}; its batch is in {file}")
+            self.scaler.scale(loss).backward()
+        return errors.detach().cpu()
+
+    def _metrics(
+        self, errors: Tensor, task: Tensor, smoothed: float, step: int, rate: float
+    ) -> dict[str, float]:
+        metrics = {
+            "loss": smoothed,
+            "learning_rate": learning_rate(self.training, step, self.steps),
+            "samples_per_second": rate * self.stream.batch_size,
+            "peak_memory_bytes": float(peak_memory(self.device)),
+            "remaining_seconds": (self.steps - step - 1) / rate,
+        }
+        for name in self.stream.stores:
+            mine = task == TASKS[name].index
+            if mine.any():
+                metrics[f"loss.{name}"] = float(errors[mine].mean())
+        return metrics
+
+    def _validate(self, validation: MixedStream) -> dict[str, float]:
+        self.unet.eval()
+        self.ema.store(self.parameters)
+        self.ema.copy_to(self.parameters)
+        losses = validation_losses(
+            self.unet, self.scheduler, self.training, self.diffusion, validation
+        )
+        self.ema.restore(self.parameters)
+        self.unet.train()
+        return losses

@@ -1,0 +1,147 @@
+"""The noise process of training: timesteps, targets and the weighted loss (Eq. 1 and 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from torch import Tensor
+
+from unigs.config.preset import DiffusionConfig, TrainingConfig
+from unigs.errors import ConfigError
+from unigs.tasks import TASKS
+
+# Below this root mean square error of a place's latents its length counts like a square, so that
+# the gradient is smooth at zero.
+MEDIAN_SOFTNESS = 0.1
+
+
+def build_scheduler(config: DiffusionConfig) -> DDIMScheduler:
+    """The scheduler of a preset.
+
+    Raises:
+        ConfigError: zero terminal SNR with noise prediction, whose target says nothing about
+            the image at the last timestep, or arguments that DDIMScheduler does not take.
+    """
+    arguments = dict(config.scheduler)
+    if arguments.get("rescale_betas_zero_snr") and arguments.get("prediction_type") == "epsilon":
+        raise ConfigError("zero terminal SNR needs prediction_type v_prediction or sample")
+    try:
+        return DDIMScheduler(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"diffusion.scheduler: {error}") from error
+
+
+def by_task(values: dict[str, Any]) -> Tensor:
+    """One float32 value a task, in the order of `TASKS`, to be indexed by task numbers."""
+    return torch.tensor([float(values[name]) for name in TASKS])
+
+
+def choose_timesteps(
+    task: Tensor, terminal_share: Tensor, uniform: Tensor, chance: Tensor, count: int
+) -> Tensor:
+    """(B,) int64 timesteps: the last one with the task's `terminal_share`, else uniform.
+
+    Segmentation is close to regression, since the image is known: most of what is learned
+    there is learned at the last timestep, where one sampling step starts.
+
+    Args:
+        task: (B,) int64. terminal_share: (tasks,).
+        uniform: (B,) int64 drawn below `count`. chance: (B,) drawn in [0, 1).
+        count: of training timesteps.
+    """
+    return torch.where(chance < terminal_share[task], torch.full_like(uniform, count - 1), uniform)
+
+
+def quiet(
+    noise: Tensor, task: Tensor, timesteps: Tensor, config: DiffusionConfig, count: int
+) -> Tensor:
+    """`noise` (B, 2C, h, w), zero for `zero_initial_noise` tasks at the last of `count` timesteps."""
+    chosen = torch.tensor([name in config.zero_initial_noise for name in TASKS])[task]
+    silent = chosen & (timesteps == count - 1)
+    return torch.where(silent[:, None, None, None], torch.zeros_like(noise), noise)
+
+
+def add_noise(
+    scheduler: DDIMScheduler, clean: Tensor, noise: Tensor, timesteps: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Noised latents (Eq. 1) and what the UNet shall predict from them, both like `clean`."""
+    noised = scheduler.add_noise(clean, noise, timesteps)
+    kind = scheduler.config["prediction_type"]
+    if kind == "epsilon":
+        return noised, noise
+    if kind == "v_prediction":
+        return noised, scheduler.get_velocity(clean, noise, timesteps)
+    if kind == "sample":
+        return noised, clean
+    raise ConfigError(f"prediction_type {kind!r}: give epsilon, v_prediction or sample")
+
+
+def clean_estimate(
+    scheduler: DDIMScheduler, prediction: Tensor, noised: Tensor, timesteps: Tensor
+) -> Tensor:
+    """The clean latents (B, C, h, w) that a v- or sample-prediction stands for."""
+    if scheduler.config["prediction_type"] == "sample":
+        return prediction
+    kept = scheduler.alphas_cumprod.to(noised.device)[timesteps][:, None, None, None]
+    return kept.sqrt() * noised - (1 - kept).sqrt() * prediction
+
+
+_NEW_IMAGE = [task.new_image for task in TASKS.values()]
+_NEW_COLORMAP = [task.new_colormap for task in TASKS.values()]
+_VALID_ONLY = [name == "entity" for name in TASKS]
+
+
+def loss_weights(
+    task: Tensor, valid: Tensor, balance: Tensor, config: TrainingConfig
+) -> tuple[Tensor, Tensor]:
+    """Weights of the image half and of the colormap half, (B, 1, h, w) each or broadcastable.
+
+    A half that only repeats what is known (Table 2) weighs `known_half_weight`; the colormap
+    weighs `colormap_weight` times the image, small entities more (`entity_balance`; in the image
+    only where it is new), and unlabelled pixels weigh nothing in the colormap of `entity`.
+
+    Args:
+        task: (B,) int64. valid: (B, 1, h, w) in [0, 1]. balance: (B, 1, h, w), at least 1.
+    """
+
+    def of_task(values: list[bool]) -> Tensor:
+        return torch.tensor(values, device=task.device)[task][:, None, None, None]
+
+    def half(new: list[bool]) -> Tensor:
+        return torch.where(of_task(new), 1.0, config.known_half_weight)
+
+    image = half(_NEW_IMAGE)
+    labelled = torch.where(of_task(_VALID_ONLY), valid, torch.ones_like(valid))
+    colormap = half(_NEW_COLORMAP) * labelled * config.colormap_weight
+    if not config.entity_balance:
+        return image, colormap
+    return image * torch.where(of_task(_NEW_IMAGE), balance, 1.0), colormap * balance
+
+
+def soft_length(square: Tensor) -> Tensor:
+    """Root mean square errors from mean squares; near zero they go on like squares."""
+    return (square + MEDIAN_SOFTNESS**2).sqrt() - MEDIAN_SOFTNESS
+
+
+def weighted_error(
+    prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor], median: Tensor
+) -> Tensor:
+    """(B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half alike.
+
+    Where `median` holds, the colormap's error at a place counts by its length instead of its
+    square. Squares are least at the mean of the colours that a place may have, which is a third
+    colour; lengths are least at their geometric median, which is the likeliest colour.
+
+    Args:
+        prediction, target: (B, 2C, h, w), the image half first.
+        median: (B,) bool.
+    """
+    squared = (prediction.float() - target.float()).square()
+    image, colormap = squared.chunk(2, dim=1)
+    square = colormap.mean(dim=1, keepdim=True)
+    colormap = torch.where(median[:, None, None, None], soft_length(square), square)
+    return (
+        (image * weights[0]).mean(dim=(1, 2, 3)) + (colormap * weights[1]).mean(dim=(1, 2, 3))
+    ) / 2

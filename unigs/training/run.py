@@ -1,0 +1,82 @@
+"""One training from folders to weights, in as many processes as the preset asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+from unigs.config.preset import Preset
+from unigs.io.distributed import group, training_device
+from unigs.latents.stores import Encoders, SampleFolders
+from unigs.models.autoencoder import load_autoencoder
+from unigs.pipeline.assembly import fresh_unet, training_stream, validation_stream
+from unigs.training.loop import Interrupted, Log, TrainReport, train
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train from.
+
+    Attributes:
+        preset: of the run.
+        samples: task -> folder of its samples, or task -> {data set: folder}; of latents, or of
+            pixel shards, which are encoded when a batch asks for them.
+        validation: the same of held-out scenes; empty for none.
+        encoders: folders of the models that make, or made, the latents.
+        out_dir: checkpoints are written here, and taken up with `resume`.
+    """
+
+    preset: Preset
+    samples: Mapping[str, SampleFolders]
+    validation: Mapping[str, SampleFolders]
+    encoders: Encoders
+    out_dir: Path
+    resume: bool = True
+
+
+def run_job(
+    job: TrainingJob,
+    log: Log = lambda step, metrics: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[UNet2DConditionModel, TrainReport]:
+    """Train and return the averaged weights; arguments and errors as in `training.train`.
+
+    In the preset's number of processes, or in those of torchrun.
+    """
+    with group(job.preset.training.processes, _worker, job):
+        return _train(job, log, should_stop)
+
+
+def _worker(job: TrainingJob) -> None:
+    # Process 0 reports the interruption.
+    with suppress(Interrupted):
+        _train(job, lambda step, metrics: None, lambda: False)
+
+
+def _train(
+    job: TrainingJob, log: Log, should_stop: Callable[[], bool]
+) -> tuple[UNet2DConditionModel, TrainReport]:
+    preset = job.preset
+    autoencoder = load_autoencoder(job.encoders.autoencoder)
+    unet = fresh_unet(preset, autoencoder)
+    unet.to(training_device())  # type: ignore[arg-type]
+    report = train(
+        unet,
+        training_stream(preset, job.samples, job.encoders),
+        preset.training,
+        preset.diffusion,
+        job.out_dir,
+        validation=(
+            validation_stream(preset, job.validation, job.encoders) if job.validation else None
+        ),
+        log=log,
+        resume=job.resume,
+        should_stop=should_stop,
+        autoencoder=autoencoder,
+    )
+    unet.to("cpu")  # type: ignore[arg-type]
+    return unet, report

@@ -1,0 +1,69 @@
+"""What a training step draws at random: dropped prompts, timesteps and noise."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unigs.config.preset import DiffusionConfig, TrainingConfig
+from unigs.training.loss import by_task, choose_timesteps, quiet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepDraws:
+    """Of one process's share of a batch of n.
+
+    Attributes:
+        dropped: (n,) bool, samples trained with the empty prompt.
+        timesteps: (n,) int64.
+        noise: (n, 2C, h, w) float32.
+    """
+
+    dropped: Tensor
+    timesteps: Tensor
+    noise: Tensor
+
+
+def draw_step(
+    task: Tensor,
+    latent_shape: Sequence[int],
+    training: TrainingConfig,
+    diffusion: DiffusionConfig,
+    count: int,
+    step: int,
+    rank: int,
+    world: int,
+) -> StepDraws:
+    """The draws of a step, from a generator seeded by (seed, step) alone.
+
+    They are made for the whole batch and on the CPU, so that neither the number of processes nor
+    the device changes what is learned.
+
+    Args:
+        task: (n,) int64, of this process's share.
+        latent_shape: (C, h, w).
+        count: of training timesteps.
+    """
+    generator = seeded_generator(training.seed, "train", step)
+    whole = (world * len(task),)
+    share = slice(rank * len(task), (rank + 1) * len(task))
+    empty = by_task(training.empty_prompt)
+    dropped = torch.rand(whole, generator=generator)[share] < empty[task]
+    chance = torch.rand(whole, generator=generator)[share]
+    uniform = torch.randint(0, count, whole, generator=generator)[share]
+    channels, height, width = latent_shape
+    noise = torch.randn((*whole, 2 * channels, height, width), generator=generator)[share]
+    terminal = by_task(diffusion.terminal_share)
+    timesteps = choose_timesteps(task, terminal, uniform, chance, count)
+    return StepDraws(dropped, timesteps, quiet(noise, task, timesteps, diffusion, count))
+
+
+def seeded_generator(seed: int, purpose: str, step: int) -> torch.Generator:
+    """A CPU generator that depends on the arguments alone."""
+    text = f"{seed}/{purpose}/{step}"
+    digest = hashlib.sha256(text.encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

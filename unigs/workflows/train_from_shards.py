@@ -1,0 +1,122 @@
+"""From pixel shards to a pipeline directory in one call: what `unigs train` does."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from unigs.config.preset import Preset, load_preset
+from unigs.errors import DataError, UnigsError
+from unigs.io.distributed import once, rank_and_world, torchrun_group
+from unigs.latents.build import build_latents, latents_are_current
+from unigs.latents.stores import Encoders
+from unigs.models.autoencoder import load_autoencoder
+from unigs.models.text import load_text_encoder, save_text_encoder
+from unigs.pipeline.assembly import assemble, make_autoencoder, make_text_encoder, training_stream
+from unigs.pipeline.model_card import facts_of, write_model_card
+from unigs.shards.manifest import MANIFEST, read_manifest
+from unigs.training.loop import Interrupted
+from unigs.training.run import TrainingJob, run_job
+from unigs.training.schedule import training_steps
+
+
+def train_from_shards(
+    preset: str,
+    tasks: Sequence[str],
+    shards: Path,
+    out: Path,
+    steps: int,
+    resume: bool,
+    should_stop: Callable[[], bool],
+) -> dict[str, Any] | None:
+    """Train on some shards and save ``out/model``.
+
+    Latents are kept in ``out/latents``; where the preset's ``data.latents`` is false none are
+    made: those that fit the shards are used, the rest is encoded on the fly.
+
+    Under torchrun each of its processes calls this; `out` is a folder that all of them see.
+
+    Args:
+        shards: the folder of the only task, or a folder with one folder per task.
+        steps: optimiser steps; 0 leaves them to the preset.
+
+    Returns:
+        ``model``, ``steps``, ``loss`` and ``seconds``; None in all processes but the first.
+
+    Raises:
+        DataError: a task has no shards there.
+        UnigsError: stopped before the end; the message says how to go on.
+    """
+    values = load_preset(preset, {"training.steps": steps} if steps else None)
+    folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
+    latents = {task: out / "latents" / task for task in folders}
+    with torchrun_group():
+        once(lambda: _prepare(values, folders, latents, out, resume))
+        samples = {
+            task: latents[task] if (latents[task] / MANIFEST).is_file() else folder
+            for task, folder in folders.items()
+        }
+        encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps)
+        job = TrainingJob(values, samples, {}, encoders, out, resume)
+        first = rank_and_world()[0] == 0
+        total = training_steps(values.training, training_stream(values, samples, job.encoders))
+        with tqdm(total=total, unit="step", file=sys.stderr, disable=not first) as bar:
+
+            def log(step: int, metrics: dict[str, float]) -> None:
+                bar.update(step - bar.n)
+                bar.set_postfix({k: f"{v:.4f}" for k, v in metrics.items() if k == "loss"})
+
+            try:
+                unet, report = run_job(job, log, should_stop)
+            except Interrupted as interruption:
+                raise UnigsError(f"{interruption}; go on with --resume") from interruption
+    if not first:
+        return None
+    tokenizer, text_encoder = load_text_encoder(out)
+    model = out / "model"
+    autoencoder = load_autoencoder(out / "autoencoder")
+    pipeline = assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks)
+    pipeline.save_pretrained(model)
+    digests = {str(folder): read_manifest(folder).digest for folder in folders.values()}
+    write_model_card(model, pipeline, facts_of(values, digests, {}))
+    return {
+        "model": model,
+        "steps": report.steps,
+        "loss": report.loss,
+        "seconds": report.seconds,
+    }
+
+
+def _prepare(
+    preset: Preset, folders: dict[str, Path], latents: dict[str, Path], out: Path, resume: bool
+) -> None:
+    manifests = [read_manifest(folder) for folder in folders.values()]
+    names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
+    if not resume:
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
+    tokenizer, text_encoder = make_text_encoder(preset.text, names)
+    for task, folder in folders.items():
+        models = (autoencoder, text_encoder, tokenizer)
+        if preset.data.latents:
+            build_latents(folder, latents[task], *models, preset.codec.refine_steps)
+        elif not latents_are_current(latents[task], folder, *models, preset.codec.refine_steps):
+            shutil.rmtree(latents[task], ignore_errors=True)
+    autoencoder.save_pretrained(out / "autoencoder")
+    save_text_encoder(out, tokenizer, text_encoder)
+
+
+def _folder(shards: Path, task: str, only: bool) -> Path:
+    for folder in (shards / task, shards) if only else (shards / task,):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise DataError(
+        f"no shards of {task}",
+        file=shards,
+        hint=f"build them with unigs shards build --task {task}",
+    )
