@@ -1,14 +1,18 @@
-# Two targets do everything on a machine with Python 3.11, make and git: run and test.
-PYTHON ?= python3.11
+# Two targets do everything on a machine with Python 3.11 or newer, make and git: run and test.
+
+# The first of these that runs and is new enough. requirements.lock was tested with the first.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3, \
+	$(shell $(name) -c 'import sys; sys.version_info < (3, 11) or print("$(name)")' 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 export DO_NOT_TRACK = 1
 export MLFLOW_DISABLE_TELEMETRY = true
 export HF_HUB_DISABLE_TELEMETRY = 1
 export GRADIO_ANALYTICS_ENABLED = False
 export PYTHONUNBUFFERED = 1
 
-.PHONY: run test test-slow test-e2e ui lint bench install clean
+.PHONY: run test test-slow test-e2e test-lowest ui lint bench install clean
 
 run: install
 	$(BIN)/unigs run --preset tiny
@@ -22,9 +26,15 @@ test-slow: install
 test-e2e: install
 	$(BIN)/pytest -m e2e
 
+# The lower bounds of pyproject.toml, each of them at once; without the graph's packages.
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest -n 2 \
+		--lacks dagster,dagster_pipes,mlflow,matplotlib,gradio,onnx,onnxruntime,torch_fidelity
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
 ui: install
@@ -37,11 +47,28 @@ bench: install
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+python:
+	$(if $(PYTHON),,$(error no Python 3.11 or newer found: install one, or name it with PYTHON=...))
+.PHONY: python
+
+$(VENV)/.installed: requirements.lock pyproject.toml | python
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --requirement requirements.lock
+	$(BIN)/pip install --quiet --only-binary :all: --requirement requirements.lock || $(unlocked)
 	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
+# Another Python than the lock's, for which one of its versions has no wheel.
+define unlocked
+{ $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] == (3, 11))' && \
+	echo "requirements.lock has no wheels for this Python: taking the newest versions that pyproject.toml allows, not tested together" && \
+	$(BIN)/pip install --quiet --editable '.[all]'; }
+endef
+
+$(LOWEST)/.installed: requirements-lowest.txt pyproject.toml | python
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --only-binary :all: --constraint requirements-lowest.txt \
+		--editable '.[test,s3,lora]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) store .dagster_home
+	rm -rf $(VENV) $(LOWEST) .venv-without-torch store .dagster_home

@@ -37,7 +37,7 @@ def autoencoder(
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import weights_digest
-        from unigs.pipeline.assembly import make_autoencoder
+        from unigs.models.components import make_autoencoder
 
         made = make_autoencoder(wanted, sources)
         made.save_pretrained(folder)
@@ -70,8 +70,8 @@ def text_encoder(
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import weights_digest
+        from unigs.models.components import make_text_encoder
         from unigs.models.text import save_text_encoder
-        from unigs.pipeline.assembly import make_text_encoder
 
         tokenizer, encoder = make_text_encoder(wanted, names)
         save_text_encoder(folder, tokenizer, encoder)

@@ -19,7 +19,7 @@ from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
-from unigs.metric_values import MetricValue, MetricValues
+from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.tasks import TASKS
 
 EVALUATION_CODE = code_version("evaluation/evaluate", without=("shards/build",))

@@ -17,7 +17,7 @@ from resources.registry import ModelVersion, champion, find_version, promote, ta
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
-from unigs.metric_values import MetricValues, Role
+from unigs.evaluation.metric_values import MetricValues, Role
 
 DECISION = "decision.json"
 SCORE, JUDGED_ON = "gate.score", "gate.evaluated_on"

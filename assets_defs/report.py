@@ -13,7 +13,7 @@ from assets_defs.outcome import materialized
 from assets_defs.training import PIPELINE, write_card
 from resources.settings import GraphSettings
 from resources.store import Store
-from unigs.metric_values import MetricValues, Role, finite
+from unigs.evaluation.metric_values import MetricValues, Role, finite
 
 RESULT, TABLE, GRID = "report.json", "report.md", "grid.png"
 

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from unigs.config.preset import Preset
 
 ASSEMBLY_CODE = code_version(
-    "pipeline/assembly",
+    "models/components",
+    "pipeline/assemble",
     "pipeline/model_card",
     without=("shards/build", "latents/stores", "latents/stream"),
 )
@@ -221,7 +222,7 @@ def save_pipeline(
     ``folders``."""
     from unigs.models.autoencoder import load_autoencoder
     from unigs.models.text import load_text_encoder
-    from unigs.pipeline.assembly import assemble
+    from unigs.pipeline.assemble import assemble
 
     tokenizer, text_encoder = load_text_encoder(folders.text_encoder)
     frozen = load_autoencoder(folders.autoencoder)
@@ -273,7 +274,7 @@ def untrained(
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import load_autoencoder
-        from unigs.pipeline.assembly import fresh_unet
+        from unigs.models.components import fresh_unet
 
         fresh: Any = fresh_unet(settings.values, load_autoencoder(folders.autoencoder))
         save_pipeline(settings.values, fresh, folders, MODELS[JOINT], folder / PIPELINE)

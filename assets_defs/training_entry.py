@@ -62,9 +62,8 @@ class Reporter:
 
 def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
     from unigs.config.preset import Preset
-    from unigs.latents.stores import Encoders
+    from unigs.latents.stores import Encoders, training_stream
     from unigs.models.autoencoder import weights_digest
-    from unigs.pipeline.assembly import training_stream
     from unigs.training.run import TrainingJob, run_job
     from unigs.training.schedule import training_steps
 

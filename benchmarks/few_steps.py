@@ -83,7 +83,7 @@ def table(model: Path, shards: Path, work: Path, rounds: int, tasks: Sequence[st
 
 
 def main() -> None:
-    """Evaluator the model that is given, or train one."""
+    """Evaluate the model that is given, or train one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help="folder of a pipeline")
     parser.add_argument("--shards", type=Path, help="folder with entity/ and referring/ shards")

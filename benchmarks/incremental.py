@@ -20,7 +20,7 @@ from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.index.scene_source import IndexedScenes
 from unigs.index.scenes_index import build_index
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 from unigs.tasks import TASKS
 

@@ -21,8 +21,8 @@ import torch
 from benchmarks.shapes_runs import shapes_shards
 from unigs.config.preset import load_preset
 from unigs.latents.build import build_latents
-from unigs.latents.stores import Encoders
-from unigs.pipeline.assembly import fresh_unet, make_autoencoder, make_text_encoder, training_stream
+from unigs.latents.stores import Encoders, training_stream
+from unigs.models.components import fresh_unet, make_autoencoder, make_text_encoder
 from unigs.shards.manifest import read_manifest
 from unigs.tasks import TASKS
 from unigs.training.loop import train

@@ -49,7 +49,7 @@ def quiet_share(
 
 
 def main() -> None:
-    """Evaluator the model that is given, or train one."""
+    """Evaluate the model that is given, or train one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help="folder of a pipeline")
     add_options(parser, steps=300)

@@ -20,7 +20,7 @@ from unigs.colormap.palette import Palette
 from unigs.datasets import open_dataset
 from unigs.index.scene_source import IndexedScenes
 from unigs.index.scenes_index import build_index
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 
 SHARDS = 64

@@ -34,7 +34,7 @@ from unigs.latents.stored import LatentStore
 from unigs.latents.stream import MixedStream
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.samples.serialization import encode_photo
 from unigs.scene import Scene
 from unigs.shards.build import build_shards, read_samples

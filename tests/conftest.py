@@ -7,7 +7,7 @@ import os
 # each other for minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,54 @@ from hypothesis import settings
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--lacks",
+        default="",
+        metavar="torch,dagster",
+        help="packages this environment does without: tests that import one are skipped",
+    )
+
+
+def _skip_if_lacked(config: pytest.Config, error: BaseException | None) -> None:
+    """Skip what failed for a package named by --lacks; anything else that is missing is a fault."""
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package in config.getoption("lacks").split(","):
+            pytest.skip(f"needs {package}", allow_module_level=True)
+
+
+class _Module(pytest.Module):
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            _skip_if_lacked(self.config, error.__cause__)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    return _Module.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        _skip_if_lacked(item.config, error)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        _skip_if_lacked(item.config, error)
+        raise
 
 
 def _folder(variable: str) -> Path:

@@ -63,10 +63,6 @@ TASKS = MappingProxyType(
 )  # fmt: skip
 
 
-# The image is known and the colormap is not.
-SEGMENTATION = tuple(n for n, task in TASKS.items() if task.new_colormap and not task.new_image)
-
-
 def task_named(task: Task | str) -> Task:
     """The task of that name; a Task is given back. ConfigError for an unknown name."""
     if isinstance(task, Task):

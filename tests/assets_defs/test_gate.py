@@ -3,7 +3,7 @@
 import pytest
 
 from assets_defs.gate import decide, gate_score
-from unigs.metric_values import MetricValue, MetricValues, Role
+from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
 
 def measured(*values: MetricValue) -> MetricValues:

@@ -16,8 +16,7 @@ from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError
-from unigs.latents.stores import Encoders
-from unigs.pipeline.assembly import training_stream
+from unigs.latents.stores import Encoders, training_stream
 from unigs.shards.build import read_samples
 from unigs.tasks import TASKS
 

@@ -49,7 +49,7 @@ def test_every_preset_that_ships_is_valid(name):
     preset = load_preset(name)
     assert preset.name == name
     from unigs.colormap import Palette
-    from unigs.training.loss import build_scheduler
+    from unigs.models.noise_schedule import build_scheduler
 
     build_scheduler(preset.diffusion)
     assert Palette.from_name(preset.codec.palette).name == preset.codec.palette
@@ -87,6 +87,19 @@ def test_overrides_reach_the_value():
 )
 def test_a_wrong_value_is_named(overrides, named):
     with pytest.raises(ConfigError, match=named):
+        load_preset("tiny", overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"training.end_to_end": 0.0}, r"training\.end_to_end: no longer .*\(delete it"),
+        ({"training.min_snr_gamma": None}, r"training\.min_snr_gamma: no longer .*\(delete it"),
+        ({"training.optimizer": "adamw_8bit"}, r"adamw_8bit: no longer .*\(take adamw"),
+    ],
+)
+def test_a_setting_of_an_earlier_version_is_told_what_to_do(overrides, told):
+    with pytest.raises(ConfigError, match=rf"tiny\.yaml: .*{told}"):
         load_preset("tiny", overrides)
 
 

@@ -10,7 +10,7 @@ from unigs.evaluation.baselines import (
     coarse_mask_baseline,
     references,
 )
-from unigs.metric_values import MetricValue, MetricValues
+from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.metrics.mask_metrics import SegmentationMetric
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.tasks import TASKS

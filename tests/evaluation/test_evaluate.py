@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 
 from tests.support.evaluated_shards import KnowingPipeline, samples
-from tests.toy_evaluators import toy_evaluators
+from tests.support.toy_evaluators import toy_evaluators
 from unigs.errors import DataError
 from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate
 from unigs.evaluation.predictions import PipelineSource, Prediction, task_inputs
-from unigs.metric_values import MetricValues
+from unigs.evaluation.metric_values import MetricValues
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.panoptic import panoptic_scores
 from unigs.tasks import TASKS

@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from unigs.evaluation.table import HEADER, markdown, number, report_rows, rich_table
-from unigs.metric_values import MetricValue, MetricValues, Role
+from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
 CLIP = "shapes-clip.1a2b3c4d"
 VALUES = MetricValues(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMPILE = Path(__file__).parents[2] / "unigs" / "colormap" / "compile.py"
+COMPILE = Path(__file__).parents[2] / "unigs" / "io" / "kernels.py"
 INNER = """from unigs.io.kernels import kernel
 @kernel
 def inner(x):
@@ -22,8 +22,8 @@ print(outer(1), sum(outer.stats.cache_hits.values()))
 
 def test_a_kernel_is_made_again_when_one_that_it_calls_changes(tmp_path):
     package = tmp_path / "unigs"
-    (package / "colormap").mkdir(parents=True)
-    (package / "colormap" / "compile.py").write_bytes(COMPILE.read_bytes())
+    (package / "io").mkdir(parents=True)
+    (package / "io" / "kernels.py").write_bytes(COMPILE.read_bytes())
     (package / "outer.py").write_text(OUTER)
 
     def run(added):

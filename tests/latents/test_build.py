@@ -25,7 +25,7 @@ from unigs.models.colormap_latents import encode_colormaps
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, encode_prompts
 from unigs.models.unet import build_unet
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards, read_samples
 from unigs.shards.manifest import MANIFEST
 from unigs.shards.verify import verify_shards

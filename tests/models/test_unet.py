@@ -52,26 +52,61 @@ def _full_size(channels):
     return UNet2DConditionModel(**ARCHITECTURES["sd15"], in_channels=channels, out_channels=4)
 
 
-@pytest.mark.parametrize("tasks", [True, False])
-@pytest.mark.parametrize("inpainting", [True, False])
-@pytest.mark.parametrize(("count", "tolerance"), [(4, 0.0), (6, 1e-5)])
-def test_step_0_repeats_the_source(inpainting, tasks, count, tolerance):
-    source = source_unet(2 * count + 1 if inpainting else count, count)
-    grown = expand_unet(source, tasks=tasks).eval()
+def _first_outputs(source, grown, inpainting, tasks, dtype):
+    """What the source predicts, and what it has grown into, of the same random latents."""
+    count = source.config.out_channels
+    source, grown = source.to(dtype), grown.to(dtype)
     generator = torch.Generator().manual_seed(1)
-    image, colormap, control = torch.randn(3, 4, count, 16, 16, generator=generator)
-    coarse = (torch.rand(4, 1, 16, 16, generator=generator) < 0.5).float()
-    text = torch.randn(4, 7, 24, generator=generator)
+    image, colormap, control = torch.randn(3, 4, count, 16, 16, generator=generator, dtype=dtype)
+    coarse = (torch.rand(4, 1, 16, 16, generator=generator) < 0.5).to(dtype)
+    text = torch.randn(4, 7, 24, generator=generator, dtype=dtype)
     steps = torch.tensor([0, 250, 700, 999])
     seen = torch.cat([image, coarse, control], 1) if inpainting else image
     labels = torch.arange(4) if tasks else None
     with torch.no_grad():
         expected = source(seen, steps, text).sample
         inputs = join_inputs(image, colormap, coarse, control)
-        output = grown(inputs, steps, text, class_labels=labels).sample
-    # Another number of channels can be added up in another order, but not with C = 4.
-    assert (output[:, :count] - expected).abs().max() <= tolerance
+        return expected, grown(inputs, steps, text, class_labels=labels).sample
+
+
+@pytest.mark.parametrize("tasks", [True, False])
+@pytest.mark.parametrize("inpainting", [True, False])
+@pytest.mark.parametrize("count", [4, 6])
+def test_step_0_repeats_the_source(inpainting, tasks, count):
+    source = source_unet(2 * count + 1 if inpainting else count, count)
+    grown = expand_unet(source, tasks=tasks).eval()
+    expected, output = _first_outputs(source, grown, inpainting, tasks, torch.float32)
+    # The first convolution adds up (3C + 1) * 9 products, those of new channels zero, in an order
+    # that is up to the processor's kernel; so is that of the last one's sums.
+    terms = grown.conv_in.weight[0].numel()
+    rounding = terms * torch.finfo(torch.float32).eps * expected.abs().max()
+    assert (output[:, :count] - expected).abs().max() <= rounding
     assert (output[:, count:] == 0).all()
+    expected, output = _first_outputs(source, grown, inpainting, tasks, torch.float64)
+    assert (output[:, :count] - expected).abs().max() <= 1e-12
+    assert (output[:, count:] == 0).all()
+
+
+@pytest.mark.parametrize("inpainting", [True, False])
+def test_grown_weights_are_the_source_exactly_and_zero_elsewhere(inpainting):
+    source = source_unet(9 if inpainting else 4)
+    grown = expand_unet(source)
+    # Eq. 8: image, colormap, coarse mask, control. SD inpainting: image, mask, masked image.
+    places = [*range(4), 8, *range(9, 13)] if inpainting else [*range(4)]
+    new = [channel for channel in range(13) if channel not in places]
+    assert torch.equal(grown.conv_in.weight[:, places], source.conv_in.weight)
+    assert (grown.conv_in.weight[:, new] == 0).all()
+    assert torch.equal(grown.conv_out.weight[:4], source.conv_out.weight)
+    assert torch.equal(grown.conv_out.bias[:4], source.conv_out.bias)
+    assert (grown.conv_out.weight[4:] == 0).all()
+    assert (grown.conv_out.bias[4:] == 0).all()
+    rest = {"conv_in.weight", "conv_out.weight", "conv_out.bias"}
+    theirs = source.state_dict()
+    assert all(
+        torch.equal(value, theirs[name])
+        for name, value in grown.state_dict().items()
+        if name in theirs and name not in rest
+    )
 
 
 def test_growing_leaves_the_source_alone_and_can_be_trained():

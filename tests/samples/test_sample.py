@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.support.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.errors import ConfigError, DataError
-from unigs.samples.entity_draw import MAX_LABELS, NoSample
-from unigs.samples.sample import SampleOptions, make_sample, sample_seed
+from unigs.samples.entity_draw import NoSample
+from unigs.samples.options import MAX_LABELS, SampleOptions
+from unigs.samples.sample import make_sample, sample_seed
 from unigs.samples.serialization import decode_sample, encode_sample
 from unigs.scene import Entity, entities_of
 from unigs.tasks import TASKS

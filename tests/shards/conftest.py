@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 
 OPTIONS = SampleOptions(Palette(5), CLASSES, size=32)

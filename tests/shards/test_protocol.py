@@ -8,7 +8,7 @@ from tests.support.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.errors import ConfigError
 from unigs.index.scene_source import SceneList
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import read_samples
 from unigs.shards.protocol import PROTOCOL, build_protocol
 

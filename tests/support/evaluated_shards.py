@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from unigs.colormap import Palette
-from unigs.samples.sample import SampleOptions, make_sample
+from unigs.samples.options import SampleOptions
+from unigs.samples.sample import make_sample
 from unigs.scene import Entity, Scene, entities_of
 
 NAMES = ("disc", "block", "ground", "sky")

@@ -5,7 +5,7 @@ from pathlib import Path
 from unigs.colormap import Palette
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 
 

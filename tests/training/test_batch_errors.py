@@ -3,8 +3,8 @@
 import torch
 
 from unigs.config.preset import TrainingConfig, load_preset
+from unigs.models.noise_schedule import build_scheduler
 from unigs.training.batch_errors import batch_errors
-from unigs.training.loss import build_scheduler
 
 
 def silence(inputs, timesteps, text, class_labels):

@@ -121,7 +121,6 @@ def test_a_checkpoint_of_shards_serves_one_process(outcome, tmp_path):
     ("changes", "named"),
     [
         ({}, "optimizer muon"),
-        ({"training.optimizer": "adamw_8bit"}, "optimizer adamw_8bit"),
         ({"training.optimizer": "adamw", "training.lora_rank": 4}, r"training\.lora_rank"),
         ({"training.optimizer": "adamw", "training.compile": True}, r"training\.compile"),
     ],

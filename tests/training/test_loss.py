@@ -5,10 +5,10 @@ import torch
 
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError
+from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
 from unigs.training.loss import (
     add_noise,
-    build_scheduler,
     by_task,
     choose_timesteps,
     loss_weights,

@@ -8,6 +8,7 @@ from torch import nn
 
 from unigs.config.preset import TrainingConfig
 from unigs.io.distributed import group
+from unigs.io.machine import Machine
 from unigs.training import muon
 from unigs.training.muon import SMALLEST_SIDE, Muon, newton_schulz
 from unigs.training.optimizer import build_optimizer, optimizer_tensors, restore_optimizer
@@ -132,3 +133,29 @@ def test_two_processes_share_the_work() -> None:
         together = learn_layers()
     for left, right in zip(alone, together, strict=True):
         assert torch.allclose(left, right, atol=1e-6)
+
+
+@pytest.mark.parametrize("low", [torch.float32, torch.bfloat16])
+def test_iterates_in_what_the_machine_does_well(
+    low: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def spy(stack: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        seen.append(dtype)
+        return newton_schulz(stack, dtype)
+
+    chosen = Machine("cpu", low, False, torch.channels_last)
+    monkeypatch.setattr(muon, "machine", lambda device: chosen)
+    monkeypatch.setattr(muon, "newton_schulz", spy)
+    parameter = nn.Parameter(torch.eye(32))
+    walk(Muon([parameter], LR), parameter, 1)
+    assert seen == [low]
+
+
+def test_both_precisions_find_the_same_matrix() -> None:
+    stack = torch.randn(3, 32, 80, generator=torch.Generator().manual_seed(5))
+    exact, rounded = newton_schulz(stack, torch.float32), newton_schulz(stack, torch.bfloat16)
+    assert exact.dtype == torch.float32
+    # bfloat16 keeps 8 bits; three iterations add up a few of its roundings.
+    assert (exact - rounded.float()).norm() < 0.02 * exact.norm()

@@ -1,21 +1,18 @@
-"""What can be switched on in training: accumulation, weights of the loss, precision, adapters."""
+"""What can be switched on in training: accumulation, precision, adapters."""
 
-import importlib.util
 import shutil
+import sys
 from functools import partial
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
 from safetensors.torch import load_file
 
 from tests.support.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
-from unigs.config.preset import DiffusionConfig
 from unigs.errors import ConfigError
 from unigs.training import loop
 from unigs.training.loop import Interrupted, train
-from unigs.training.snr_weights import min_snr_weights
 
 
 def first_gradient(folder, diffusion=DIFFUSION, batch=4, **changes):
@@ -56,31 +53,6 @@ def test_a_run_that_dies_within_an_accumulation_ends_with_the_same_bits(tmp_path
     report = train(unet, RandomStream(), training(accumulation=2), DIFFUSION, tmp_path / "cut")
     assert report.resumed_from == 2
     assert all(torch.equal(unet.state_dict()[n], v) for n, v in wanted.state_dict().items())
-
-
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
-def test_min_snr_weighs_the_error_of_the_clean_latent(kind):
-    scheduler = DDIMScheduler(beta_schedule="scaled_linear", prediction_type=kind)
-    weights = min_snr_weights(scheduler, gamma=5.0)
-    kept = scheduler.alphas_cumprod
-    snr = kept / (1 - kept)
-    # The same error of the clean latent, said as an error of what is predicted.
-    factor = {"epsilon": snr, "v_prediction": snr + 1, "sample": torch.ones(1000)}[kind]
-    assert torch.allclose(weights * factor, snr.clamp(max=5.0), rtol=1e-4)
-    assert weights.min() > 0
-
-
-def test_min_snr_reaches_the_gradient(tmp_path):
-    noise = DiffusionConfig(scheduler={"num_train_timesteps": 50, "prediction_type": "epsilon"})
-    plain = first_gradient(tmp_path / "plain", noise)
-    assert torch.equal(first_gradient(tmp_path / "one", noise, min_snr_gamma=1e30), plain)
-    weighed = first_gradient(tmp_path / "five", noise, min_snr_gamma=0.1)
-    assert weighed.norm() < 0.9 * plain.norm()
-
-
-def test_min_snr_and_zero_terminal_snr_exclude_each_other(tmp_path):
-    with pytest.raises(ConfigError, match=r"min_snr_gamma .* would weigh nothing"):
-        train(tiny_unet(), RandomStream(), training(min_snr_gamma=5.0), DIFFUSION, tmp_path)
 
 
 def resumed(folder, **changes):
@@ -149,21 +121,7 @@ def test_adapters_move_the_attention_by_low_rank_and_are_merged(tmp_path):
     assert all(torch.equal(again[name], value) for name, value in after.items())
 
 
-def test_moments_in_eight_bits_resume_to_the_bit(tmp_path):
-    pytest.importorskip("bitsandbytes")
-    unet = tiny_unet()
-    train(unet, RandomStream(), training(optimizer="adamw_8bit"), DIFFUSION, tmp_path / "whole")
-    again = resumed(tmp_path / "cut", optimizer="adamw_8bit")
-    assert all(torch.equal(again.state_dict()[n], v) for n, v in unet.state_dict().items())
-    assert not torch.equal(unet.state_dict()["conv_in.weight"], tiny_unet().conv_in.weight)
-
-
-@pytest.mark.parametrize(
-    ("package", "changes"),
-    [("peft", {"lora_rank": 4}), ("bitsandbytes", {"optimizer": "adamw_8bit"})],
-)
-def test_a_missing_extra_is_named(tmp_path, package, changes):
-    if importlib.util.find_spec(package):
-        pytest.skip(f"{package} is installed")
-    with pytest.raises(ConfigError, match=rf"{package} is not installed.*pip install 'unigs\["):
-        train(tiny_unet(), RandomStream(), training(**changes), DIFFUSION, tmp_path)
+def test_a_missing_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ConfigError, match=r"peft is not installed.*pip install 'unigs\[lora\]'"):
+        train(tiny_unet(), RandomStream(), training(lora_rank=4), DIFFUSION, tmp_path)

@@ -14,7 +14,7 @@ from unigs.latents import encode as sample_latents
 from unigs.latents.on_the_fly import PixelStore
 from unigs.models.colormap_latents import encode_colormaps
 from unigs.pipeline import UniGSPipeline
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 from unigs.workflows.train_from_shards import train_from_shards
 
@@ -92,15 +92,3 @@ def test_colormaps_are_refined_in_the_steps_of_the_preset(tmp_path, monkeypatch,
         heard.clear()
         train_from_shards(str(preset), ["synthesis"], tmp_path, out, 1, False, lambda: False)
         assert not heard, "latents refined alike are current"
-
-
-def test_the_last_part_learns_from_the_decoded_colormap(tmp_path):
-    write_shards(tmp_path, ["entity"])
-
-    def loss(share):
-        preset = write_preset(tmp_path / f"{share}.yaml", {"processes": 1, "end_to_end": share})
-        out = tmp_path / f"out-{share}"
-        tasks = ["entity"]
-        return train_from_shards(str(preset), tasks, tmp_path, out, 1, False, lambda: False)["loss"]
-
-    assert loss(0.0) != loss(1.0)

@@ -69,7 +69,7 @@ def build(
     from unigs.errors import ConfigError
     from unigs.index.scene_source import IndexedScenes
     from unigs.index.scenes_index import build_index
-    from unigs.samples.sample import SampleOptions
+    from unigs.samples.options import SampleOptions
     from unigs.shards.build import build_shards
 
     start = time.perf_counter()

@@ -22,8 +22,8 @@ def decode_best(
 ) -> Decoded:
     """`decode_regions` of `colormap` (h, w, 3) uint8 and of what the restorer makes of it, fused.
 
-    The restorer is a network trained on drawn segments (`unigs.colormap.restorer`). All this takes some
-    thirty times as long as `decode_regions` alone, whose options these are.
+    The restorer is a network trained on drawn segments (`unigs.colormap.restorer`).
+    All this takes some thirty times as long as `decode_regions` alone, whose options these are.
 
     Raises:
         ValueError: a colormap or an image of another shape or type.

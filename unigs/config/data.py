@@ -48,8 +48,8 @@ class DataConfig(Strict):
         random_crop: crop training samples at random along the longer side.
         refused_share: share of refused records above which the run stops.
         latents: samples are encoded once, to disk; false: training encodes them on the fly.
-        mix: the training data sets of a run on the data set ``mix``, by name. It is evaluated on the
-            validation split of ``dataset``, which is one of them.
+        mix: the training data sets of a run on the data set ``mix``, by name. It is evaluated
+            on the validation split of ``dataset``, which is one of them.
     """
 
     dataset: str = "shapes"

@@ -16,7 +16,7 @@ from unigs.config.data import DataConfig
 from unigs.config.strict import Strict
 from unigs.config.training import ByTask, TrainingConfig, all_tasks
 from unigs.errors import ConfigError
-from unigs.tasks import SEGMENTATION, TASKS
+from unigs.tasks import TASKS
 
 
 class CodecConfig(Strict):
@@ -83,9 +83,9 @@ class DiffusionConfig(Strict):
         scheduler: arguments of diffusers' DDIMScheduler.
         terminal_share: by task, the share of training draws at the last, noisiest timestep;
             the others are uniform over all timesteps.
-        zero_initial_noise: tasks that hear no noise at the last timestep, in training and in the first
-            step of sampling. With zero terminal SNR that noise says nothing; leaving it out
-            makes what is known clear (single-step fine-tuning of depth estimators found the
+        zero_initial_noise: tasks that hear no noise at the last timestep, in training and in
+            the first step of sampling. With zero terminal SNR that noise says nothing; leaving
+            it out makes what is known clear (single-step fine-tuning of depth estimators found the
             same: Martin Garcia et al., 2024). Later steps of tasks with a new image hear their
             noise, so that seeds still differ.
     """
@@ -154,9 +154,6 @@ class Preset(Strict):
         zero = self.diffusion.scheduler.get("rescale_betas_zero_snr")
         if self.training.colormap_median and not zero:
             raise ValueError("training.colormap_median needs rescale_betas_zero_snr: true")
-        heard = [name for name in SEGMENTATION if name not in self.diffusion.zero_initial_noise]
-        if self.training.end_to_end and heard:
-            raise ValueError(f"training.end_to_end needs {heard} in diffusion.zero_initial_noise")
         return self
 
 
@@ -188,7 +185,25 @@ def load_preset(name: str | Path, overrides: dict[str, Any] | None = None) -> Pr
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
+    _refuse_removed(path, values.get("training"))
     try:
         return Preset(name=path.stem, **values)
     except (ValidationError, TypeError) as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _refuse_removed(path: Path, training: Any) -> None:
+    """ConfigError for settings that presets of earlier versions may hold."""
+    if not isinstance(training, dict):
+        return
+    for name in ("end_to_end", "min_snr_gamma"):
+        if name in training:
+            raise ConfigError(
+                f"training.{name}: no longer a setting",
+                file=path,
+                hint="delete it; every shipped preset had it switched off",
+            )
+    if training.get("optimizer") == "adamw_8bit":
+        raise ConfigError(
+            "training.optimizer adamw_8bit: no longer a choice", file=path, hint="take adamw"
+        )

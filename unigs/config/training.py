@@ -31,10 +31,9 @@ class TrainingConfig(Strict):
         processes: on this machine; each takes its share of every batch and of the cores. Under
             torchrun its number of processes counts.
         parallel: what the processes share: `ddp` the batch alone, `fsdp` weights, moments and
-            averages as well (`unigs.training.fsdp`), which `muon`, `adamw_8bit`, `lora_rank` and
-            `compile` cannot.
-        optimizer: `adamw_8bit` keeps the moments in 8 bits (extra `eight-bit`); `muon` learns
-            from scratch in fewer steps (`unigs.training.muon`).
+            averages as well (`unigs.training.fsdp`), which `muon`, `lora_rank` and `compile`
+            cannot.
+        optimizer: `muon` learns from scratch in fewer steps (`unigs.training.muon`).
         learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
             `learning_rate` to `final_rate` times it.
         empty_prompt: by task, the probability that the prompt is dropped.
@@ -44,11 +43,6 @@ class TrainingConfig(Strict):
             count by their length, which gives sharper colormaps; needs zero terminal SNR.
         entity_balance: small entities weigh more in the colormap half, and in an image half that is
             new.
-        end_to_end: share of the steps, the last ones, in which the colormap of the
-            segmentation tasks counts by its decoded pixels (`unigs.training.end_to_end`); needs them in
-            `diffusion.zero_initial_noise`.
-        min_snr_gamma: weigh a sample's loss by min(SNR, gamma) in units of the clean latent's
-            error (Hang et al., 2023); null weighs all timesteps alike.
         lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
             last convolution and the task embedding whole (extra `lora`); null trains everything.
         compile: compile the UNet with torch.compile.
@@ -66,7 +60,7 @@ class TrainingConfig(Strict):
     accumulation: int = Field(1, ge=1)
     processes: int = Field(1, ge=1)
     parallel: Literal["ddp", "fsdp"] = "ddp"
-    optimizer: Literal["adamw", "adamw_8bit", "muon"] = "adamw"
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(3e-5, gt=0)
     warmup_steps: int = Field(500, ge=0)
     final_rate: float = Field(0.0, ge=0, le=1)
@@ -79,8 +73,6 @@ class TrainingConfig(Strict):
     colormap_weight: float = Field(1.0, gt=0)
     colormap_median: bool = False
     entity_balance: bool = False
-    end_to_end: float = Field(0.0, ge=0, le=1)
-    min_snr_gamma: float | None = Field(None, gt=0)
     lora_rank: int | None = Field(None, ge=1)
     compile: bool = False
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

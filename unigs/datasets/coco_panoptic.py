@@ -20,7 +20,7 @@ from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import annotation_digest
 from unigs.errors import DataError
 from unigs.io.image_file import decode_labels, read_bytes
-from unigs.panoptic_png import rgb_to_id
+from unigs.io.segment_ids import rgb_to_id
 from unigs.scene import Scene
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from unigs.colormap import DEFAULT_DECODER, Palette, decode
 from unigs.evaluation.predictions import Prediction, Source, with_hole
-from unigs.metric_values import MetricValues, Role
+from unigs.evaluation.metric_values import MetricValues, Role
 from unigs.metrics.matching import components
 from unigs.models.autoencoder import decode_latents, encode_images
 from unigs.models.colormap_latents import encode_colormaps
@@ -49,7 +49,7 @@ class Codec:
 
 
 def coarse_mask_baseline(samples: Sequence[Sample]) -> list[Prediction]:
-    """Prediction with the coarse mask itself: its connected components are the entities (more of them
+    """Predict the coarse mask itself: its connected components are the entities (more of them
     match than of the mask in one piece), the image keeps its hole in mid-grey."""
     answers = []
     for sample in samples:
@@ -124,7 +124,7 @@ class CodecCeiling:
 
 
 def real_images(samples: Sequence[Sample]) -> list[Prediction]:
-    """Prediction with the photograph: what the judges themselves make of real images."""
+    """Predict the photograph: what the evaluators themselves make of real images."""
     return [Prediction(image=sample.image) for sample in samples]
 
 

@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from unigs.evaluation.predictions import Prediction
 from unigs.io.distributed import gathered, rank_and_world
-from unigs.panoptic_png import id_to_rgb
+from unigs.io.segment_ids import id_to_rgb
 from unigs.samples.sample import Sample
 from unigs.shards.tar import writing
 

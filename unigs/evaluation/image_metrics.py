@@ -14,7 +14,7 @@ from unigs.evaluators.bundle import FeatureNetwork
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.inception import InceptionFeatures
 from unigs.evaluators.segmenter import PanopticEvaluator, Segmented
-from unigs.metric_values import MetricValue
+from unigs.evaluation.metric_values import MetricValue
 from unigs.metrics.clip_score import ClipScoreMetric, region_crop
 from unigs.metrics.frechet import FrechetMetric
 from unigs.metrics.mask_metrics import SegmentationMetric

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torchmetrics import MetricCollection
 
-from unigs.metric_values import MetricValue
+from unigs.evaluation.metric_values import MetricValue
 from unigs.metrics.image_table import ImageTable
 from unigs.metrics.mask_metrics import (
     MATCHES,

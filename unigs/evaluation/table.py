@@ -7,7 +7,7 @@ import math
 
 from rich.table import Table
 
-from unigs.metric_values import MetricValue, MetricValues, Role
+from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
 HEADER = ("metric", "model", "untrained", "baseline", "ceiling")
 

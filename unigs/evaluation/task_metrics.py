@@ -10,7 +10,7 @@ from unigs.evaluation.image_metrics import ClipScores, FrechetScores, ImageScore
 from unigs.evaluation.mask_metrics import MaskScores
 from unigs.evaluation.predictions import Prediction
 from unigs.evaluators.bundle import Evaluators
-from unigs.metric_values import MetricValues
+from unigs.evaluation.metric_values import MetricValues
 from unigs.samples.sample import Sample
 from unigs.tasks import Task
 

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import distributed
 
+from unigs.io.machine import cores
+
 JOIN_SECONDS = 60.0
 # While process 0 encodes a data set, the others wait.
 WAIT_FOR_LATENTS = timedelta(days=7)
@@ -97,7 +99,7 @@ def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[
     if world == 1 or distributed.is_initialized():
         yield
         return
-    threads = max((os.cpu_count() or 1) // world, 1)
+    threads = max(cores() // world, 1)
     before = torch.get_num_threads()
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:

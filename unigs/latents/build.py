@@ -102,7 +102,8 @@ def build_latents(
     size = int(pixels.configuration["options"]["size"])
     if size % vae_scale_factor(autoencoder):
         raise ConfigError(
-            f"samples of {size} pixels do not divide by the autoencoder's {vae_scale_factor(autoencoder)}",
+            f"samples of {size} pixels do not divide by the autoencoder's "
+            f"{vae_scale_factor(autoencoder)}",
             file=source,
         )
     digest = weights_digest(autoencoder)

@@ -8,14 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from unigs.io.distributed import training_device
+from unigs.config.preset import Preset
+from unigs.io.distributed import rank_and_world, training_device
 from unigs.latents.on_the_fly import PixelStore
 from unigs.latents.stored import LatentStore
-from unigs.latents.stream import Store
+from unigs.latents.stream import MixedStream, Store
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.text import load_text_encoder
 from unigs.shards.manifest import read_manifest
 
+VALIDATION_BATCH = 64
 # Of one task: its folder, or its folder of each data set.
 SampleFolders = Path | Mapping[str, Path]
 
@@ -62,3 +64,26 @@ def _open(folder: Path, encoders: Encoders) -> Store:
     if "latent" in read_manifest(folder).configuration:
         return LatentStore(folder)
     return PixelStore(folder, *encoders.loaded, encoders.refine_steps)
+
+
+def training_stream(
+    preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
+) -> MixedStream:
+    """Batches over the samples of some tasks, mixed by the preset's ratios and the weights of its
+    data sets; in a group of processes, this one's share of them."""
+    training = preset.training
+    stores = open_stores(folders, encoders)
+    ratios = {task: training.ratios[task] for task in stores}
+    rank, world = rank_and_world()
+    return MixedStream(
+        stores, ratios, training.batch_size, training.seed, rank, world, preset.data.weights
+    )
+
+
+def validation_stream(
+    preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
+) -> MixedStream:
+    """An even mix of held-out samples."""
+    stores = open_stores(folders, encoders)
+    even = dict.fromkeys(stores, 1.0)
+    return MixedStream(stores, even, VALIDATION_BATCH, seed=preset.training.seed)

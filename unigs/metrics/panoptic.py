@@ -13,7 +13,7 @@ from PIL import Image
 
 from unigs.errors import DataError
 from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
-from unigs.panoptic_png import rgb_to_id
+from unigs.io.segment_ids import rgb_to_id
 
 
 def panoptic_scores(

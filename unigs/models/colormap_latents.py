@@ -17,6 +17,7 @@ from torch import Tensor
 
 from unigs.colormap.bins import check_colormap
 from unigs.colormap.pixel_weight import weigh_pixels
+from unigs.io.machine import machine
 from unigs.models.autoencoder import decoded_values, encode_images, vae_scale_factor
 
 # Part of all that is kept of refined latents: raise it when equal colormaps are refined to others.
@@ -40,9 +41,9 @@ def encode_colormaps(
     """Colormaps -> the latents the UNet learns, refined in `refine_steps` steps.
 
     Each step follows the gradient of the decoded colour's error, in which pixels in and near
-    small entities weigh more (`weigh_pixels`), through the decoder, in bfloat16. Of all steps the
-    latents with the least error are returned, so that none is worse than the encoder's but for
-    bfloat16's rounding.
+    small entities weigh more (`weigh_pixels`), through the decoder, in the precision that the
+    machine does well. Of all steps the latents with the least error are returned, so that none is
+    worse than the encoder's but for rounding.
 
     Args:
         colormaps: (n, h, w, 3) uint8, n at least 1.
@@ -77,6 +78,7 @@ def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int
     with torch.inference_mode(False), torch.enable_grad():
         start = encoded.clone()
         device = start.device
+        does_well = machine(device)
         weight = torch.from_numpy(weights).to(device)
         wanted = torch.from_numpy(colormaps).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
         spread = start.std(dim=(1, 2, 3), keepdim=True)
@@ -89,7 +91,7 @@ def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int
         mixed = torch.autocast(
             device.type,
             torch.bfloat16,
-            enabled=autoencoder.dtype == torch.float32,
+            enabled=autoencoder.dtype == torch.float32 and does_well.low_precision != torch.float32,
             cache_enabled=False,
         )
         least = torch.full((len(start), 1, 1, 1), torch.inf, device=device)
@@ -97,9 +99,8 @@ def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int
         for step in range(steps + 1):
             latents = start + spread * move
             with mixed:
-                # The faster layout for convolutions on a CPU.
                 decoded = decoded_values(
-                    autoencoder, latents.contiguous(memory_format=torch.channels_last)
+                    autoencoder, latents.contiguous(memory_format=does_well.convolution_format)
                 )
             error = ((decoded - wanted).square().sum(dim=1) + SOFT).sqrt()
             # A mean's gradient would be too small for an autoencoder in float16.

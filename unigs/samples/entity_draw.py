@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unigs.errors import ConfigError, UnigsError
 from unigs.samples.coarse_mask import coarse_mask
 from unigs.samples.label_kernels import count_inside, look_up
+from unigs.samples.options import MAX_LABELS, SampleOptions
 from unigs.scene import Entity, Scene, measure_labels, measured
 from unigs.tasks import Task
 
-if TYPE_CHECKING:
-    from unigs.samples.sample import SampleOptions
-
-# Colormaps are stored as 8-bit indexed PNG; index 0 is the background.
-MAX_LABELS = 255
 ATTEMPTS = 16
 
 

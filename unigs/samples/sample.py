@@ -14,72 +14,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from unigs.colormap.palette import Palette
-from unigs.errors import ConfigError
-from unigs.samples.coarse_mask import CoarseKind
-from unigs.samples.entity_draw import MAX_LABELS, EntityDraw, NoSample
+from unigs.samples.entity_draw import EntityDraw, NoSample
+from unigs.samples.options import SampleOptions
 from unigs.samples.transforms import resize_and_crop
 from unigs.scene import Entity, Scene
 from unigs.tasks import Task, make_prompt, task_named
-
-
-@dataclass(frozen=True, slots=True)
-class SampleOptions:
-    """How samples are drawn.
-
-    Attributes:
-        palette: colours of the colormap.
-        class_names: all class names of the data set, from which negative names are drawn.
-        size: side of the sample in pixels.
-        min_entities, max_entities: how many entities are sampled, uniformly; `entity` takes all.
-        negative_probability: lambda of section 3.4, per class of a referring sample.
-        all_negative: share of referring samples in which every class is negative at once.
-        min_area: share of the sample below which an entity is not sampled; `entity` takes it, and
-            so does `referring` where its class is named.
-        inside: share of an entity's area from which it counts as inside the coarse mask.
-        random_crop: crop at random along the longer side instead of the centre.
-        flip_probability: of a mirror image.
-        coarse_kind, curve_probability, extension, cover, curve_share: see `coarse_mask`.
-    """
-
-    palette: Palette
-    class_names: tuple[str, ...] = ()
-    size: int = 512
-    min_entities: int = 1
-    max_entities: int = 4
-    negative_probability: float = 0.2
-    all_negative: float = 0.0
-    min_area: float = 1 / 1024
-    inside: float = 0.1
-    random_crop: bool = False
-    flip_probability: float = 0.0
-    coarse_kind: CoarseKind = "sample"
-    curve_probability: float = 0.5
-    extension: float = 0.4
-    cover: bool = False
-    curve_share: tuple[float, float] = (0.02, 0.8)
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.min_entities <= self.max_entities <= MAX_LABELS:
-            raise ConfigError(
-                f"min_entities {self.min_entities} and max_entities {self.max_entities}: "
-                f"need 1 <= min <= max <= {MAX_LABELS}"
-            )
-        if self.size < 1:
-            raise ConfigError(f"sample size {self.size}: give a positive number of pixels")
-
-    def to_dict(self) -> dict[str, Any]:
-        """All options as JSON values, the palette by name: equal exactly when samples are."""
-        plain = asdict(self)
-        plain["palette"] = self.palette.name
-        plain["class_names"] = list(self.class_names)
-        plain["curve_share"] = list(self.curve_share)
-        return plain
 
 
 @dataclass(frozen=True, slots=True)

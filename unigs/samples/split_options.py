@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from unigs.colormap import Palette
 from unigs.config.preset import Preset
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 
 
 def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> SampleOptions:

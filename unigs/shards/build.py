@@ -14,7 +14,8 @@ import unigs
 from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import SceneHead, SceneList, SceneSource
 from unigs.io.image_file import read_bytes
-from unigs.samples.sample import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.samples.options import SampleOptions
+from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, decode_sample, encode_sample
 from unigs.scene import Scene
 from unigs.shards.folder import current_record, locked, manifest_before, set_manifest_aside, sweep

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unigs.errors import ConfigError
 from unigs.index.scene_source import SceneHead, SceneSource
-from unigs.samples.sample import SampleOptions
+from unigs.samples.options import SampleOptions
 from unigs.scene import Scene
 from unigs.shards.build import build_shards
 from unigs.shards.manifest import digest_of, write_json

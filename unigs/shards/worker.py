@@ -17,7 +17,8 @@ import numpy as np
 
 from unigs.errors import DataError
 from unigs.index.scene_source import SceneSource
-from unigs.samples.sample import NoSample, Sample, SampleOptions, make_sample, sample_seed
+from unigs.samples.options import SampleOptions
+from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
 from unigs.scene import Scene
 from unigs.shards.manifest import RECORDS, Refusal, ShardRecord, members_by_key, write_record

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from diffusers.models.attention_processor import AttnProcessor
@@ -25,17 +25,16 @@ from torch.nn.parallel import DistributedDataParallel
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.io.distributed import any_of, rank_and_world
+from unigs.io.machine import machine
 from unigs.io.peak_memory import peak_memory
 from unigs.latents.stream import MixedStream
+from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
 from unigs.training.batch_errors import batch_errors
-from unigs.training.end_to_end import EndToEnd
 from unigs.training.fsdp import gradient_exchange, leave_in, sharded
 from unigs.training.lora import add_adapters, merge_adapters
-from unigs.training.loss import build_scheduler
 from unigs.training.optimizer import build_optimizer, build_scaler
 from unigs.training.schedule import learning_rate, training_steps
-from unigs.training.snr_weights import min_snr_weights
 from unigs.training.state import TrainingState
 from unigs.training.step_draws import StepDraws, draw_step
 from unigs.training.validation import validation_losses
@@ -71,7 +70,6 @@ def train(
     log: Log = lambda step, metrics: None,
     resume: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
-    autoencoder: Any = None,
 ) -> TrainReport:
     """Train `unet` in place and leave its averaged (EMA) weights in it.
 
@@ -87,15 +85,13 @@ def train(
         validation: held-out latents; their loss by task and noise level is logged.
         log: called with the step and metrics every 20 steps and at each validation.
         should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
-        autoencoder: of the latents, frozen; only ``training.end_to_end`` needs it.
 
     Raises:
         ModelError: the loss is not finite; the batch is saved beside the checkpoints.
         Interrupted: `should_stop` said so.
     """
-    return _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder).go(
-        validation, log, resume, should_stop
-    )
+    run = _Run(unet, stream, training, diffusion, Path(out_dir))
+    return run.go(validation, log, resume, should_stop)
 
 
 class _Run:
@@ -106,7 +102,6 @@ class _Run:
         training: TrainingConfig,
         diffusion: DiffusionConfig,
         out_dir: Path,
-        autoencoder: Any,
     ) -> None:
         self.unet, self.stream = unet, stream
         self.training, self.diffusion = training, diffusion
@@ -116,7 +111,6 @@ class _Run:
         if self.steps < 1:
             raise ConfigError(f"training.steps {self.steps}: give at least one")
         self.device = next(unet.parameters()).device
-        self.end_to_end = EndToEnd(training, diffusion, self.steps, autoencoder, self.device)
         if training.lora_rank is not None:
             add_adapters(unet, training.lora_rank, training.seed)
         self.rank, self.world = rank_and_world()
@@ -131,8 +125,7 @@ class _Run:
         self.state = TrainingState(
             out_dir / "checkpoints", unet, self.ema, self.optimizer, self.scaler
         )
-        if self.device.type == "cpu":
-            # The fused kernel is several times slower than plain products on a few tokens.
+        if not machine(self.device).fused_attention:
             unet.set_attn_processor(AttnProcessor())
         if training.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
@@ -147,9 +140,6 @@ class _Run:
                 f"training.accumulation {training.accumulation}: does not divide the {share} "
                 "samples of a process"
             )
-        self.snr_weights: Tensor | None = None
-        if training.min_snr_gamma is not None:
-            self.snr_weights = min_snr_weights(self.scheduler, training.min_snr_gamma)
         self.model: nn.Module = unet
         if training.compile:
             self.model = cast(nn.Module, torch.compile(unet))
@@ -197,12 +187,11 @@ class _Run:
 
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
         batch = self.stream.batch(step)
-        diffusion, autoencoder = self.end_to_end.at(step)
         drawn = draw_step(
             batch["task"],
             batch["image"].shape[1:],
             self.training,
-            diffusion,
+            self.diffusion,
             self.scheduler.config["num_train_timesteps"],
             step,
             self.rank,
@@ -216,10 +205,7 @@ class _Run:
         size = len(drawn.timesteps) // count
         parts = [slice(first, first + size) for first in range(0, count * size, size)]
         errors = torch.cat(
-            [
-                self._backward(step, batch, drawn, part, part is parts[-1], autoencoder)
-                for part in parts
-            ]
+            [self._backward(step, batch, drawn, part, part is parts[-1]) for part in parts]
         )
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm, foreach=True)
@@ -229,26 +215,16 @@ class _Run:
         return errors, batch["task"]
 
     def _backward(
-        self,
-        step: int,
-        batch: dict[str, Tensor],
-        drawn: StepDraws,
-        part: slice,
-        last: bool,
-        autoencoder: Any,
+        self, step: int, batch: dict[str, Tensor], drawn: StepDraws, part: slice, last: bool
     ) -> Tensor:
         """Add the gradient of one part of a batch; its errors, on the CPU."""
         mine = {name: value[part] for name, value in batch.items()}
         timesteps, noise = drawn.timesteps[part], drawn.noise[part]
         with gradient_exchange(self.model, now=last):
             errors = batch_errors(
-                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device,
-                autoencoder,
-            )  # fmt: skip
-            weighted = errors
-            if self.snr_weights is not None:
-                weighted = errors * self.snr_weights[timesteps].to(self.device)
-            loss = weighted.mean() / self.training.accumulation
+                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device
+            )
+            loss = errors.mean() / self.training.accumulation
             if not torch.isfinite(loss):
                 file = self.out_dir / f"not-finite-{step:08d}.safetensors"
                 file.parent.mkdir(parents=True, exist_ok=True)

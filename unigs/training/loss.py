@@ -17,22 +17,6 @@ from unigs.tasks import TASKS
 MEDIAN_SOFTNESS = 0.1
 
 
-def build_scheduler(config: DiffusionConfig) -> DDIMScheduler:
-    """The scheduler of a preset.
-
-    Raises:
-        ConfigError: zero terminal SNR with noise prediction, whose target says nothing about
-            the image at the last timestep, or arguments that DDIMScheduler does not take.
-    """
-    arguments = dict(config.scheduler)
-    if arguments.get("rescale_betas_zero_snr") and arguments.get("prediction_type") == "epsilon":
-        raise ConfigError("zero terminal SNR needs prediction_type v_prediction or sample")
-    try:
-        return DDIMScheduler(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"diffusion.scheduler: {error}") from error
-
-
 def by_task(values: dict[str, Any]) -> Tensor:
     """One float32 value a task, in the order of `TASKS`, to be indexed by task numbers."""
     return torch.tensor([float(values[name]) for name in TASKS])
@@ -57,7 +41,7 @@ def choose_timesteps(
 def quiet(
     noise: Tensor, task: Tensor, timesteps: Tensor, config: DiffusionConfig, count: int
 ) -> Tensor:
-    """`noise` (B, 2C, h, w), zero for `zero_initial_noise` tasks at the last of `count` timesteps."""
+    """`noise` (B, 2C, h, w), zero for `zero_initial_noise` tasks at the last timestep."""
     chosen = torch.tensor([name in config.zero_initial_noise for name in TASKS])[task]
     silent = chosen & (timesteps == count - 1)
     return torch.where(silent[:, None, None, None], torch.zeros_like(noise), noise)
@@ -76,16 +60,6 @@ def add_noise(
     if kind == "sample":
         return noised, clean
     raise ConfigError(f"prediction_type {kind!r}: give epsilon, v_prediction or sample")
-
-
-def clean_estimate(
-    scheduler: DDIMScheduler, prediction: Tensor, noised: Tensor, timesteps: Tensor
-) -> Tensor:
-    """The clean latents (B, C, h, w) that a v- or sample-prediction stands for."""
-    if scheduler.config["prediction_type"] == "sample":
-        return prediction
-    kept = scheduler.alphas_cumprod.to(noised.device)[timesteps][:, None, None, None]
-    return kept.sqrt() * noised - (1 - kept).sqrt() * prediction
 
 
 _NEW_IMAGE = [task.new_image for task in TASKS.values()]

@@ -19,7 +19,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
-from unigs.io.distributed import rank_and_world
+from unigs.io.distributed import any_of, rank_and_world
+from unigs.io.machine import machine
 
 # Odd quintics a x + b x^3 + c x^5, one an iteration, that draw singular values near 1. Each fits
 # what the ones before it left (N. Amsel et al., "The Polar Express", 2025), so that three lift the
@@ -70,6 +71,7 @@ class Muon(torch.optim.Optimizer):
             if params
         ]
         super().__init__(groups, defaults)
+        self._agreed: torch.dtype | None = None
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -91,11 +93,19 @@ class Muon(torch.optim.Optimizer):
         momenta = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         wanted = torch._foreach_lerp(gradients, momenta, group["momentum"])
-        updates = _orthogonalize([value.flatten(1) for value in wanted])
+        updates = _orthogonalize([value.flatten(1) for value in wanted], self._precision())
         torch._foreach_mul_(list[Tensor](parameters), 1 - group["lr"] * group["weight_decay"])
         for parameter, update in zip(parameters, updates, strict=True):
             size = _LIKE_ADAMW * max(update.shape) ** 0.5
             parameter.add_(update.view_as(parameter), alpha=-group["lr"] * size)
+
+    def _precision(self) -> torch.dtype:
+        """In which all processes of the group iterate: bfloat16 where each of them does it well."""
+        if self._agreed is None:
+            device = self.param_groups[0]["params"][0].device
+            slow = any_of(machine(device).low_precision == torch.float32)
+            self._agreed = torch.float32 if slow else torch.bfloat16
+        return self._agreed
 
     def _adamw_step(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         for parameter in parameters:
@@ -129,20 +139,20 @@ def _is_matrix(parameter: Tensor) -> bool:
     return min(parameter.shape[0], parameter[0].numel()) >= SMALLEST_SIDE
 
 
-def _orthogonalize(matrices: list[Tensor]) -> list[Tensor]:
-    """The nearest orthogonal matrix of each (rows, columns), roughly; bfloat16."""
+def _orthogonalize(matrices: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """The nearest orthogonal matrix of each (rows, columns), roughly, iterated in `dtype`."""
     rank, world = rank_and_world()
     by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, matrix in enumerate(matrices):
         by_shape[min(matrix.shape), max(matrix.shape)].append(number)
-    results = [torch.empty_like(matrix, dtype=torch.bfloat16) for matrix in matrices]
+    results = [torch.empty_like(matrix, dtype=dtype) for matrix in matrices]
     shares = _shares(by_shape, world)
     for (rows, _), numbers in by_shape.items():
         mine = [number for number in numbers if shares[number] == rank]
         if not mine:
             continue
         stack = torch.stack([m if m.shape[0] == rows else m.T for m in (matrices[n] for n in mine)])
-        for number, result in zip(mine, newton_schulz(stack), strict=True):
+        for number, result in zip(mine, newton_schulz(stack, dtype), strict=True):
             flat = result if matrices[number].shape[0] == rows else result.T
             results[number].copy_(flat)
     if world > 1:
@@ -150,14 +160,18 @@ def _orthogonalize(matrices: list[Tensor]) -> list[Tensor]:
     return results
 
 
-def newton_schulz(stack: Tensor) -> Tensor:
+def newton_schulz(stack: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
     """Matrices (n, rows, columns), rows <= columns, with all singular values drawn near 1.
 
+    Args:
+        dtype: of the products. The iteration bears bfloat16's rounding; a processor that only
+            emulates bfloat16 is many times faster in float32.
+
     Returns:
-        The same shape, bfloat16.
+        The same shape, in `dtype`.
     """
     norms = stack.flatten(1).norm(dim=1).clamp(min=1e-7)
-    values = (stack / norms[:, None, None]).bfloat16()
+    values = (stack / norms[:, None, None]).to(dtype)
     for a, b, c in POLAR_EXPRESS:
         gram = values @ values.mT
         step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)

@@ -11,9 +11,9 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import Preset
 from unigs.io.distributed import group, training_device
-from unigs.latents.stores import Encoders, SampleFolders
+from unigs.latents.stores import Encoders, SampleFolders, training_stream, validation_stream
 from unigs.models.autoencoder import load_autoencoder
-from unigs.pipeline.assembly import fresh_unet, training_stream, validation_stream
+from unigs.models.components import fresh_unet
 from unigs.training.loop import Interrupted, Log, TrainReport, train
 
 
@@ -61,8 +61,7 @@ def _train(
     job: TrainingJob, log: Log, should_stop: Callable[[], bool]
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
-    autoencoder = load_autoencoder(job.encoders.autoencoder)
-    unet = fresh_unet(preset, autoencoder)
+    unet = fresh_unet(preset, load_autoencoder(job.encoders.autoencoder))
     unet.to(training_device())  # type: ignore[arg-type]
     report = train(
         unet,
@@ -76,7 +75,6 @@ def _train(
         log=log,
         resume=job.resume,
         should_stop=should_stop,
-        autoencoder=autoencoder,
     )
     unet.to("cpu")  # type: ignore[arg-type]
     return unet, report

@@ -49,7 +49,7 @@ def predict_files(
     merge: Merge = "none",
     runs: int = 5,
 ) -> Predictions:
-    """Prediction one picture, or every picture of a folder.
+    """Predict one picture, or every picture of a folder.
 
     Each answer is `NAME.image.png`, `NAME.colormap.png`, `NAME.overlay.png` and a COCO panoptic
     pair `NAME.panoptic.json`, `NAME.png`. An answer depends on its picture and `seed` alone.
@@ -59,8 +59,9 @@ def predict_files(
         sources: `image`, `coarse_mask`, `colormap`: a file or folder each, or None.
         out: folder of the answers, made if missing.
         options: further arguments of the pipeline call.
-        merge: make one answer of several runs: of `runs` seeds (`unigs.pipeline.merge_seeds`), of one run a
-            name (`unigs.pipeline.merge_names`), or of one run a tile (`unigs.pipeline.merge_tiles`).
+        merge: make one answer of several runs: of `runs` seeds
+            (`unigs.pipeline.merge_seeds`), of one run a name (`unigs.pipeline.merge_names`), or
+            of one run a tile (`unigs.pipeline.merge_tiles`).
 
     Raises:
         UnigsError: a single picture is refused; of a folder, a refused picture is told in the

@@ -14,10 +14,11 @@ from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.io.distributed import once, rank_and_world, torchrun_group
 from unigs.latents.build import build_latents, latents_are_current
-from unigs.latents.stores import Encoders
+from unigs.latents.stores import Encoders, training_stream
 from unigs.models.autoencoder import load_autoencoder
+from unigs.models.components import make_autoencoder, make_text_encoder
 from unigs.models.text import load_text_encoder, save_text_encoder
-from unigs.pipeline.assembly import assemble, make_autoencoder, make_text_encoder, training_stream
+from unigs.pipeline.assemble import assemble
 from unigs.pipeline.model_card import facts_of, write_model_card
 from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.training.loop import Interrupted
