@@ -11,7 +11,7 @@ from unigs.evaluation.baselines import (
     references,
 )
 from unigs.evaluation.metric_values import MetricValue, MetricValues
-from unigs.metrics.mask_metrics import SegmentationMetric
+from unigs.metrics.entity_metrics import SegmentationMetric
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.tasks import TASKS
 

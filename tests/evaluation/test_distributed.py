@@ -13,8 +13,8 @@ from unigs.evaluation.evaluate import evaluate
 from unigs.evaluation.mask_metrics import AbsentNamesMetric, VoidIgnoredMetric
 from unigs.io.distributed import group, rank_and_world
 from unigs.metrics.clip_score import ClipScoreMetric
+from unigs.metrics.entity_metrics import AveragePrecisionMetric, PanopticMetric, SegmentationMetric
 from unigs.metrics.frechet import FrechetMetric
-from unigs.metrics.mask_metrics import AveragePrecisionMetric, PanopticMetric, SegmentationMetric
 
 IMAGES = 7
 #: Images of each process: shares of two sizes, one image handed out twice to fill them; and a

@@ -9,8 +9,8 @@ from tests.support.toy_evaluators import toy_evaluators
 from unigs.errors import DataError
 from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate
-from unigs.evaluation.predictions import PipelineSource, Prediction, task_inputs
 from unigs.evaluation.metric_values import MetricValues
+from unigs.evaluation.predictions import PipelineSource, Prediction, task_inputs
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.panoptic import panoptic_scores
 from unigs.tasks import TASKS

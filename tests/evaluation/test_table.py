@@ -2,8 +2,8 @@ import io
 
 from rich.console import Console
 
-from unigs.evaluation.table import HEADER, markdown, number, report_rows, rich_table
 from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
+from unigs.evaluation.table import HEADER, markdown, number, report_rows, rich_table
 
 CLIP = "shapes-clip.1a2b3c4d"
 VALUES = MetricValues(

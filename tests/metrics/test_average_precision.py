@@ -6,8 +6,8 @@ import pytest
 
 from unigs.errors import DataError
 from unigs.metrics.average_precision import coco_scores, constant_score_ap
+from unigs.metrics.entity_metrics import AveragePrecisionMetric
 from unigs.metrics.entity_precision import EntityMasks
-from unigs.metrics.mask_metrics import AveragePrecisionMetric
 
 
 def load(path):

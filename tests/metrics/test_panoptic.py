@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unigs.errors import DataError
-from unigs.metrics.mask_metrics import PanopticMetric
+from unigs.metrics.entity_metrics import PanopticMetric
 from unigs.metrics.panoptic import panoptic_scores
 
 

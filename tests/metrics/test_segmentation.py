@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unigs.metrics.mask_metrics import SegmentationMetric
+from unigs.metrics.entity_metrics import SegmentationMetric
 
 maps = st.lists(
     st.tuples(

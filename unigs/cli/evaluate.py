@@ -49,10 +49,10 @@ def evaluate(
 
     from unigs.evaluation import evaluate as evaluation
     from unigs.evaluation.baselines import Codec
+    from unigs.evaluation.metric_values import finite
     from unigs.evaluation.table import rich_table
     from unigs.evaluators.bundle import load_evaluators
     from unigs.io.distributed import rank_and_world, torchrun_group
-    from unigs.evaluation.metric_values import finite
     from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unigs.colormap import DEFAULT_DECODER, Palette, decode
-from unigs.evaluation.predictions import Prediction, Source, with_hole
 from unigs.evaluation.metric_values import MetricValues, Role
+from unigs.evaluation.predictions import Prediction, Source, with_hole
 from unigs.metrics.matching import components
 from unigs.models.autoencoder import decode_latents, encode_images
 from unigs.models.colormap_latents import encode_colormaps

@@ -11,11 +11,11 @@ from unigs.errors import ConfigError, DataError
 from unigs.evaluation.baselines import Codec, references
 from unigs.evaluation.coco_export import PredictionFiles
 from unigs.evaluation.grid import sample_grid
+from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.evaluation.predictions import PipelineSource, Prediction
 from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.distributed import gathered, rank_and_world, training_device
-from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.samples.sample import Sample
 from unigs.shards.build import read_samples
 from unigs.tasks import task_named

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torchmetrics import Metric, MetricCollection
 
+from unigs.evaluation.metric_values import MetricValue
 from unigs.evaluators.bundle import FeatureNetwork
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.inception import InceptionFeatures
 from unigs.evaluators.segmenter import PanopticEvaluator, Segmented
-from unigs.evaluation.metric_values import MetricValue
 from unigs.metrics.clip_score import ClipScoreMetric, region_crop
+from unigs.metrics.entity_metrics import SegmentationMetric
 from unigs.metrics.frechet import FrechetMetric
-from unigs.metrics.mask_metrics import SegmentationMetric
 from unigs.metrics.matching import overlap
 from unigs.samples.sample import Sample
 
@@ -26,12 +26,12 @@ CLIP_SCORES = ("clip_i_region", "clip_t_region", "clip_t_full")
 
 
 class ImageScores(Protocol):
-    """What one evaluator measures of generated images.
+    """What one evaluator measures of generated images."""
 
-    ``metrics`` holds the state; it is gathered from all processes when it is computed.
-    """
-
-    metrics: Metric | MetricCollection
+    @property
+    def metrics(self) -> Metric | MetricCollection:
+        """The state, which is gathered from all processes when it is computed."""
+        ...
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
         """Add the (h, w, 3) uint8 images generated for the samples."""

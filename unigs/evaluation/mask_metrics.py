@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torchmetrics import MetricCollection
 
 from unigs.evaluation.metric_values import MetricValue
-from unigs.metrics.image_table import ImageTable
-from unigs.metrics.mask_metrics import (
+from unigs.metrics.entity_metrics import (
     MATCHES,
     AveragePrecisionMetric,
     PanopticMetric,
@@ -19,6 +18,7 @@ from unigs.metrics.mask_metrics import (
     columns_of,
     matches_of,
 )
+from unigs.metrics.image_table import ImageTable
 from unigs.metrics.matching import match
 from unigs.metrics.segmentation import segmentation_scores
 from unigs.samples.sample import Sample
@@ -112,7 +112,7 @@ class MaskScores:
             AveragePrecisionMetric(),
             PanopticMetric(),
         ]
-        self.reported = REPORTED
+        self.reported: tuple[str, ...] = REPORTED
         if not task.background:
             metrics.append(VoidIgnoredMetric())
             self.reported += VOID_IGNORED

@@ -8,9 +8,9 @@ import torch
 
 from unigs.evaluation.image_metrics import ClipScores, FrechetScores, ImageScores, LayoutScores
 from unigs.evaluation.mask_metrics import MaskScores
+from unigs.evaluation.metric_values import MetricValues
 from unigs.evaluation.predictions import Prediction
 from unigs.evaluators.bundle import Evaluators
-from unigs.evaluation.metric_values import MetricValues
 from unigs.samples.sample import Sample
 from unigs.tasks import Task
 

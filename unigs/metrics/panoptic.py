@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unigs.errors import DataError
-from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
 from unigs.io.segment_ids import rgb_to_id
+from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
 
 
 def panoptic_scores(
