@@ -117,7 +117,10 @@ class MetricValues:
         """
         path = Path(folder) / VALUES_FILE
         try:
-            return cls(tuple(_value(record) for record in json.loads(path.read_text())))
+            content = json.loads(path.read_text())
+            if not isinstance(content, list):
+                raise TypeError("not a list")
+            return cls(tuple(_value(record) for record in content))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"no metrics: {error}", file=path, hint="evaluate again") from error
 
