@@ -67,7 +67,7 @@ endef
 $(LOWEST)/.installed: requirements-lowest.txt pyproject.toml | python
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/pip install --quiet --only-binary :all: --constraint requirements-lowest.txt \
-		--editable '.[test,s3,lora]'
+		--editable '.[test,lora]'
 	touch $@
 
 clean:

@@ -14,15 +14,8 @@ _IMPORT = re.compile(
     rb"^\s*(?:from\s+unigs([\w.]*)\s+import\s+(\([^)]*\)|.+)|import\s+unigs\.([\w.]+))",
     re.MULTILINE,
 )
-# What they decide stands in the settings that every asset counts among its inputs.
-_WITHOUT_EFFECT = {
-    "configuration.py",
-    "data_configuration.py",
-    "training_configuration.py",
-    "strict.py",
-    "errors.py",
-    "__init__.py",
-}
+# Passed over everywhere: presets, whose values every asset counts among its inputs, and messages.
+WITHOUT_EFFECT = ("config/", "errors.py", "__init__.py")
 
 
 def code_version(*modules: str, without: tuple[str, ...] = ()) -> str:
@@ -57,7 +50,8 @@ def closure(*modules: str, without: tuple[str, ...] = ()) -> list[Path]:
         if file not in found and file not in passed_over:
             found.add(file)
             waiting += _imports(file)
-    return sorted(file for file in found if str(file.relative_to(_PACKAGE)) not in _WITHOUT_EFFECT)
+    names = {file: file.relative_to(_PACKAGE).as_posix() for file in found}
+    return sorted(file for file, name in names.items() if not name.startswith(WITHOUT_EFFECT))
 
 
 @cache

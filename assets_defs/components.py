@@ -4,17 +4,18 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
 from assets_defs.partitions import held, parts
+from assets_defs.records import built_digest
+from assets_defs.staleness import code_of
 from resources.settings import GraphSettings
 from resources.store import Store
 
-AUTOENCODER_CODE = code_version("models/autoencoder")
-TEXT_CODE = code_version("models/text")
+AUTOENCODER_CODE = code_of("autoencoder")
+TEXT_CODE = code_of("text_encoder")
 
 
 @dg.asset(
@@ -44,7 +45,8 @@ def autoencoder(
         metadata = {"family": type(made).__name__, "source": wanted.source or "fitted"}
         return Built(weights_digest(made), metadata)
 
-    return materialized(context, build_or_reuse(folders.autoencoder, inputs, build))
+    reads = sources if wanted.source is None else []
+    return materialized(context, build_or_reuse(folders.autoencoder, inputs, build, reads=reads))
 
 
 @dg.asset(
@@ -62,10 +64,13 @@ def text_encoder(
     indexes = [ScenesIndex(index_file(folders, one, "train")) for one in held(settings, "train")]
     names = list(dict.fromkeys(name for index in indexes for name in index.class_names))
     wanted = settings.values.text
+    data = settings.values.data
+    most = max(data.train_entities, data.test_entities)
     inputs = {
         "code": TEXT_CODE,
         "settings": wanted.model_dump(mode="json"),
-        "names": names if wanted.source is None else [],
+        "names": names,
+        "most": most,
     }
 
     def build(folder: Path, resume: bool) -> Built:
@@ -73,8 +78,9 @@ def text_encoder(
         from unigs.models.components import make_text_encoder
         from unigs.models.text import save_text_encoder
 
-        tokenizer, encoder = make_text_encoder(wanted, names)
+        tokenizer, encoder = make_text_encoder(wanted, names, most)
         save_text_encoder(folder, tokenizer, encoder)
         return Built(weights_digest(encoder), {"vocabulary": len(tokenizer)})
 
-    return materialized(context, build_or_reuse(folders.text_encoder, inputs, build))
+    reads = [folders.scenes(one, "train") for one in held(settings, "train")]
+    return materialized(context, build_or_reuse(folders.text_encoder, inputs, build, reads=reads))

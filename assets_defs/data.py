@@ -8,17 +8,18 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.folders import Folders
-from assets_defs.keep import RECORD, STARTED, Built, Outcome, build_or_reuse, build_record
+from assets_defs.keep import Built, Outcome, build_or_reuse
 from assets_defs.outcome import materialized, materialized_each
 from assets_defs.partitions import SPLITS, held
+from assets_defs.records import RECORD, STARTED, build_record
+from assets_defs.staleness import code_of
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
 
-GENERATOR_CODE = code_version("datasets/shapes/generate")
-READER_CODE = code_version("index/scenes_index")
+GENERATOR_CODE = code_of("generated")
+READER_CODE = code_of("index")
 INDEX = "index.parquet"
 SHEET = "scenes.png"
 
@@ -26,6 +27,13 @@ SHEET = "scenes.png"
 def index_file(folders: Folders, dataset: str, split: str) -> Path:
     """The scenes index of a split of a data set."""
     return folders.scenes(dataset, split) / INDEX
+
+
+def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
+    """Where a data set of the run lies. An index notes that too, relative to itself: a store that
+    was moved since would look in the wrong place."""
+    roots = {source.dataset: source.root for source in settings.sources}
+    return roots.get(dataset) or folders.raw(dataset)
 
 
 @dg.asset(group_name="data", code_version=GENERATOR_CODE)
@@ -65,7 +73,7 @@ def _generated(place: Path, settings: GraphSettings) -> Outcome:
         return Built(_listing_digest(folder), dict(options))
 
     inputs = {"code": GENERATOR_CODE, "options": options}
-    return build_or_reuse(place, inputs, build)
+    return build_or_reuse(place, inputs, build, carry=True)
 
 
 def _observed(place: Path, root: Path) -> Outcome:
@@ -103,9 +111,8 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        roots = {source.dataset: source.root for source in settings.sources}
         outcomes = {
-            name: _indexed(folders, name, roots[name] or folders.raw(name), split)
+            name: _indexed(folders, name, data_root(folders, settings, name), split)
             for name in held(settings, split)
         }
         return materialized_each(context, outcomes, {"scenes": SHEET})
@@ -137,6 +144,7 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
                 "reused": report.reused,
                 "quarantined": report.quarantined,
                 "reasons": report.reasons,
+                "notes": report.notes,
             },
         )
 
@@ -145,7 +153,8 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
         "raw": build_record(folders.raw(name))["digest"],
         "dataset": name,
     }
-    return build_or_reuse(folders.scenes(name, split), inputs, build)
+    place = folders.scenes(name, split)
+    return build_or_reuse(place, inputs, build, reads=[folders.raw(name)], carry=True)
 
 
 def row_cache(folder: Path) -> Path:
@@ -234,15 +243,24 @@ def quarantine_report(
         batch: [record["digest"], record["metadata"]["quarantined"], record["metadata"]["reasons"]]
         for batch, record in records.items()
     }
-    outcome = build_or_reuse(folders.quarantine, inputs, build)
+    reads = [folders.scenes(*batch) for batch in batches]
+    outcome = build_or_reuse(folders.quarantine, inputs, build, reads=reads)
     share = outcome.metadata["refused_share"]
     refused = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
+    allowed = settings.values.data.refused_share
+    first = next(iter(refused), {"file": "", "reason": ""})
     check = dg.AssetCheckResult(
         check_name="refused_share",
-        passed=share <= settings.values.data.refused_share,
+        passed=share <= allowed,
+        description=(
+            f"{share:.1%} of the records of a data set are refused, {allowed:.1%} are allowed; "
+            f"the first is {first['file']}: {first['reason']}"
+            if share > allowed
+            else None
+        ),
         metadata={
             "share": share,
-            "allowed": settings.values.data.refused_share,
+            "allowed": allowed,
             "refused": dg.MetadataValue.md(refusals_table(refused)),
         },
     )

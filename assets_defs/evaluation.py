@@ -5,15 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.evaluators import WEIGHTS, evaluators
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, build_record, built_digest, fingerprint
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
 from assets_defs.protocol import protocol, protocol_shards
 from assets_defs.provenance import provenance
+from assets_defs.records import build_record, built_digest, fingerprint
+from assets_defs.staleness import code_of
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
 from resources.settings import GraphSettings
@@ -22,7 +23,7 @@ from resources.tracking import Tracking
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.tasks import TASKS
 
-EVALUATION_CODE = code_version("evaluation/evaluate", without=("shards/build",))
+EVALUATION_CODE = code_of("evaluation")
 
 
 def evaluation_inputs(
@@ -36,6 +37,14 @@ def evaluation_inputs(
         "evaluators": [built_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
         "settings": settings.values.evaluation.model_dump(mode="json"),
     }
+
+
+def evaluation_reads(
+    folders: Folders, settings: GraphSettings, model: Path, task: str
+) -> list[Path]:
+    """The kept folders that :func:`judge` reads."""
+    evaluators = [folders.evaluator(kind) for kind in (DUAL_ENCODER, SEGMENTER)]
+    return [model, folders.shards(settings.evaluated, "val", task), *evaluators]
 
 
 def judge(
@@ -111,7 +120,8 @@ def _reference(task: str) -> dg.AssetsDefinition:
             return Built(figures_digest(named), shown(named))
 
         inputs = evaluation_inputs(folders, settings, model, task)
-        outcome = build_or_reuse(folders.reference(task), inputs, build)
+        reads = evaluation_reads(folders, settings, model, task)
+        outcome = build_or_reuse(folders.reference(task), inputs, build, reads=reads)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return reference
@@ -161,7 +171,8 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
 
         inputs = evaluation_inputs(folders, settings, model, task)
         inputs["protocol"] = built_digest(folders.protocol)
-        outcome = build_or_reuse(folders.evaluation(name, task), inputs, build)
+        reads = [*evaluation_reads(folders, settings, model, task), folders.protocol]
+        outcome = build_or_reuse(folders.evaluation(name, task), inputs, build, reads=reads)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return evaluation

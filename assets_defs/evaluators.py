@@ -5,17 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
-from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
+from assets_defs.records import built_digest
+from assets_defs.staleness import code_of
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.evaluators.identity import evaluator_name
 
-CODE = code_version("evaluators")
+CODE = code_of("evaluators")
 LABELS = {DUAL_ENCODER: "clip", SEGMENTER: "segmenter"}
 WEIGHTS = "weights"
 
@@ -46,13 +47,16 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
                 return Built(name, {"name": name, "source": source})
             from unigs.index.scenes_index import ScenesIndex
 
-            index = ScenesIndex(index_file(folders, settings.evaluated, "train"))
+            root = data_root(folders, settings, settings.evaluated)
+            index = ScenesIndex(index_file(folders, settings.evaluated, "train"), root)
             judge = train_evaluator(kind, index, len(index))
             judge.save(folder / WEIGHTS, inputs["label"])
             accuracy = {key: round(value, 4) for key, value in judge.accuracy.items()}
             return Built(judge.name, {"name": judge.name, "held_out": accuracy})
 
-        return materialized(context, build_or_reuse(folders.evaluator(kind), inputs, build))
+        reads = [folders.raw(settings.evaluated), folders.scenes(settings.evaluated, "train")]
+        outcome = build_or_reuse(folders.evaluator(kind), inputs, build, reads=reads)
+        return materialized(context, outcome)
 
     return evaluator
 

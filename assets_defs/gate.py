@@ -8,9 +8,10 @@ import dagster as dg
 
 from assets_defs.evaluation import evaluation_inputs, judge
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest, fingerprint
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
+from assets_defs.records import built_digest, fingerprint
 from assets_defs.report import reports
 from assets_defs.training import VERSION_FILE, registered_name
 from resources.registry import ModelVersion, champion, find_version, promote, tag_version
@@ -112,7 +113,8 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             tag_version(tracking, best, {SCORE: repr(score), JUDGED_ON: protocol})
             return score
 
-        outcome = build_or_reuse(folders.gate(name), inputs, build)
+        reads = [folders.model(name), *(folders.evaluation(name, task) for task in tasks)]
+        outcome = build_or_reuse(folders.gate(name), inputs, build, reads=reads)
         context.log.info(f"gate of {name}: {outcome.metadata['reason']}")
         return materialized(context, outcome)
 

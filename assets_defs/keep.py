@@ -1,26 +1,36 @@
 """Build an output folder once for the same inputs, and keep it for as long as they stay the same.
 
-Beside what a stage writes stands ``kept.json``: the fingerprint of everything the folder follows
-from (code version, settings, digests of its inputs), its digest and its metadata. It is written
-last, so a folder whose build died is built again.
+A folder is built beside the finished one, in ``.NAME.building``, and takes its place when it is
+whole: a build that fails or is cancelled leaves the finished folder as it was.
 """
 
 import fcntl
-import hashlib
 import json
 import os
-import tempfile
+import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assets_defs.records import (
+    FORMAT,
+    RECORD,
+    STARTED,
+    digests_of,
+    files_of,
+    fingerprint,
+    is_complete,
+    read_record,
+    verify,
+)
 from unigs.errors import DataError
+from unigs.io.files import replacing
 
-RECORD = "kept.json"
-STARTED = "started"
+# Whatever writes them writes a new file and renames it, so that a link to one is as good as a copy.
+_LINKED = ".tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +52,42 @@ class Outcome:
     seconds: float
 
 
-def fingerprint(**inputs: Any) -> str:
-    """SHA-256 over ``inputs`` as JSON; values that are no JSON are an error."""
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-
-
 def build_or_reuse(
-    folder: Path, inputs: Mapping[str, Any], build: Callable[[Path, bool], Built]
+    folder: Path,
+    inputs: Mapping[str, Any],
+    build: Callable[[Path, bool], Built],
+    *,
+    reads: Iterable[Path] = (),
+    carry: bool = False,
+    sealed: bool = False,
 ) -> Outcome:
     """``folder`` as ``build`` makes it from ``inputs``, without building when it already is.
 
-    ``build(folder, resume)`` writes into the folder, which it alone does for the time; ``resume``
-    says that the last build from these very inputs broke off. Files that were added or lost since
-    the build make it run again. A full disk is a :class:`~unigs.errors.DataError`.
+    ``build(place, resume)`` writes into a folder beside, alone for the time, which takes the place
+    of ``folder`` when it is whole; ``resume`` says that the last build from these very inputs broke
+    off and that ``place`` holds what it left. Files that were added or lost since the build make it
+    run again.
+
+    Args:
+        reads: kept folders that ``build`` reads, which are verified before it begins.
+        carry: ``place`` begins with the files of the finished folder, or with what any build that
+            broke off left, for builds that take over what is unchanged.
+        sealed: the folder holds a sealed manifest of shards; whoever reads it verifies it.
+
+    Raises:
+        DataError: a file that is kept, or read, has other bytes than were written; a full disk.
     """
     key = fingerprint(**inputs)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
-            record = _read(folder / RECORD)
-            if record and record["fingerprint"] == key and record["files"] == _files(folder):
-                return Outcome(
-                    folder, record["digest"], record["metadata"], True, record["seconds"]
-                )
-            return _build(folder, key, build)
+            _end_swap(folder)
+            record = _whole(folder, key)
+            if record is None:
+                return _build(folder, key, build, reads, carry, sealed)
+            if not sealed:
+                verify([folder])
+            return _outcome(folder, record, kept=True)
     except OSError as error:
         raise DataError(
             f"cannot write {folder}: {error.strerror or error}",
@@ -73,59 +95,118 @@ def build_or_reuse(
         ) from error
 
 
-def _build(folder: Path, key: str, build: Callable[[Path, bool], Built]) -> Outcome:
-    started = folder / STARTED
-    resume = started.is_file() and started.read_text(encoding="utf-8") == key
-    (folder / RECORD).unlink(missing_ok=True)
-    begin = time.monotonic()
-    _write(started, key)
-    built = build(folder, resume)
-    seconds = round(time.monotonic() - begin, 3)
-    started.unlink()
-    content = {"fingerprint": key, "seconds": seconds, "files": _files(folder)}
-    text = json.dumps({**content, **asdict(built)}, indent=1)
-    _write(folder / RECORD, text)
-    return Outcome(folder, built.digest, json.loads(text)["metadata"], False, seconds)
+def building_place(folder: Path) -> Path:
+    """Where a folder is while it is being built."""
+    return folder.with_name(f".{folder.name}.building")
 
 
-def built_digest(folder: Path) -> str:
-    """The digest of a folder that is up to date; :class:`~unigs.errors.DataError` when it is not
-    built yet."""
-    return build_record(folder)["digest"]
-
-
-def build_record(folder: Path) -> dict[str, Any]:
-    """The whole record beside a folder's content."""
-    record = _read(folder / RECORD)
+def _build(
+    folder: Path,
+    key: str,
+    build: Callable[[Path, bool], Built],
+    reads: Iterable[Path],
+    carry: bool,
+    sealed: bool,
+) -> Outcome:
+    place = building_place(folder)
+    record = _whole(place, key)
     if record is None:
-        raise DataError(f"{folder} is not built yet", hint="materialise its asset first")
+        verify(reads)
+        resume = _prepare(place, folder, key, carry)
+        begin = time.monotonic()
+        built = build(place, resume)
+        seconds = round(time.monotonic() - begin, 3)
+        (place / STARTED).unlink()
+        text = json.dumps(
+            {
+                "format": FORMAT,
+                "fingerprint": key,
+                "seconds": seconds,
+                "sealed": sealed,
+                # a sealed folder is digested by its manifest
+                "files": dict.fromkeys(files_of(place), "") if sealed else digests_of(place),
+                **asdict(built),
+            },
+            indent=1,
+        )
+        _write(place / RECORD, text)
+        record = json.loads(text)
+    # else the process that built it ended before the folder could take its place
+    _swap(place, folder)
+    return _outcome(folder, record, kept=False)
+
+
+def _whole(folder: Path, key: str) -> dict[str, Any] | None:
+    """The record of a folder that was built from the inputs of ``key`` and has all its files."""
+    record = read_record(folder)
+    if record is None or record["fingerprint"] != key or not is_complete(folder, record):
+        return None
     return record
 
 
-def _read(file: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+def _prepare(place: Path, finished: Path, key: str, carry: bool) -> bool:
+    """Make the folder to build in; whether a build from the same inputs broke off there."""
+    started = place / STARTED
+    if started.is_file():
+        resume = started.read_text(encoding="utf-8") == key
+        if resume or carry:
+            _write(started, key)
+            return resume
+    _remove(place)
+    if carry and finished.is_dir():
+        shutil.copytree(
+            finished,
+            place,
+            ignore=shutil.ignore_patterns(RECORD, STARTED, ".lock"),
+            copy_function=_take_over,
+        )
+    place.mkdir(exist_ok=True)
+    _write(started, key)
+    return False
+
+
+def _take_over(source: str, target: str) -> None:
+    if source.endswith(_LINKED):
+        try:
+            os.link(source, target)
+            return
+        except OSError:  # a file system without links
+            pass
+    shutil.copy2(source, target)
+
+
+def _swap(place: Path, folder: Path) -> None:
+    old = _replaced(folder)
+    if folder.exists():
+        folder.rename(old)
+    place.rename(folder)
+    _remove(old)
+
+
+def _end_swap(folder: Path) -> None:
+    """Undo, or end, what a process left that died while a folder took another's place."""
+    old = _replaced(folder)
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
+    _remove(old)
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _outcome(folder: Path, record: Mapping[str, Any], *, kept: bool) -> Outcome:
+    return Outcome(folder, record["digest"], record["metadata"], kept, record["seconds"])
 
 
 def _write(file: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _files(folder: Path) -> dict[str, int]:
-    return {
-        str(path.relative_to(folder)): path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (RECORD, STARTED) and path.name[0] != "."
-    }
+    with replacing(file) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 @contextmanager

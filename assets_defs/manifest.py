@@ -1,21 +1,25 @@
 """Many shard folders become one data version: what a model was trained and evaluated on."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, build_record, built_digest, fingerprint
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
 from assets_defs.partitions import partition_key, parts, with_task
+from assets_defs.records import build_record, built_digest, damaged, damages, fingerprint, verify
 from assets_defs.shards import latents, shards
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import DatasetInput
 from unigs.errors import DataError
+
+SHARDS_ARE_WHOLE = "shards_are_whole"
+_DAMAGES_SHOWN = 20
 
 
 @dg.asset(
@@ -23,7 +27,7 @@ from unigs.errors import DataError
     group_name="data",
     check_specs=[
         dg.AssetCheckSpec(
-            "shards_are_whole",
+            SHARDS_ARE_WHOLE,
             asset="shard_manifest",
             blocking=True,
             description="Every byte of every shard is as its manifest says.",
@@ -32,20 +36,23 @@ from unigs.errors import DataError
 )
 def shard_manifest(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
-) -> dg.MaterializeResult:
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """All data sets, splits and tasks of the run; its version is the digest of the shard digests.
 
-    Shards are read to the last byte before they enter; a damaged one stops the run and is named.
-    Then they are copied to the store's bucket, if it has one.
+    In every run shards are read to the last byte before they enter; a damaged one fails the check,
+    stops the run and is named. Then they are copied to the store's bucket, if it has one.
     """
     folders = Folders.of(store, settings)
     listed = _listed(folders, settings)
+    kinds = [folders.shards] + [folders.latents] * settings.values.data.latents
+    places = [kind(*part) for part in parts(settings) for kind in kinds]
+    found = [damage for place in places for damage in damages(place)]
+    result = shards_are_whole(places, found)
+    if found:
+        yield result
+        raise damaged(*found[0])
 
     def build(folder: Path, resume: bool) -> Built:
-        kinds = [folders.shards] + [folders.latents] * settings.values.data.latents
-        places = [kind(*part) for part in parts(settings) for kind in kinds]
-        for place in places:
-            _verify(place)
         if store.remote:
             publish(store, places)
         (folder / "manifest.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
@@ -60,10 +67,20 @@ def shard_manifest(
 
     inputs = listed | ({"bucket": store.remote} if store.remote else {})
     outcome = build_or_reuse(folders.manifest, inputs, build)
-    check = dg.AssetCheckResult(
-        check_name="shards_are_whole", passed=True, metadata={"shards": outcome.metadata["shards"]}
+    yield materialized(context, outcome, check_results=[result])
+
+
+def shards_are_whole(
+    places: Sequence[Path], found: Sequence[tuple[Path, str]]
+) -> dg.AssetCheckResult:
+    """The check's result: folders that were read, and each damaged file with the sample."""
+    lines = [": ".join(filter(None, (str(file), key))) for file, key in found]
+    return dg.AssetCheckResult(
+        check_name=SHARDS_ARE_WHOLE,
+        passed=not found,
+        metadata={"folders": len(places), "damaged": lines[:_DAMAGES_SHOWN]},
+        description=str(damaged(*found[0])) if found else None,
     )
-    return materialized(context, outcome, check_results=[check])
 
 
 def publish(store: Store, places: Iterable[Path]) -> None:
@@ -84,17 +101,10 @@ def fetch(store: Store, places: Iterable[Path]) -> None:
 
     for place in places if store.remote else ():
         recorded = built_digest(place)
-        if not _is_whole(place, recorded):
+        try:
+            verify([place])
+        except DataError:
             pull_shards(store.address(place), place, recorded)
-
-
-def _is_whole(folder: Path, digest: str) -> bool:
-    from unigs.shards.manifest import MANIFEST, read_manifest
-    from unigs.shards.verify import verify_shards
-
-    if not (folder / MANIFEST).is_file() or verify_shards(folder):
-        return False
-    return read_manifest(folder).digest == digest
 
 
 def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
@@ -110,13 +120,6 @@ def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
             "files": samples["metadata"]["shards"],
         }
     return listed
-
-
-def _verify(folder: Path) -> None:
-    from unigs.shards.verify import verify_shards
-
-    for shard, key in verify_shards(folder):
-        raise DataError(f"{key} is damaged", file=folder / shard, hint="delete the shard")
 
 
 def dataset_inputs(

@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.keep import Outcome, fingerprint
+from assets_defs.keep import Outcome
+from assets_defs.records import fingerprint
 
 _INLINE_BYTES = 512 * 1024
 

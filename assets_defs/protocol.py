@@ -1,23 +1,20 @@
 """The test protocol as an asset: the scenes and coarse masks that every model is evaluated on."""
 
-import shutil
 from pathlib import Path
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
-from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
-from assets_defs.shards import SHARD_CODE
+from assets_defs.records import built_digest
+from assets_defs.staleness import code_of
 from resources.settings import GraphSettings
 from resources.store import Store
 
 SHARDS = "shards"
-PROTOCOL_CODE = (
-    code_version("shards/protocol", without=("index/scene_source", "shards/build")) + SHARD_CODE
-)
+PROTOCOL_CODE = code_of("protocol")
 
 
 @dg.asset(
@@ -38,9 +35,8 @@ def protocol(
         from unigs.samples.split_options import sample_options
         from unigs.shards.protocol import build_protocol
 
-        if not resume:
-            shutil.rmtree(folder / SHARDS, ignore_errors=True)
-        scenes = IndexedScenes(index_file(folders, settings.evaluated, "val"))
+        root = data_root(folders, settings, settings.evaluated)
+        scenes = IndexedScenes(index_file(folders, settings.evaluated, "val"), root)
         written = build_protocol(
             scenes,
             sample_options(settings.values, scenes.class_names, "val"),
@@ -58,7 +54,8 @@ def protocol(
         "palette": settings.values.codec.palette,
         "count": count,
     }
-    return materialized(context, build_or_reuse(folders.protocol, inputs, build))
+    reads = [folders.raw(settings.evaluated), folders.scenes(settings.evaluated, "val")]
+    return materialized(context, build_or_reuse(folders.protocol, inputs, build, reads=reads))
 
 
 def protocol_shards(folders: Folders, task: str) -> dict[str, Path]:

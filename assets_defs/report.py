@@ -7,9 +7,10 @@ import dagster as dg
 
 from assets_defs.evaluation import evaluations, references
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest, fingerprint
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.models import MODELS
 from assets_defs.outcome import materialized
+from assets_defs.records import built_digest, fingerprint
 from assets_defs.training import PIPELINE, write_card
 from resources.settings import GraphSettings
 from resources.store import Store
@@ -46,27 +47,33 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         }
 
         def build(folder: Path, resume: bool) -> Built:
+            from unigs.evaluation.grid import stack_grids
             from unigs.evaluation.table import markdown
 
             values = {task: all_values(folders, name, task) for task in tasks}
             table = "\n".join(f"### {task}\n\n{markdown(values[task])}" for task in tasks)
             (folder / TABLE).write_text(f"# {name} on {settings.dataset}\n\n{table}", "utf-8")
+            pipeline = folders.model(name) / PIPELINE
             content = {
                 "metrics": {
                     task: {key: finite(value) for key, value in row.named().items()}
                     for task, row in values.items()
                 },
-                "model": {name: str(folders.model(name) / PIPELINE)},
+                "values": {task: row.records() for task, row in values.items()},
+                "model": {name: pipeline.relative_to(folders.base).as_posix()},
             }
             (folder / RESULT).write_text(json.dumps(content, indent=1), encoding="utf-8")
             own = {
                 task: MetricValues.read(folders.evaluation(name, task)).named() for task in tasks
             }
-            write_card(settings, folders, name, folders.model(name) / PIPELINE, folder, own)
-            stack_pictures([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
+            write_card(settings, folders, name, pipeline, folder, own)
+            stack_grids([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
             return Built(fingerprint(**content))
 
-        outcome = build_or_reuse(folders.report(name), inputs, build)
+        figures_of = [folders.evaluation(name, task) for task in tasks]
+        figures_of += [folders.reference(task) for task in tasks]
+        reads = [*figures_of, folders.model(name)]
+        outcome = build_or_reuse(folders.report(name), inputs, build, reads=reads)
         table = (outcome.folder / TABLE).read_text(encoding="utf-8")
         return materialized(
             context,
@@ -76,24 +83,6 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         )
 
     return report
-
-
-def stack_pictures(files: list[Path], out: Path, rows: int = 400) -> None:
-    """Put the first ``rows`` pixel rows of PNG files under each other."""
-    from PIL import Image
-
-    pictures = []
-    for file in files:
-        with Image.open(file) as image:
-            pictures.append(image.convert("RGB").crop((0, 0, image.width, min(rows, image.height))))
-    sheet = Image.new(
-        "RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white"
-    )
-    top = 0
-    for picture in pictures:
-        sheet.paste(picture, (0, top))
-        top += picture.height
-    sheet.save(out, optimize=True)
 
 
 reports = {name: _report(name, tasks) for name, tasks in MODELS.items()}

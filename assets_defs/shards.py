@@ -6,30 +6,31 @@ from typing import Any
 
 import dagster as dg
 
-# Private, but the materializations of a mix's other partitions are logged besides the result, and
-# AssetMaterialization takes a data version only as this tag, which Dagster exports nowhere.
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-
-from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
-from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, Outcome, build_or_reuse, built_digest, fingerprint
+from assets_defs.keep import Built, Outcome, build_or_reuse
 from assets_defs.outcome import described, inline, say
 from assets_defs.partitions import SHARD_PARTITIONS, partition_key, parts
+from assets_defs.records import built_digest, fingerprint
+from assets_defs.staleness import code_of
 from resources.settings import MIX, GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 from unigs.shards.manifest import MANIFEST
 
-SHARD_CODE = code_version("shards/build", without=("index/scene_source",))
-LATENT_CODE = code_version("latents/build", without=("shards/build",))
+SHARD_CODE = code_of("shards")
+LATENT_CODE = code_of("latents")
+# The materializations of a mix's other partitions are logged besides the result, and
+# AssetMaterialization takes a data version as this tag alone.
+DATA_VERSION_TAG = "dagster/data_version"
 CODE_FILE = "code_version"
 SHEET = "contact.png"
 
 
 @dg.asset(
-    deps=[*scenes_indexes, quarantine_report],
+    # the text encoder first: names that are too long for it are told before shards are built
+    deps=[*scenes_indexes, quarantine_report, text_encoder],
     partitions_def=SHARD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="data",
@@ -47,7 +48,8 @@ def shards(
         from unigs.index.scene_source import IndexedScenes
         from unigs.samples.split_options import sample_options
 
-        scenes = IndexedScenes(index_file(folders, dataset, split))
+        root = data_root(folders, settings, dataset)
+        scenes = IndexedScenes(index_file(folders, dataset, split), root)
         options = sample_options(settings.values, scenes.class_names, split)
         variants = data.variants if split == "train" else 1
         inputs = {
@@ -93,7 +95,9 @@ def shards(
                 },
             )
 
-        return build_or_reuse(folders.shards(dataset, split, task), inputs, build)
+        reads = [folders.raw(dataset), folders.scenes(dataset, split)]
+        place = folders.shards(dataset, split, task)
+        return build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
 
     return _over_partitions(context, settings, one, SHEET)
 
@@ -125,7 +129,7 @@ def latents(
         def build(folder: Path, resume: bool) -> Built:
             if not settings.values.data.latents:
                 (folder / MANIFEST).unlink(missing_ok=True)
-                for shard in folder.glob("*.tar"):
+                for shard in folder.glob("[!.]*.tar"):
                     shard.unlink()
                 return Built(fingerprint(**inputs), {"encoded": "while training"})
             from unigs.latents.build import build_latents
@@ -152,7 +156,9 @@ def latents(
                 },
             )
 
-        return build_or_reuse(folders.latents(dataset, split, task), inputs, build)
+        reads = [source, folders.autoencoder, folders.text_encoder]
+        place = folders.latents(dataset, split, task)
+        return build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
 
     return _over_partitions(context, settings, one, None)
 

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, built_digest
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.outcome import materialized
 from assets_defs.partitions import SPLITS, held
+from assets_defs.records import built_digest
+from assets_defs.staleness import code_of
 from resources.settings import MIX, GraphSettings
 from resources.store import Store
 
 if TYPE_CHECKING:
     from unigs.index.statistics import SceneStatistics
 
-CODE = code_version("index/statistics", without=("index/scenes_index",))
+CODE = code_of("statistics")
 PLOT = "statistics.png"
 _CLASSES_SHOWN = 20
 
@@ -67,7 +68,8 @@ def scene_statistics(
         "code": CODE,
         "scenes": {name: built_digest(folders.scenes(*batch)) for name, batch in batches.items()},
     }
-    outcome = build_or_reuse(folders.statistics, inputs, build)
+    reads = [folders.scenes(*batch) for batch in batches.values()]
+    outcome = build_or_reuse(folders.statistics, inputs, build, reads=reads)
     return materialized(context, outcome, {"plots": outcome.folder / PLOT})
 
 

@@ -9,25 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets_defs.code_version import code_version
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.folders import Folders
-from assets_defs.keep import (
-    RECORD,
-    STARTED,
-    Built,
-    build_or_reuse,
-    build_record,
-    built_digest,
-    fingerprint,
-)
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.models import JOINT, MODELS
 from assets_defs.outcome import materialized
 from assets_defs.partitions import with_task
 from assets_defs.provenance import provenance
+from assets_defs.records import RECORD, build_record, built_digest, fingerprint, verify
+from assets_defs.staleness import code_of
 from assets_defs.statistics import PLOT, scene_statistics
-from assets_defs.training_entry import REPORT
+from assets_defs.training_entry import PREVIEWS, REPORT
 from resources.launcher import ProcessLauncher
 from resources.registry import register_model
 from resources.settings import MIX, GraphSettings
@@ -37,17 +30,9 @@ from resources.tracking import Tracking
 if TYPE_CHECKING:
     from unigs.config.preset import Preset
 
-ASSEMBLY_CODE = code_version(
-    "models/components",
-    "pipeline/assemble",
-    "pipeline/model_card",
-    without=("shards/build", "latents/stores", "latents/stream"),
-)
-TRAINING_CODE = code_version(
-    "training/run", without=("pipeline/pipeline", "shards/build", "latents/on_the_fly")
-)
-# Counted where training encodes its samples itself.
-ENCODING_CODE = code_version("latents/on_the_fly", without=("shards/build",))
+ASSEMBLY_CODE = code_of("assembly")
+TRAINING_CODE = code_of("training")
+ENCODING_CODE = code_of("encoding")
 RUN_FILE = "mlflow_run"
 VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
@@ -90,12 +75,12 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         }
 
         def build(folder: Path, resume: bool) -> Built:
-            if not resume:
-                clear(folder)
             read = {
                 split: sample_folders(folders, settings, split, tasks) for split in ("train", "val")
             }
-            fetch(store, (Path(place) for split in read.values() for place in leaves(split)))
+            places = [Path(place) for split in read.values() for place in leaves(split)]
+            fetch(store, places)
+            verify(places)
             known = folder / RUN_FILE
             run_id = tracking.open_run(
                 f"train {name}",
@@ -127,7 +112,10 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
             return Built(report.pop("digest"), {**report, "mlflow_run_id": run_id})
 
-        return materialized(context, build_or_reuse(folders.weights(name), inputs, build))
+        reads = [folders.autoencoder, folders.text_encoder]
+        outcome = build_or_reuse(folders.weights(name), inputs, build, reads=reads)
+        pictures = sorted((outcome.folder / PREVIEWS).glob("*.png"))
+        return materialized(context, outcome, {"preview": pictures[-1]} if pictures else None)
 
     return weights
 
@@ -160,15 +148,6 @@ def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
     """The values of nested mappings."""
     for value in held.values():
         yield from leaves(value) if isinstance(value, Mapping) else [value]
-
-
-def clear(folder: Path) -> None:
-    """Take away what an earlier training from other inputs left."""
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != STARTED:
-            path.unlink()
 
 
 def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
@@ -206,7 +185,10 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             (folder / VERSION_FILE).write_text(json.dumps(registered), encoding="utf-8")
             return Built(digest, registered)
 
-        return materialized(context, build_or_reuse(folders.model(name), inputs, build))
+        reads = [folders.weights(name), folders.autoencoder, folders.text_encoder]
+        return materialized(
+            context, build_or_reuse(folders.model(name), inputs, build, reads=reads)
+        )
 
     return model
 
@@ -280,7 +262,10 @@ def untrained(
         save_pipeline(settings.values, fresh, folders, MODELS[JOINT], folder / PIPELINE)
         return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
 
-    return materialized(context, build_or_reuse(folders.model("untrained"), inputs, build))
+    reads = [folders.autoencoder, folders.text_encoder]
+    return materialized(
+        context, build_or_reuse(folders.model("untrained"), inputs, build, reads=reads)
+    )
 
 
 weights = {name: _weights(name, tasks) for name, tasks in MODELS.items()}

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
@@ -21,9 +21,14 @@ from resources.lifeline import end_with_parent
 from resources.store import Store
 from resources.tracking import Tracking
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 INTERRUPTED = 3
 REPORT = "training.json"
-_SAY_EVERY_SECONDS = 20.0
+PREVIEWS = "previews"
+_SAY_EVERY_SECONDS = 5.0
 
 
 class StopRequest:
@@ -42,22 +47,40 @@ class StopRequest:
 
 
 class Reporter:
-    """The training's log callback: every metric to MLflow, a line now and then to Dagster."""
+    """The training's log and preview callback: every metric and picture to MLflow, a line now and
+    then to Dagster, the pictures in ``folder`` too."""
 
-    def __init__(self, pipes: PipesContext, tracking: Tracking, run_id: str, steps: int) -> None:
+    def __init__(
+        self, pipes: PipesContext, tracking: Tracking, run_id: str, steps: int, folder: Path
+    ) -> None:
+        from unigs.workflows.training_progress import TrainingTeller
+
         self.pipes, self.tracking, self.run_id, self.steps = pipes, tracking, run_id, steps
+        self.folder = folder
         self._said = 0.0
+        self._tell = TrainingTeller(steps, pipes.log.info, self._state)
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
         self.tracking.log_metrics(self.run_id, metrics, step)
-        due = time.monotonic() - self._said > _SAY_EVERY_SECONDS
-        if "loss" in metrics and (due or step == self.steps):
-            self._said = time.monotonic()
-            self.pipes.log.info(
-                f"step {step} of {self.steps}: loss {metrics['loss']:.4f}, "
-                f"{metrics['samples_per_second']:.0f} samples/s, "
-                f"{metrics['remaining_seconds'] / 60:.1f} min left"
-            )
+        self._tell(step, metrics)
+
+    def _state(self, state: str) -> None:
+        now = time.monotonic()
+        if now - self._said >= _SAY_EVERY_SECONDS or state.startswith(f"step {self.steps} "):
+            self._said = now
+            self.pipes.log.info(state)
+
+    def preview(self, step: int, picture: "NDArray[np.uint8]") -> None:
+        """Keep a picture of what the model makes of held-out samples by now."""
+        from PIL import Image
+
+        from unigs.training.validation import PREVIEW_COLUMNS
+
+        self.folder.mkdir(exist_ok=True)
+        file = self.folder / f"step-{step:08d}.png"
+        Image.fromarray(picture).save(file)
+        self.tracking.log_images(self.run_id, {f"preview-{step:08d}": file})
+        self.pipes.log.info(f"picture of step {step} ({', '.join(PREVIEW_COLUMNS)}): {file}")
 
 
 def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
@@ -78,9 +101,9 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     )
     steps = training_steps(preset.training, training_stream(preset, train_folders, encoders))
     job = TrainingJob(preset, train_folders, val_folders, encoders, out_dir)
-    log = Reporter(pipes, tracking, order["mlflow_run_id"], steps)
+    report_to = Reporter(pipes, tracking, order["mlflow_run_id"], steps, out_dir / PREVIEWS)
     unet: Any
-    unet, report = run_job(job, log, stop)
+    unet, report = run_job(job, report_to, stop, report_to.preview)
     unet.save_pretrained(out_dir / "unet")
     parameters = unet.num_parameters()
     return {**asdict(report), "parameters": parameters, "digest": weights_digest(unet)}

@@ -29,7 +29,7 @@ from shapes_runs import (
 
 from unigs.evaluation.predictions import PipelineSource
 from unigs.pipeline import UniGSPipeline
-from unigs.shards.build import read_samples
+from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
 JUDGED = ("entity", "referring")

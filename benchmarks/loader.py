@@ -45,7 +45,7 @@ def main() -> None:
         shards = shapes_shards(preset, work, "train", list(TASKS))
         autoencoder = make_autoencoder(preset.autoencoder, [shards / task for task in TASKS])
         names = read_manifest(shards / "entity").configuration["options"]["class_names"]
-        tokenizer, encoder = make_text_encoder(preset.text, names)
+        tokenizer, encoder = make_text_encoder(preset.text, names, preset.data.train_entities)
         latents = {task: work / "latents" / task for task in TASKS}
         for task, place in latents.items():
             build_latents(shards / task, place, autoencoder, encoder, tokenizer)

@@ -28,7 +28,7 @@ from shapes_runs import (
 from unigs.evaluation.predictions import PipelineSource
 from unigs.pipeline import UniGSPipeline
 from unigs.samples.sample import Sample
-from unigs.shards.build import read_samples
+from unigs.shards.read import read_samples
 
 TASK = "referring"
 

@@ -37,7 +37,8 @@ from unigs.models.text import build_text_encoder
 from unigs.samples.options import SampleOptions
 from unigs.samples.serialization import encode_photo
 from unigs.scene import Scene
-from unigs.shards.build import build_shards, read_samples
+from unigs.shards.build import build_shards
+from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
 BATCHES = 200

@@ -4,11 +4,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import dagster as dg
-from dagster._core.events import DagsterEvent, DagsterEventType
-from dagster._core.events.log import EventLogEntry
-from dagster._utils.error import SerializableErrorInfo
+
+from unigs.workflows.training_progress import training_state
 
 _POLL_SECONDS = 0.3
 _CANCEL_SECONDS = 120.0
@@ -16,47 +16,81 @@ _CANCEL_SECONDS = 120.0
 _NOISE = ("Dependencies for step ", "[pipes] ")
 
 
+class ErrorInfo(Protocol):
+    """An error as Dagster's events carry it; ``cause`` is what it was raised from."""
+
+    @property
+    def message(self) -> str: ...
+    @property
+    def cls_name(self) -> str | None: ...
+    @property
+    def cause(self) -> "ErrorInfo | None": ...
+
+
 @dataclass
 class Progress:
-    """What a run has told so far: assets kept and built, and the first failure."""
+    """What a run has told so far: assets kept and built, and the first failure.
+
+    ``say`` takes lines; ``show`` the newest state of a training, which takes the place of the one
+    before it.
+    """
 
     say: Callable[[str], None]
+    show: Callable[[str], None]
     kept: list[str] = field(default_factory=list)
     built: list[str] = field(default_factory=list)
     failure: str | None = None
     _started: dict[str, float] = field(default_factory=dict)
 
-    def tell(self, entry: EventLogEntry) -> None:
+    def tell(self, entry: dg.EventLogEntry) -> None:
         """Take in one entry of the event log."""
         event = entry.dagster_event
         if event is None:
-            if int(entry.level) >= logging.INFO and not entry.user_message.startswith(_NOISE):
-                self.say(f"    {entry.user_message}")
+            self._message(int(entry.level), entry.user_message)
             return
         step = (event.step_key or "").replace("__", "/")
         match event.event_type:
-            case DagsterEventType.STEP_START:
+            case dg.DagsterEventType.STEP_START:
                 self._started[step] = entry.timestamp
                 self.say(f"> {step}")
-            case DagsterEventType.ASSET_MATERIALIZATION:
+            case dg.DagsterEventType.ASSET_MATERIALIZATION:
                 self._count(event)
-            case DagsterEventType.STEP_SUCCESS:
+            case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                self._judge(event.asset_check_evaluation_data)
+            case dg.DagsterEventType.STEP_SUCCESS:
                 seconds = entry.timestamp - self._started.get(step, entry.timestamp)
                 self.say(f"  {step}: {seconds:.1f} s")
-            case DagsterEventType.STEP_FAILURE:
+            case dg.DagsterEventType.STEP_FAILURE:
                 reason = reason_of(event.step_failure_data.error)
                 self.say(f"  {step} FAILED: {reason}")
                 self.failure = self.failure or f"{step}: {reason}"
-            case DagsterEventType.RUN_FAILURE:
+            case dg.DagsterEventType.RUN_FAILURE:
                 data = event.job_failure_data
                 self.failure = self.failure or reason_of(data.error) or "the run failed"
 
-    def _count(self, event: DagsterEvent) -> None:
+    def _message(self, level: int, text: str) -> None:
+        if level < logging.INFO or text.startswith(_NOISE):
+            return
+        if training_state(text) is None:
+            self.say(f"    {text}")
+        else:
+            self.show(text)
+
+    def _count(self, event: dg.DagsterEvent) -> None:
         name = event.asset_key.to_user_string() if event.asset_key else ""
         kept = event.materialization.metadata.get("kept")
         names = self.kept if kept is not None and kept.value is True else self.built
         if name not in names:
             names.append(name)
+
+    def _judge(self, check: dg.AssetCheckEvaluation) -> None:
+        if check.passed:
+            return
+        asset = check.asset_key.to_user_string()
+        line = f"{asset}: {check.check_name}: {check.description or 'the check failed'}"
+        self.say(f"  {line}")
+        if check.blocking:
+            self.failure = self.failure or line
 
     def summary(self) -> str:
         """One line: what was kept and what was built."""
@@ -65,7 +99,7 @@ class Progress:
         return f"{len(self.built)} assets built ({', '.join(self.built)}), {len(self.kept)} kept"
 
 
-def reason_of(error: SerializableErrorInfo | None) -> str:
+def reason_of(error: ErrorInfo | None) -> str:
     """The first error of a chain that is not Dagster's own, in one line."""
     while error is not None and error.cause and (error.cls_name or "").startswith("Dagster"):
         error = error.cause

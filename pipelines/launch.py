@@ -1,17 +1,33 @@
-"""Launch a job of the workspace's code location on the persistent instance, as the UI does."""
+"""Launch a job of the workspace's code location on the persistent instance, as the UI does.
+
+The one file that imports from Dagster's private modules, tried with the version in ``DAGSTER``.
+What Dagster offers publicly for this (``dagster job launch``, the GraphQL client and its mutations)
+puts a run into the instance's queue, which only a running daemon empties; ``dagster job execute``
+leaves the job's origin out, without which the UI cannot re-execute the run. Here a run starts
+without a daemon, stands in the UI like any other, and its code server ends with the caller.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.selector import JobSubsetSelector
-from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
-from dagster._core.workspace.context import BaseWorkspaceRequestContext, WorkspaceProcessContext
-from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from pipelines.home import WORKSPACE
 from unigs.errors import ConfigError
+
+DAGSTER = "1.13.27"
+
+try:
+    from dagster._core.definitions.selector import JobSubsetSelector
+    from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
+    from dagster._core.workspace.context import BaseWorkspaceRequestContext, WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+except ImportError as error:
+    raise ConfigError(
+        f"runs cannot be launched with dagster {dg.__version__}: {error}",
+        hint=f"install dagster=={DAGSTER}",
+    ) from error
 
 LOCATION = "unigs"
 REPOSITORY_NAME = "__repository__"
@@ -71,9 +87,14 @@ def launch(
 
 
 def relaunch_from_failure(
-    instance: dg.DagsterInstance, workspace: BaseWorkspaceRequestContext, job_name: str
+    instance: dg.DagsterInstance,
+    workspace: BaseWorkspaceRequestContext,
+    job_name: str,
+    store_root: str,
 ) -> str:
     """Re-execute the last run of a job from the steps that failed or never ran; the new run id.
+
+    It runs in the store at ``store_root``, since the store may have moved after the last run.
 
     :class:`~unigs.errors.ConfigError` when the last run did not break off.
     """
@@ -90,7 +111,15 @@ def relaunch_from_failure(
         code_location=location,
         remote_job=job,
         strategy=ReexecutionStrategy.FROM_FAILURE,
+        run_config=in_store(runs[0].run_config, store_root),
         use_parent_run_tags=True,
     )
     instance.launch_run(run.run_id, workspace)
     return run.run_id
+
+
+def in_store(run_config: Mapping[str, Any], root: str) -> dict[str, Any]:
+    """``run_config`` with another root of its store."""
+    resources = dict(run_config.get("resources", {}))
+    store = {**resources.get("store", {}).get("config", {}), "root": root}
+    return {**run_config, "resources": {**resources, "store": {"config": store}}}

@@ -8,7 +8,7 @@ import dagster as dg
 from assets_defs.partitions import SPLITS, run_tags
 from pipelines.jobs import EVERYTHING
 from resources.settings import GraphSettings
-from resources.store import Store
+from resources.store import Store, default_store
 
 
 def request_run(
@@ -28,7 +28,12 @@ def request_run(
 
 
 def run_config(store: Store, settings: GraphSettings) -> dict[str, Any]:
-    """Run configuration that repeats ``settings`` and ``store``, to the letter."""
+    """Run configuration that repeats ``settings`` and ``store``, to the letter.
+
+    The store that the process works in anyway is not named, so that a run of a store that is moved
+    later can be executed again where it then lies.
+    """
+    root = "" if store.base == default_store() else str(store.base)
     return {
         "resources": {
             "settings": {
@@ -41,6 +46,6 @@ def run_config(store: Store, settings: GraphSettings) -> dict[str, Any]:
                     "workers": settings.workers,
                 }
             },
-            "store": {"config": {"root": str(store.base), "bucket": store.remote}},
+            "store": {"config": {"root": root, "bucket": store.remote}},
         }
     }

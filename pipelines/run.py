@@ -21,6 +21,7 @@ from resources.lifeline import end_with_parent
 from resources.settings import GraphSettings
 from resources.store import Store
 from unigs.errors import UnigsError
+from unigs.workflows.training_progress import TrainingLine
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,13 +75,14 @@ def _run(options: argparse.Namespace) -> int:
     from pipelines.requests import run_config
 
     log = store.folder("logs") / "children.log"
-    with children_write_to(log) as console:
-        progress = Progress(lambda line: print(line, file=console))
+    with children_write_to(log) as console, TrainingLine(console) as line:
+        progress = Progress(line.say, line.show)
         with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
+            config = run_config(store, settings)
             if options.from_failure:
-                run_id = relaunch_from_failure(instance, workspace, options.job)
+                root = config["resources"]["store"]["config"]["root"]
+                run_id = relaunch_from_failure(instance, workspace, options.job, root)
             else:
-                config = run_config(store, settings)
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
@@ -106,20 +108,41 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
 def _print_result(
     options: argparse.Namespace, folders: Folders, run_id: str, progress: Progress, seconds: float
 ) -> None:
-    """The tables of the models that the job evaluated on stdout, or one JSON object."""
-    from assets_defs.report import RESULT, TABLE
+    """The paper's metrics of the models that the job evaluated on stdout, or one JSON object with
+    every figure."""
+    from assets_defs.report import GRID, RESULT, TABLE
     from pipelines.jobs import evaluated
 
     result: dict[str, Any] = {"metrics": {}, "model": {}}
     for name in evaluated(options.job):
-        report = json.loads((folders.report(name) / RESULT).read_text(encoding="utf-8"))
+        folder = folders.report(name)
+        report = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         result["metrics"] |= report["metrics"]
-        result["model"] |= report["model"]
+        # relative in the store, which may have moved since
+        result["model"] |= {
+            model: str(folders.base / folder) for model, folder in report["model"].items()
+        }
         if not options.json:
-            print((folders.report(name) / TABLE).read_text(encoding="utf-8"))
+            print_table(report["values"], f"{name} on {options.dataset}")
+            print(f"every figure: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
         print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
+
+
+def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:
+    """The paper's metrics on stdout: a table on a terminal, Markdown elsewhere."""
+    from rich.console import Console
+
+    from unigs.evaluation.metric_values import MetricValues
+    from unigs.evaluation.paper_table import paper_markdown, paper_table
+
+    values = {task: MetricValues.of_records(rows) for task, rows in records.items()}
+    console = Console()
+    if console.is_terminal:
+        console.print(paper_table(values, title))
+    else:
+        print(paper_markdown(values, title))
 
 
 if __name__ == "__main__":

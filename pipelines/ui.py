@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.home import WORKSPACE, prepare_home
 from resources.launcher import end_group
 from resources.store import Store
+from resources.tracking import Tracking
 from unigs.errors import UnigsError
 
 HOST = "127.0.0.1"
@@ -62,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = Store(root=options.store)
     try:
         prepare_home(store)
+        if store.database.exists():
+            # the records of a store that was moved then say where it lies now
+            Tracking(store=store).client()
     except UnigsError as error:
         print(f"unigs ui: {error}", file=sys.stderr)
         return 1

@@ -1,22 +1,23 @@
 """The registered model as MLflow serves it: this file is logged as code, the weights as a folder.
 
-Input: a list of records with ``task`` and, as the task asks, ``image`` (path),
-``coarse_mask`` (path), ``colormap`` (path), ``prompt``, ``seed``, ``steps``.
+Input: a list of records with ``task`` and, as the task asks, ``image``, ``coarse_mask``,
+``colormap`` (paths, read as `unigs predict` reads them), ``prompt`` or ``names``, ``seed``,
+``steps`` and further arguments of the pipeline call.
 Output: a list with ``image`` and ``colormap`` ((h, w, 3) uint8) and ``entities`` of each record.
 """
 
+import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
-from PIL import Image
-
-_FILES = {"image": "RGB", "coarse_mask": "1", "colormap": "RGB"}
 
 
 class ServedUniGS(PythonModel):
-    """Loads the diffusers folder once and answers record by record."""
+    """Loads the diffusers folder once and predicts record by record."""
 
     def load_context(self, context: Any) -> None:
         """Open the pipeline from the logged folder."""
@@ -28,26 +29,61 @@ class ServedUniGS(PythonModel):
     def predict(  # type: ignore[override]
         self, model_input: list[Any], params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """Answer every record of ``model_input``."""
-        return [self._answer(dict(record)) for record in model_input]
+        """Run the pipeline on every record of ``model_input``."""
+        from unigs.errors import ConfigError, UnigsError
 
-    def _answer(self, record: dict[str, Any]) -> dict[str, Any]:
-        import torch
+        done = []
+        for number, record in enumerate(model_input):
+            try:
+                done.append(self._predict(record))
+            except UnigsError as error:
+                raise ConfigError(f"record {number}: {error}") from error
+        return done
 
-        seed = record.pop("seed", 0)
-        steps = record.pop("steps", None)
-        for key, mode in _FILES.items():
-            if isinstance(record.get(key), str):
-                record[key] = np.asarray(Image.open(record[key]).convert(mode))
-        generator = torch.Generator().manual_seed(int(seed))
-        output: Any = self.pipeline(
-            **record, num_inference_steps=steps and int(steps), generator=generator
-        )
+    def _predict(self, record: Any) -> dict[str, Any]:
+        from unigs.pipeline.initial_noise import seeded_generator
+
+        given = _arguments(record)
+        generator = seeded_generator(given.pop("seed", 0))
+        output: Any = self.pipeline(**given, generator=generator)
         return {
             "image": np.asarray(output.images[0]),
             "colormap": np.asarray(output.colormaps[0]),
             "entities": [entity.to_dict() for entity in output.entities[0]],
         }
+
+
+def _arguments(record: Any) -> dict[str, Any]:
+    """The arguments of the pipeline call, files read; ConfigError for what is none."""
+    import inspect
+
+    from unigs.errors import ConfigError
+    from unigs.io.image_file import read_image
+    from unigs.io.mask_file import read_mask
+    from unigs.pipeline import UniGSPipeline
+
+    if not isinstance(record, Mapping):
+        raise ConfigError(f"is {type(record).__name__}", hint="give an object with a task")
+    # a table of records fills what one of them lacks with NaN
+    given = {
+        str(key): value
+        for key, value in record.items()
+        if value is not None and not (isinstance(value, float) and math.isnan(value))
+    }
+    if "steps" in given:
+        given["num_inference_steps"] = given.pop("steps")
+    known = {*inspect.signature(UniGSPipeline.__call__).parameters, "seed"}
+    known -= {"self", "generator", "output_type", "return_dict"}
+    if "task" not in given or (unknown := sorted(set(given) - known)):
+        fault = "task: missing" if "task" not in given else f"{', '.join(unknown)}: unknown"
+        raise ConfigError(fault, hint="give task, image, coarse_mask, names, seed, steps")
+    for key in ("image", "colormap"):
+        if isinstance(given.get(key), str):
+            given[key] = read_image(Path(given[key]))
+    image = given.get("image")
+    if isinstance(given.get("coarse_mask"), str) and isinstance(image, np.ndarray):
+        given["coarse_mask"] = read_mask(Path(given["coarse_mask"]), image.shape[:2])
+    return given
 
 
 set_model(ServedUniGS())

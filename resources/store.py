@@ -1,6 +1,7 @@
 """Where everything that the graph makes lives: one folder, or one folder's cache of a bucket."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from unigs.errors import ConfigError
 
 STORE_VARIABLE = "UNIGS_STORE"
 BUCKET_VARIABLE = "UNIGS_BUCKET"
+# What follows "?" is an option in the address of a sqlite file, and "%20" a blank.
+_UNADDRESSABLE = re.compile(r"\?|%[0-9A-Fa-f]{2}")
 
 
 def default_store() -> Path:
@@ -21,10 +24,10 @@ class Store(dg.ConfigurableResource):
     """The folder that holds data, shards, models, reports, and MLflow's and Dagster's records.
 
     ``root`` empty means :func:`default_store`. A folder of the store is made on first use; one that
-    cannot be written is a :class:`~unigs.errors.ConfigError` that names it. ``bucket`` is an fsspec
-    address such as ``s3://bucket/folder`` to which finished shards are copied, and from which
-    training fetches what is missing here; empty means ``$UNIGS_BUCKET``, and without that they
-    stay here.
+    cannot be written, or whose path cannot stand in a database's address, is a
+    :class:`~unigs.errors.ConfigError` that names it. ``bucket`` is an fsspec address such as
+    ``s3://bucket/folder`` to which finished shards are copied, and from which training fetches what
+    is missing here; empty means ``$UNIGS_BUCKET``, and without that they stay here.
     """
 
     root: str = ""
@@ -37,6 +40,12 @@ class Store(dg.ConfigurableResource):
 
     def folder(self, *parts: str) -> Path:
         """The folder ``parts`` below the store, made and proven writable."""
+        if found := _UNADDRESSABLE.search(str(self.base)):
+            raise ConfigError(
+                f"the store {self.base} cannot be used: addresses of databases take "
+                f"{found.group()!r} in its path for something else",
+                hint=f"name another with --store DIR or {STORE_VARIABLE}",
+            )
         path = self.base.joinpath(*parts)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -66,4 +75,9 @@ class Store(dg.ConfigurableResource):
     @property
     def tracking_uri(self) -> str:
         """Absolute sqlite address of the MLflow records."""
-        return f"sqlite:///{self.base / 'mlflow.db'}"
+        return f"sqlite:///{self.database}"
+
+    @property
+    def database(self) -> Path:
+        """The sqlite file of the MLflow records."""
+        return self.base / "mlflow.db"

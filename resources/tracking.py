@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from resources.relocation import readdress
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -48,9 +49,12 @@ class Tracking(dg.ConfigurableResource):
 
         mlflow.set_tracking_uri(self.tracking_uri)
         client = mlflow.MlflowClient(self.tracking_uri, self.tracking_uri)
-        if client.get_experiment_by_name(self.experiment) is None:
-            artifacts = self.store.folder("mlartifacts")
-            client.create_experiment(self.experiment, artifact_location=artifacts.as_uri())
+        artifacts = self.store.folder("mlartifacts").as_uri()
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            client.create_experiment(self.experiment, artifact_location=artifacts)
+        elif not self.uri and experiment.artifact_location != artifacts:
+            readdress(self.store.database, experiment.artifact_location, artifacts)
         return client
 
     def open_run(

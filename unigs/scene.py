@@ -52,6 +52,9 @@ class Scene:
         image_digest: SHA-256 (hex) of the bytes of the image file.
         annotation_digest: SHA-256 (hex) of everything the annotation says of this image.
         licence: the licence of the image, where the data set names one.
+        turned: the pixels are those of the file turned as its EXIF record says.
+        file_name: what the data set calls the image, where the key does not tell it.
+        notes: what was taken for granted in reading it, one sentence each.
     """
 
     key: str
@@ -64,6 +67,9 @@ class Scene:
     image_digest: str
     annotation_digest: str
     licence: str | None = None
+    turned: bool = False
+    file_name: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def height(self) -> int:
@@ -84,12 +90,12 @@ class Scene:
         return hashlib.sha256(f"{self.image_digest}{self.annotation_digest}".encode()).hexdigest()
 
     def image(self) -> np.ndarray:
-        """Read the image: (h, w, 3) uint8 RGB, never rotated by EXIF.
+        """Read the image, the way up that is annotated: (h, w, 3) uint8 RGB.
 
         Raises:
             DataError: the file is missing, broken or no longer of the size of the annotation.
         """
-        return read_image(self.image_file, expected_size=(self.height, self.width))
+        return read_image(self.image_file, (self.height, self.width), upright=self.turned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ import fsspec
 import pytest
 
 from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse, build_record
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.manifest import fetch, publish
 from assets_defs.partitions import parts, run_tags
+from assets_defs.records import build_record
 from pipelines.build import build_defs
 from pipelines.requests import run_config
 from resources.launcher import ProcessFailed
@@ -44,10 +45,12 @@ def place_of(store: Store, samples: int) -> Path:
     """A folder of shards in the store, recorded as a graph's."""
 
     def build(folder: Path, resume: bool) -> Built:
-        write_shards(folder.parent, [folder.name], samples, 32)
+        write_shards(folder.parent / "made", ["entity"], samples, 32)
+        shutil.copytree(folder.parent / "made" / "entity", folder, dirs_exist_ok=True)
         return Built(read_manifest(folder).digest)
 
-    return build_or_reuse(store.base / "train" / "entity", {"samples": samples}, build).folder
+    place = store.base / "train" / "entity"
+    return build_or_reuse(place, {"samples": samples}, build, sealed=True).folder
 
 
 def test_what_is_here_whole_is_kept_whatever_the_bucket_holds(tmp_path: Path) -> None:

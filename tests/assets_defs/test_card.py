@@ -1,10 +1,9 @@
 """The card that the graph writes beside a pipeline, and the one with figures in the report."""
 
-import json
 from pathlib import Path
 
 from assets_defs.folders import Folders
-from assets_defs.keep import RECORD
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.training import write_card
 from resources.settings import GraphSettings
 from resources.store import Store
@@ -15,8 +14,7 @@ def test_it_names_the_shards_the_training_read(tmp_path: Path) -> None:
     settings = GraphSettings(dataset="shapes", preset="tiny", overrides={"training.steps": 5})
     folders = Folders.of(Store(root=str(tmp_path)), settings)
     shards = folders.shards("shapes", "train", "entity")
-    shards.mkdir(parents=True)
-    (shards / RECORD).write_text(json.dumps({"digest": "d" * 64}))
+    build_or_reuse(shards, {}, lambda place, resume: Built("d" * 64))
     pipeline, out = tmp_path / "pipeline", tmp_path / "report"
     tiny_pipeline(tasks=["entity"]).save_pretrained(pipeline)
     out.mkdir()

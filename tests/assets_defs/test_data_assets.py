@@ -117,6 +117,23 @@ def test_too_much_refused_stops_before_the_shards(graph: Graph, root: Path) -> N
     assert "shards" not in entries
 
 
+def test_a_store_that_was_moved_is_used_where_it_lies(graph: Graph) -> None:
+    first = graph.run()
+    old, new = graph.store.base, graph.store.base.with_name("elsewhere") / "deep" / "store"
+    new.parent.mkdir(parents=True)
+    old.rename(new)
+    graph.store = Store(root=str(new))
+    for shard in (folder(graph) / "shards").rglob("*.tar"):
+        shard.unlink()
+    second = graph.run()
+    assert second["scenes_index/train"]["kept"]
+    assert not second["shards"]["kept"]
+    assert {key: entry.get("digest") for key, entry in first.items()} == {
+        key: entry.get("digest") for key, entry in second.items()
+    }
+    assert not old.exists()
+
+
 def test_missing_annotations_fail_with_their_name(graph: Graph, root: Path) -> None:
     (root / "annotations" / "panoptic_val2017.json").unlink()
     assert "scenes_index/val" not in graph.run(fails=True)

@@ -17,7 +17,7 @@ from resources.store import Store
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError
 from unigs.latents.stores import Encoders, training_stream
-from unigs.shards.build import read_samples
+from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
 MIX = {

@@ -1,5 +1,7 @@
 """What the assets of a model count as their inputs, and what a training leaves when it fails."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -7,18 +9,29 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets_defs import evaluators, shards, training
-from assets_defs.code_version import code_version
+from assets_defs import evaluators, keep, shards, training
+from assets_defs.folders import Folders
+from assets_defs.keep import Built, build_or_reuse
 from assets_defs.partitions import run_tags
+from assets_defs.records import build_record, built_digest
+from assets_defs.staleness import code_of
+from assets_defs.training_entry import REPORT
 from pipelines.build import build_defs
 from pipelines.requests import run_config
+from resources.launcher import ProcessLauncher
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
+from tests.support.made_scenes import files_of
 
 
-def execute(store: Store, settings: GraphSettings, name: str) -> None:
-    job = build_defs().resolve_implicit_global_asset_job_def()
+def execute(
+    store: Store,
+    settings: GraphSettings,
+    name: str,
+    overrides: Mapping[str, Any] | None = None,
+) -> None:
+    job = build_defs(overrides).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         job.execute_in_process(
             run_config=run_config(store, settings),
@@ -37,7 +50,7 @@ def inputs_of(
     class Noted(Exception):
         pass
 
-    def note(place: Path, inputs: dict[str, Any], build: Any) -> None:
+    def note(place: Path, inputs: dict[str, Any], build: Any, **options: Any) -> None:
         found.update(inputs)
         raise Noted
 
@@ -52,7 +65,7 @@ def inputs_of(
 def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) -> None:
     live = GraphSettings(overrides={"data.latents": False})
     counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
-    assert counted == code_version("latents/on_the_fly", without=("shards/build",))
+    assert counted == code_of("encoding")
     assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
 
 
@@ -74,6 +87,8 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     monkeypatch.setattr(training, "built_digest", lambda place: place.name)
     monkeypatch.setattr(training, "dataset_inputs", lambda *given: [])
     monkeypatch.setattr(training, "log_statistics", broken)
+    monkeypatch.setattr(training, "verify", lambda folders: None)
+    monkeypatch.setattr(keep, "verify", lambda folders: None)
     with pytest.raises(ValueError, match="no picture"):
         execute(store, GraphSettings(), "weights/entity")
     client = Tracking(store=store).client()
@@ -81,6 +96,58 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "KILLED"
+
+
+class Trainer(ProcessLauncher):
+    """In place of the training's process: notes what it is told, and ends as it is told."""
+
+    ends: str
+
+    def run(self, context: Any, command: Any, *, extras: Any = None, env: Any = None) -> None:
+        out = Path(extras["out_dir"])
+        found = sorted(path.name for path in (out / "checkpoints").glob("*"))
+        (out / "checkpoints").mkdir(exist_ok=True)
+        (out / "checkpoints" / f"step-{len(found)}").write_text("state")
+        if self.ends == "cancelled":
+            raise KeyboardInterrupt
+        (out / "unet").mkdir()
+        steps = extras["preset"]["training"]["steps"]
+        (out / "unet" / "weights").write_text(f"of {steps} steps")
+        report = {"digest": f"{steps}", "found": len(found)}
+        (out / REPORT).write_text(json.dumps(report))
+
+
+def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
+    tmp_path: Path,
+) -> None:
+    store, settings = Store(root=str(tmp_path)), GraphSettings(train_steps=5)
+    folders = Folders.of(store, settings)
+    before = [folders.autoencoder, folders.text_encoder]
+    for split in ("train", "val"):
+        before += [folders.shards("shapes", split, "entity")]
+        before += [folders.latents("shapes", split, "entity")]
+    for place in before:
+        build_or_reuse(place, {}, lambda place, resume: Built(place.name))
+
+    def train(steps: int, ends: str) -> None:
+        overrides = {"launcher": Trainer(ends=ends)}
+        execute(store, GraphSettings(train_steps=steps), "weights/entity", overrides)
+
+    train(5, "well")
+    finished = files_of(folders.weights("entity"))
+    assert finished["unet/weights"] == b"of 5 steps"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train(9, "cancelled")
+        assert files_of(folders.weights("entity")) == finished
+        assert built_digest(folders.weights("entity")) == "5"
+    train(9, "well")
+    after = files_of(folders.weights("entity"))
+    assert after["unet/weights"] == b"of 9 steps"
+    assert build_record(folders.weights("entity"))["metadata"]["found"] == 2
+    assert not [name for name in after if name.startswith("checkpoints")]
+    runs = Tracking(store=store).client().search_runs(["1"])
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "FINISHED"]
 
 
 def test_the_judge_of_a_mix_is_that_of_the_data_set_it_is_trained_on(tmp_path: Path) -> None:

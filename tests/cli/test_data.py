@@ -56,6 +56,24 @@ def test_no_usable_image_is_an_error_that_still_tells_why(app, root):
     assert len(json.loads(done.stdout.splitlines()[-1])["quarantined"]) == 3
 
 
+def test_notes_are_counted_and_refuse_nothing(app, root, tmp_path):
+    file = root / "annotations" / "panoptic_train2017.json"
+    document = json.loads(file.read_text())
+    for image in document["images"][:2]:
+        image["width"] = -1
+    document["categories"].append({"id": 99, "name": "+"})
+    file.write_text(json.dumps(document))
+    index = tmp_path / "train.parquet"
+    arguments = ("--dataset", "shapes", "--root", root, "--split", "train", "--index", index)
+    result = json.loads(run(app, *arguments, "--json").stdout.splitlines()[-1])
+    assert (result["images"], result["quarantined"]) == (3, [])
+    notes = {item["note"]: item["count"] for item in result["notes"]}
+    assert sorted(notes.values()) == [1, 2]
+    assert notes["size taken from the image file, because the annotation gives none"] == 2
+    assert notes == ScenesIndex(index).notes()
+    assert "+" in run(app, *arguments).stdout
+
+
 def test_wrong_names_are_told(app, root):
     done = run(app, "--dataset", "coc", "--root", root, "--split", "train")
     assert isinstance(done.exception, ConfigError)

@@ -59,12 +59,12 @@ def test_frechet_needs_no_weights(tmp_path):
 def test_bad_files_are_named(tmp_path):
     truth = tmp_path / "gt.json"
     truth.write_text('{"images": [{"id": 1, "height": 2}], "annotations": [], "categories": []}')
+    (tmp_path / "pred.json").write_text("[]")
     with pytest.raises(DataError, match=r"gt\.json: images\[0\]: without width"):
-        run("segmentation", "--gt", truth, "--pred", truth, "--json")
+        run("segmentation", "--gt", truth, "--pred", tmp_path / "pred.json", "--json")
     truth.write_text('{"images": [], "annotations": [], "categories": []}')
     with pytest.raises(DataError, match="not a list"):
         run("segmentation", "--gt", truth, "--pred", truth, "--json")
-    (tmp_path / "pred.json").write_text("[]")
     result = run("segmentation", "--gt", truth, "--pred", tmp_path / "pred.json", "--json")
     assert result["ap"] is None
     with pytest.raises(DataError, match=r"nowhere\.json: does not read"):

@@ -28,7 +28,14 @@ def test_small_is_between_tiny_and_sd15():
             unet = build_unet(preset.unet.architecture or "sd15", latent_channels=16)
         sizes.append((preset.data.size, unet.num_parameters()))
     assert sizes == sorted(sizes)
-    assert len({size for size, _ in sizes}) == 3
+    assert len({parameters for _, parameters in sizes}) == 3
+
+
+def test_small_sees_more_of_what_tiny_sees():
+    tiny, small = load_preset("tiny"), load_preset("small")
+    samples = [p.training.steps * p.training.batch_size for p in (tiny, small)]
+    assert samples[1] > 2 * samples[0]
+    assert small.data == tiny.data
 
 
 def test_latents_of_a_preset_go_through_its_unet():

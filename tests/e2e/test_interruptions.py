@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from assets_defs.keep import building_place
 from resources.store import Store
 from resources.tracking import Tracking
 from tests.e2e.command import UNIGS, environment, result_of, unigs
@@ -56,8 +57,9 @@ def test_ctrl_c_cancels_everything_and_the_next_run_resumes(store: Path, preset:
     assert "cancelled" in (store / "first.log").read_text().splitlines()[-1]
     assert gone(processes, 60)
     weights = store / "shapes-smoke" / "weights" / "joint"
-    before = (weights / "mlflow_run").read_text()
-    assert any((weights / "checkpoints").iterdir())
+    building = building_place(weights)
+    before = (building / "mlflow_run").read_text()
+    assert any((building / "checkpoints").iterdir())
 
     done = unigs("run", "--preset", preset, "--store", store, "--train-steps", STEPS, "--json")
     report = json.loads((weights / "training.json").read_text())

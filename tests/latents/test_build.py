@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -17,7 +18,7 @@ from unigs.latents import build as latents_module
 from unigs.latents import on_the_fly as pixel_store
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.on_the_fly import PixelStore
-from unigs.latents.prompts import EMPTY_PROMPT, TEXT, read_text_table
+from unigs.latents.prompts import EMPTY_PROMPT, PROMPTS, TEXT, TextTable
 from unigs.latents.stored import PARTS, LatentStore
 from unigs.latents.stream import MixedStream
 from unigs.models.autoencoder import encode_images
@@ -26,8 +27,9 @@ from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, encode_prompts
 from unigs.models.unet import build_unet
 from unigs.samples.options import SampleOptions
-from unigs.shards.build import build_shards, read_samples
-from unigs.shards.manifest import MANIFEST
+from unigs.shards.build import build_shards
+from unigs.shards.manifest import MANIFEST, SAMPLES, read_sample_table
+from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 from unigs.tasks import TASKS, control_image
 from unigs.training.loop import train
@@ -181,12 +183,13 @@ def test_only_inpainting_stores_a_control_of_its_own(latents):
 
 def test_text_table_is_a_safetensors_file_with_each_prompt_once(latents):
     for task in TASKS:
-        prompts, table = read_text_table(latents / task)
+        table = TextTable(latents / task)
+        prompts = table.prompts
         stock = load_file(latents / task / TEXT)["embeddings"]
-        np.testing.assert_array_equal(stock, table)
+        np.testing.assert_array_equal(stock, [table[row] for row in range(len(prompts))])
         assert prompts[0] == EMPTY_PROMPT
-        assert len(set(prompts)) == len(prompts) == len(table)
-    assert len(read_text_table(latents / "entity")[0]) == 2
+        assert len(set(prompts)) == len(prompts) == table.shape[0]
+    assert len(TextTable(latents / "entity").prompts) == 2
 
 
 def test_latents_are_kept_until_an_input_changes(scenes, models, tmp_path):
@@ -238,6 +241,16 @@ def test_latents_of_other_inputs_or_an_older_format_are_not_current(
     assert not current()
 
 
+def test_changed_text_is_encoded_again_and_not_vouched_for(pixels, models, tmp_path):
+    build_latents(pixels / "synthesis", tmp_path, *models)
+    before = files_of(tmp_path)
+    data = bytearray(before[TEXT])
+    data[-5] ^= 1
+    (tmp_path / TEXT).write_bytes(data)
+    assert build_latents(pixels / "synthesis", tmp_path, *models).built == ()
+    assert files_of(tmp_path) == before
+
+
 def test_removed_scene_leaves_the_latents(scenes, models, tmp_path):
     build_shards(scenes, "entity", OPTIONS, tmp_path / "p", shards=4)
     build_latents(tmp_path / "p", tmp_path / "l", *models)
@@ -267,6 +280,39 @@ def test_flipped_bit_in_latents_is_found(latents, tmp_path):
     assert bad[shard.name] == LatentStore(latents / "inpainting").keys[0]
 
 
+@pytest.mark.parametrize("kind", ["latents", "pixels"])
+def test_flipped_byte_in_a_shard_stops_training_and_names_shard_and_key(
+    pixels, latents, models, tmp_path, kind
+):
+    folder = shutil.copytree((latents if kind == "latents" else pixels) / "entity", tmp_path / "f")
+    shard = sorted(folder.glob("*.tar"))[0]
+    data = bytearray(shard.read_bytes())
+    row = read_sample_table(folder, shard=shard.name).to_pylist()[1]
+    member = next(m for m in row["members"] if m["extension"].startswith("image."))
+    data[member["offset"] + member["size"] // 2] ^= 1
+    shard.write_bytes(data)
+    store = LatentStore(folder) if kind == "latents" else PixelStore(folder, *models)
+    damaged = set(read_sample_table(folder, shard=shard.name)["key"].to_pylist())
+    sound = next(index for index, key in enumerate(store.keys) if key not in damaged)
+    store.batch([sound])
+    torch.manual_seed(0)
+    unet = build_unet(UNET, latent_channels=8)
+    config = TrainingConfig(steps=4, batch_size=10, warmup_steps=1, precision="fp32")
+    stream = MixedStream({"entity": store}, batch_size=10)
+    with pytest.raises(DataError, match=f"{shard.name}: {row['key']}: changed since"):
+        train(unet, stream, config, DIFFUSION, tmp_path / "run")
+
+
+def test_changed_tables_are_told_when_latents_are_opened(latents, tmp_path):
+    for name in (SAMPLES, TEXT, PROMPTS):
+        folder = shutil.copytree(latents / "synthesis", tmp_path / name)
+        data = bytearray((folder / name).read_bytes())
+        data[-5] ^= 1
+        (folder / name).write_bytes(data)
+        with pytest.raises(DataError, match=f"{name}: changed since"):
+            LatentStore(folder)
+
+
 def test_bad_input_is_one_error(pixels, latents, models, tmp_path):
     with pytest.raises(DataError):
         build_latents(tmp_path / "missing", tmp_path / "l", *models)
@@ -286,7 +332,7 @@ def test_bad_input_is_one_error(pixels, latents, models, tmp_path):
         LatentStore(tmp_path / "cut")
     (tmp_path / "cut" / TEXT).write_bytes(b"\xff" * 8)
     with pytest.raises(DataError):
-        read_text_table(tmp_path / "cut")
+        TextTable(tmp_path / "cut")
 
 
 def test_values_are_read_only(latents):

@@ -3,8 +3,9 @@ import json
 
 import numpy as np
 import pytest
+from pycocotools import mask as mask_codec
 
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 from unigs.metrics.average_precision import coco_scores, constant_score_ap
 from unigs.metrics.entity_metrics import AveragePrecisionMetric
 from unigs.metrics.entity_precision import EntityMasks
@@ -139,7 +140,7 @@ def test_any_split_over_processes_gives_the_same_bits():
 
 def test_masks_of_another_size_and_unknown_images_are_refused():
     truth, answer = squares()
-    with pytest.raises(DataError, match="16x16"):
+    with pytest.raises(DataError, match="16x16 but its mask"):
         coco_scores(truth, [answer[0] | {"segmentation": {"size": [4, 4], "counts": b"04"}}])
     with pytest.raises(DataError, match="not in the ground truth"):
         coco_scores(truth, [answer[0] | {"image_id": 99}])
@@ -152,3 +153,66 @@ def test_polygons_and_uncompressed_runs_are_read():
     polygon = answer[0] | {"segmentation": [[0, 0, 8, 0, 8, 8, 0, 8]]}
     runs = answer[1] | {"segmentation": {"size": [16, 16], "counts": [136, *[8, 8] * 7, 8]}}
     assert coco_scores(truth, [polygon, runs])["ap"] == 1
+
+
+def random_case(rng):
+    """Images of rectangles with copies and noise as the answer, equal scores among them."""
+    count, classes = (int(value) for value in rng.integers(1, 5, 2))
+    height, width = (int(value) for value in rng.integers(5, 60, 2))
+
+    def rectangle():
+        mask = np.zeros((height, width), np.uint8, order="F")
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        mask[top : top + rng.integers(1, height), left : left + rng.integers(1, width)] = 1
+        return mask_codec.encode(mask)
+
+    truth, answer = [], []
+    for image in range(count):
+        owner = {"image_id": image}
+        for _ in range(int(rng.integers(0, 6))):
+            record = owner | {"id": 0, "category_id": int(rng.integers(classes))}
+            crowd, area = int(rng.random() < 0.2), float(rng.integers(0, 20000))
+            truth.append(record | {"segmentation": rectangle(), "iscrowd": crowd, "area": area})
+        for _ in range(int(rng.integers(0, 140))):
+            copied = truth and rng.random() < 0.5
+            code = truth[rng.integers(len(truth))]["segmentation"] if copied else rectangle()
+            record = owner | {"category_id": int(rng.integers(classes)), "segmentation": code}
+            answer.append(record | {"score": round(rng.normal(), 1)})
+    images = [{"id": i, "height": height, "width": width} for i in range(count)]
+    categories = [{"id": i} for i in range(classes)]
+    return {"images": images, "annotations": truth, "categories": categories}, answer
+
+
+class TestFasterBackend:
+    """The fast back end is the default's equal to the last bit."""
+
+    @pytest.fixture(autouse=True)
+    def _installed(self):
+        pytest.importorskip("hotcoco")
+
+    def assert_equal(self, truth, answer, **options):
+        slow = coco_scores(truth, answer, **options)
+        fast = coco_scores(truth, answer, backend="faster", **options)
+        assert np.array_equal(list(slow.values()), list(fast.values()), equal_nan=True)
+
+    @pytest.mark.parametrize("class_agnostic", [False, True])
+    def test_on_published_cases(self, test_data, class_agnostic):
+        self.assert_equal(*fake100(test_data), class_agnostic=class_agnostic)
+        folder = test_data / "metrics" / "d2"
+        self.assert_equal(load(folder / "gt_annotations.json"), load(folder / "detections.json"))
+
+    def test_on_crowds_ids_of_0_ties_and_more_masks_than_count(self):
+        rng = np.random.default_rng(5)
+        for _ in range(25):
+            self.assert_equal(*random_case(rng))
+
+    def test_with_nothing_on_either_side(self):
+        truth, answer = squares()
+        self.assert_equal(truth, [])
+        self.assert_equal(truth | {"annotations": []}, answer)
+        crowd = [record | {"iscrowd": 1} for record in truth["annotations"]]
+        self.assert_equal(truth | {"annotations": crowd}, answer)
+
+    def test_another_name_is_refused(self):
+        with pytest.raises(ConfigError, match="pycocotools or faster"):
+            coco_scores(*squares(), backend="hotcoco")

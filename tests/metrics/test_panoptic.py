@@ -118,5 +118,5 @@ def test_files_that_disagree_are_named(test_data, tmp_path):
     changed.write_text(json.dumps(answer))
     with pytest.raises(DataError, match="no prediction for image"):
         panoptic_scores(gt_json, gt_dir, changed, folder)
-    with pytest.raises(DataError, match="not a COCO panoptic JSON"):
+    with pytest.raises(DataError, match=r"missing\.json: does not read"):
         panoptic_scores(tmp_path / "missing.json", gt_dir, pred_json, folder)

@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import pytest
@@ -7,15 +8,20 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from unigs.errors import ModelError
+from unigs.config.preset import TextConfig
+from unigs.errors import ConfigError, ModelError
 from unigs.models.autoencoder import weights_digest
+from unigs.models.components import make_text_encoder
 from unigs.models.text import (
     build_text_encoder,
     encode_prompts,
     load_text_encoder,
+    longest_prompt,
+    max_tokens,
     save_text_encoder,
 )
 from unigs.models.tokenizer import build_tokenizer
+from unigs.tasks import make_prompt
 
 NAMES = ("ball", "box", "cone", "ring", "star", "traffic light", "wall clock", "sky", "ground")
 TEMPLATES = (
@@ -146,3 +152,34 @@ def test_clip_in_stable_diffusions_layout_loads(tmp_path):
     loaded, encoder = load_text_encoder(tmp_path)
     assert loaded(TEMPLATES[0]).input_ids == tokenizer(TEMPLATES[0]).input_ids
     assert encode_prompts(loaded, encoder, TEMPLATES).shape == (4, 77, 16)
+
+
+LONG = [f"surface crack number {n} longer than ten millimetres" for n in range(5)]
+
+
+def test_longest_prompt_is_the_longest_of_all_draws():
+    tokenizer = build_tokenizer([*LONG, "cat", "dog"])
+    prompt, tokens = longest_prompt(tokenizer, ["cat", *LONG, "dog"], 4)
+    assert tokens == len(tokenizer(prompt).input_ids)
+    for task in ("inpainting", "synthesis", "referring"):
+        for names in itertools.permutations(["cat", *LONG], 4):
+            assert len(tokenizer(make_prompt(task, names)).input_ids) <= tokens
+    assert longest_prompt(tokenizer, [], 4)[0] == make_prompt("entity")
+
+
+def test_seeded_encoder_makes_room_for_long_names():
+    preset = TextConfig(max_length=24)
+    tokenizer, encoder = make_text_encoder(preset, LONG, 4)
+    assert max_tokens(tokenizer, encoder) > 24
+    prompt, tokens = longest_prompt(tokenizer, LONG, 4)
+    assert encode_prompts(tokenizer, encoder, [prompt]).shape == (1, tokens, 128)
+    short = make_text_encoder(preset, ["cat", "dog"], 4)
+    assert max_tokens(*short) == 24
+
+
+def test_names_too_long_for_a_pretrained_encoder_are_told(tmp_path):
+    save_text_encoder(tmp_path, *build_text_encoder(LONG, max_length=24, hidden_size=16))
+    wanted = TextConfig(source=str(tmp_path))
+    with pytest.raises(ConfigError, match=r"too long: a prompt of 4 takes \d+ tokens, the text"):
+        make_text_encoder(wanted, LONG, 4)
+    make_text_encoder(wanted, LONG, 1)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from unigs.colormap import Palette
 from unigs.errors import ConfigError
-from unigs.pipeline.inputs import as_mask, as_rgb, check_inputs, names_in
+from unigs.pipeline.inputs import as_mask, as_rgb, check_inputs, check_options, names_in
 from unigs.tasks import TASKS, make_prompt
 
 PALETTE = Palette.from_name("smooth-3-v1")
@@ -85,3 +85,40 @@ def test_a_text_is_not_a_list_of_names():
     image, mask = np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool)
     found = check_inputs(TASKS["referring"], PALETTE, image, mask, None, "dog", None)
     assert found.prompts == ["referring: find dog."]
+
+
+def test_a_picture_turned_by_exif_is_upright():
+    tall = np.arange(20 * 10 * 3, dtype=np.uint8).reshape(20, 10, 3)
+    stored = Image.fromarray(np.rot90(tall))
+    stored.getexif()[274] = 6
+    assert np.array_equal(as_rgb(stored, "image"), tall)
+    flag = Image.fromarray(np.rot90(tall[..., 0] > 100))
+    flag.getexif()[274] = 6
+    assert np.array_equal(as_mask(flag, 0, (20, 10)), tall[..., 0] > 100)
+
+
+def test_a_file_cut_short_is_told_in_one_line(tmp_path):
+    path = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    for read in (lambda one: as_rgb(one, "image"), lambda one: as_mask(one, 0, (64, 64))):
+        with Image.open(path) as picture, pytest.raises(ConfigError, match="does not decode"):
+            read(picture)
+
+
+def test_big_endian_16_bits_keep_their_high_byte():
+    grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    wide = (grey.astype(np.uint16) << 8).astype(">u2")
+    assert np.array_equal(as_rgb(wide, "image")[..., 0], grey)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, 1001, 5000, True, "3", float("nan")])
+def test_steps_are_whole_and_no_more_than_the_schedule_has(steps):
+    with pytest.raises(ConfigError, match=r"num_inference_steps .*from 1 to 1000"):
+        check_options("entity", ["entity"], "pil", steps, 1000, False, "regions")
+
+
+def test_steps_may_be_any_whole_number_of_the_schedule():
+    for steps in (None, 1, 1000, np.int64(20), 20.0):
+        task = check_options("entity", ["entity"], "pil", steps, 1000, False, "regions")
+        assert task is TASKS["entity"]

@@ -18,8 +18,9 @@ from unigs.index.scene_source import IndexedScenes
 from unigs.index.scenes_index import build_index
 from unigs.samples.options import SampleOptions
 from unigs.samples.sample import make_sample, sample_seed
-from unigs.shards.build import build_shards, read_samples
+from unigs.shards.build import build_shards
 from unigs.shards.manifest import MANIFEST, read_manifest, read_sample_table
+from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 
 

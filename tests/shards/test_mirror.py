@@ -10,9 +10,10 @@ from resources.store import Store
 from tests.shards.conftest import OPTIONS
 from tests.support.made_scenes import files_of
 from unigs.errors import DataError
-from unigs.shards.build import build_shards, read_samples
+from unigs.shards.build import build_shards
 from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.shards.mirror import pull_shards, push_shards
+from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 
 

@@ -9,8 +9,8 @@ from unigs.colormap.palette import Palette
 from unigs.errors import ConfigError
 from unigs.index.scene_source import SceneList
 from unigs.samples.options import SampleOptions
-from unigs.shards.build import read_samples
 from unigs.shards.protocol import PROTOCOL, build_protocol
+from unigs.shards.read import read_samples
 
 OPTIONS = SampleOptions(Palette(5), CLASSES, size=32, flip_probability=0.5, all_negative=1.0)
 

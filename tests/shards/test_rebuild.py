@@ -17,8 +17,9 @@ from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import IndexedScenes, SceneHead
 from unigs.index.scenes_index import build_index
-from unigs.shards.build import assign, build_shards, read_samples
+from unigs.shards.build import assign, build_shards
 from unigs.shards.manifest import MANIFEST, PREVIOUS, read_manifest
+from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 from unigs.tasks import TASKS
 

@@ -11,9 +11,10 @@ from PIL import Image
 from tests.shards.conftest import OPTIONS
 from tests.support.made_scenes import files_of
 from unigs.errors import ConfigError, DataError
-from unigs.shards.build import build_shards, read_samples
+from unigs.shards.build import build_shards
 from unigs.shards.contact_sheet import contact_sheet
 from unigs.shards.manifest import MANIFEST, SAMPLES, read_sample_table
+from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 
 
@@ -70,9 +71,11 @@ def test_missing_foreign_and_truncated_files_are_found(scenes, tmp_path):
     first.unlink()
     second.write_bytes(second.read_bytes()[:2000])
     (tmp_path / "foreign.tar").write_bytes(b"")
+    (tmp_path / f"._{second.name}").write_bytes(b"left by macOS")
     bad = verify_shards(tmp_path)
     assert (first.name, "") in bad
     assert ("foreign.tar", "") in bad
+    assert not [name for name, _ in bad if name.startswith(".")]
     assert {key for name, key in bad if name == second.name} > {""} - {""}
     table = tmp_path / SAMPLES
     table.write_bytes(table.read_bytes()[:-3])

@@ -3,14 +3,19 @@
 import math
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.tiny_stream import CHANNELS, SIDE, RandomStream, tiny_unet
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ModelError
+from unigs.models.patch_autoencoder import PatchAutoencoder
+from unigs.tasks import TASKS
+from unigs.training import loop
 from unigs.training.loop import Interrupted, train
 from unigs.training.schedule import learning_rate, training_steps
+from unigs.training.validation import PREVIEW_COLUMNS, PREVIEW_ROWS
 
 DIFFUSION = DiffusionConfig(
     scheduler={
@@ -133,6 +138,47 @@ def test_validation_is_logged_by_task_and_noise_level(tmp_path):
     names = {name for name in logged[3] if name.startswith("validation_loss.")}
     assert len(names) == 4 * 3
     assert "validation_loss.referring.t100" in names
+
+
+def test_the_second_step_already_tells_how_long_it_will_take(tmp_path):
+    logged = {}
+    train(
+        tiny_unet(), RandomStream(), training(steps=5), DIFFUSION, tmp_path,
+        log=lambda step, metrics: logged.setdefault(step, metrics),
+    )  # fmt: skip
+    assert sorted(logged) == [2, 5]
+    rate = logged[2]["samples_per_second"] / 4
+    assert logged[2]["remaining_seconds"] == pytest.approx(3 / rate)
+
+
+def test_pictures_are_shown_early_and_at_validations_and_change_no_weight(tmp_path, monkeypatch):
+    autoencoder = PatchAutoencoder(patch_size=4, latent_channels=CHANNELS)
+    pictures = {}
+
+    def weights(folder, **options):
+        unet = tiny_unet()
+        train(
+            unet, RandomStream(), training(steps=5, validate_every=4), DIFFUSION, tmp_path / folder,
+            validation=RandomStream(8), autoencoder=autoencoder, **options,
+        )  # fmt: skip
+        return unet.state_dict()
+
+    monkeypatch.setattr(loop, "FIRST_PREVIEW_SECONDS", 0.0)
+    seen = weights("seen", on_preview=pictures.__setitem__)
+    # After "a minute" once, then with the validation and at the end.
+    assert list(pictures) == [1, 4, 5]
+    rows, columns = PREVIEW_ROWS * len(TASKS), len(PREVIEW_COLUMNS)
+    side = 4 * SIDE + 2
+    assert pictures[1].shape == (rows * side - 2, columns * side - 2, 3)
+    assert pictures[1].dtype == np.uint8
+    # What the model makes of a sample changes, what it was given and what is true does not.
+    changed = (pictures[1] != pictures[5]).any((0, 2))
+    given, answered = slice(0, side), slice(side, 3 * side)
+    assert not changed[given].any()
+    assert changed[answered].any()
+    assert not changed[3 * side :].any()
+    unseen = weights("unseen")
+    assert all(torch.equal(value, unseen[name]) for name, value in seen.items())
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_batch(tmp_path):

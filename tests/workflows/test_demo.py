@@ -6,6 +6,8 @@ from PIL import Image
 
 from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.errors import ConfigError
+from unigs.io.image_file import read_image
+from unigs.pipeline.initial_noise import seeded_generator
 from unigs.workflows.demo import answer, build_demo, newest_model, strokes_of
 
 
@@ -66,3 +68,47 @@ def test_newest_joint_model_of_a_store(tmp_path):
         file.write_text("{}")
         os.utime(file, (1000 - age, 1000 - age))
     assert newest_model(tmp_path) == tmp_path / "models" / "joint"
+
+
+def test_a_16_bit_picture_is_seen_as_the_command_sees_it(pipeline, tmp_path):
+    gradio = pytest.importorskip("gradio")
+    from gradio.components.image_editor import EditorData
+    from gradio.data_classes import FileData
+
+    grey = np.arange(SIZE * SIZE, dtype=np.uint16).reshape(SIZE, SIZE) * 60
+    path = tmp_path / "deep.png"
+    Image.fromarray(grey).save(path)
+    (component,) = (
+        block for block in build_demo(pipeline).blocks.values()
+        if isinstance(block, gradio.ImageEditor)
+    )  # fmt: skip
+    file = FileData(path=str(path), orig_name="deep.png")
+    value = component.preprocess(EditorData(background=file, layers=[], composite=None))
+    image, _, _, _ = answer(pipeline, "entity", value, "", 1, 0, 0, False)
+    direct = pipeline(
+        task="entity",
+        image=read_image(path),
+        num_inference_steps=1,
+        generator=seeded_generator(0),
+    )
+    assert np.array_equal(np.asarray(image), np.asarray(direct.images[0]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ((1, 0, None), "seed: empty"),
+        ((1, 0, 1e30), "seed"),
+        ((1.5, 0, 0), "num_inference_steps 1.5"),
+        ((5000, 0, 0), "num_inference_steps 5000"),
+    ],
+)
+def test_a_field_without_a_usable_number_is_told(pipeline, fields, reason):
+    with pytest.raises(ConfigError, match=reason):
+        answer(pipeline, "entity", editor(), "", *fields, False)
+
+
+def test_emptied_fields_are_the_models_own(pipeline):
+    emptied = answer(pipeline, "entity", editor(), None, None, None, 0, False)
+    own = answer(pipeline, "entity", editor(), "", 0, 0, 0, False)
+    assert np.array_equal(np.asarray(emptied[0]), np.asarray(own[0]))

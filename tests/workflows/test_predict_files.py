@@ -27,9 +27,9 @@ def folder(tmp_path):
 def test_a_folder_is_answered_file_by_file(pipeline, folder, tmp_path):
     (folder / "broken.jpg").write_bytes(b"no picture")
     done = predict_files(pipeline, "entity", {"image": folder}, tmp_path / "out", seed=3)
-    assert [answer["name"] for answer in done.answers] == ["a", "b"]
-    assert [item["file"] for item in done.refused] == [str(folder / "broken.jpg")]
-    for answer in done.answers:
+    assert [answer["name"] for answer in done.predictions] == ["a", "b"]
+    assert [item["file"] for item in done.skipped] == [str(folder / "broken.jpg")]
+    for answer in done.predictions:
         panoptic = json.loads(Path(answer["panoptic"]).read_text())
         (record,) = panoptic["annotations"]
         channels = np.asarray(Image.open(tmp_path / "out" / record["file_name"]), dtype=int)
@@ -41,7 +41,7 @@ def test_a_folder_is_answered_file_by_file(pipeline, folder, tmp_path):
         for kind in ("image", "colormap", "overlay"):
             assert Image.open(answer[kind]).size == (48, 40)
     alone = predict_files(pipeline, "entity", {"image": folder / "b.png"}, tmp_path / "one", seed=3)
-    assert alone.answers[0]["entities"] == done.answers[1]["entities"]
+    assert alone.predictions[0]["entities"] == done.predictions[1]["entities"]
 
 
 def test_a_mask_file_serves_every_picture_and_names_the_class(pipeline, folder, tmp_path):
@@ -55,8 +55,8 @@ def test_a_mask_file_serves_every_picture_and_names_the_class(pipeline, folder, 
         tmp_path / "out",
         options={"names": ["dog"]},
     )
-    assert len(done.answers) == 2
-    for answer in done.answers:
+    assert len(done.predictions) == 2
+    for answer in done.predictions:
         assert all(entity["class_name"] == "dog" for entity in answer["entities"])
         categories = json.loads(Path(answer["panoptic"]).read_text())["categories"]
         assert [c["name"] for c in categories] == ["entity", "dog"][: len(categories)]
@@ -73,8 +73,8 @@ def test_a_missing_mask_of_a_folder_is_told_and_the_rest_goes_on(pipeline, folde
         tmp_path / "out",
         options={"names": ["dog"], "paste_back": True},
     )
-    assert [answer["name"] for answer in done.answers] == ["b"]
-    assert "a.png" in done.refused[0]["reason"]
+    assert [answer["name"] for answer in done.predictions] == ["b"]
+    assert "a.png" in done.skipped[0]["reason"]
 
 
 def test_one_refused_picture_is_an_error(pipeline, folder, tmp_path):
@@ -91,3 +91,57 @@ def test_one_refused_picture_is_an_error(pipeline, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no pictures"):
         predict_files(pipeline, "entity", {"image": tmp_path / "empty"}, tmp_path / "out")
+
+
+def test_pictures_that_share_a_stem_or_look_like_predictions_are_all_predicted(pipeline, tmp_path):
+    images = tmp_path / "in"
+    images.mkdir()
+    pixels = pictures(4)
+    for name, picture in zip(("x.png", "x.image.png", "y.png", "y.bmp"), pixels, strict=True):
+        Image.fromarray(picture).save(images / name)
+    before = {path.name: path.read_bytes() for path in images.iterdir()}
+    done = predict_files(pipeline, "entity", {"image": images}, tmp_path / "out")
+    assert len(done.predictions) == 4
+    assert not done.skipped
+    assert len(list((tmp_path / "out").iterdir())) == 5 * 4
+    assert {path.name: path.read_bytes() for path in images.iterdir()} == before
+
+
+def test_a_photograph_is_not_written_over_by_its_own_prediction(pipeline, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(pictures(1)[0]).save(photo)
+    before = photo.read_bytes()
+    predict_files(pipeline, "entity", {"image": photo}, tmp_path)
+    assert photo.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "photo.png",
+        *(f"photo.{end}" for end in ("image.png", "colormap.png", "overlay.png")),
+        *(f"photo.{end}" for end in ("panoptic.json", "panoptic.png")),
+    }
+
+
+def test_a_refused_mask_of_a_folder_is_named(pipeline, folder, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    Image.fromarray(np.full((40, 48), 255, np.uint8)).save(masks / "a.png")
+    Image.fromarray(np.zeros((40, 48), np.uint8)).save(masks / "b.png")
+    done = predict_files(
+        pipeline,
+        "referring",
+        {"image": folder, "coarse_mask": masks},
+        tmp_path / "out",
+        options={"names": ["dog"]},
+    )
+    assert [one["name"] for one in done.predictions] == ["a"]
+    (skipped,) = done.skipped
+    assert skipped["file"] == str(folder / "b.png")
+    assert f"{masks / 'b.png'}: empty: every pixel is 0" in skipped["reason"]
+
+
+@pytest.mark.parametrize(("merge", "seed"), [("none", 2**64), ("none", -1), ("seeds", 2**63 - 2)])
+def test_a_seed_that_no_generator_takes_is_an_error(pipeline, folder, tmp_path, merge, seed):
+    with pytest.raises(ConfigError, match="seed"):
+        predict_files(
+            pipeline, "entity", {"image": folder}, tmp_path / "out", seed=seed, merge=merge
+        )
+    assert not (tmp_path / "out").exists()

@@ -2,10 +2,11 @@
 
 import importlib
 import sys
+from typing import Any
 
 import typer
 
-from unigs.errors import UnigsError
+from unigs.errors import UnigsError, one_line
 
 COMMANDS = (
     "run",
@@ -22,11 +23,14 @@ COMMANDS = (
 
 app = typer.Typer(
     name="unigs",
-    help="Images and entity masks from one diffusion model: data, training, inference, judgement.",
+    help="Images and entity masks from one diffusion model: data, training, inference, evaluation.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+# What typer, with or without a click of its own, raises for every wrong use of the command line.
+USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]
 
 
 def _register() -> None:
@@ -39,10 +43,22 @@ def _register() -> None:
 
 
 def main() -> None:
-    """Run the command line; a `UnigsError` becomes one line and exit code 1."""
+    """Run the command line. What the user can act on becomes one line on stderr: exit code 1 for a
+    `UnigsError`, 2 for a wrong use of the command line."""
     _register()
     try:
-        app()
+        code = app(standalone_mode=False)
     except UnigsError as error:
         print(f"unigs: {error}", file=sys.stderr)
         sys.exit(1)
+    except USAGE_ERROR as error:
+        message = error.format_message()
+        # without arguments a group gives its help, which rich has already printed
+        if message:
+            command = error.ctx.command_path if error.ctx is not None else "unigs"
+            print(f"unigs: {one_line(message)} ({command} --help)", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        print("unigs: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code or 0)

@@ -1,4 +1,4 @@
-"""`unigs data`: read a whole data set and tell what is in it and what was refused."""
+"""`unigs data`: read a whole data set and tell what is in it, noted of it and refused."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def data(
             "classes": report.classes,
             "crowd": report.crowd,
             "digest": report.digest,
+            "notes": [{"note": note, "count": count} for note, count in report.notes.items()],
             "quarantined": refused,
         },
         json,

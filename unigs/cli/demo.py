@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from unigs.errors import ConfigError
+
+ADDRESS = "127.0.0.1"
 
 
 def demo(
@@ -16,14 +21,14 @@ def demo(
     store: Annotated[
         Path | None, typer.Option(help="Folder of all results [$UNIGS_STORE, else ./store].")
     ] = None,
-    port: Annotated[int, typer.Option(help="Of the page.")] = 7860,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
 ) -> None:
     """Serve the four tasks, with brush strokes for the coarse mask."""
     # gradio reads it while it is imported
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    _require_free(port)
     import torch
 
-    from unigs.errors import ConfigError
     from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.workflows.demo import build_demo, newest_model
 
@@ -34,4 +39,26 @@ def demo(
         page = build_demo(pipeline)
     except ModuleNotFoundError as error:
         raise ConfigError("gradio is missing", hint="pip install 'unigs[demo]'") from error
-    page.launch(server_name="127.0.0.1", server_port=port, share=False)
+    # somebody may have taken it while the model was loaded
+    _require_free(port)
+    page.launch(server_name=ADDRESS, server_port=port, share=False)
+
+
+def _require_free(port: int) -> None:
+    """ConfigError that offers the next free port, if this one is in use."""
+    if _is_free(port):
+        return
+    following = next((one for one in range(port + 1, 65536) if _is_free(one)), None)
+    hint = f"give --port {following}" if following else "give another --port"
+    raise ConfigError(f"port {port} of {ADDRESS} is in use", hint=hint)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # as the server itself: what is only waiting to be closed does not count as in use
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError:
+            return False
+        return True

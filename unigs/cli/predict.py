@@ -1,4 +1,4 @@
-"""`unigs predict`: answer a picture, or every picture of a folder."""
+"""`unigs predict`: entities and images of a picture, or of every picture of a folder."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from unigs.cli.output import print_result
 
 
 def predict(
-    model: Annotated[Path, typer.Option(help="Folder of a UniGS model.")],
+    model: Annotated[Path, typer.Option(help="Folder of a UniGS model, or its Hub id.")],
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
-    out: Annotated[Path, typer.Option(help="Folder of the answers.")],
+    out: Annotated[Path, typer.Option(help="Folder of the predictions.")],
     image: Annotated[Path | None, typer.Option(help="A picture or a folder of them.")] = None,
     coarse_mask: Annotated[
-        Path | None, typer.Option(help="Where to fill (white); a folder with the same names.")
+        Path | None,
+        typer.Option(help="Where to fill: white, or painted; a folder with the same names."),
     ] = None,
     colormap: Annotated[
         Path | None, typer.Option(help="Synthesis: the colormap to paint over.")
@@ -25,7 +26,7 @@ def predict(
     names: Annotated[str | None, typer.Option(help="Class names, with commas between.")] = None,
     steps: Annotated[int | None, typer.Option(help="Sampling steps; the model's own.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; the model's own.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the noise, the same for each picture.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed, the same for each picture.")] = 0,
     fit: Annotated[
         Literal["native", "stretch", "auto"],
         typer.Option(help="Run at the picture's size, or at the size of training."),
@@ -39,7 +40,7 @@ def predict(
     ] = False,
     merge: Annotated[
         Literal["none", "seeds", "names", "tiles"],
-        typer.Option(help="One answer of several runs: of seeds, one a name, one a tile."),
+        typer.Option(help="One prediction of several runs: of seeds, one a name, one a tile."),
     ] = "none",
     runs: Annotated[int, typer.Option(min=2, help="Seeds to merge.")] = 5,
     precision: Annotated[
@@ -47,10 +48,24 @@ def predict(
     ] = "float32",
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Write image, colormap, overlay and panoptic masks of each answer."""
+    """Write image, colormap, overlay and panoptic masks of each prediction."""
+    # what is wrong with the request is told before torch and the model are loaded
+    from unigs.config.seeds import checked_seed
+    from unigs.errors import DataError
+    from unigs.models.source import check_tasks
+    from unigs.tasks import task_named
+    from unigs.workflows.predict_plan import plan_predictions
+
+    kind = task_named(task)
+    checked_seed(seed)
+    sources = {"image": image, "coarse_mask": coarse_mask, "colormap": colormap}
+    plan = plan_predictions(kind, sources, out)
+    if not plan.of_folder:
+        plan.requests[0].read()
+    check_tasks(model, kind.name)
+
     import torch
 
-    from unigs.errors import DataError
     from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.workflows.predict_files import predict_files, split_names
 
@@ -67,11 +82,12 @@ def predict(
         "paste_back": paste_back,
         "clamp_known": clamp_known,
     }
-    sources = {"image": image, "coarse_mask": coarse_mask, "colormap": colormap}
-    done = predict_files(pipeline, task, sources, out, seed, options, merge, runs)
-    if len(done.answers) == 1 and not done.refused:
-        print_result(done.answers[0], json)
+    done = predict_files(pipeline, kind.name, sources, out, seed, options, merge, runs)
+    if not plan.of_folder:
+        print_result(done.predictions[0], json)
         return
-    print_result({"answers": done.answers, "refused": done.refused}, json)
-    if not done.answers:
-        raise DataError(f"no picture answered: {done.refused[0]['reason']}", file=image or colormap)
+    print_result({"predictions": done.predictions, "skipped": done.skipped}, json)
+    if not done.predictions:
+        raise DataError(
+            f"no picture predicted: {done.skipped[0]['reason']}", file=image or colormap
+        )

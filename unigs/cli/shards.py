@@ -50,6 +50,9 @@ def build(
     megabytes_per_shard: Annotated[
         int, typer.Option(min=0, help="Not more, about, for a new folder; 0: no limit.")
     ] = 0,
+    energon: Annotated[
+        bool, typer.Option("--energon", help="Write the .nv-meta index of NVIDIA's Energon too.")
+    ] = False,
     reshard: Annotated[bool, typer.Option(help="Allow another number of shards.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same.")] = 1,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
@@ -71,6 +74,7 @@ def build(
     from unigs.index.scenes_index import build_index
     from unigs.samples.options import SampleOptions
     from unigs.shards.build import build_shards
+    from unigs.shards.energon import energon_part
 
     start = time.perf_counter()
     try:
@@ -116,6 +120,7 @@ def build(
                 workers=workers,
                 image_format=image_format,
                 reshard=reshard,
+                energon=energon_part(split) if energon else None,
                 progress=show,
             )
     print_result(
@@ -139,22 +144,29 @@ def build(
 
 @shards.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="Folder of pixel or latent shards.")],
+    place: Annotated[str, typer.Argument(help="Folder or address of pixel or latent shards.")],
     json: Json = False,
 ) -> None:
     """Compare every byte with what was written; fails when one differs."""
     from unigs.errors import DataError
-    from unigs.shards.verify import verify_shards
+    from unigs.shards.manifest import REBUILD
+    from unigs.shards.place import opened
+    from unigs.shards.verify import foreign_shards, verify_shards
 
-    bad = verify_shards(folder)
+    bad = verify_shards(place)
     print_result({"ok": not bad, "bad": [{"shard": shard, "key": key} for shard, key in bad]}, json)
     if bad:
         shard, key = bad[0]
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        with opened(place) as source:
+            foreign = shard.endswith(".tar") and shard in foreign_shards(source)
         raise DataError(
-            f"changed since it was written{more}", file=folder / shard, record=key or None,
-            hint="build the shards again: only those are rebuilt",
-        )  # fmt: skip
+            f"{'none of the shards of this folder' if foreign else 'changed since it was written'}"
+            f"{more}",
+            file=f"{place.rstrip('/')}/{shard}",
+            record=key or None,
+            hint="move it elsewhere" if foreign else REBUILD,
+        )
 
 
 @shards.command()
@@ -183,7 +195,7 @@ def pull(
 
 @shards.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="Folder of pixel shards.")],
+    place: Annotated[str, typer.Argument(help="Folder or address of pixel shards.")],
     out: Annotated[Path, typer.Option(help="The PNG to write.")],
     count: Annotated[int, typer.Option(min=1, help="Samples to draw.")] = 16,
     json: Json = False,
@@ -191,5 +203,5 @@ def show(
     """Draw image, control image, coarse mask, colormap and prompt of some samples."""
     from unigs.shards.contact_sheet import contact_sheet
 
-    drawn = contact_sheet(folder, out, count)
+    drawn = contact_sheet(place, out, count)
     print_result({"image": str(out), "samples": drawn}, json)

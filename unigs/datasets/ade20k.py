@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,12 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from unigs.datasets.class_names import prompt_name
-from unigs.datasets.dataset import Category, Dataset, Record, field, scene_key
+from unigs.datasets.class_names import class_names, source_text
+from unigs.datasets.dataset import Category, Dataset, Record
 from unigs.datasets.label_map import Region, present_ids, scene_from_regions
 from unigs.datasets.photo import annotation_digest, read_photo
+from unigs.datasets.record_values import field, whole, whole_number
+from unigs.datasets.scene_keys import distinct_key, plain_key, scene_key
+from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError, one_line
-from unigs.io.image_file import decode_labels, read_bytes
+from unigs.io.image_file import decode_labels, is_side_file, read_bytes
 from unigs.scene import Scene
 
 FOLDERS = {"train": "training", "val": "validation"}
@@ -57,17 +61,17 @@ class Ade20k(Dataset):
         found: dict[int, Category] = {}
         for stem in self._stems():
             try:
-                found |= _categories(_document(stem.with_suffix(".json")))
+                found |= _categories(_document(stem.with_suffix(".json")))[0]
             except DataError:
                 # scan tells of the file
                 continue
         return dict(sorted(found.items()))
 
     def records(self) -> Iterator[Record]:
-        images = 0
+        shared = Counter(plain_key(self._name(stem)) for stem in self._stems())
         for stem in self._stems():
-            images += 1
-            key = scene_key(f"{stem.relative_to(self.folder).as_posix()}.jpg")
+            name = self._name(stem)
+            key = scene_key(name) if shared[plain_key(name)] == 1 else distinct_key(name)
             document_file = stem.with_suffix(".json")
             files = (
                 stem.with_suffix(".jpg"),
@@ -76,26 +80,34 @@ class Ade20k(Dataset):
             )
             read = partial(self._read, key, *files)
             yield Record(key, f"image {stem.name}", document_file, (), files, read)
-        if not images:
+        if not shared:
             raise DataError("holds no image: the data set is empty", file=self.folder)
 
     def _stems(self) -> Iterator[Path]:
         """Every image, and every JSON without one, as its path without extension."""
         for parent, folders, files in os.walk(self.folder):
-            folders.sort()
-            names = {name.rpartition(".")[0] for name in files if name.endswith((".jpg", ".json"))}
+            folders[:] = sorted(name for name in folders if not is_side_file(name))
+            names = {
+                name.rpartition(".")[0]
+                for name in files
+                if name.endswith((".jpg", ".json")) and not is_side_file(name)
+            }
             yield from (Path(parent, name) for name in sorted(names))
+
+    def _name(self, stem: Path) -> str:
+        return f"{stem.relative_to(self.folder).as_posix()}.jpg"
 
     def _read(
         self, key: str, image_file: Path, label_file: Path, document_file: Path
     ) -> Iterator[Scene]:
         photo = read_photo(image_file)
         document = _document(document_file)
-        categories = _categories(document)
+        categories, notes = _categories(document)
         png = read_bytes(label_file)
         colors = decode_labels(png, label_file)
         if colors.ndim != 3 or colors.shape[2] != 3 or png[24] != 8:
             raise DataError("is not an 8-bit RGB PNG", file=label_file)
+        photo = photo.annotated(*colors.shape[:2])
         if colors.shape[:2] != (photo.height, photo.width):
             raise DataError(
                 f"label image is {colors.shape[0]}x{colors.shape[1]},"
@@ -121,6 +133,8 @@ class Ade20k(Dataset):
             dataset=self,
             digest=annotation_digest(document, png),
             licence=one_line(str(origin)) if origin else None,
+            file_name=image_file.relative_to(self.folder).as_posix(),
+            notes=notes,
         )
 
 
@@ -128,19 +142,29 @@ def _document(path: Path) -> dict[str, Any]:
     data = read_bytes(path)
     try:
         # some files of the release are not in UTF-8
-        text = data.decode("utf-8", "replace")
+        text = data.decode(encoding_of(data), "replace")
         return field(json.loads(text), "annotation", dict)
     except (ValueError, RecursionError) as error:
         raise DataError(f"is not the JSON expected: {error}", file=path) from error
 
 
-def _categories(document: dict[str, Any]) -> dict[int, Category]:
-    found = {}
+def _categories(document: dict[str, Any]) -> tuple[dict[int, Category], list[str]]:
+    """The classes of the objects of an image, and what was taken for granted in naming them."""
+    sources: dict[int, Any] = {}
     for item in field(document, "object", list):
         parts = item.get("parts") if isinstance(item, dict) else None
-        if isinstance(parts, dict) and parts.get("part_level", 0) != 0:
+        if isinstance(parts, dict) and whole_number(parts.get("part_level", 0)) != 0:
             continue
-        number, name = field(item, "name_ndx", int), field(item, "name", str)
-        plain = prompt_name(name)
-        found[number] = Category(number, plain, name, plain.split()[-1] not in STUFF)
-    return found
+        number = whole(item, "name_ndx")
+        sources[number] = item.get("name")
+        source_text(sources[number])
+    names, notes = class_names(sources)
+    found = {
+        number: Category(number, name, source_text(sources[number]), _is_thing(name))
+        for number, name in names.items()
+    }
+    return found, notes
+
+
+def _is_thing(name: str) -> bool:
+    return name.split()[-1] not in STUFF

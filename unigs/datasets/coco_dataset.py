@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from unigs.datasets.coco_records import CocoRecords, ImageRecord
-from unigs.datasets.dataset import Category, Dataset, Record, field, inside
-from unigs.datasets.photo import Photo, annotation_digest, read_photo
+from unigs.datasets.dataset import Category, Dataset, Record
+from unigs.datasets.file_names import located
+from unigs.datasets.photo import SIZE_UNKNOWN, Photo, annotation_digest, read_photo
+from unigs.datasets.record_values import field, said_size
 from unigs.errors import DataError
+from unigs.io.image_file import image_files
 from unigs.scene import Quarantined, Scene
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class CocoDataset(Dataset):
@@ -41,11 +41,15 @@ class CocoDataset(Dataset):
     @cached_property
     def document(self) -> CocoRecords:
         """The parsed annotation file."""
-        return CocoRecords(self.annotation_file)
+        return CocoRecords(self.annotation_file, self.locate)
 
     @property
     def categories(self) -> dict[int, Category]:
         return self.document.categories
+
+    @property
+    def notes(self) -> dict[str, int]:
+        return dict(self.document.notes)
 
     def records(self) -> Iterator[Record | Quarantined]:
         for refused, reason in self.document.staging.refused():
@@ -58,7 +62,7 @@ class CocoDataset(Dataset):
             except DataError as error:
                 yield self.quarantined(name, error, self.annotation_file)
                 continue
-            said = (classes, self.licence(image), image.image, image.annotations)
+            said = (classes, self.document.licence(image.image), image.image, image.annotations)
             read = partial(self.read_image, image, files)
             yield Record(image.key, name, self.annotation_file, said, files, read)
         for file in image_files(self.folders[0]):
@@ -68,13 +72,13 @@ class CocoDataset(Dataset):
 
     def files(self, image: ImageRecord) -> tuple[Path, ...]:
         """The files of an image, its photo first; DataError if one has no proper name."""
-        file = self.locate(field(image.image, "file_name", str))
+        file = image.file or self.locate(field(image.image, "file_name", str))
         self.document.staging.mark(self.relative(file))
         return (file,)
 
     def locate(self, name: str) -> Path:
         """The image of that file name."""
-        return inside(self.folders[0], name)
+        return located(self.folders[0], name)
 
     @abstractmethod
     def read_image(
@@ -86,27 +90,28 @@ class CocoDataset(Dataset):
             DataError: the image as a whole is refused.
         """
 
-    def photo(self, image: ImageRecord, file: Path) -> Photo:
-        """The photo of an image; DataError if broken or not of the size its record says."""
+    def photo(self, image: ImageRecord, file: Path, size: tuple[int, int] | None = None) -> Photo:
+        """The photo of an image, the way up that is annotated.
+
+        Args:
+            image: its record.
+            file: where it is.
+            size: (h, w) of what is annotated, where the record of the image does not give it.
+
+        Raises:
+            DataError: broken, or not of the size its record says.
+        """
         photo = read_photo(file)
-        said = (image.image.get("height"), image.image.get("width"))
-        if said != (photo.height, photo.width):
-            raise DataError(
-                f"image is {photo.height}x{photo.width}, the annotation says {said[0]}x{said[1]}",
-                file=file,
-            )
+        said = said_size(image.image)
+        if None in said:
+            photo = replace(photo, notes=(SIZE_UNKNOWN,)).annotated(*size or said)
+        else:
+            photo = photo.annotated(*said)
+        for side, real in zip(said, (photo.height, photo.width), strict=True):
+            if side not in (None, real):
+                raise DataError(
+                    f"image is {photo.height}x{photo.width},"
+                    f" the annotation says {said[0] or '?'}x{said[1] or '?'}",
+                    file=file,
+                )
         return photo
-
-    def licence(self, image: ImageRecord) -> str | None:
-        """The name of the licence of an image."""
-        number = image.image.get("license")
-        return self.document.licences.get(number) if isinstance(number, int) else None
-
-
-def image_files(folder: Path) -> Iterator[Path]:
-    """The image files below a folder, sorted, folder by folder; no link to a folder is followed."""
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
-                yield Path(parent, name)

@@ -6,16 +6,17 @@ or that smaller ones hide completely, is refused alone: its pixels stay unlabell
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from unigs.datasets.coco_dataset import CocoDataset
-from unigs.datasets.coco_records import ImageRecord, identifier
-from unigs.datasets.dataset import field
+from unigs.datasets.coco_records import ImageRecord
+from unigs.datasets.dataset import Category, Record
 from unigs.datasets.instance_masks import Rle, flatten, rle_of
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import Photo, annotation_digest
+from unigs.datasets.record_values import flag, present, whole_number
 from unigs.errors import DataError
 from unigs.scene import Quarantined, Scene
 
@@ -27,26 +28,39 @@ class CocoInstances(CocoDataset):
         file = root / "annotations" / f"instances_{split}2017.json"
         super().__init__(name, root, split, file, (root / f"{split}2017",))
 
+    def records(self) -> Iterator[Record | Quarantined]:
+        document = self.document
+        if document.boxes and not document.masks:
+            raise DataError(
+                f"holds boxes only, {document.boxes} of them: masks are needed",
+                file=self.annotation_file,
+                hint="make masks of the boxes, e.g. with Segment Anything (SamModel of transformers"
+                " takes input_boxes), or export polygons instead of boxes",
+            )
+        yield from super().records()
+
     def read_image(
         self, image: ImageRecord, files: tuple[Path, ...]
     ) -> Iterator[Scene | Quarantined]:
-        photo = self.photo(image, files[0])
+        photo = self.photo(image, files[0], _rle_size(image.annotations))
         if not image.annotations:
             raise DataError("has no annotation")
-        sound: list[tuple[dict[str, Any], bool, Rle]] = []
+        sound: list[tuple[dict[str, Any], Category, bool, Rle]] = []
         for annotation in image.annotations:
             try:
                 sound.append((annotation, *self._mask(annotation, photo)))
             except DataError as error:
                 yield self._refused(annotation, error)
-        crowds = [crowd for _, crowd, _ in sound]
-        rles = [rle for _, _, rle in sound]
+        crowds = [crowd for _, _, crowd, _ in sound]
+        rles = [rle for *_, rle in sound]
         ids, visible = flatten(rles, crowds, photo.height, photo.width)
+        names = [str(annotation.get("id")) for annotation, *_ in sound]
+        if len(set(names)) < len(names) or "None" in names:
+            names = [str(number) for number in range(1, len(names) + 1)]
         regions = []
-        for number, (annotation, crowd, _) in enumerate(sound, start=1):
+        for number, (annotation, category, crowd, _) in enumerate(sound, start=1):
             if visible[number - 1]:
-                category = self.categories[annotation["category_id"]]
-                regions.append(Region(number, category, str(annotation.get("id", number)), crowd))
+                regions.append(Region(number, category, names[number - 1], crowd))
             else:
                 yield self._refused(annotation, DataError("hidden by smaller ones"))
         yield scene_from_regions(
@@ -56,18 +70,28 @@ class CocoInstances(CocoDataset):
             key=image.key,
             dataset=self,
             digest=annotation_digest(image.annotations),
-            licence=self.licence(image),
+            licence=self.document.licence(image.image),
+            file_name=image.image["file_name"],
         )
 
-    def _mask(self, annotation: dict[str, Any], photo: Photo) -> tuple[bool, Rle]:
-        number = identifier(annotation, "category_id")
-        if number not in self.categories:
-            raise DataError(f"unknown category id {number}")
+    def _mask(self, annotation: dict[str, Any], photo: Photo) -> tuple[Category, bool, Rle]:
+        category = self.document.category(annotation)
         check_box(annotation.get("bbox"))
-        segmentation = field(annotation, "segmentation", object)
-        crowd = annotation.get("iscrowd", 0) == 1
-        return crowd, rle_of(segmentation, photo.height, photo.width)
+        segmentation = present(annotation, "segmentation")
+        crowd = flag(annotation, "iscrowd", False)
+        return category, crowd, rle_of(segmentation, photo.height, photo.width)
 
     def _refused(self, annotation: dict[str, Any], error: DataError) -> Quarantined:
         record = f"annotation {annotation.get('id')} of image {annotation['image_id']}"
         return self.quarantined(record, error, self.annotation_file)
+
+
+def _rle_size(annotations: Iterable[dict[str, Any]]) -> tuple[int, int] | None:
+    """The size (h, w) of the first run lengths among some annotations; None if there are none."""
+    for annotation in annotations:
+        rle = annotation.get("segmentation")
+        size = rle.get("size") if isinstance(rle, dict) else None
+        if isinstance(size, list) and len(size) == 2:
+            height, width = map(whole_number, size)
+            return (height, width) if height and width else None
+    return None

@@ -15,13 +15,14 @@ import numpy as np
 
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_records import ImageRecord
-from unigs.datasets.dataset import field, inside
+from unigs.datasets.file_names import located
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import annotation_digest
+from unigs.datasets.record_values import field, flag, identity, other_form, whole
 from unigs.errors import DataError
 from unigs.io.image_file import decode_labels, read_bytes
 from unigs.io.segment_ids import rgb_to_id
-from unigs.scene import Scene
+from unigs.scene import Quarantined, Scene
 
 
 class CocoPanoptic(CocoDataset):
@@ -33,42 +34,64 @@ class CocoPanoptic(CocoDataset):
         super().__init__(name, root, split, file, folders)
 
     def files(self, image: ImageRecord) -> tuple[Path, ...]:
-        names = [field(annotation, "file_name", str) for annotation in image.annotations]
-        return (*super().files(image), *(inside(self.folders[1], name) for name in names))
+        names = [field(annotation, "file_name", str) for annotation in self._own(image)]
+        return (*super().files(image), *(located(self.folders[1], name) for name in names))
 
-    def read_image(self, image: ImageRecord, files: tuple[Path, ...]) -> Iterator[Scene]:
-        photo = self.photo(image, files[0])
-        label_files = files[1:]
+    def read_image(
+        self, image: ImageRecord, files: tuple[Path, ...]
+    ) -> Iterator[Scene | Quarantined]:
+        label_files, own = files[1:], self._own(image)
+        for annotation in image.annotations:
+            if annotation not in own:
+                error = DataError(
+                    "its image has the file name of an image before it, and two maps of segments"
+                    " cannot be one"
+                )
+                record = f"annotation of image {annotation['image_id']}"
+                yield self.quarantined(record, error, self.annotation_file)
         if len(label_files) != 1:
             raise DataError(f"has {len(label_files)} annotations, expected 1")
         png = read_bytes(label_files[0])
         ids = segment_ids(png, label_files[0])
+        photo = self.photo(image, files[0], (ids.shape[0], ids.shape[1]))
         if ids.shape != (photo.height, photo.width):
             raise DataError(
                 f"label image is {ids.shape[0]}x{ids.shape[1]},"
                 f" its image {photo.height}x{photo.width}",
                 file=label_files[0],
             )
-        infos = field(image.annotations[0], "segments_info", list)
+        infos = field(own[0], "segments_info", list)
         yield scene_from_regions(
             ids,
             [self._region(info) for info in infos],
             photo,
             key=image.key,
             dataset=self,
-            digest=annotation_digest(image.annotations[0], png),
-            licence=self.licence(image),
+            digest=annotation_digest(own[0], png),
+            licence=self.document.licence(image.image),
+            file_name=image.image["file_name"],
         )
 
+    def _own(self, image: ImageRecord) -> list[dict[str, Any]]:
+        """The annotations of an image that name it by its own id; those of another listing of the
+        same file where there are none."""
+        own = identity(image.image, "id")
+        mine = [a for a in image.annotations if identity(a, "image_id") in (own, other_form(own))]
+        if mine or not image.annotations:
+            return mine
+        first = identity(image.annotations[0], "image_id")
+        return [a for a in image.annotations if identity(a, "image_id") == first]
+
     def _region(self, info: Any) -> Region:
-        number = field(info, "id", int)
-        category = self.categories.get(field(info, "category_id", int))
+        number = whole(info, "id")
         if not 0 < number < 2**24:
             raise DataError(f"segment id {number} is not in 1..{2**24 - 1}")
-        if category is None:
-            raise DataError(f"segment {number} has unknown category id {info['category_id']}")
+        try:
+            category = self.document.category(info)
+        except DataError as error:
+            raise DataError(f"segment {number}: {error.reason}") from error
         check_box(info.get("bbox"))
-        return Region(number, category, str(number), info.get("iscrowd", 0) == 1)
+        return Region(number, category, str(number), flag(info, "iscrowd", False))
 
 
 def segment_ids(png: bytes, path: Path) -> np.ndarray:

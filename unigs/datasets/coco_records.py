@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unigs.datasets.class_names import prompt_name
-from unigs.datasets.dataset import Category, field, scene_key
+from unigs.datasets.class_names import class_names, source_text
+from unigs.datasets.dataset import Category
 from unigs.datasets.json_stream import stream_members
+from unigs.datasets.record_values import field, flag, identity, other_form, said_size
 from unigs.datasets.staging import Staging
 from unigs.errors import DataError, one_line
+
+IDS_REPEAT = "annotation has the id of one before it, which nothing needs"
+FILE_AGAIN = "file listed twice with two ids: the annotations of both belong to one image"
+IMAGE_AGAIN = "image listed twice with one id and one file"
+MAX_NUMBER = 2**62
+NUMBERED = "category id is no whole number: the class is numbered anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +29,13 @@ class ImageRecord:
 
     Attributes:
         key: the key of its scene.
+        file: its file, if there was one of that name.
         image: the record in "images".
         annotations: the records in "annotations" that refer to it, in the order of the file.
     """
 
     key: str
+    file: Path | None
     image: dict[str, Any]
     annotations: tuple[dict[str, Any], ...]
 
@@ -33,67 +43,164 @@ class ImageRecord:
 class CocoRecords:
     """The records of one file; memory holds its categories and licences alone.
 
+    Args:
+        path: the JSON file.
+        locate: finds the image file of a name; DataError if the name is none.
+
+    Attributes:
+        categories: the classes by number.
+        notes: what was taken for granted -> how often.
+        masks: annotations that have a segmentation.
+        boxes: annotations that have a box and no segmentation.
+
     Raises:
         DataError: the file is unreadable, or lacks images or categories.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, locate: Callable[[str], Path]) -> None:
         self.path = path
         self.categories: dict[int, Category] = {}
-        self.licences: dict[int, str] = {}
+        self.licences: dict[str, str] = {}
+        self.notes: Counter[str] = Counter()
+        self.masks = self.boxes = 0
         self.staging = Staging(path)
+        self._locate = locate
+        self._by_id: dict[str, Category] = {}
         with self.staging:
             self._stage()
         if not self.categories:
             raise DataError("holds no categories", file=path)
         if not len(self.staging):
-            raise DataError("holds no images: the data set is empty", file=path)
+            reasons = [reason for _, reason in self.staging.refused()]
+            why = f": {reasons[0]}" if reasons else ": the data set is empty"
+            raise DataError(f"holds no images{why}", file=path)
 
     def __iter__(self) -> Iterator[ImageRecord]:
         """The images in the order of the file."""
-        for key, image, records in self.staging:
-            yield ImageRecord(key, json.loads(image), tuple(json.loads(text) for text in records))
+        for key, file, image, records in self.staging:
+            annotations = tuple(json.loads(text) for text in records)
+            yield ImageRecord(key, file, json.loads(image), annotations)
+
+    def category(self, record: Any) -> Category:
+        """The class that the record of an annotation or a segment names; DataError if none is."""
+        wanted = identity(record, "category_id")
+        found = self._by_id.get(wanted) or self._by_id.get(other_form(wanted))
+        if found is None:
+            raise DataError(f"unknown category id {record['category_id']}")
+        return found
+
+    def licence(self, image: dict[str, Any]) -> str | None:
+        """The name of the licence of an image."""
+        try:
+            return self.licences.get(identity(image, "license"))
+        except DataError:
+            return None
 
     def _stage(self) -> None:
         counts = {"images": 0, "annotations": 0, "categories": 0}
+        categories: list[tuple[str, Any]] = []
         for member, text, value in stream_members(self.path):
             if member == "licenses":
                 self._add_licence(value)
             elif member in counts:
+                place = f"{member}[{counts[member]}]"
                 counts[member] += 1
                 try:
-                    self._add(member, counts[member], text, value)
+                    if member == "categories":
+                        categories.append((place, value))
+                    elif member == "images":
+                        self._add_image(counts[member], text, value)
+                    else:
+                        self._add_annotation(counts[member], text, value)
                 except DataError as error:
-                    self.staging.refuse(f"{member}[{counts[member] - 1}]", error.reason)
+                    self.staging.refuse(place, error.reason)
+        self._add_categories(categories)
 
-    def _add(self, member: str, number: int, text: str, value: Any) -> None:
-        if member == "categories":
-            self._add_category(value)
-        elif member == "images":
-            name = field(value, "file_name", str)
-            self.staging.add_image(number, identifier(value, "id"), scene_key(name), text)
-        else:
-            # a panoptic annotation has no id of its own
-            own = identifier(value, "id") if isinstance(value, dict) and "id" in value else None
-            self.staging.add_record(number, identifier(value, "image_id"), text, own)
+    def _add_image(self, number: int, text: str, value: Any) -> None:
+        name, image = field(value, "file_name", str), identity(value, "id")
+        try:
+            file = self._locate(name)
+        except DataError:
+            # told when the image is read, so that its annotations are not told as well
+            self.staging.add_image(number, image, name, text)
+            return
+        before = self.staging.image_of(file)
+        if before is None:
+            self.staging.add_image(number, image, name, text, file)
+            return
+        same, record = before
+        sizes = [said_size(json.loads(record)), said_size(value)]
+        if sizes[0] != sizes[1] and (None, None) not in sizes:
+            raise DataError(f"image {value['id']} has the file name of an image before it, but"
+                            " another size")  # fmt: skip
+        if same != image:
+            self.staging.add_alias(image, same)
+        self.notes[IMAGE_AGAIN if same == image else FILE_AGAIN] += 1
 
-    def _add_category(self, value: Any) -> None:
-        number = identifier(value, "id")
-        name = field(value, "name", str)
-        if number in self.categories:
-            raise DataError(f"category {number} is listed twice")
-        # the instances file has neither field: all its categories are things
-        thing = value.get("isthing", value.get("type", "thing") == "thing")
-        self.categories[number] = Category(number, prompt_name(name), name, bool(thing))
+    def _add_annotation(self, number: int, text: str, value: Any) -> None:
+        image = identity(value, "image_id")
+        if value.get("segmentation"):
+            self.masks += 1
+        elif value.get("bbox"):
+            self.boxes += 1
+        try:
+            own = identity(value, "id")
+        except DataError:
+            # a panoptic annotation has no id of its own, and no reader needs one
+            own = None
+        try:
+            self.staging.add_record(number, image, text, own)
+        except DataError:
+            self.staging.add_record(number, image, text)
+            self.notes[IDS_REPEAT] += 1
+
+    def _add_categories(self, listed: list[tuple[str, Any]]) -> None:
+        found: dict[str, tuple[str, Any]] = {}
+        for place, value in listed:
+            try:
+                own = identity(value, "id")
+                source_text(value.get("name"))
+                _is_thing(value)
+                if own in found:
+                    raise DataError(f"category {value['id']} is listed twice")
+                found[own] = (place, value)
+            except DataError as error:
+                self.staging.refuse(place, error.reason)
+        numbers = self._numbers(list(found))
+        names, notes = class_names(
+            {numbers[own]: value.get("name") for own, (_, value) in found.items()}
+        )
+        self.notes.update(notes)
+        for own, (_, value) in found.items():
+            number, source = numbers[own], source_text(value.get("name"))
+            self._by_id[own] = Category(number, names[number], source, _is_thing(value))
+            self.categories[number] = self._by_id[own]
+
+    def _numbers(self, ids: list[str]) -> dict[str, int]:
+        """The ids as numbers: their own where they have one that no other has."""
+        numbers: dict[str, int] = {}
+        taken: set[int] = set()
+        # numbers come before texts that look like them
+        for own in sorted(ids, key=lambda own: own[0]):
+            number = int(own[1:]) if own[1:].removeprefix("-").isdecimal() else MAX_NUMBER
+            if abs(number) < MAX_NUMBER and number not in taken:
+                numbers[own] = number
+                taken.add(number)
+        for own in ids:
+            if own not in numbers:
+                numbers[own] = max(taken, default=0) + 1
+                taken.add(numbers[own])
+                self.notes[NUMBERED] += 1
+        return numbers
 
     def _add_licence(self, value: Any) -> None:
-        if isinstance(value, dict) and isinstance(value.get("id"), int):
-            self.licences[value["id"]] = one_line(str(value.get("name") or value.get("url")))
+        try:
+            own = identity(value, "id")
+        except DataError:
+            return
+        self.licences[own] = one_line(str(value.get("name") or value.get("url")))
 
 
-def identifier(record: Any, name: str) -> int:
-    """The non-negative id in a field of a record; DataError if it holds no such number."""
-    number = field(record, name, int)
-    if not 0 <= number < 2**63:
-        raise DataError(f"{name} {number} is out of range")
-    return number
+def _is_thing(category: dict[str, Any]) -> bool:
+    # the instances file has neither field: all its categories are things
+    return flag(category, "isthing", category.get("type", "thing") == "thing")

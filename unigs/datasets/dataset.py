@@ -8,15 +8,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 from unigs.errors import DataError, one_line
 from unigs.scene import Quarantined, Scene
 
-Field = TypeVar("Field")
 # part of every fingerprint: to be raised when a reader makes other scenes of the same files
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +125,14 @@ class Dataset(ABC):
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     @property
+    def notes(self) -> dict[str, int]:
+        """What was taken for granted in reading the annotations, one sentence each -> how often.
+
+        Notes on single images are in their scenes.
+        """
+        return {}
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """The distinct names in prompts, in the order of the categories."""
         return tuple(dict.fromkeys(category.name for category in self.categories.values()))
@@ -145,36 +152,3 @@ class Dataset(ABC):
         except ValueError:
             below = path
         return one_line(below.as_posix())
-
-
-def scene_key(file_name: str) -> str:
-    """The key of an image: its relative path without extension, in the characters [A-Za-z0-9_-]."""
-    stem = re.sub(r"\.[^./]*$", "", file_name)
-    return re.sub(r"[^A-Za-z0-9_-]", "-", stem)
-
-
-def inside(folder: Path, name: str) -> Path:
-    """The file of that relative name in `folder`.
-
-    Raises:
-        DataError: the name is absolute, climbs out of the folder or is no file name at all.
-    """
-    parts = PurePosixPath(name).parts
-    if len(name) > 1000 or any(len(part) > 200 for part in parts):
-        raise DataError(f"file name of {len(name)} characters is too long")
-    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
-        raise DataError(f"file name {name!r} is not a plain relative path")
-    return folder.joinpath(*parts)
-
-
-def field(record: Any, name: str, kind: type[Field]) -> Field:
-    """A field of a JSON object that must have the given type; DataError otherwise."""
-    if not isinstance(record, dict):
-        raise DataError(f"expected an object, found {type(record).__name__}")
-    if name not in record:
-        raise DataError(f"field {name!r} is missing")
-    value = record[name]
-    # bool is an int to Python, but no id or size is written as true
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise DataError(f"field {name!r} should be {kind.__name__}, is {type(value).__name__}")
-    return value

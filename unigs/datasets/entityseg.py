@@ -9,10 +9,13 @@ The low-resolution variants are the splits `train_lr` and `val_lr`. Category id 
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from unigs.datasets.coco_dataset import CocoDataset, image_files
+from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_instances import CocoInstances
+from unigs.datasets.file_names import spellings
+from unigs.errors import DataError
+from unigs.io.image_file import image_files
 
 
 class EntitySeg(CocoInstances):
@@ -26,9 +29,24 @@ class EntitySeg(CocoInstances):
 
     def locate(self, name: str) -> Path:
         file = super().locate(name)
+        if file.exists():
+            return file
         # the archives unpack into folders that the file names do not tell
-        return file if file.exists() else self._by_name.get(file.name, file)
+        endings = [PurePosixPath(form).parts for form in spellings(name)]
+        found = [
+            there
+            for ending in endings
+            for there in self._by_name.get(ending[-1], ())
+            if there.parts[-len(ending) :] == ending
+        ]
+        if len(found) > 1:
+            places = " and ".join(self.relative(place.parent) for place in found[:2])
+            raise DataError(f"file name {name!r} is ambiguous: it is in {places}")
+        return found[0] if found else file
 
     @cached_property
-    def _by_name(self) -> dict[str, Path]:
-        return {file.name: file for file in image_files(self.folders[0])}
+    def _by_name(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for file in image_files(self.folders[0]):
+            found.setdefault(file.name, []).append(file)
+        return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from unigs.datasets.record_values import is_finite, json_kind, whole_number
 from unigs.errors import DataError
 
 Rle = dict[str, Any]
@@ -18,8 +18,9 @@ def rle_of(segmentation: Any, height: int, width: int) -> Rle:
     """Bring a COCO segmentation into compressed run lengths.
 
     Args:
-        segmentation: a list of polygons [x1, y1, x2, y2, ...], or an object with `size` and
-            `counts` as a list (uncompressed) or a string (compressed).
+        segmentation: a list of polygons [x1, y1, x2, y2, ...] or [[x1, y1], [x2, y2], ...], one
+            such polygon alone, or an object with `size` and `counts` as a list (uncompressed) or a
+            string (compressed).
         height, width: size of the image.
 
     Raises:
@@ -31,7 +32,7 @@ def rle_of(segmentation: Any, height: int, width: int) -> Rle:
     elif isinstance(segmentation, dict):
         rle = _from_counts(segmentation, height, width)
     else:
-        raise DataError(f"segmentation is {type(segmentation).__name__}, not polygons or counts")
+        raise DataError(f"segmentation is {json_kind(segmentation)}, not polygons or counts")
     if not coco_mask.area(rle):
         raise DataError("mask is empty")
     return rle
@@ -69,12 +70,13 @@ def flatten(
 def _from_polygons(polygons: list[Any], height: int, width: int) -> Rle:
     if not polygons:
         raise DataError("segmentation holds no polygon")
+    polygons = _flat_polygons(polygons)
     for polygon in polygons:
         if not isinstance(polygon, list) or len(polygon) % 2:
             raise DataError("polygon is not a list of x, y, x, y, ...")
         if len(polygon) < 6:
             raise DataError(f"polygon of {len(polygon) // 2} points, at least 3 are needed")
-        if not all(_is_finite(value) for value in polygon):
+        if not all(map(is_finite, polygon)):
             raise DataError("polygon holds something that is no finite number")
         for values, side in ((polygon[0::2], width), (polygon[1::2], height)):
             if min(values) < -side or max(values) > 2 * side:
@@ -82,15 +84,27 @@ def _from_polygons(polygons: list[Any], height: int, width: int) -> Rle:
     return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
 
 
-def _is_finite(value: Any) -> bool:
-    # a huge integer is finite, but too large to become a float
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _flat_polygons(polygons: list[Any]) -> list[Any]:
+    """Polygons as lists of x, y, x, y, ...: some exporters give points, or one polygon alone."""
+    if not any(isinstance(part, list) for part in polygons) or _are_points(polygons):
+        polygons = [polygons]
+    return [
+        [value for point in polygon for value in point] if _are_points(polygon) else polygon
+        for polygon in polygons
+    ]
+
+
+def _are_points(value: Any) -> bool:
+    """Whether it is a list of [x, y], more than one."""
+    if not isinstance(value, list) or len(value) < 2:
         return False
-    return abs(value) < 1e9 if isinstance(value, int) else math.isfinite(value)
+    points = all(isinstance(point, list) and len(point) == 2 for point in value)
+    return points and not any(isinstance(number, list) for point in value for number in point)
 
 
 def _from_counts(segmentation: dict[str, Any], height: int, width: int) -> Rle:
-    if segmentation.get("size") != [height, width]:
+    size = segmentation.get("size")
+    if not isinstance(size, list) or [*map(whole_number, size)] != [height, width]:
         raise DataError(f"RLE of size {segmentation.get('size')}, the image is {height}x{width}")
     counts = segmentation.get("counts")
     if isinstance(counts, str):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from unigs.datasets.dataset import Category, Dataset
-from unigs.datasets.photo import Photo
+from unigs.datasets.photo import Photo, annotation_digest
+from unigs.datasets.record_values import is_finite
+from unigs.datasets.scene_keys import name_beside
 from unigs.errors import DataError
 from unigs.scene import Entity, Scene, measure_labels
 
@@ -33,6 +35,8 @@ def scene_from_regions(
     dataset: Dataset,
     digest: str,
     licence: str | None,
+    file_name: str,
+    notes: Iterable[str] = (),
 ) -> Scene:
     """Build a scene whose labels run from 1 without gaps, crowd regions last.
 
@@ -44,6 +48,8 @@ def scene_from_regions(
         dataset: where it comes from.
         digest: of the annotation.
         licence: of the image.
+        file_name: the image in the words of the data set.
+        notes: what was taken for granted in reading it, besides the notes of the photo.
 
     Raises:
         DataError: an id is listed twice, listed but not in the map, in the map but not listed, or
@@ -85,8 +91,12 @@ def scene_from_regions(
         entities=tuple(entity for entity in entities if not entity.crowd),
         crowd=tuple(entity for entity in entities if entity.crowd),
         image_digest=photo.digest,
-        annotation_digest=digest,
+        # a photograph that is turned is another one, though its bytes are the same
+        annotation_digest=annotation_digest(digest, "turned") if photo.turned else digest,
         licence=licence,
+        turned=photo.turned,
+        file_name=name_beside(key, file_name),
+        notes=(*photo.notes, *notes),
     )
 
 
@@ -127,8 +137,7 @@ def _run_starts(ids: np.ndarray) -> np.ndarray:
 
 def check_box(box: Any) -> None:
     """DataError unless a box is absent or four finite numbers; it is used for nothing else."""
-    if box is None:
+    if box is None or box == []:
         return
-    four = isinstance(box, list) and len(box) == 4
-    if not four or not all(isinstance(v, int | float) and math.isfinite(v) for v in box):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
         raise DataError(f"box {box} is not four finite numbers")

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from unigs.datasets.dataset import inside
+from unigs.datasets.file_names import inside, spellings
 from unigs.errors import DataError
 from unigs.io.image_file import read_bytes
 
@@ -50,8 +50,9 @@ class MaskFiles:
 
     def _candidates(self, name: str) -> list[Path]:
         part, home = self._part(name), self.root / self.stem
-        folders = [inside(folder, name) for folder in (home, self.root / part, home / part)]
-        return [*folders, self.root / f"{part}.zip", home / f"{part}.zip"]
+        folders = (home, self.root / part, home / part)
+        loose = [inside(folder, form) for form in spellings(name) for folder in folders]
+        return [*loose, self.root / f"{part}.zip", home / f"{part}.zip"]
 
     def _part(self, name: str) -> str:
         return f"{self.stem}-{name[:1].lower()}"

@@ -19,16 +19,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from unigs.datasets.class_names import prompt_name
-from unigs.datasets.coco_dataset import image_files
-from unigs.datasets.dataset import Category, Dataset, Record, inside, scene_key
+from unigs.datasets.class_names import class_names
+from unigs.datasets.dataset import Category, Dataset, Record
+from unigs.datasets.file_names import located
 from unigs.datasets.instance_masks import Rle, flatten, rle_of_mask
 from unigs.datasets.label_map import Region, scene_from_regions
 from unigs.datasets.mask_files import MaskFiles
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
+from unigs.datasets.record_values import identity
 from unigs.datasets.staging import Staging
+from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError
-from unigs.io.image_file import decode_labels
+from unigs.io.image_file import decode_labels, image_files
 from unigs.scene import Quarantined, Scene
 
 COLUMNS = ("MaskPath", "ImageID", "LabelName", "BoxID")
@@ -56,13 +58,31 @@ class OpenImages(Dataset):
     @cached_property
     def _classes(self) -> dict[str, Category]:
         """Categories by label ("/m/0bt9lr"); their ids are the lines of the file, from 1."""
-        classes = {}
-        for line, row in _rows(self.class_file):
-            if isinstance(row, list) and len(row) == 2 and row[0].startswith("/"):
-                classes[row[0]] = Category(line, prompt_name(row[1]), row[1], True)
-        if not classes:
+        names, _ = self._names
+        return {
+            label: Category(line, names[line], source, True)
+            for label, (line, source) in self._listed.items()
+        }
+
+    @cached_property
+    def _listed(self) -> dict[str, tuple[int, str]]:
+        """Line and name of each label in the class file."""
+        listed = {
+            row[0]: (line, row[1])
+            for line, row in _rows(self.class_file)
+            if isinstance(row, list) and len(row) == 2 and row[0].startswith("/")
+        }
+        if not listed:
             raise DataError("holds no class", file=self.class_file)
-        return classes
+        return listed
+
+    @cached_property
+    def _names(self) -> tuple[dict[int, str], list[str]]:
+        return class_names(dict(self._listed.values()))
+
+    @property
+    def notes(self) -> dict[str, int]:
+        return dict.fromkeys(self._names[1], 1)
 
     @property
     def categories(self) -> dict[int, Category]:
@@ -87,10 +107,11 @@ class OpenImages(Dataset):
                         raise DataError(f"has {len(row)} fields, the header {len(header)}")
                     record = dict(zip(header, row, strict=True))
                     image = record["ImageID"]
-                    if image != seen and not staging.has_image(image):
-                        staging.add_image(line, image, scene_key(image + ".jpg"), image)
+                    own = identity(record, "ImageID")
+                    if image != seen and not staging.has_image(own):
+                        staging.add_image(line, own, f"{image}.jpg", image)
                     seen = image
-                    staging.add_record(line, image, json.dumps(record), record["MaskPath"])
+                    staging.add_record(line, own, json.dumps(record), record["MaskPath"])
                 except DataError as error:
                     staging.refuse(f"line {line}", error.reason)
         if not len(staging):
@@ -101,18 +122,18 @@ class OpenImages(Dataset):
         known = self._classes
         for refused, reason in self._staging.refused():
             yield Quarantined(self.relative(self.annotation_file), refused, reason)
-        for key, image, texts in self._staging:
+        for key, _, image, texts in self._staging:
             records = [json.loads(text) for text in texts]
             names = [known[r["LabelName"]].name for r in records if r["LabelName"] in known]
             try:
-                file = inside(self.image_folder, f"{image}.jpg")
+                file = located(self.image_folder, f"{image}.jpg")
             except DataError as error:
                 yield self.quarantined(f"image {image}", error, self.annotation_file)
                 continue
             self._staging.mark(self.relative(file))
             masks = [self.masks.find(record["MaskPath"]) for record in records]
             files = (file, *(mask for mask in masks if mask is not None))
-            read = partial(self._read, key, file, records, known)
+            read = partial(self._read, key, image, file, records, known)
             said = (records, names)
             yield Record(key, f"image {image}", self.annotation_file, said, files, read)
         for path in image_files(self.image_folder):
@@ -120,20 +141,32 @@ class OpenImages(Dataset):
                 yield Quarantined(self.relative(path), "image", "no mask of it is listed")
 
     def _read(
-        self, key: str, file: Path, records: list[dict[str, str]], known: dict[str, Category]
+        self,
+        key: str,
+        image: str,
+        file: Path,
+        records: list[dict[str, str]],
+        known: dict[str, Category],
     ) -> Iterator[Scene | Quarantined]:
         photo = read_photo(file)
-        sound: list[tuple[dict[str, str], Rle]] = []
-        parts: list[Any] = []
+        masks: list[tuple[dict[str, str], bytes, np.ndarray, Path]] = []
         for record in records:
             try:
                 if record["LabelName"] not in known:
                     raise DataError(f"unknown label {record['LabelName']!r}")
                 data, path = self.masks.read(record["MaskPath"])
-                sound.append((record, rle_of_mask(_fit(data, path, photo))))
+                masks.append((record, data, _mask(data, path), path))
+            except DataError as error:
+                yield self._refused(record, error)
+        photo = _as_masked(photo, [mask for _, _, mask, _ in masks])
+        sound: list[tuple[dict[str, str], Rle]] = []
+        parts: list[Any] = []
+        for record, data, mask, path in masks:
+            try:
+                sound.append((record, rle_of_mask(_fit(mask, path, photo))))
                 parts += [record, data]
             except DataError as error:
-                yield self.quarantined(f"mask {record['MaskPath']}", error, self.annotation_file)
+                yield self._refused(record, error)
         rles = [rle for _, rle in sound]
         ids, visible = flatten(rles, [False] * len(rles), photo.height, photo.width)
         regions = []
@@ -142,8 +175,7 @@ class OpenImages(Dataset):
                 category = known[record["LabelName"]]
                 regions.append(Region(number, category, record["MaskPath"], False))
             else:
-                hidden = DataError("hidden by smaller ones")
-                yield self.quarantined(f"mask {record['MaskPath']}", hidden, self.annotation_file)
+                yield self._refused(record, DataError("hidden by smaller ones"))
         yield scene_from_regions(
             ids,
             regions,
@@ -152,13 +184,17 @@ class OpenImages(Dataset):
             dataset=self,
             digest=annotation_digest(*parts),
             licence=None,
+            file_name=f"{image}.jpg",
         )
+
+    def _refused(self, record: dict[str, str], error: DataError) -> Quarantined:
+        return self.quarantined(f"mask {record['MaskPath']}", error, self.annotation_file)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str] | DataError]]:
     """The rows of a CSV file with their line, each as its fields or as the reason it has none."""
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with path.open(encoding=encoding_of(path), errors="replace", newline="") as file:
             reader = csv.reader(file)
             while True:
                 try:
@@ -174,13 +210,32 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str] | DataError]]:
         raise DataError(f"cannot be read: {error.strerror}", file=path) from error
 
 
-def _fit(data: bytes, path: Path, photo: Photo) -> np.ndarray:
-    """A mask file as (h, w) bool of the size of its image."""
+def _mask(data: bytes, path: Path) -> np.ndarray:
+    """A mask file as (h, w); DataError if it is none."""
     mask = decode_labels(data, path)
     if mask.ndim != 2:
         raise DataError("mask has several channels", file=path)
-    stretch = mask.shape[1] * photo.height / (mask.shape[0] * photo.width)
-    if not 1 - ASPECT_TOLERANCE < stretch < 1 + ASPECT_TOLERANCE:
+    return mask
+
+
+def _as_masked(photo: Photo, masks: list[np.ndarray]) -> Photo:
+    """The photo the way up that has the shape of more of its masks; upright if it is all one."""
+    upright, stored = (
+        sum(_has_shape(mask, *size) for mask in masks)
+        for size in (photo.size.upright, photo.size.stored)
+    )
+    return photo.annotated(*(photo.size.stored if stored > upright else photo.size.upright))
+
+
+def _has_shape(mask: np.ndarray, height: int, width: int) -> bool:
+    """Whether a mask has the proportions of an image, about."""
+    stretch = mask.shape[1] * height / (mask.shape[0] * width)
+    return 1 - ASPECT_TOLERANCE < stretch < 1 + ASPECT_TOLERANCE
+
+
+def _fit(mask: np.ndarray, path: Path, photo: Photo) -> np.ndarray:
+    """A mask as (h, w) bool of the size of its image."""
+    if not _has_shape(mask, photo.height, photo.width):
         raise DataError(
             f"mask is {mask.shape[0]}x{mask.shape[1]}, its image {photo.height}x{photo.width}:"
             " not the same shape",

@@ -5,22 +5,53 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from unigs.datasets.record_values import other_form
+from unigs.datasets.scene_keys import distinct_key, scene_key
 from unigs.errors import DataError
 
 _SCHEMA = """
-CREATE TABLE images (id UNIQUE, number INTEGER PRIMARY KEY, key TEXT UNIQUE, text TEXT);
-CREATE TABLE records (id UNIQUE, number INTEGER PRIMARY KEY, image, text TEXT);
+CREATE TABLE images (
+    id TEXT UNIQUE, number INTEGER PRIMARY KEY, key TEXT, distinct_key TEXT, file BLOB UNIQUE,
+    text TEXT
+);
+CREATE TABLE aliases (id TEXT PRIMARY KEY, image TEXT) WITHOUT ROWID;
+CREATE TABLE records (id TEXT UNIQUE, number INTEGER PRIMARY KEY, image TEXT, text TEXT);
 CREATE TABLE refused (record TEXT, reason TEXT);
-CREATE TABLE seen (file TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE seen (file BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+# Records find their image by its id, then by the same id as text instead of number (or the other
+# way round), then through an image of another id with the same file. Images whose plain keys are
+# the same get keys of their own, whichever was listed first.
+_JOIN = """
+UPDATE records SET image = other_form(image)
+    WHERE image NOT IN (SELECT id FROM images UNION SELECT id FROM aliases)
+    AND other_form(image) IN (SELECT id FROM images UNION SELECT id FROM aliases);
+UPDATE records SET image = (SELECT image FROM aliases WHERE aliases.id = records.image)
+    WHERE image IN (SELECT id FROM aliases);
+UPDATE images SET key = distinct_key
+    WHERE key IN (SELECT key FROM images GROUP BY key HAVING count(*) > 1);
+COMMIT;
+CREATE INDEX by_image ON records (image, number);
+"""
+
+
+class StagedImage(NamedTuple):
+    """An image with its records: the key of its scene, its file if it was found while staging,
+    its text, and the texts of its records in the order of staging."""
+
+    key: str
+    file: Path | None
+    text: str
+    records: list[str]
 
 
 class Staging:
     """A temporary SQLite database of the source text of images and of records about images.
 
-    It lies in the temporary folder and is deleted when this object goes. Ids are integers or text.
+    It lies in the temporary folder and is deleted when this object goes. Ids are those of
+    `record_values.identity`.
 
     Args:
         source: the file that is staged, for messages.
@@ -33,6 +64,7 @@ class Staging:
         # the empty name asks SQLite for a private file that nobody else can open
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_SCHEMA)
+        self._database.create_function("other_form", 1, other_form, deterministic=True)
 
     def __enter__(self) -> Staging:
         self._database.execute("BEGIN")
@@ -40,8 +72,9 @@ class Staging:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if kind is None:
-            self._database.execute("COMMIT")
-            self._database.execute("CREATE INDEX by_image ON records (image, number)")
+            # a script would end the transaction before its first statement
+            for statement in _JOIN.split(";\n"):
+                self._database.execute(statement)
         elif issubclass(kind, sqlite3.OperationalError):
             raise DataError(
                 f"cannot be staged in the temporary folder: {error}",
@@ -49,23 +82,45 @@ class Staging:
                 hint="free space there or set TMPDIR",
             )
 
-    def add_image(self, number: int, image: int | str, key: str, text: str) -> None:
-        """Stage an image; DataError if its id or its key was there before."""
-        row = (image, number, key, text)
-        try:
-            self._database.execute("INSERT INTO images VALUES (?, ?, ?, ?)", row)
-        except sqlite3.IntegrityError as error:
-            twin = "id" if "images.id" in str(error) else "file name"
-            raise DataError(f"image {image} has the {twin} of an image before it") from error
+    def add_image(
+        self, number: int, image: str, name: str, text: str, file: Path | None = None
+    ) -> None:
+        """Stage an image.
 
-    def has_image(self, image: int | str) -> bool:
+        Args:
+            number: its place in the order of staging.
+            image: its id.
+            name: its file name, of which its key is made.
+            text: what is said of it.
+            file: where its file lies, if that is known.
+
+        Raises:
+            DataError: its id was there before.
+        """
+        place = None if file is None else _storable(str(file))
+        row = (image, number, scene_key(name), distinct_key(name), place, text)
+        try:
+            self._database.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.IntegrityError as error:
+            raise DataError(f"image {image[1:]} has the id of an image before it") from error
+
+    def image_of(self, file: Path) -> tuple[str, str] | None:
+        """Id and text of the image staged with that file; None if there is none."""
+        query = "SELECT id, text FROM images WHERE file = ?"
+        return self._database.execute(query, (_storable(str(file)),)).fetchone()
+
+    def add_alias(self, image: str, same: str) -> None:
+        """Let an id stand for the image of another id."""
+        if self.has_image(image):
+            raise DataError(f"image {image[1:]} has the id of an image before it")
+        self._database.execute("INSERT OR IGNORE INTO aliases VALUES (?, ?)", (image, same))
+
+    def has_image(self, image: str) -> bool:
         """Whether an image of that id is staged."""
         row = self._database.execute("SELECT 1 FROM images WHERE id = ?", (image,)).fetchone()
         return row is not None
 
-    def add_record(
-        self, number: int, image: int | str, text: str, record: int | str | None = None
-    ) -> None:
+    def add_record(self, number: int, image: str, text: str, record: str | None = None) -> None:
         """Stage a record about an image; DataError if its own id, where it has one, is taken."""
         row = (record, number, image, text)
         try:
@@ -90,14 +145,16 @@ class Staging:
         """Number of images."""
         return int(self._database.execute("SELECT count(*) FROM images").fetchone()[0])
 
-    def __iter__(self) -> Iterator[tuple[str, str, list[str]]]:
-        """Key and text of each image with the texts of its records in the order of staging."""
-        images = self._database.execute(f"SELECT id, key, text FROM images ORDER BY {self.order}")
-        for image, key, text in images:
+    def __iter__(self) -> Iterator[StagedImage]:
+        """Each image with its records."""
+        columns = "id, key, file, text"
+        images = self._database.execute(f"SELECT {columns} FROM images ORDER BY {self.order}")
+        for image, key, file, text in images:
             rows = self._database.execute(
                 "SELECT text FROM records WHERE image = ? ORDER BY number", (image,)
             )
-            yield key, text, [row for (row,) in rows]
+            place = None if file is None else Path(_restored(file))
+            yield StagedImage(key, place, text, [row for (row,) in rows])
 
     def refused(self) -> Iterator[tuple[str, str]]:
         """Record and reason of what was refused, and of records about images not staged."""
@@ -107,8 +164,13 @@ class Staging:
             " GROUP BY image ORDER BY min(number)"
         )
         for image, count in orphans:
-            yield f"image {image}", f"{count} annotation(s) of an image that is not listed"
+            yield f"image {image[1:]}", f"{count} annotation(s) of an image that is not listed"
 
 
-def _storable(file: str) -> str:
-    return file.encode("utf-8", "backslashreplace").decode()
+def _storable(file: str) -> bytes:
+    # a path may hold bytes that are no UTF-8, which SQLite takes as a blob alone
+    return file.encode("utf-8", "surrogatepass")
+
+
+def _restored(file: bytes) -> str:
+    return file.decode("utf-8", "surrogatepass")

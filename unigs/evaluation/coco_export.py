@@ -20,9 +20,9 @@ from scipy import ndimage
 
 from unigs.evaluation.predictions import Prediction
 from unigs.io.distributed import gathered, rank_and_world
+from unigs.io.files import writing
 from unigs.io.segment_ids import id_to_rgb
 from unigs.samples.sample import Sample
-from unigs.shards.tar import writing
 
 CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity"}]
 

@@ -17,7 +17,7 @@ from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.distributed import gathered, rank_and_world, training_device
 from unigs.samples.sample import Sample
-from unigs.shards.build import read_samples
+from unigs.shards.read import read_samples
 from unigs.tasks import task_named
 
 GRID_ROWS = 8

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from unigs.evaluation.predictions import Prediction
+from unigs.io.files import writing
 from unigs.samples.sample import Sample
-from unigs.shards.tar import writing
 from unigs.tasks import control_image
 
 COLUMNS = ("control", "coarse mask", "image", "colormap", "entities", "true colormap", "true image")
@@ -28,7 +28,7 @@ def sample_grid(
     """
     font = ImageFont.load_default(TEXT - 4)
     row_height = tile + TEXT
-    sheet = Image.new("RGB", (len(COLUMNS) * tile, TEXT + len(samples) * row_height), PAPER)
+    sheet = Image.new("RGB", (len(COLUMNS) * tile, grid_height(len(samples), tile)), PAPER)
     draw = ImageDraw.Draw(sheet)
     for column, title in enumerate(COLUMNS):
         draw.text((column * tile + 2, 0), title, INK, font)
@@ -42,6 +42,27 @@ def sample_grid(
                 sheet.paste(picture, (column * tile, top + TEXT))
     with writing(path) as partial:
         sheet.save(partial, "PNG")
+
+
+def grid_height(rows: int, tile: int = 128) -> int:
+    """Pixel rows of a grid's title and of its first ``rows`` samples."""
+    return TEXT + rows * (tile + TEXT)
+
+
+def stack_grids(files: Sequence[Path], out: Path, rows: int = 3) -> None:
+    """Write the first ``rows`` samples of each of several grids under each other as one PNG."""
+    pictures = []
+    for file in files:
+        with Image.open(file) as image:
+            height = min(grid_height(rows), image.height)
+            pictures.append(image.convert("RGB").crop((0, 0, image.width, height)))
+    size = (max(p.width for p in pictures), sum(p.height for p in pictures))
+    sheet, top = Image.new("RGB", size, PAPER), 0
+    for picture in pictures:
+        sheet.paste(picture, (0, top))
+        top += picture.height
+    with writing(out) as partial:
+        sheet.save(partial, "PNG", optimize=True)
 
 
 def _pictures(sample: Sample, answer: Prediction) -> list[NDArray[np.uint8] | None]:

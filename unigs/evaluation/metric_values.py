@@ -99,12 +99,22 @@ class MetricValues:
         """Name -> value."""
         return {value.name: value.value for value in self.values}
 
+    def records(self) -> list[dict[str, Any]]:
+        """JSON-ready: the fields of each value, null where it has no meaning."""
+        return [asdict(value) | {"value": finite(value.value)} for value in self.values]
+
+    @classmethod
+    def of_records(cls, records: list[dict[str, Any]]) -> MetricValues:
+        """The values that :meth:`records` gave."""
+        if not isinstance(records, list):
+            raise TypeError("not a list")
+        return cls(tuple(_value(record) for record in records))
+
     def write(self, folder: Path) -> None:
         """Write ``metrics.json`` (name -> value, null where it has no meaning) for scripts, and
         ``metric_values.json``, which :meth:`read` reads, into `folder`."""
-        records = [asdict(value) | {"value": finite(value.value)} for value in self.values]
         named = {value.name: finite(value.value) for value in self.values}
-        for name, content in ((METRICS_FILE, named), (VALUES_FILE, records)):
+        for name, content in ((METRICS_FILE, named), (VALUES_FILE, self.records())):
             with writing(folder / name) as partial:
                 partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
@@ -117,10 +127,7 @@ class MetricValues:
         """
         path = Path(folder) / VALUES_FILE
         try:
-            content = json.loads(path.read_text())
-            if not isinstance(content, list):
-                raise TypeError("not a list")
-            return cls(tuple(_value(record) for record in content))
+            return cls.of_records(json.loads(path.read_text()))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"no metrics: {error}", file=path, hint="evaluate again") from error
 

@@ -10,11 +10,26 @@ from numpy.typing import NDArray
 
 from unigs.errors import DataError
 from unigs.evaluators.bundle import FeatureNetwork
-from unigs.io.image_file import read_image
+from unigs.io.image_file import SUFFIXES, is_side_file, read_image
 from unigs.metrics.frechet import frechet_distance, kernel_distance
 
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
 _CHUNK = 64
+
+
+def split_folder(folder: Path | str) -> tuple[list[Path], list[Path]]:
+    """The images directly in a folder and everything else but hidden files, both sorted.
+
+    Raises:
+        DataError: no folder, or no image in it.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise DataError("no such folder", file=root)
+    files = sorted(path for path in root.iterdir() if not is_side_file(path.name))
+    images = [path for path in files if path.is_file() and path.name.lower().endswith(SUFFIXES)]
+    if not images:
+        raise DataError("no image", file=root, hint=f"put {', '.join(SUFFIXES)} there")
+    return images, [path for path in files if path not in set(images)]
 
 
 def folder_features(
@@ -22,17 +37,12 @@ def folder_features(
     network: FeatureNetwork,
     progress: Callable[[int], object] | None = None,
 ) -> NDArray[np.float32]:
-    """(n, d) float32 of the images directly in a folder, in the order of their names.
+    """(n, d) float32 of the images directly in a folder, upright, in the order of their names.
 
     Raises:
         DataError: no folder, no image in it, or one that does not read.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise DataError("no such folder", file=root)
-    files = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise DataError("no image", file=root, hint=f"put {', '.join(sorted(SUFFIXES))} there")
+    files, _ = split_folder(folder)
     parts = []
     for start in range(0, len(files), _CHUNK):
         images = [read_image(path) for path in files[start : start + _CHUNK]]
@@ -47,8 +57,10 @@ def folder_distance(
     b: Path | str,
     network: FeatureNetwork,
     progress: Callable[[int], object] | None = None,
-) -> dict[str, float | str]:
-    """``frechet_distance``, ``kid``, ``n_a``, ``n_b`` and ``features``, the network's name."""
+) -> dict[str, float | str | list[str]]:
+    """``frechet_distance``, ``kid``, ``n_a``, ``n_b``, ``features`` (the network's name) and
+    ``skipped``, the names of what in the folders is no image."""
+    skipped = [str(path) for folder in (a, b) for path in split_folder(folder)[1]]
     left, right = (folder_features(folder, network, progress) for folder in (a, b))
     return {
         "frechet_distance": frechet_distance(left, right),
@@ -56,4 +68,5 @@ def folder_distance(
         "n_a": len(left),
         "n_b": len(right),
         "features": network.name,
+        "skipped": skipped,
     }

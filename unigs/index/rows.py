@@ -40,6 +40,9 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("width", pa.int32()),
         ("licence", pa.string()),
+        ("turned", pa.bool_()),
+        ("file_name", pa.string()),
+        ("notes", pa.list_(pa.string())),
         ("entities", pa.list_(_ENTITY)),
         ("file", pa.string()),
         ("record", pa.string()),
@@ -73,6 +76,9 @@ def row_of(dataset: Dataset, record: Scene | Quarantined) -> Row:
         "height": record.height,
         "width": record.width,
         "licence": record.licence,
+        "turned": record.turned,
+        "file_name": record.file_name,
+        "notes": list(record.notes),
         "entities": [
             {
                 "id": region.id,
@@ -123,4 +129,7 @@ def scene_of(row: Row, root: Path) -> Scene:
         image_digest=row["image_digest"],
         annotation_digest=row["annotation_digest"],
         licence=row["licence"],
+        turned=row["turned"],
+        file_name=row["file_name"],
+        notes=tuple(row["notes"]),
     )

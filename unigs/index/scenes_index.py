@@ -42,6 +42,7 @@ class IndexReport:
         quarantined: records refused.
         reused: scenes whose row was taken from the cache.
         reasons: how often each reason was given.
+        notes: what was taken for granted in reading what can be used, and how often.
         digest: SHA-256 (hex) over keys and digests of the scenes, in their order: equal for equal
             data, wherever it lies.
     """
@@ -54,6 +55,7 @@ class IndexReport:
     quarantined: int
     reused: int
     reasons: dict[str, int]
+    notes: dict[str, int]
     digest: str
 
 
@@ -94,7 +96,7 @@ def build_index(
             writer.write_table(pa.Table.from_pylist(pending, SCHEMA))
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", file=path) from error
-    return tally.report(path)
+    return tally.report(path, dataset.notes)
 
 
 def _rows(dataset: Dataset, cache: Path | None, stack: ExitStack) -> Iterator[tuple[Row, bool]]:
@@ -146,6 +148,7 @@ class ScenesIndex:
         noted = self.path.parent / notes[b"unigs.root"].decode()
         self.root = Path(root) if root is not None else Path(os.path.normpath(noted))
         self.class_names: tuple[str, ...] = tuple(json.loads(notes[b"unigs.class_names"]))
+        self._notes: dict[str, int] = json.loads(notes[b"unigs.notes"])
 
     def __len__(self) -> int:
         """Rows, refused records included."""
@@ -159,6 +162,13 @@ class ScenesIndex:
         for row in self.rows(["status", "file", "record", "reason"]):
             if row["status"] == QUARANTINED:
                 yield Quarantined(row["file"], row["record"], row["reason"])
+
+    def notes(self) -> dict[str, int]:
+        """What was taken for granted in reading the data set, one sentence each -> how often."""
+        notes = Counter(self._notes)
+        for row in self.rows(["notes"]):
+            notes.update(row["notes"] or ())
+        return dict(notes)
 
     def rows(self, columns: list[str] | None = None) -> Iterator[Row]:
         """The rows as they are stored, a row group in memory at a time.
@@ -188,6 +198,7 @@ def _schema(dataset: Dataset, path: Path) -> pa.Schema:
     notes = {
         "unigs.root": Path(root).as_posix(),
         "unigs.class_names": json.dumps(dataset.class_names),
+        "unigs.notes": json.dumps(dataset.notes),
     }
     return SCHEMA.with_metadata(notes)
 
@@ -197,6 +208,7 @@ class _Tally:
         self.images = self.entities = self.crowd = self.reused = 0
         self.names: set[str] = set()
         self.reasons: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
         self.digest = hashlib.sha256()
 
     def count(self, row: Row, reused: bool) -> None:
@@ -205,6 +217,7 @@ class _Tally:
             return
         self.images += 1
         self.reused += reused
+        self.notes.update(row["notes"])
         names = [entity["class_name"] for entity in row["entities"] if not entity["crowd"]]
         self.entities += len(names)
         self.crowd += len(row["entities"]) - len(names)
@@ -212,7 +225,7 @@ class _Tally:
         line = f"{row['key']} {row['image_digest']} {row['annotation_digest']}\n"
         self.digest.update(line.encode())
 
-    def report(self, path: Path) -> IndexReport:
+    def report(self, path: Path, notes: dict[str, int]) -> IndexReport:
         return IndexReport(
             path=path,
             images=self.images,
@@ -222,5 +235,6 @@ class _Tally:
             quarantined=self.reasons.total(),
             reused=self.reused,
             reasons=dict(self.reasons.most_common()),
+            notes=notes | self.notes,
             digest=self.digest.hexdigest(),
         )

@@ -1,12 +1,16 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there, and the digests of files."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from unigs.errors import DataError
 
 
 @contextmanager
@@ -28,6 +32,44 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside `path` that takes its place when the block ends well.
+
+    An error inside the block leaves whatever was at `path` and no temporary folder. What was
+    there is set aside and removed only once the new folder stands in its place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    partial, old = scratch / "new", scratch / "old"
+    try:
+        partial.mkdir()
+        yield partial
+        if path.exists():
+            os.replace(path, old)
+        os.replace(partial, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """`replacing`, with DataError in place of OSError: disk full, folder not writable."""
+    try:
+        with replacing(path) as partial:
+            yield partial
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror or error}",
+            file=path,
+            hint="free space or give another folder, then build again: finished shards are kept",
+        ) from error
+
+
 def write_if_changed(path: Path, data: bytes) -> bool:
     """Write a file whole, or leave it with its times if it already holds `data`.
 
@@ -39,3 +81,14 @@ def write_if_changed(path: Path, data: bytes) -> bool:
     with replacing(path) as partial:
         partial.write_bytes(data)
     return True
+
+
+def sha256_of(content: Path | bytes) -> str:
+    """SHA-256 (hex) of bytes, or of a file's; "" for a file that cannot be read."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    try:
+        with content.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

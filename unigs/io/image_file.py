@@ -1,31 +1,62 @@
-"""Image files of any kind the data sets hold, read as 8-bit RGB.
+"""Image files of any kind that people have, read as 8-bit RGB: one rule for every entrance.
 
-Conversions: grey, palette and CMYK images become RGB, alpha is dropped, 16-bit samples keep their
-high byte. EXIF rotation is ignored, because annotations refer to the pixels as stored. Refused:
-floating-point images, more pixels than `PIL.Image.MAX_IMAGE_PIXELS`, anything that does not decode
-to its last byte.
+Read are JPEG, PNG, WebP, BMP and TIFF, told by their content and not by their suffix; of several
+frames the first. Conversions: grey, palette and CMYK images become RGB, alpha is dropped, 16-bit
+samples keep their high byte. Refused: other formats, floating-point images, more pixels than
+`PIL.Image.MAX_IMAGE_PIXELS`, anything that does not decode to its last byte.
+
+A photograph whose EXIF record says that it has to be turned is read upright, as people see it.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from unigs.errors import DataError
 
-FORMATS = ("JPEG", "PNG")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+# what listings of folders take for an image; reading one asks its content alone
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I", "I;16", "I;16B")
+# EXIF orientations 5 to 8 turn by a quarter
+_QUARTER_TURNS = range(5, 9)
 
 
-def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> np.ndarray:
+class ImageSize(NamedTuple):
+    """Height and width in pixels as stored, and the EXIF orientation: 1 to 8, 1 is upright."""
+
+    height: int
+    width: int
+    orientation: int
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """(h, w) of the pixels as the file holds them."""
+        return self.height, self.width
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(h, w) once turned as the EXIF record says."""
+        return self.stored[::-1] if self.orientation in _QUARTER_TURNS else self.stored
+
+
+def read_image(
+    path: Path, expected_size: tuple[int, int] | None = None, upright: bool = True
+) -> np.ndarray:
     """Read an image file.
 
     Args:
         path: the file.
-        expected_size: (h, w) it must have.
+        expected_size: (h, w) it must have, once turned.
+        upright: turn it as its EXIF record says; False: the pixels as stored.
 
     Returns:
         (h, w, 3) uint8 RGB.
@@ -34,6 +65,8 @@ def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> np.n
         DataError: missing, unreadable, refused or of another size.
     """
     image = _decode(read_bytes(path), path)
+    if upright and _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
     if expected_size is not None and (image.height, image.width) != expected_size:
         height, width = expected_size
         raise DataError(
@@ -41,7 +74,20 @@ def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> np.n
             file=path,
             hint="the file changed after it was indexed: build the scenes index again",
         )
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return np.asarray(_eight_bits(image, path).convert("RGB"))
+
+
+def open_image(path: Path) -> Image.Image:
+    """Read an image file in its own mode, for readers to whom alpha or indices mean something.
+
+    Returns:
+        The decoded image, upright.
+
+    Raises:
+        DataError: missing, unreadable or refused.
+    """
+    image = _decode(read_bytes(path), path)
+    return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -56,22 +102,19 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def verified_size(data: bytes, path: Path) -> tuple[int, int]:
-    """Check that an image decodes to its end.
+def verified_size(data: bytes, path: Path) -> ImageSize:
+    """Check that an image decodes to its end; DataError otherwise.
 
     Args:
         data: the bytes of the file.
         path: where they come from, for the message.
-
-    Returns:
-        (h, w) as stored.
     """
     image = _open(data, path)
     height, width = image.height, image.width
     # at 1/8 scale libjpeg still reads the whole file, so truncation shows at a fraction of the cost
     image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
     _load(image, path)
-    return height, width
+    return ImageSize(height, width, _orientation(image))
 
 
 def decode_labels(data: bytes, path: Path) -> np.ndarray:
@@ -87,6 +130,28 @@ def decode_labels(data: bytes, path: Path) -> np.ndarray:
     return np.asarray(image)
 
 
+def image_files(folder: Path, below: bool = True) -> Iterator[Path]:
+    """The image files of a folder, sorted, and those of the folders below it, one by one.
+
+    Hidden files and folders are skipped, such as the `._x.jpg` that macOS leaves on foreign
+    drives, and so is its `__MACOSX`. No link to a folder is followed.
+
+    Args:
+        folder: where to look.
+        below: look into its folders too.
+    """
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if below and not is_side_file(name))
+        for name in sorted(files):
+            if name.lower().endswith(SUFFIXES) and not is_side_file(name):
+                yield Path(parent, name)
+
+
+def is_side_file(name: str) -> bool:
+    """Whether a name is that of a file or folder which a system leaves beside what is meant."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def _open(data: bytes, path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
@@ -95,7 +160,7 @@ def _open(data: bytes, path: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise DataError("decompression bomb: too many pixels", file=path) from error
     except Exception as error:
-        raise DataError("not a readable JPEG or PNG image", file=path) from error
+        raise DataError("not a readable JPEG, PNG, WebP, BMP or TIFF image", file=path) from error
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:
         raise DataError(
@@ -103,20 +168,44 @@ def _open(data: bytes, path: Path) -> Image.Image:
         )
     if image.mode == "F":
         raise DataError("floating-point image", file=path)
+    if image.mode not in _MODES:
+        raise DataError(f"image of the kind {image.mode}, which has no RGB form", file=path)
     return image
 
 
 def _load(image: Image.Image, path: Path) -> None:
     # on broken files the plugins raise unrelated types: OSError, SyntaxError, struct.error, ...
     try:
-        image.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
     except Exception as error:
         raise DataError(f"does not decode: {error}", file=path) from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a loaded image; 1 where the record is missing, broken or obeyed.
+
+    Pillow itself turns a TIFF while it loads it, and then says so by leaving out the orientation.
+    """
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        # a broken record is no reason to lose the image
+        return 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _decode(data: bytes, path: Path) -> Image.Image:
     image = _open(data, path)
     _load(image, path)
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
     return image
+
+
+def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise DataError("image of 32 bits a sample", file=path)
+    return Image.fromarray((values >> 8).astype(np.uint8))

@@ -13,6 +13,6 @@ def id_to_rgb(segments: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 
 def rgb_to_id(colors: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(h, w) int32 of (h, w, 3) uint8."""
+    """(h, w) int32 of (h, w, 3) uint8; of a fourth channel nothing is read."""
     wide = colors.astype(np.int32)
     return wide[..., 0] + 256 * wide[..., 1] + 65536 * wide[..., 2]

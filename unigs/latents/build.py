@@ -20,31 +20,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-import unigs
 from unigs.errors import ConfigError
+from unigs.io.files import sha256_of
 from unigs.latents.encode import encode_samples
-from unigs.latents.prompts import PROMPTS, TEXT, read_text_table, write_text_table
+from unigs.latents.prompts import PROMPTS, TEXT, TextTable, write_text_table
 from unigs.models.autoencoder import vae_scale_factor, weights_digest
 from unigs.models.colormap_latents import REFINEMENT
 from unigs.models.text import encode_prompts, max_tokens
 from unigs.samples.sample import Sample
-from unigs.shards.build import read_samples
-from unigs.shards.folder import current_record, locked, manifest_before, set_manifest_aside, sweep
+from unigs.shards.folder import Description, build_folder, locked, manifest_before
 from unigs.shards.manifest import (
     MANIFEST,
     MEMBERS,
-    SAMPLES,
     ShardManifest,
     ShardRecord,
     digest_of,
-    members_by_key,
     read_manifest,
-    read_record,
-    shards_digest,
-    write_manifest,
     write_record,
-    write_sample_table,
 )
+from unigs.shards.read import read_samples
 from unigs.shards.tar import write_shard
 from unigs.tasks import TASKS, Task
 
@@ -107,59 +101,45 @@ def build_latents(
             file=source,
         )
     digest = weights_digest(autoencoder)
+    encode = functools.partial(
+        encode_samples,
+        task=task,
+        autoencoder=autoencoder,
+        refine_steps=refine_steps,
+        batch_size=batch_size,
+    )
+    inputs = _inputs(pixels, digest, refine_steps)
     with locked(folder):
-        names = {shard.path: shard for shard in pixels.shards}
-        inputs = _inputs(pixels, digest, refine_steps)
-        found = {name: current_record(folder, name, inputs[name]) for name in names}
-        kept = {name: record for name, record in found.items() if record is not None}
-        todo = [name for name in names if name not in kept]
-        if todo:
-            set_manifest_aside(folder)
-        for done, name in enumerate(todo):
+        before = manifest_before(folder)
+
+        def write(names: list[str]) -> None:
+            for done, name in enumerate(names):
+                if progress is not None:
+                    progress(done, len(names))
+                samples = list(read_samples(source, name))
+                _write_latents(folder, name, inputs[name], samples, task, encode, batch_size)
             if progress is not None:
-                progress(done, len(todo))
-            samples = list(read_samples(source, name))
-            encode = functools.partial(
-                encode_samples,
-                task=task,
-                autoencoder=autoencoder,
-                refine_steps=refine_steps,
-                batch_size=batch_size,
+                progress(len(names), len(names))
+
+        def describe(records: list[dict[str, Any]]) -> Description:
+            prompts = {row["prompt"] for record in records for row in record["rows"]}
+            text, text_digest = _write_text(folder, before, prompts, text_encoder, tokenizer)
+            return Description(
+                {
+                    "task": task.name,
+                    "autoencoder": digest,
+                    "refine_steps": refine_steps,
+                    "text_encoder": text_digest,
+                    "latent": records[0]["latent"],
+                    "text": list(text),
+                },
+                sources=pixels.digest,
+                scenes=pixels.scenes,
+                removed=pixels.removed,
+                files=(TEXT, PROMPTS),
             )
-            _write_latents(folder, name, inputs[name], samples, task, encode, batch_size)
-        if progress is not None:
-            progress(len(todo), len(todo))
-        records = [
-            record for name in names if (record := kept.get(name) or read_record(folder, name))
-        ]
-        write_sample_table(folder, records, LATENT_COLUMNS)
-        prompts = {row["prompt"] for record in records for row in record["rows"]}
-        text, text_digest = _write_text(folder, prompts, text_encoder, tokenizer)
-        shards = tuple(ShardRecord(**record["shard"]) for record in records)
-        manifest = ShardManifest(
-            shards=shards,
-            digest=shards_digest(shards),
-            sources=pixels.digest,
-            samples=sum(shard.samples for shard in shards),
-            scenes=pixels.scenes,
-            counts={},
-            refused=(),
-            removed=pixels.removed,
-            configuration={
-                "task": task.name,
-                "autoencoder": digest,
-                "refine_steps": refine_steps,
-                "text_encoder": text_digest,
-                "latent": records[0]["latent"],
-                "text": list(text),
-            },
-            code_version=unigs.__version__,
-            built=tuple(todo),
-            kept=tuple(kept),
-        )
-        write_manifest(folder, manifest, (SAMPLES, TEXT, PROMPTS))
-        sweep(folder, set(names))
-    return manifest
+
+        return build_folder(folder, before, inputs, write, LATENT_COLUMNS, describe)
 
 
 def latents_are_current(
@@ -227,10 +207,11 @@ def _write_latents(
                 yield sample.key, dict(sorted(files.items()))
 
     file = write_shard(folder / name, encoded())
-    for key, members in members_by_key(file).items():
+    for key, members in file.members_by_key().items():
         rows[key]["members"] = members
     record = ShardRecord(name, file.sha256, file.bytes, len(rows), inputs)
-    write_record(folder, {"shard": asdict(record), "rows": list(rows.values()), "latent": shape})
+    content = {"shard": asdict(record), "rows": list(rows.values()), "latent": shape}
+    write_record(folder, content | {"counts": {}, "refused": []})
 
 
 def npy_bytes(array: np.ndarray) -> bytes:
@@ -247,23 +228,31 @@ def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 def _write_text(
-    folder: Path, prompts: set[str], encoder: Any, tokenizer: Any
+    folder: Path, before: ShardManifest | None, prompts: set[str], encoder: Any, tokenizer: Any
 ) -> tuple[tuple[int, ...], str]:
     digest = _text_digest(encoder, tokenizer)
-    known: dict[str, np.ndarray] = {}
-    before = _text_digest_before(folder)
-    if before == digest:
-        listed, table = read_text_table(folder)
-        if set(listed) == prompts | {""}:
+    known: dict[str, int] = {}
+    if (
+        before is not None
+        and before.configuration["text_encoder"] == digest
+        and _whole(before, folder)
+    ):
+        table = TextTable(folder)
+        if set(table.prompts) == prompts | {""}:
             return table.shape, digest
-        known = dict(zip(listed, table, strict=True))
+        known = {prompt: row for row, prompt in enumerate(table.prompts)}
 
     def encode(wanted: list[str]) -> np.ndarray:
         new = [prompt for prompt in wanted if prompt not in known]
         fresh = iter(encode_prompts(tokenizer, encoder, new).cpu().numpy())
-        return np.stack([known[p] if p in known else next(fresh) for p in wanted])
+        return np.stack([table[known[p]] if p in known else next(fresh) for p in wanted])
 
     return write_text_table(folder, prompts, encode), digest
+
+
+def _whole(before: ShardManifest, folder: Path) -> bool:
+    """Whether the text of an earlier build still has its bytes."""
+    return all(before.files.get(name) == sha256_of(folder / name) for name in (TEXT, PROMPTS))
 
 
 def _text_digest(encoder: Any, tokenizer: Any) -> str:
@@ -271,8 +260,3 @@ def _text_digest(encoder: Any, tokenizer: Any) -> str:
     # These two say how the tokenizer was last called, not what it is.
     del vocabulary["padding"], vocabulary["truncation"]
     return digest_of([weights_digest(encoder), vocabulary, max_tokens(tokenizer, encoder)])
-
-
-def _text_digest_before(folder: Path) -> str | None:
-    before = manifest_before(folder)
-    return None if before is None else str(before.configuration["text_encoder"])

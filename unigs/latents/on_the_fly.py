@@ -15,7 +15,8 @@ from unigs.models.autoencoder import latent_channels, vae_scale_factor
 from unigs.models.text import encode_prompts
 from unigs.samples.sample import Sample
 from unigs.samples.serialization import decode_sample
-from unigs.shards.manifest import read_manifest, read_sample_table
+from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
+from unigs.shards.maps import ShardMaps
 from unigs.tasks import TASKS
 
 # Embeddings kept for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.
@@ -25,7 +26,8 @@ PROMPTS_KEPT = 1000
 class PixelStore:
     """The samples of a folder of pixel shards, with the interface and the values of LatentStore.
 
-    Slower by the autoencoder's work on each batch, but new autoencoders need no rebuild.
+    Slower by the autoencoder's work on each batch, but new autoencoders need no rebuild. Shards are
+    compared with their digests as `LatentStore`'s are.
     """
 
     def __init__(
@@ -44,10 +46,8 @@ class PixelStore:
         self._tokenizer, self._refine_steps = tokenizer, refine_steps
         side = int(manifest.configuration["options"]["size"]) // vae_scale_factor(autoencoder)
         self.latent_shape: tuple[int, int, int] = (latent_channels(autoencoder), side, side)
-        self._maps = {
-            shard.path: np.memmap(self.folder / shard.path, dtype=np.uint8, mode="r")
-            for shard in manifest.shards
-        }
+        self._maps = ShardMaps(self.folder, manifest)
+        check_vouched(self.folder, SAMPLES)
         self._rows = read_sample_table(self.folder, ["key", "shard", "prompt", "members"])
         self.keys: list[str] = self._rows["key"].to_pylist()
         self.prompts: list[str] = self._rows["prompt"].to_pylist()

@@ -7,20 +7,51 @@ prompts. Row 0 is always the empty prompt, which guidance and its training need.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from unigs.errors import DataError, ModelError
-from unigs.shards.tar import writing
+from unigs.io.files import writing
 
 TEXT = "text.safetensors"
 PROMPTS = "prompts.json"
 EMPTY_PROMPT = ""
 CHUNK = 256
 
+_TENSOR = "embeddings"
 _MEND = "delete the folder and build the latents again"
+
+
+class TextTable:
+    """Prompts and their embeddings; a row is read when it is asked for.
+
+    Attributes:
+        prompts: P of them.
+        shape: (P, L, D).
+
+    Raises DataError for files that are missing, broken or do not fit each other.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / TEXT
+        try:
+            self.prompts: list[str] = json.loads((folder / PROMPTS).read_bytes())
+            self._rows = safe_open(path, framework="numpy").get_slice(_TENSOR)
+            count, length, width = self._rows.get_shape()
+            if self._rows.get_dtype() != "F16" or count != len(self.prompts):
+                raise ValueError("embeddings do not fit the prompts")
+        except (OSError, ValueError, TypeError, SafetensorError) as error:
+            raise DataError(f"cannot be read: {error}", file=path, hint=_MEND) from error
+        self.shape: tuple[int, int, int] = (count, length, width)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """(L, D) float16."""
+        return self._rows[int(row)]
 
 
 def write_text_table(
@@ -33,38 +64,18 @@ def write_text_table(
     wanted = [EMPTY_PROMPT, *sorted(set(prompts) - {EMPTY_PROMPT})]
     first = _half(encode(wanted[:1]))
     shape = (len(wanted), *first.shape[1:])
-    length = int(np.prod(shape)) * first.itemsize
-    tensor = {"dtype": "F16", "shape": shape, "data_offsets": [0, length]}
-    header = json.dumps({"embeddings": tensor}, separators=(",", ":")).encode()
-    # The format asks for data aligned to eight bytes; blanks after the JSON are allowed.
-    header += b" " * (-len(header) % 8)
-    with writing(folder / TEXT) as partial, partial.open("wb") as file:
-        file.write(len(header).to_bytes(8, "little") + header + first.tobytes())
+    with writing(folder / TEXT) as partial, tempfile.TemporaryFile(dir=folder) as scratch:
+        # The table may be larger than memory: a file stands in for it until it is written.
+        scratch.truncate(int(np.prod(shape)) * first.itemsize)
+        table = np.memmap(scratch, dtype=np.float16, mode="r+", shape=shape)
+        table[0] = first[0]
         for start in range(1, len(wanted), CHUNK):
-            file.write(_half(encode(wanted[start : start + CHUNK])).tobytes())
+            chunk = wanted[start : start + CHUNK]
+            table[start : start + len(chunk)] = _half(encode(chunk))
+        save_file({_TENSOR: table}, partial)
     with writing(folder / PROMPTS) as partial:
         partial.write_text(json.dumps(wanted, ensure_ascii=False, indent=0) + "\n", "utf-8")
     return shape
-
-
-def read_text_table(folder: Path) -> tuple[list[str], np.ndarray]:
-    """The prompts and their embeddings, (P, L, D) float16, mapped and not read."""
-    path = folder / TEXT
-    try:
-        prompts = json.loads((folder / PROMPTS).read_bytes())
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            if size > path.stat().st_size:
-                raise ValueError("header longer than the file")
-            tensor = json.loads(file.read(size))["embeddings"]
-        if tensor["dtype"] != "F16" or tensor["shape"][0] != len(prompts):
-            raise ValueError("embeddings do not fit the prompts")
-        shape = tuple(int(extent) for extent in tensor["shape"])
-        offset = 8 + size + int(tensor["data_offsets"][0])
-        table = np.memmap(path, dtype=np.float16, mode="r", offset=offset, shape=shape)
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise DataError(f"cannot be read: {error}", file=path, hint=_MEND) from error
-    return prompts, table
 
 
 def _half(values: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from unigs.errors import DataError
-from unigs.latents.prompts import read_text_table
-from unigs.shards.manifest import read_manifest, read_sample_table
+from unigs.latents.prompts import PROMPTS, TEXT, TextTable
+from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
+from unigs.shards.maps import ShardMaps
 
 PARTS = ("image", "colormap", "control", "coarse", "valid", "balance")
 
@@ -18,8 +19,8 @@ PARTS = ("image", "colormap", "control", "coarse", "valid", "balance")
 class LatentStore:
     """The samples of one task as the UNet reads them.
 
-    Nothing is read before it is asked for, and what was read stays in the page cache, which all
-    processes of a machine share.
+    A shard is read, and compared with its digest, when it is first asked for; what was read stays
+    in the page cache, which all processes of a machine share.
 
     Attributes:
         task: name of the task.
@@ -28,8 +29,8 @@ class LatentStore:
         latent_shape: (C, h, w).
         text_shape: (L, D).
 
-    Raises DataError when the folder has no finished latents or a shard has another size than
-    the manifest says.
+    Raises DataError when the folder has no finished latents, when a table or the size of a shard
+    is not what the manifest says, and when a shard whose bytes are not is first asked for.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -40,20 +41,16 @@ class LatentStore:
         self.digest = manifest.digest
         channels, height, width = manifest.configuration["latent"]
         self.latent_shape: tuple[int, int, int] = (channels, height, width)
-        self._maps = []
-        for shard in manifest.shards:
-            path = folder / shard.path
-            if not path.is_file() or path.stat().st_size != shard.bytes:
-                raise DataError("is not the shard of the manifest", file=path, hint="build again")
-            self._maps.append(np.memmap(path, dtype=np.uint8, mode="r"))
+        self._maps = ShardMaps(folder, manifest)
+        for name in (SAMPLES, TEXT, PROMPTS):
+            check_vouched(folder, name)
         table = read_sample_table(folder, ["key", "shard", "prompt", "members"])
         self.keys: list[str] = table["key"].to_pylist()
-        numbers = {shard.path: number for number, shard in enumerate(manifest.shards)}
-        self._shard = np.array([numbers[name] for name in table["shard"].to_pylist()])
+        self._shards: list[str] = table["shard"].to_pylist()
         self._offsets = self._index(table)
-        prompts, self._text = read_text_table(folder)
+        self._text = TextTable(folder)
         self.text_shape: tuple[int, int] = (self._text.shape[1], self._text.shape[2])
-        rows = {prompt: row for row, prompt in enumerate(prompts)}
+        rows = {prompt: row for row, prompt in enumerate(self._text.prompts)}
         self.prompts: list[str] = table["prompt"].to_pylist()
         self._prompt = np.array([rows[prompt] for prompt in self.prompts])
 
@@ -92,7 +89,7 @@ class LatentStore:
     def get(self, index: int) -> dict[str, np.ndarray]:
         """One sample as read-only float16 views: `image`, `colormap`, `control` (C, h, w),
         `coarse`, `valid`, `balance` (1, h, w), `text` (L, D)."""
-        data = self._maps[self._shard[index]]
+        data = self._maps[self._shards[index]]
         sample = {
             part: np.frombuffer(
                 data, np.float16, self._count(part), int(self._offsets[index, column])
@@ -108,13 +105,14 @@ class LatentStore:
             part: np.empty((len(indices), *self._shape(part)), dtype=np.float32) for part in PARTS
         }
         for row, index in enumerate(indices):
-            data = self._maps[self._shard[index]]
+            data = self._maps[self._shards[index]]
             for column, part in enumerate(PARTS):
                 values = np.frombuffer(
                     data, np.float16, self._count(part), int(self._offsets[index, column])
                 )
                 batch[part][row].reshape(-1)[:] = values
-        batch["text"] = self._text[self._prompt[indices]].astype(np.float32)
+        text = [self._text[row] for row in self._prompt[indices]]
+        batch["text"] = np.stack(text).astype(np.float32)
         return batch
 
     @property

@@ -7,20 +7,20 @@ ties in another order.
 
 from __future__ import annotations
 
-import copy
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from pycocotools import mask as rle_codec
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from unigs.errors import DataError
+from unigs.errors import ConfigError
+from unigs.metrics.coco.records import GroundTruth, checked_results, checked_truth
 
 Record = dict[str, Any]
+Backend = Literal["pycocotools", "faster"]
 
 
 def coco_scores(
@@ -28,25 +28,40 @@ def coco_scores(
     predictions: Iterable[Mapping[str, Any]],
     *,
     class_agnostic: bool = False,
+    backend: Backend = "pycocotools",
+    names: tuple[str, str] = ("ground truth", "predictions"),
 ) -> dict[str, float]:
     """Stock COCOeval of masks: ``{"ap", "ap_50", "ap_75", "ar_100", "n_dropped_empty", ...}``.
 
-    ``ground_truth`` is a COCO instances dictionary, ``predictions`` COCO results (image_id,
-    category_id, segmentation, score). Neither is changed. Ground truth is numbered from 1 again,
-    since COCOeval takes an id of 0 for "unmatched"; empty masks are dropped and counted, since one
-    at the top of the ranking halves the precision behind it; boxes are recomputed from the masks.
+    Masks without a pixel are dropped on both sides and counted (``n_dropped_empty``,
+    ``n_empty_gt``): nothing can match such a truth, and such a prediction at the top of the
+    ranking halves the precision behind it. Ids are numbered anew, boxes recomputed from the masks.
     No prediction at all scores 0; no ground truth at all is NaN.
+
+    Args:
+        ground_truth: a COCO instances dictionary; it stays as it is.
+        predictions: COCO results (image_id, category_id, segmentation, score).
+        class_agnostic: take every category as one.
+        backend: "faster" runs hotcoco, with the same result to the last bit.
+        names: what errors call the two, their files for example.
+
+    Raises:
+        DataError: a record that COCOeval could not or would wrongly evaluate
+            (`unigs.metrics.coco.records`); it names file, record and fault.
+        ConfigError: the back end is not installed.
     """
-    evaluator, dropped, total = _evaluator(ground_truth, predictions, class_agnostic)
+    truth = checked_truth(ground_truth, class_agnostic, names[0])
+    kept, total = checked_results(predictions, truth, names[1])
     counts = {
-        "n_images": float(len(ground_truth["images"])),
-        "n_predictions": float(total - dropped),
-        "n_dropped_empty": float(dropped),
+        "n_images": float(len(truth.sizes)),
+        "n_predictions": float(len(kept)),
+        "n_dropped_empty": float(total - len(kept)),
+        "n_empty_gt": float(truth.empty),
     }
-    if evaluator is None:
-        evaluated = sum(1 for a in ground_truth["annotations"] if not a.get("iscrowd"))
-        value = 0.0 if evaluated else float("nan")
+    if not kept:
+        value = 0.0 if any(not one["iscrowd"] for one in truth.annotations) else float("nan")
         return dict.fromkeys(("ap", "ap_50", "ap_75", "ar_100"), value) | counts
+    evaluator = _evaluator(truth, kept, backend)
     with redirect_stdout(io.StringIO()):
         evaluator.evaluate()
         evaluator.accumulate()
@@ -68,9 +83,11 @@ def constant_score_ap(
     """
     rng = np.random.default_rng(seed)
     shuffled = [{**predictions[i], "score": 1.0} for i in rng.permutation(len(predictions))]
-    evaluator, _, _ = _evaluator(ground_truth, shuffled, False)
-    if evaluator is None:
+    truth = checked_truth(ground_truth)
+    kept, _ = checked_results(shuffled, truth)
+    if not kept:
         return coco_scores(ground_truth, [])["ap"]
+    evaluator = _evaluator(truth, kept, "pycocotools")
     evaluator.params.areaRng = [[0, 1e10]]
     evaluator.params.areaRngLbl = ["all"]
     values = []
@@ -86,63 +103,23 @@ def constant_score_ap(
     return float(np.mean(values))
 
 
-def _evaluator(
-    ground_truth: Mapping[str, Any],
-    predictions: Iterable[Mapping[str, Any]],
-    class_agnostic: bool,
-) -> tuple[COCOeval | None, int, int]:
-    """A COCOeval ready to run (None without predictions), masks dropped, masks given."""
-    images = [dict(image) for image in ground_truth["images"]]
-    sizes = {image["id"]: (image["height"], image["width"]) for image in images}
-    truth, kept, dropped, total = COCO(), [], 0, 0
-    annotations = [copy.deepcopy(dict(a)) for a in ground_truth["annotations"]]
-    categories = [dict(category) for category in ground_truth["categories"]]
-    if class_agnostic:
-        categories = [{"id": 1, "name": "entity"}]
-    for number, annotation in enumerate(annotations, start=1):
-        if annotation["image_id"] not in sizes:
-            raise DataError(f"ground truth {number}: image {annotation['image_id']} is not listed")
-        annotation["id"] = number
-        annotation.setdefault("iscrowd", 0)
-        if class_agnostic:
-            annotation["category_id"] = 1
-        if "area" not in annotation:
-            annotation["area"] = float(rle_codec.area(annotation["segmentation"]))
-    for total, prediction in enumerate(predictions, start=1):
-        size = sizes.get(prediction.get("image_id"))
-        if size is None:
-            raise DataError(
-                f"prediction {total}: image {prediction.get('image_id')} is not in the ground truth"
-            )
-        segmentation = _encoded(prediction, size, total)
-        if rle_codec.area(segmentation) == 0:
-            dropped += 1
-            continue
-        kept.append(
-            {
-                "image_id": prediction["image_id"],
-                "category_id": 1 if class_agnostic else prediction["category_id"],
-                "segmentation": segmentation,
-                "score": float(prediction["score"]),
-            }
-        )
-    if not kept:
-        return None, dropped, total
-    truth.dataset = {"images": images, "annotations": annotations, "categories": categories}
+def _evaluator(truth: GroundTruth, results: list[Record], backend: Backend) -> Any:
+    """A COCOeval of either back end, ready to run."""
+    coco, evaluate = _coco_classes(backend)
     with redirect_stdout(io.StringIO()):
-        truth.createIndex()
-        return COCOeval(truth, truth.loadRes(kept), "segm"), dropped, total
+        known = coco()
+        known.dataset = truth.dataset
+        known.createIndex()
+        return evaluate(known, known.loadRes(results), "segm")
 
 
-def _encoded(prediction: Mapping[str, Any], size: tuple[int, int], number: int) -> Record:
-    segmentation = prediction.get("segmentation")
-    if isinstance(segmentation, list):
-        return rle_codec.merge(rle_codec.frPyObjects(segmentation, *size))
-    if not isinstance(segmentation, Mapping) or tuple(segmentation.get("size", ())) != size:
-        raise DataError(
-            f"prediction {number}: image {prediction['image_id']} is {size[0]}x{size[1]} but its "
-            "mask is not; write the mask at the size of the image"
-        )
-    if isinstance(segmentation["counts"], list):
-        return rle_codec.frPyObjects(dict(segmentation), *size)
-    return dict(segmentation)
+def _coco_classes(backend: Backend) -> tuple[Any, Any]:
+    if backend == "pycocotools":
+        return COCO, COCOeval
+    if backend != "faster":
+        raise ConfigError(f"backend {backend!r}", hint="give pycocotools or faster")
+    try:
+        import hotcoco
+    except ModuleNotFoundError as error:
+        raise ConfigError("hotcoco is missing", hint="pip install 'unigs[fast-eval]'") from error
+    return hotcoco.COCO, hotcoco.COCOeval

@@ -15,9 +15,10 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from unigs.config.preset import AutoencoderConfig, Preset, TextConfig
 from unigs.models.autoencoder import latent_channels, load_autoencoder
 from unigs.models.patch_autoencoder import PatchAutoencoder
-from unigs.models.text import build_text_encoder, load_text_encoder
+from unigs.models.text import build_text_encoder, load_text_encoder, longest_prompt, require_room
+from unigs.models.tokenizer import build_tokenizer
 from unigs.models.unet import build_unet, expand_unet, load_unet
-from unigs.shards.build import read_samples
+from unigs.shards.read import read_samples
 
 
 def make_autoencoder(wanted: AutoencoderConfig, shards: Sequence[Path]) -> Any:
@@ -38,12 +39,24 @@ def make_autoencoder(wanted: AutoencoderConfig, shards: Sequence[Path]) -> Any:
 
 
 def make_text_encoder(
-    wanted: TextConfig, class_names: Sequence[str]
+    wanted: TextConfig, class_names: Sequence[str], most: int
 ) -> tuple[CLIPTokenizer, CLIPTextModel]:
-    """The pretrained text encoder, or a frozen seeded one over the class names."""
+    """The pretrained text encoder, or a frozen seeded one over the class names.
+
+    The seeded one takes as many tokens as a prompt of `most` classes needs, and at least those
+    of the preset.
+
+    Raises:
+        ConfigError: a prompt of `most` classes is too long for the pretrained one.
+    """
     if wanted.source is not None:
-        return load_text_encoder(wanted.source)
-    return build_text_encoder(class_names, **wanted.model_dump(exclude={"source"}))
+        tokenizer, encoder = load_text_encoder(wanted.source)
+        require_room(tokenizer, encoder, class_names, most)
+        return tokenizer, encoder
+    _, needed = longest_prompt(build_tokenizer(class_names), class_names, most)
+    values = wanted.model_dump(exclude={"source"})
+    values["max_length"] = max(wanted.max_length, needed)
+    return build_text_encoder(class_names, **values)
 
 
 def fresh_unet(preset: Preset, autoencoder: Any) -> UNet2DConditionModel:

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from unigs.errors import ModelError
+from unigs.errors import ConfigError, ModelError
 
 PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 # Components alone: repositories also hold single-file copies of the whole model.
@@ -101,6 +101,26 @@ def require_safetensors(directory: Path) -> None:
         "loaded; convert them once on a machine you trust: load the component with "
         "use_safetensors=False and call save_pretrained(..., safe_serialization=True)"
     )
+
+
+def check_tasks(source: str | PathLike[Any], task: str) -> None:
+    """Refuse a local pipeline directory that is incomplete, or that was not trained for a task.
+
+    Reads a few small files; a Hub id is left to the loading.
+
+    Raises:
+        ModelError: as `require_pipeline`.
+        ConfigError: the model says its tasks, and this is none of them.
+    """
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        return
+    require_pipeline(folder)
+    tasks = read_config(folder, "model_index.json").get("tasks") or [task]
+    if task not in tasks:
+        raise ConfigError(
+            f"task: this model was not trained for {task}", hint=f"give one of {', '.join(tasks)}"
+        )
 
 
 def require_pipeline(directory: Path) -> None:

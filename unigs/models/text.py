@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from unigs.errors import ModelError
+from unigs.errors import ConfigError, ModelError
 from unigs.models.source import component_directory, require_safetensors, resolve_directory
 from unigs.models.tokenizer import build_tokenizer
+from unigs.tasks import TASKS, make_prompt
 
 # Against token embeddings of deviation 1: positions must not blur which word stands there.
 POSITION_DEVIATION = 0.1
@@ -110,6 +111,42 @@ def save_text_encoder(
 def max_tokens(tokenizer: CLIPTokenizer, encoder: CLIPTextModel) -> int:
     """L: the tokens of a padded prompt, start and end included."""
     return min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
+
+
+def longest_prompt(
+    tokenizer: CLIPTokenizer, class_names: Iterable[str], most: int
+) -> tuple[str, int]:
+    """The prompt of the most tokens, start and end included, that names up to `most` of some
+    classes, and its number of tokens."""
+    names = sorted(set(class_names), key=lambda name: (-_tokens(tokenizer, name), name))[:most]
+    prompts = [make_prompt(task, names) for task in TASKS if names or task == "entity"]
+    return max(((prompt, _tokens(tokenizer, prompt)) for prompt in prompts), key=lambda p: p[1])
+
+
+def require_room(
+    tokenizer: CLIPTokenizer, encoder: CLIPTextModel, class_names: Iterable[str], most: int
+) -> None:
+    """Check, before anything is built on them, that prompts over some classes fit the encoder.
+
+    Args:
+        class_names: as prompts say them.
+        most: classes that a prompt names at most.
+
+    Raises:
+        ConfigError: one does not.
+    """
+    prompt, tokens = longest_prompt(tokenizer, class_names, most)
+    length = max_tokens(tokenizer, encoder)
+    if tokens > length:
+        raise ConfigError(
+            f"class names are too long: a prompt of {most} takes {tokens} tokens, the text encoder"
+            f" {length}: {prompt!r}",
+            hint="shorten the names in the annotation file, or give samples fewer entities",
+        )
+
+
+def _tokens(tokenizer: CLIPTokenizer, text: str) -> int:
+    return len(tokenizer(text).input_ids)
 
 
 def encode_prompts(

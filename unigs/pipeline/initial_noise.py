@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from unigs.config.seeds import checked_seed
 from unigs.errors import ConfigError
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
+
+
+def seeded_generator(seed: Any) -> torch.Generator:
+    """A generator on the CPU; ConfigError for what is no seed (`unigs.config.seeds`)."""
+    return torch.Generator().manual_seed(checked_seed(seed))
 
 
 def initial_noise(control: Tensor, generator: Generators) -> Tensor:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unigs.colormap import DECODERS, Palette
-from unigs.errors import ConfigError
+from unigs.config.seeds import whole_number
+from unigs.errors import ConfigError, DataError
+from unigs.io.mask_file import marked
 from unigs.tasks import Task, make_prompt, task_named
 
 Picture = Image.Image | np.ndarray
@@ -44,10 +46,14 @@ def check_options(
     trained: Sequence[str],
     output_type: str,
     steps: int | None,
+    most_steps: int,
     paste_back: bool,
     decoder: str,
 ) -> Task:
-    """The task of a call, once its options fit it and the model's tasks; else ConfigError."""
+    """The task of a call, once its options fit it and the model's tasks; else ConfigError.
+
+    `most_steps` is the number of time steps of the model's noise schedule.
+    """
     kind = task_named(task)
     if kind.name not in trained:
         raise ConfigError(
@@ -56,8 +62,10 @@ def check_options(
         )
     if output_type not in ("pil", "np", "latent"):
         raise ConfigError(f"output_type {output_type!r}", hint="give pil, np or latent")
-    if steps is not None and steps < 1:
-        raise ConfigError(f"num_inference_steps {steps}", hint="give at least 1")
+    if steps is not None and not 1 <= (whole_number(steps) or 0) <= most_steps:
+        raise ConfigError(
+            f"num_inference_steps {steps!r}", hint=f"give a whole number from 1 to {most_steps}"
+        )
     if decoder not in DECODERS:
         raise ConfigError(f"decoder {decoder!r}", hint=f"give one of {', '.join(DECODERS)}")
     if paste_back and kind.control != "masked_image":
@@ -77,9 +85,9 @@ def check_inputs(
     """One form for everything a call may be given.
 
     Pictures are PIL images or arrays, one or a list. Grey becomes RGB, alpha is dropped, 16-bit
-    pictures keep their high byte. A colormap may also be an (h, w) integer label map, which is
-    painted with `palette`. A mask is bool, or 8-bit: above 127, or above 0 where no value is
-    above 1. A single picture, prompt or list of names serves the whole batch.
+    pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be an (h, w)
+    integer label map, which is painted with `palette`. What a mask marks is said in
+    `unigs.io.mask_file`. A single picture, prompt or list of names serves the whole batch.
 
     Raises:
         ConfigError: an argument the task needs is missing or one it does not take is given,
@@ -116,14 +124,18 @@ def check_inputs(
 
 
 def as_rgb(picture: Any, argument: str) -> np.ndarray:
-    """(h, w, 3) uint8 of a PIL image or an array; ConfigError for anything else."""
-    array = np.asarray(picture) if isinstance(picture, np.ndarray | Image.Image) else None
-    if isinstance(picture, Image.Image) and picture.mode not in ("I", "F", "I;16", "I;16B"):
-        array = np.asarray(picture.convert("RGB"))
+    """(h, w, 3) uint8 of a PIL image, turned upright, or an array; else ConfigError."""
+    array = picture if isinstance(picture, np.ndarray) else None
+    if isinstance(picture, Image.Image):
+        picture = _loaded(picture, argument)
+        sixteen = picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+        array = np.asarray(picture if sixteen else picture.convert("RGB"))
     if array is None or array.ndim not in (2, 3) or not array.size:
         raise ConfigError(f"{argument}: {_kind(picture)} is no picture",
                           hint="give a PIL image or an (h, w, 3) uint8 array")  # fmt: skip
-    if array.dtype == np.uint16 or (isinstance(picture, Image.Image) and array.dtype == np.int32):
+    if (array.dtype.kind == "u" and array.dtype.itemsize == 2) or (
+        isinstance(picture, Image.Image) and array.dtype == np.int32
+    ):
         array = (array.astype(np.uint32) >> 8).astype(np.uint8)
     if array.dtype != np.uint8:
         raise ConfigError(
@@ -185,27 +197,41 @@ def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
 
 
 def as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) bool of a PIL image or an array of that size; ConfigError for anything else, and
-    for a mask with nothing in it."""
+    """(h, w) bool of a PIL image or an array of that size, by the rule of `unigs.io.mask_file`;
+    ConfigError for anything else, and for a mask with nothing in it."""
+    argument = f"coarse_mask {index}"
     if isinstance(picture, Image.Image):
-        picture = np.asarray(picture if picture.mode == "1" else picture.convert("L"))
-    if not isinstance(picture, np.ndarray) or picture.dtype not in (np.bool_, np.uint8):
-        raise ConfigError(f"coarse_mask {index}: {_kind(picture)} is no mask",
+        picture = _loaded(picture, argument)
+    elif not isinstance(picture, np.ndarray):
+        raise ConfigError(f"{argument}: {_kind(picture)} is no mask",
                           hint="give a PIL image or an (h, w) bool array")  # fmt: skip
-    if picture.shape != size:
+    shape = picture.shape[:2] if isinstance(picture, np.ndarray) else picture.size[::-1]
+    if shape != size:
         raise ConfigError(
-            f"coarse_mask {index}: shape {picture.shape}, the image has {size}",
+            f"{argument}: shape {shape}, the image has {size}",
             hint="give a mask of the image's height and width",
         )
-    mask = picture > (127 if picture.dtype == np.uint8 and picture.max() > 1 else 0)
-    if not mask.any():
-        raise ConfigError(f"coarse_mask {index}: empty", hint="mark the region to fill")
-    return mask
+    try:
+        return marked(picture)
+    except DataError as error:
+        raise ConfigError(f"{argument}: {error}") from error
+
+
+def _loaded(picture: Image.Image, argument: str) -> Image.Image:
+    """The picture decoded to its end and turned upright."""
+    try:
+        picture.load()
+        return ImageOps.exif_transpose(picture)
+    # on broken files Pillow raises unrelated types: OSError, SyntaxError, struct.error, ...
+    except Exception as error:
+        raise ConfigError(f"{argument}: does not decode: {error}") from error
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and type {value.dtype}"
+    if isinstance(value, Image.Image):
+        return f"an image of {value.height}x{value.width} pixels in mode {value.mode}"
     return type(value).__name__
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
+from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.output import UniGSOutput, describe_entities
 
 
@@ -28,7 +28,7 @@ def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: 
         pipeline(
             task="referring",
             names=[name],
-            generator=torch.Generator().manual_seed(seed),
+            generator=seeded_generator(seed),
             **call,
         )
         for name in names

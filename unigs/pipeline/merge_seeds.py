@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from unigs.errors import ConfigError
 from unigs.metrics.matching import match
+from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.output import UniGSOutput, describe_entities
 from unigs.tasks import task_named
 
@@ -41,9 +41,7 @@ def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: A
         )
     if len(seeds) < 2:
         raise ConfigError(f"seeds: {len(seeds)} given", hint="give at least two")
-    runs = [
-        pipeline(task=task, generator=torch.Generator().manual_seed(seed), **call) for seed in seeds
-    ]
+    runs = [pipeline(task=task, generator=seeded_generator(seed), **call) for seed in seeds]
     count = len(runs[0].segments)
     chosen, merged, entities = [], [], []
     for index in range(count):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from unigs.errors import ConfigError
 from unigs.metrics.matching import overlap as shared_pixels
+from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.inputs import Picture, as_mask, as_rgb
 from unigs.pipeline.output import EntityPrediction, UniGSOutput, describe_entities
 from unigs.tasks import task_named
@@ -67,7 +67,7 @@ def predict_in_tiles(
             answer = pipeline(
                 task=task,
                 image=pixels[window],
-                generator=torch.Generator().manual_seed(seed),
+                generator=seeded_generator(seed),
                 **given,
             )
             merged.add(top, left, answer, join)

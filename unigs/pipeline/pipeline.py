@@ -191,7 +191,13 @@ class UniGSPipeline(DiffusionPipeline):
         """
         chosen = decoder or self.config["decoder"]
         kind = check_options(
-            task, self.config["tasks"], output_type, num_inference_steps, paste_back, chosen
+            task,
+            self.config["tasks"],
+            output_type,
+            num_inference_steps,
+            self.scheduler.config.get("num_train_timesteps", 1000),
+            paste_back,
+            chosen,
         )
         for name in set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs):
             raise ConfigError(f"callback_on_step_end_tensor_inputs: {name}", hint="give latents")
@@ -212,7 +218,7 @@ class UniGSPipeline(DiffusionPipeline):
         quiet = latents is None and kind.name in self.config["zero_initial_noise"]
         if quiet and not kind.new_image:
             noise = torch.zeros_like(noise)
-        steps = num_inference_steps or self.config["steps"][kind.name]
+        steps = int(num_inference_steps or self.config["steps"][kind.name])
         self.scheduler.set_timesteps(steps, device=control.device)
         latents = noise * self.scheduler.init_noise_sigma
         extra = self._step_arguments(generator)

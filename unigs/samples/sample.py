@@ -57,6 +57,7 @@ class Sample:
         absent: names in the prompt that the target does not hold (referring negatives).
         seed: `numpy.random.default_rng(seed)` draws this sample again.
         counts: what was filtered on the way, by reason.
+        file_name: what the data set calls the image, where the key of the scene does not tell it.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Sample:
     source_digest: str
     palette: str
     counts: dict[str, int] = field(default_factory=dict)
+    file_name: str | None = None
 
     @property
     def colormap(self) -> np.ndarray:
@@ -148,6 +150,7 @@ def make_sample(
             "dropped_by_palette": dropped,
             "shared_color": len(colors) - len({tuple(color) for color in colors.values()}),
         },
+        file_name=scene.file_name,
     )
 
 

@@ -48,6 +48,8 @@ def encode_sample(sample: Sample, image_format: ImageFormat) -> dict[str, bytes]
         "palette": sample.palette,
         "counts": sample.counts,
     }
+    if sample.file_name is not None:
+        record["file_name"] = sample.file_name
     files = {
         f"image.{image_format}": encode_photo(sample.image, image_format),
         "colormap.png": _flat_png(indexed),
@@ -91,6 +93,7 @@ def decode_sample(files: Mapping[str, bytes | memoryview]) -> Sample:
             source_digest=record["source_digest"],
             palette=record["palette"],
             counts=record["counts"],
+            file_name=record.get("file_name"),
         )
     except KeyError as error:
         raise DataError(f"sample without {error}", hint="build the shard again") from error

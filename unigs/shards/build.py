@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +13,13 @@ import numpy as np
 import unigs
 from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import SceneHead, SceneList, SceneSource
-from unigs.io.image_file import read_bytes
 from unigs.samples.options import SampleOptions
-from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
-from unigs.samples.serialization import ImageFormat, decode_sample, encode_sample
+from unigs.samples.sample import NoSample, make_sample, sample_seed
+from unigs.samples.serialization import ImageFormat, encode_sample
 from unigs.scene import Scene
-from unigs.shards.folder import current_record, locked, manifest_before, set_manifest_aside, sweep
-from unigs.shards.manifest import (
-    SAMPLE_COLUMNS,
-    Refusal,
-    ShardManifest,
-    ShardRecord,
-    digest_of,
-    read_manifest,
-    read_record,
-    read_sample_table,
-    shards_digest,
-    write_manifest,
-    write_sample_table,
-)
+from unigs.shards.energon import Split, write_energon_index
+from unigs.shards.folder import Description, build_folder, locked, manifest_before
+from unigs.shards.manifest import SAMPLE_COLUMNS, ShardManifest, digest_of, read_sample_table
 from unigs.shards.tar import BLOCK, padding
 from unigs.shards.worker import Progress, ShardJob, run_jobs
 from unigs.tasks import Task, task_named
@@ -57,6 +45,7 @@ def build_shards(
     workers: int = 1,
     image_format: ImageFormat = "png",
     reshard: bool = False,
+    energon: Split | None = None,
     progress: Progress | None = None,
 ) -> ShardManifest:
     """Write the shards of one task; shards whose inputs are unchanged are left alone.
@@ -74,6 +63,8 @@ def build_shards(
         bytes_per_shard: evaluated by the first few samples, drawn as they will be; only where the
             number of shards is not fixed yet.
         variants: samples per scene.
+        energon: also write the index by which Energon reads the shards, as this part of its split
+            (`unigs.shards.energon`); a build without it takes an index away that would not fit.
         reshard: allow another number of shards than the folder has.
         progress: called with (shards done, shards to build).
 
@@ -107,23 +98,43 @@ def build_shards(
             "shards": count,
             "options": options.to_dict(),
         }
-        jobs = []
+        jobs: dict[str, ShardJob] = {}
         for number, held in enumerate(assign(heads, count)):
             if held:
                 inputs = digest_of([FORMAT, unigs.__version__, configuration, held])
                 name = f"{task.name}-{number:05d}-of-{count:05d}.tar"
                 keys = tuple(head.key for head in held)
-                job = ShardJob(
+                jobs[name] = ShardJob(
                     name, inputs, keys, (), task.name, options, seed, variants, image_format, folder
                 )
-                jobs.append(job)
-        found = {job.name: current_record(folder, job.name, job.inputs) for job in jobs}
-        kept = {name: record for name, record in found.items() if record is not None}
-        todo = [job for job in jobs if job.name not in kept]
-        if todo:
-            set_manifest_aside(folder)
-        run_jobs(todo, source, workers, progress)
-        return _conclude(folder, jobs, kept, heads, configuration, before)
+
+        def write(names: list[str]) -> None:
+            run_jobs([jobs[name] for name in names], source, workers, progress)
+
+        def describe(records: list[dict[str, Any]]) -> Description:
+            if not any(record["rows"] for record in records):
+                reasons = sorted({e["reason"] for record in records for e in record["refused"]})
+                raise DataError(f"none of {len(heads)} scenes gives a sample: {'; '.join(reasons)}")
+            files: tuple[str, ...] = ()
+            if energon is not None:
+                digest = digest_of([record["shard"]["sha256"] for record in records])
+                files = write_energon_index(folder, records, task.name, energon, digest)
+            return Description(
+                configuration,
+                sources=digest_of([list(head) for head in heads]),
+                scenes=len(heads),
+                removed=_removed(folder, before, heads),
+                files=files,
+            )
+
+        return build_folder(
+            folder,
+            before,
+            {name: job.inputs for name, job in jobs.items()},
+            write,
+            SAMPLE_COLUMNS,
+            describe,
+        )
 
 
 def assign(heads: Iterable[SceneHead], count: int) -> list[list[SceneHead]]:
@@ -157,21 +168,6 @@ def sample_sizes(
     return sizes
 
 
-def read_samples(folder: Path | str, shard: str | None = None) -> Iterator[Sample]:
-    """The samples of a folder of shards, in the order of the shards, or of one of its shards."""
-    folder = Path(folder)
-    names = [record.path for record in read_manifest(folder).shards]
-    for name in names if shard is None else [shard]:
-        data = memoryview(read_bytes(folder / name))
-        for row in read_sample_table(folder, ["members"], shard=name).to_pylist():
-            yield decode_sample(
-                {
-                    member["extension"]: data[member["offset"] : member["offset"] + member["size"]]
-                    for member in row["members"]
-                }
-            )
-
-
 def _shard_count(
     folder: Path, before: ShardManifest | None, wanted: int, explicit: bool, reshard: bool
 ) -> int:
@@ -184,53 +180,6 @@ def _shard_count(
             hint="the number is fixed when the folder is made; pass reshard to change it",
         )  # fmt: skip
     return count
-
-
-def _conclude(
-    folder: Path,
-    jobs: list[ShardJob],
-    kept: dict[str, dict[str, Any]],
-    heads: list[SceneHead],
-    configuration: dict[str, Any],
-    before: ShardManifest | None,
-) -> ShardManifest:
-    """Write the tables over all records, and take away what no job names any more."""
-    records: list[dict[str, Any]] = []
-    shards: list[ShardRecord] = []
-    counts: dict[str, int] = {}
-    refused: list[Refusal] = []
-    for job in jobs:
-        record = kept.get(job.name) or read_record(folder, job.name)
-        if record is None:
-            raise DataError("its record vanished", file=folder / job.name, hint="build again")
-        records.append(record)
-        refused += [Refusal(**refusal) for refusal in record["refused"]]
-        if record["rows"]:
-            shards.append(ShardRecord(**record["shard"]))
-        for name, number in record["counts"].items():
-            counts[name] = counts.get(name, 0) + number
-    if not shards:
-        reasons = sorted({refusal.reason for refusal in refused})
-        raise DataError(f"none of {len(heads)} scenes gives a sample: {'; '.join(reasons)}")
-    removed = _removed(folder, before, heads)
-    write_sample_table(folder, records, SAMPLE_COLUMNS)
-    manifest = ShardManifest(
-        shards=tuple(shards),
-        digest=shards_digest(shards),
-        sources=digest_of([list(head) for head in heads]),
-        samples=sum(shard.samples for shard in shards),
-        scenes=len(heads),
-        counts=dict(sorted(counts.items())),
-        refused=tuple(refused),
-        removed=removed,
-        configuration=configuration,
-        code_version=unigs.__version__,
-        built=tuple(job.name for job in jobs if job.name not in kept),
-        kept=tuple(kept),
-    )
-    write_manifest(folder, manifest)
-    sweep(folder, {job.name for job in jobs})
-    return manifest
 
 
 def _removed(folder: Path, before: ShardManifest | None, heads: list[SceneHead]) -> tuple[str, ...]:

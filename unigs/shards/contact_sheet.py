@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from unigs.errors import ConfigError
+from unigs.io.files import writing
 from unigs.samples.sample import Sample
-from unigs.shards.build import read_samples
 from unigs.shards.manifest import read_manifest
-from unigs.shards.tar import writing
+from unigs.shards.place import opened
+from unigs.shards.read import read_samples
 from unigs.tasks import control_image
 
 TEXT_HEIGHT = 16
@@ -22,17 +23,18 @@ INK = (235, 235, 235)
 
 
 def contact_sheet(
-    folder: Path | str, out_png: Path | str, count: int = 16, tile: int = 128, columns: int = 2
+    place: Path | str, out_png: Path | str, count: int = 16, tile: int = 128, columns: int = 2
 ) -> int:
     """Draw image | control image | coarse mask | colormap of some samples, the prompt below.
 
-    ``count`` samples are taken at equal distances through the folder; ``tile`` is the side of
-    a picture in pixels. Returns the number of samples drawn.
+    ``count`` samples of a folder or an address are taken at equal distances; ``tile`` is the
+    side of a picture in pixels. Returns the number of samples drawn.
     """
     if count < 1 or columns < 1:
         raise ConfigError(f"{count} samples in {columns} columns: give at least one")
-    total = read_manifest(Path(folder)).samples
-    chosen = list(islice(read_samples(folder), 0, None, max(1, total // count)))[:count]
+    with opened(place) as source:
+        total = read_manifest(source.folder).samples
+    chosen = list(islice(read_samples(place), 0, None, max(1, total // count)))[:count]
     cells = [_cell(sample, tile) for sample in chosen]
     width, height = cells[0].size
     rows = -(-len(cells) // columns)

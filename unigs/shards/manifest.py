@@ -18,12 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unigs.errors import DataError
-from unigs.shards.tar import ShardFile, sha256_of, writing
+from unigs.io.files import sha256_of, writing
 
 MANIFEST = "manifest.json"
 PREVIOUS = "previous.json"
 SAMPLES = "samples.parquet"
 RECORDS = "records"
+
+# Of manifest.json, and of what it stands for: raise it when readers must refuse older folders.
+MANIFEST_FORMAT = 3
+
+# What to do about anything that is not as it was written.
+REBUILD = "build the shards again: only what changed is rebuilt"
 
 ROWS_PER_GROUP = 256
 
@@ -87,6 +93,7 @@ class ShardManifest:
         removed: scenes that an earlier build of this folder held and this one does not.
         configuration: task, options, seed, variants, image format, number of shards.
         code_version: of unigs.
+        files: SHA-256 of each file beside the shards that belongs to them, by its path.
         built, kept: names of the shards that this build wrote and left alone (not stored).
     """
 
@@ -100,6 +107,7 @@ class ShardManifest:
     removed: tuple[str, ...]
     configuration: dict[str, Any]
     code_version: str
+    files: dict[str, str] = field(default_factory=dict)
     built: tuple[str, ...] = field(default=(), compare=False)
     kept: tuple[str, ...] = field(default=(), compare=False)
 
@@ -115,6 +123,10 @@ class ShardManifest:
         return reasons
 
 
+class OtherFormat(DataError):
+    """A folder in the format of another version."""
+
+
 def digest_of(value: Any) -> str:
     """SHA-256 (hex) of a JSON value in its canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -126,23 +138,27 @@ def shards_digest(shards: Iterable[ShardRecord]) -> str:
     return digest_of([[shard.path, shard.sha256] for shard in shards])
 
 
-def write_manifest(
-    folder: Path, manifest: ShardManifest, files: Iterable[str] = (SAMPLES,)
-) -> None:
-    """Write manifest.json, sealed by a digest of its own; ``files`` are vouched for as well."""
+def write_manifest(folder: Path, manifest: ShardManifest) -> None:
+    """Write manifest.json, sealed by a digest of its own."""
     content = asdict(manifest)
     del content["built"], content["kept"]
-    content["files"] = {name: sha256_of(folder / name) for name in files}
+    content["format"] = MANIFEST_FORMAT
     content["seal"] = digest_of(content)
     write_json(folder / MANIFEST, content, indent=1)
 
 
 def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
-    """Read manifest.json; DataError if it is missing, unreadable or changed since it was sealed."""
+    """Read manifest.json; DataError if it is missing, unreadable, changed since it was sealed or
+    of another version's format."""
     file = folder / name
     content = read_json(file)
     if content.get("seal") != _seal(content):
-        raise DataError("changed since it was written", file=file, hint=_MEND)
+        raise DataError("changed since it was written", file=file, hint=REBUILD)
+    if content.get("format") != MANIFEST_FORMAT:
+        raise OtherFormat(
+            f"written by another version of unigs ({content.get('code_version', 'unknown')})",
+            file=file, hint="build shards and latents again with this one",
+        )  # fmt: skip
     try:
         return ShardManifest(
             shards=tuple(ShardRecord(**shard) for shard in content["shards"]),
@@ -152,21 +168,23 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
                 name: content[name]
                 for name in (
                     "digest", "sources", "samples", "scenes", "counts", "configuration",
-                    "code_version",
+                    "code_version", "files",
                 )
             },
         )  # fmt: skip
     except (KeyError, TypeError) as error:
-        raise DataError(f"not a manifest: {error}", file=file, hint=_MEND) from error
+        raise DataError(f"not a manifest: {error}", file=file, hint=REBUILD) from error
 
 
-def vouched_files(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of the files beside the shards that the manifest vouches for."""
-    return dict(read_json(folder / MANIFEST)["files"])
+def check_vouched(folder: Path, name: str) -> None:
+    """Raise DataError unless a file beside the shards is the one that the manifest vouches for."""
+    if read_manifest(folder).files.get(name) != sha256_of(folder / name):
+        raise DataError("changed since it was written", file=folder / name, hint=REBUILD)
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write the record of one shard, sealed: its ShardRecord, sample rows, counts, refusals."""
+    """Write the record of one shard, sealed: its ShardRecord as ``shard``, its ``rows`` of the
+    sample table, ``counts`` and ``refused`` as in the manifest, and what else its writer notes."""
     (folder / RECORDS).mkdir(exist_ok=True)
     content = record | {"seal": _seal(record)}
     write_json(folder / RECORDS / f"{record['shard']['path']}.json", content)
@@ -206,21 +224,7 @@ def read_sample_table(
     try:
         return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, hint=_MEND) from error
-
-
-def members_by_key(file: ShardFile) -> dict[str, list[dict[str, Any]]]:
-    """The members of a shard as JSON values, grouped by key in file order."""
-    grouped: dict[str, list[dict[str, Any]]] = {}
-    for member in file.members:
-        row = {
-            "extension": member.extension,
-            "offset": member.offset,
-            "size": member.size,
-            "sha256": member.sha256,
-        }
-        grouped.setdefault(member.key, []).append(row)
-    return grouped
+        raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, hint=REBUILD) from error
 
 
 def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -> None:
@@ -234,13 +238,10 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {error}", file=path, hint=_MEND) from error
+        raise DataError(f"cannot be read: {error}", file=path, hint=REBUILD) from error
     if not isinstance(content, dict):
-        raise DataError("not a JSON object", file=path, hint=_MEND)
+        raise DataError("not a JSON object", file=path, hint=REBUILD)
     return content
-
-
-_MEND = "delete it and build the shards again"
 
 
 def _seal(content: dict[str, Any]) -> str:

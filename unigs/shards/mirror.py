@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsspec.core import url_to_fs
-
-from unigs.errors import DataError, UnigsError
-from unigs.shards.folder import locked, set_manifest_aside, sweep
-from unigs.shards.manifest import MANIFEST, ShardManifest, read_manifest, vouched_files
-from unigs.shards.tar import sha256_of, writing
+from unigs.errors import DataError
+from unigs.io.files import sha256_of, writing
+from unigs.shards.folder import is_shard_name, locked, manifest_before, set_manifest_aside, sweep
+from unigs.shards.manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest
+from unigs.shards.place import names_at, reaching
 from unigs.shards.verify import verify_shards
 
 
@@ -48,21 +46,26 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
             hint="build the shards again",
         )  # fmt: skip
     manifest = read_manifest(folder)
-    with _reaching(address) as (files, base):
-        there = _remote_manifest(files, base)
+    with reaching(address) as (files, base):
+        there = None
+        with contextlib.suppress(OtherFormat):
+            there = _remote_manifest(files, base)
         known = {} if there is None else {s.path: s.sha256 for s in there.shards}
-        listed = _names(files, base)
+        listed = names_at(files, base)
         kept = tuple(
             s.path for s in manifest.shards if known.get(s.path) == s.sha256 and s.path in listed
         )
         todo = tuple(s.path for s in manifest.shards if s.path not in set(kept))
         files.makedirs(base, exist_ok=True)
-        for name in (*todo, *vouched_files(folder), MANIFEST):
+        for name in (*todo, *manifest.files, MANIFEST):
+            files.makedirs(f"{base}/{name}".rpartition("/")[0], exist_ok=True)
             files.put_file(str(folder / name), f"{base}/{name}")
         named = {shard.path for shard in manifest.shards}
-        gone = tuple(sorted(n for n in listed if n.endswith(".tar") and n not in named))
-        for name in gone:
-            files.rm_file(f"{base}/{name}")
+        gone = tuple(sorted(n for n in listed if is_shard_name(n) and n not in named))
+        forgotten = set(there.files if there else ()) - set(manifest.files)
+        for name in (*gone, *sorted(forgotten)):
+            with contextlib.suppress(FileNotFoundError):
+                files.rm_file(f"{base}/{name}")
     return Mirrored(todo, kept, gone)
 
 
@@ -81,7 +84,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             as it is; or the folder cannot be written.
     """
     folder = Path(folder)
-    with locked(folder), _reaching(address) as (files, base):
+    with locked(folder), reaching(address) as (files, base):
         there = _remote_manifest(files, base)
         if there is None:
             raise DataError("no manifest", file=address, hint="push finished shards there first")
@@ -92,12 +95,13 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             )  # fmt: skip
         kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
         todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
-        before = {path.name for path in folder.glob("*.tar")}
+        before = {path.name for path in folder.glob("*.tar") if is_shard_name(path.name)}
+        before_this = manifest_before(folder)
         set_manifest_aside(folder)
         with tempfile.TemporaryDirectory() as place:
             sealed = Path(place) / MANIFEST
             files.get_file(f"{base}/{MANIFEST}", str(sealed))
-            for name, digest in (todo | vouched_files(Path(place))).items():
+            for name, digest in (todo | there.files).items():
                 with writing(folder / name) as partial:
                     files.get_file(f"{base}/{name}", str(partial))
                     if sha256_of(partial) != digest:
@@ -106,37 +110,14 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
                             hint="push it again",
                         )  # fmt: skip
             named = {shard.path for shard in there.shards}
-            sweep(folder, named)
+            sweep(folder, named, before_this, there)
             with writing(folder / MANIFEST) as partial:
                 partial.write_bytes(sealed.read_bytes())
     return Mirrored(tuple(todo), kept, tuple(sorted(before - named)))
 
 
-@contextlib.contextmanager
-def _reaching(address: str) -> Iterator[tuple[Any, str]]:
-    """The file system of an address and its path there."""
-    try:
-        files, base = url_to_fs(address)
-        yield files, base.rstrip("/")
-    except UnigsError:
-        raise
-    # each kind of bucket raises types of its own: OSError, ImportError, botocore's, aiohttp's
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"cannot be reached: {reason}", file=address, hint="check address and credentials"
-        ) from error
-
-
-def _names(files: Any, base: str) -> set[str]:
-    files.invalidate_cache()
-    if not files.exists(base):
-        return set()
-    return {str(name).rsplit("/", 1)[-1] for name in files.ls(base, detail=False)}
-
-
 def _remote_manifest(files: Any, base: str) -> ShardManifest | None:
-    if MANIFEST not in _names(files, base):
+    if MANIFEST not in names_at(files, base):
         return None
     with tempfile.TemporaryDirectory() as place:
         files.get_file(f"{base}/{MANIFEST}", str(Path(place) / MANIFEST))

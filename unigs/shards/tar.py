@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
+import re
 import tarfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from unigs.errors import DataError
-from unigs.io.files import replacing
+from unigs.io.files import sha256_of, writing
 
 BLOCK = tarfile.BLOCKSIZE
+MODE = 0o644
+
+# webdataset takes everything after the first dot for the extension, and paths that leave the
+# folder they are unpacked in are nobody's wish.
+_KEY = re.compile(r"[^\s.\\/][^\s.\\]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,73 +42,78 @@ class ShardFile:
     bytes: int
     members: tuple[Member, ...]
 
+    def members_by_key(self) -> dict[str, list[dict[str, Any]]]:
+        """The members as JSON values without their key, grouped by it in file order."""
+        grouped: dict[str, list[dict[str, Any]]] = {}
+        for member in self.members:
+            row = asdict(member)
+            grouped.setdefault(row.pop("key"), []).append(row)
+        return grouped
+
 
 def member_header(name: str, size: int) -> bytes:
-    """The tar header of a member: USTAR, mode 0644, no owner, time 0."""
+    """The tar header of a member: USTAR, mode 0644, no owner, time 0.
+
+    Raises DataError for a name that USTAR cannot hold: more than 100 bytes without a folder.
+    """
     info = tarfile.TarInfo(name)
     info.size = size
-    info.mode = 0o644
+    info.mode = MODE
     try:
         return info.tobuf(tarfile.USTAR_FORMAT)
     except ValueError as error:
         raise DataError(f"name does not fit a tar: {error}", record=name) from error
 
 
-def padding(size: int, block: int = BLOCK) -> bytes:
+def check_names(key: str, extensions: Iterable[str]) -> None:
+    """Raise DataError where a tar cannot hold a sample of this key, or readers would take its key
+    for another."""
+    if not _KEY.fullmatch(key):
+        raise DataError("key holds a dot, a blank or a backslash, or is a path", record=key)
+    for extension in extensions:
+        member_header(f"{key}.{extension}", 0)
+
+
+def padding(size: int) -> bytes:
     """Zeros up to the next full block."""
-    return bytes(-size % block)
+    return bytes(-size % BLOCK)
+
+
+class _Digesting:
+    """A file to write to that knows the SHA-256 and the number of the bytes it was given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        self.bytes += len(data)
+        return self._file.write(data)
 
 
 def write_shard(path: Path, samples: Iterable[tuple[str, dict[str, bytes]]]) -> ShardFile:
-    """Write (key, extension -> bytes) in the order given; the file appears whole or not at all.
+    """Write (key, extension -> bytes), samples in the order given and their files sorted by
+    extension; the file appears whole or not at all.
 
-    Raises DataError when the folder cannot be written or the disk is full.
+    Raises DataError when the folder cannot be written, the disk is full, or a name does not fit.
     """
+    # Here and not above: it imports torch, which builds that keep every shard can do without.
+    from webdataset import TarWriter
+
     members: list[Member] = []
-    digest = hashlib.sha256()
-    position = 0
     with writing(path) as partial, partial.open("wb") as file:
-
-        def put(data: bytes) -> None:
-            nonlocal position
-            file.write(data)
-            digest.update(data)
-            position += len(data)
-
-        for key, files in samples:
-            for extension, data in files.items():
-                put(member_header(f"{key}.{extension}", len(data)))
-                member_digest = sha256_of(data)
-                members.append(Member(key, extension, position, len(data), member_digest))
-                put(data)
-                put(padding(len(data)))
-        put(bytes(2 * BLOCK))
-        put(padding(position, tarfile.RECORDSIZE))
+        stream = _Digesting(file)
+        with TarWriter(stream, user="", group="", mode=MODE, mtime=0, encoder=False) as tar:
+            # The writer takes a format as well and does not pass it on to its tar (1.0.2).
+            tar.tarstream.format = tarfile.USTAR_FORMAT
+            for key, files in samples:
+                check_names(key, files)
+                for extension, data in sorted(files.items()):
+                    offset = tar.tarstream.offset + BLOCK
+                    tar.write({"__key__": key, extension: data})
+                    members.append(Member(key, extension, offset, len(data), sha256_of(data)))
         file.flush()
         os.fsync(file.fileno())
-    return ShardFile(path.name, digest.hexdigest(), position, tuple(members))
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """`replacing`, with DataError in place of OSError: disk full, folder not writable."""
-    try:
-        with replacing(path) as partial:
-            yield partial
-    except OSError as error:
-        raise DataError(
-            f"cannot be written: {error.strerror or error}",
-            file=path,
-            hint="free space or give another folder, then build again: finished shards are kept",
-        ) from error
-
-
-def sha256_of(content: Path | bytes) -> str:
-    """SHA-256 (hex) of bytes, or of a file's; "" for a file that cannot be read."""
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).hexdigest()
-    try:
-        with content.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
+    return ShardFile(path.name, stream.sha256.hexdigest(), stream.bytes, tuple(members))

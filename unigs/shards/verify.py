@@ -2,54 +2,75 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from unigs.errors import DataError
-from unigs.shards.manifest import MANIFEST, SAMPLES, read_manifest, read_sample_table, vouched_files
-from unigs.shards.tar import BLOCK, member_header, padding, sha256_of
+from unigs.io.files import sha256_of
+from unigs.shards.manifest import MANIFEST, SAMPLES, OtherFormat, read_manifest, read_sample_table
+from unigs.shards.place import ShardPlace, opened
+from unigs.shards.read import CHUNK, read_shard
+from unigs.shards.tar import BLOCK, member_header, padding
 
 
-def verify_shards(folder: Path | str) -> list[tuple[str, str]]:
-    """Compare every byte of a folder of pixel or latent shards with what was written.
+def verify_shards(place: Path | str) -> list[tuple[str, str]]:
+    """Compare every byte of a folder of pixel or latent shards, or at an address, with what was
+    written.
 
     Returns:
         (file, key) of whatever differs, sorted; the key is "" where no sample is meant: a
         missing or foreign shard, its end, the manifest, a table. After a broken manifest
-        nothing else can be evaluated, after a broken table no keys can be told.
+        nothing else can be evaluated, after a broken table no keys can be told. Hidden files, which
+        tools of others leave behind, are passed over.
 
     Raises:
-        DataError: there is no manifest.
+        DataError: there is no manifest, or it is of another version's format.
     """
-    folder = Path(folder)
-    if not (folder / MANIFEST).is_file():
-        raise DataError("no manifest", file=folder, hint="give a folder of finished shards")
-    try:
-        manifest = read_manifest(folder)
-    except DataError:
-        return [(MANIFEST, "")]
-    bad = {
-        (name, "")
-        for name, digest in vouched_files(folder).items()
-        if sha256_of(folder / name) != digest
-    }
-    known = {shard.path for shard in manifest.shards}
-    bad |= {(path.name, "") for path in folder.glob("*.tar") if path.name not in known}
-    table_is_sound = (SAMPLES, "") not in bad
-    for shard in manifest.shards:
-        if sha256_of(folder / shard.path) == shard.sha256:
-            continue
-        keys = set(_changed_keys(folder, shard.path)) if table_is_sound else set()
-        bad |= {(shard.path, key) for key in keys or {""}}
-    return sorted(bad)
+    with opened(place) as source:
+        if MANIFEST not in source.names:
+            raise DataError("no manifest", file=place, hint="give a folder of finished shards")
+        try:
+            manifest = read_manifest(source.folder)
+        except OtherFormat:
+            raise
+        except DataError:
+            return [(MANIFEST, "")]
+        bad = {
+            (name, "")
+            for name, digest in manifest.files.items()
+            if _digest_at(source, name) != digest
+        }
+        bad |= {(name, "") for name in foreign_shards(source)}
+        table_is_sound = (SAMPLES, "") not in bad
+        for shard in manifest.shards:
+            if not table_is_sound:
+                if _digest_at(source, shard.path) != shard.sha256:
+                    bad.add((shard.path, ""))
+                continue
+            try:
+                deque(read_shard(source, shard), maxlen=0)
+            except DataError:
+                bad |= {(shard.path, key) for key in set(changed_keys(source, shard.path)) or {""}}
+        return sorted(bad)
 
 
-def _changed_keys(folder: Path, name: str) -> Iterator[str]:
-    rows = read_sample_table(folder, ["key", "members"], shard=name).to_pylist()
+def foreign_shards(source: ShardPlace) -> set[str]:
+    """Tars in the place that are none of its shards; hidden files are passed over."""
+    known = {shard.path for shard in read_manifest(source.folder).shards}
+    tars = {name for name in source.names if name.endswith(".tar") and name[0] != "."}
+    return tars - known
+
+
+def changed_keys(source: ShardPlace, name: str) -> Iterator[str]:
+    """Keys of the samples of a shard that are not as they were written, from the place that the
+    table gives each of them; "" for the end of the shard, or for one that cannot be read."""
+    rows = read_sample_table(source.folder, ["key", "members"], shard=name).to_pylist()
     members = [(member["offset"], row["key"], member) for row in rows for member in row["members"]]
     try:
-        with (folder / name).open("rb") as file:
+        with source.open(name) as file:
             for _, key, member in sorted(members, key=lambda entry: entry[0]):
                 if not _is_as_written(file, key, member):
                     yield key
@@ -70,3 +91,14 @@ def _is_as_written(file: BinaryIO, key: str, member: dict[str, Any]) -> bool:
         and sha256_of(data) == member["sha256"]
         and rest == padding(size)
     )
+
+
+def _digest_at(source: ShardPlace, name: str) -> str:
+    digest = hashlib.sha256()
+    try:
+        with source.open(name) as file:
+            while data := file.read(CHUNK):
+                digest.update(data)
+    except OSError:
+        return ""
+    return digest.hexdigest()

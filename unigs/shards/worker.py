@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from unigs.datasets.scene_keys import variant_key
 from unigs.errors import DataError
 from unigs.index.scene_source import SceneSource
 from unigs.samples.options import SampleOptions
 from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
 from unigs.scene import Scene
-from unigs.shards.manifest import RECORDS, Refusal, ShardRecord, members_by_key, write_record
-from unigs.shards.tar import write_shard
+from unigs.shards.manifest import RECORDS, Refusal, ShardRecord, write_record
+from unigs.shards.tar import check_names, write_shard
 
 Progress = Callable[[int, int], None]
 
@@ -58,7 +59,7 @@ def run_jobs(
             report(done, len(jobs))
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, "webdataset"])
     with ProcessPoolExecutor(min(workers, len(jobs)), context, _end_with_parent) as pool:
         try:
             waiting: set[Future[None]] = set()
@@ -115,24 +116,26 @@ def build(job: ShardJob) -> None:
     def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
         for scene in job.scenes:
             for variant in range(job.variants):
-                key = scene.key if job.variants == 1 else f"{scene.key}-v{variant}"
+                key = scene.key if job.variants == 1 else variant_key(scene.key, variant)
                 seed = sample_seed(scene.digest, job.task, job.seed, variant)
                 try:
                     sample = make_sample(scene, job.task, job.options, seed, key)
+                    files = encode_sample(sample, job.image_format)
+                    check_names(key, files)
                 except (NoSample, DataError) as error:
                     refused.append(Refusal(scene.key, variant, error.reason))
                     continue
                 rows[key] = _row(sample, job.name)
                 for name, count in sample.counts.items():
                     counts[name] = counts.get(name, 0) + count
-                yield key, encode_sample(sample, job.image_format)
+                yield key, files
 
     path = job.folder / job.name
     (job.folder / RECORDS / f"{job.name}.json").unlink(missing_ok=True)
     file = write_shard(path, drawn())
     if not rows:
         path.unlink()
-    for key, members in members_by_key(file).items():
+    for key, members in file.members_by_key().items():
         rows[key]["members"] = members
     shard = ShardRecord(job.name, file.sha256, file.bytes, len(rows), job.inputs)
     write_record(

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import torch
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.training_utils import EMAModel
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -37,10 +40,14 @@ from unigs.training.optimizer import build_optimizer, build_scaler
 from unigs.training.schedule import learning_rate, training_steps
 from unigs.training.state import TrainingState
 from unigs.training.step_draws import StepDraws, draw_step
-from unigs.training.validation import validation_losses
+from unigs.training.validation import preview_picture, validation_losses
 
 Log = Callable[[int, dict[str, float]], None]
+Preview = Callable[[int, NDArray[np.uint8]], None]
 LOG_EVERY = 20
+# Logged too: the first step warms up, the second tells how long all will take.
+PROBE_STEPS = 2
+FIRST_PREVIEW_SECONDS = 60.0
 
 
 class Interrupted(Exception):
@@ -70,6 +77,8 @@ def train(
     log: Log = lambda step, metrics: None,
     resume: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
+    on_preview: Preview | None = None,
+    autoencoder: Any = None,
 ) -> TrainReport:
     """Train `unet` in place and leave its averaged (EMA) weights in it.
 
@@ -83,15 +92,20 @@ def train(
         out_dir: ``checkpoints/`` are written here; with `resume`, the newest whole one is
             taken up.
         validation: held-out latents; their loss by task and noise level is logged.
-        log: called with the step and metrics every 20 steps and at each validation.
+        log: called with the step and metrics after the second step, whose speed tells how long
+            the run will take, every 20 steps and at each validation.
         should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
+        on_preview: called with the step and a picture (`preview_picture`) of held-out samples,
+            or of training samples where there is no `validation`: first after a minute, then
+            every ``validate_every`` steps. Needs `autoencoder`; not for ``parallel: fsdp``.
+        autoencoder: of the latents, frozen; previews need it.
 
     Raises:
         ModelError: the loss is not finite; the batch is saved beside the checkpoints.
         Interrupted: `should_stop` said so.
     """
-    run = _Run(unet, stream, training, diffusion, Path(out_dir))
-    return run.go(validation, log, resume, should_stop)
+    run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
+    return run.go(validation, log, resume, should_stop, on_preview)
 
 
 class _Run:
@@ -102,6 +116,7 @@ class _Run:
         training: TrainingConfig,
         diffusion: DiffusionConfig,
         out_dir: Path,
+        autoencoder: Any,
     ) -> None:
         self.unet, self.stream = unet, stream
         self.training, self.diffusion = training, diffusion
@@ -111,6 +126,7 @@ class _Run:
         if self.steps < 1:
             raise ConfigError(f"training.steps {self.steps}: give at least one")
         self.device = next(unet.parameters()).device
+        self.autoencoder = autoencoder
         if training.lora_rank is not None:
             add_adapters(unet, training.lora_rank, training.seed)
         self.rank, self.world = rank_and_world()
@@ -152,24 +168,29 @@ class _Run:
         log: Log,
         resume: bool,
         should_stop: Callable[[], bool],
+        on_preview: Preview | None,
     ) -> TrainReport:
         first = self.state.resume() if resume else 0
         self.unet.train()
         started, smoothed = time.monotonic(), math.nan
+        next_preview = FIRST_PREVIEW_SECONDS
         for step in range(first, self.steps):
+            began = time.monotonic()
             errors, task = self._step(step)
             loss = float(errors.mean())
             smoothed = loss if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * loss
             done = step + 1
-            if done % LOG_EVERY == 0 or done == self.steps:
-                seconds = time.monotonic() - started
-                log(done, self._metrics(errors, task, smoothed, step, (done - first) / seconds))
-            if (
-                validation is not None
-                and (self.rank == 0 or self.sharded)
-                and (done % self.training.validate_every == 0 or done == self.steps)
-            ):
+            now = time.monotonic()
+            probe = done - first == PROBE_STEPS
+            if probe or done % LOG_EVERY == 0 or done == self.steps:
+                rate = 1 / (now - began) if probe else (done - first) / (now - started)
+                log(done, self._metrics(errors, task, smoothed, step, rate))
+            validate = done % self.training.validate_every == 0 or done == self.steps
+            if validate and validation is not None and (self.rank == 0 or self.sharded):
                 log(done, self._validate(validation))
+            if on_preview is not None and (validate or now - started > next_preview):
+                next_preview = math.inf
+                self._preview(done, validation or self.stream, on_preview)
             stop = any_of(should_stop())
             due = stop or done % self.training.checkpoint_every == 0 or done == self.steps
             if due:
@@ -250,12 +271,26 @@ class _Run:
         return metrics
 
     def _validate(self, validation: MixedStream) -> dict[str, float]:
+        with self._averaged():
+            return validation_losses(
+                self.unet, self.scheduler, self.training, self.diffusion, validation
+            )
+
+    def _preview(self, step: int, shown: MixedStream, on_preview: Preview) -> None:
+        if self.rank > 0 or self.sharded or self.autoencoder is None:
+            return
+        with self._averaged():
+            picture = preview_picture(
+                self.unet, self.scheduler, self.diffusion, shown.batch(0), self.autoencoder
+            )
+        on_preview(step, picture)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The averaged weights in the UNet, which is in evaluation mode, for the block."""
         self.unet.eval()
         self.ema.store(self.parameters)
         self.ema.copy_to(self.parameters)
-        losses = validation_losses(
-            self.unet, self.scheduler, self.training, self.diffusion, validation
-        )
+        yield
         self.ema.restore(self.parameters)
         self.unet.train()
-        return losses

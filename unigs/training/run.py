@@ -14,7 +14,7 @@ from unigs.io.distributed import group, training_device
 from unigs.latents.stores import Encoders, SampleFolders, training_stream, validation_stream
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import fresh_unet
-from unigs.training.loop import Interrupted, Log, TrainReport, train
+from unigs.training.loop import Interrupted, Log, Preview, TrainReport, train
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,31 @@ def run_job(
     job: TrainingJob,
     log: Log = lambda step, metrics: None,
     should_stop: Callable[[], bool] = lambda: False,
+    on_preview: Preview | None = None,
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     """Train and return the averaged weights; arguments and errors as in `training.train`.
 
     In the preset's number of processes, or in those of torchrun.
     """
     with group(job.preset.training.processes, _worker, job):
-        return _train(job, log, should_stop)
+        return _train(job, log, should_stop, on_preview)
 
 
 def _worker(job: TrainingJob) -> None:
     # Process 0 reports the interruption.
     with suppress(Interrupted):
-        _train(job, lambda step, metrics: None, lambda: False)
+        _train(job, lambda step, metrics: None, lambda: False, None)
 
 
 def _train(
-    job: TrainingJob, log: Log, should_stop: Callable[[], bool]
+    job: TrainingJob,
+    log: Log,
+    should_stop: Callable[[], bool],
+    on_preview: Preview | None,
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
-    unet = fresh_unet(preset, load_autoencoder(job.encoders.autoencoder))
+    autoencoder = load_autoencoder(job.encoders.autoencoder)
+    unet = fresh_unet(preset, autoencoder)
     unet.to(training_device())  # type: ignore[arg-type]
     report = train(
         unet,
@@ -75,6 +80,8 @@ def _train(
         log=log,
         resume=job.resume,
         should_stop=should_stop,
+        on_preview=on_preview,
+        autoencoder=autoencoder,
     )
     unet.to("cpu")  # type: ignore[arg-type]
     return unet, report

@@ -1,19 +1,30 @@
-"""Losses on held-out latents, by task and noise level."""
+"""What held-out latents show of a model in training: losses by task and noise level, a picture."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from numpy.typing import NDArray
+from torch import Tensor
 
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.latents.stream import MixedStream
+from unigs.models.autoencoder import decode_latents
+from unigs.models.unet import join_inputs
 from unigs.tasks import TASKS
 from unigs.training.batch_errors import batch_errors
 from unigs.training.loss import quiet
 from unigs.training.step_draws import seeded_generator
 
 LEVELS = (0.25, 0.6, 1.0)
+PREVIEW_COLUMNS = ("given", "image", "colormap", "true colormap", "true image")
+PREVIEW_ROWS = 2
+_GAP = 2
 
 
 @torch.no_grad()
@@ -44,3 +55,50 @@ def validation_losses(
             if mine.any():
                 losses[f"validation_loss.{name}.t{round(level * 100)}"] = float(errors[mine].mean())
     return losses
+
+
+@torch.no_grad()
+def preview_picture(
+    unet: UNet2DConditionModel,
+    scheduler: DDIMScheduler,
+    diffusion: DiffusionConfig,
+    batch: Mapping[str, Tensor],
+    autoencoder: Any,
+) -> NDArray[np.uint8]:
+    """What one sampling step makes of the first `PREVIEW_ROWS` samples of each task.
+
+    Args:
+        batch: as `MixedStream.batch` gives it.
+        autoencoder: of the latents.
+
+    Returns:
+        (h, w, 3) uint8: a row a sample, the columns as in `PREVIEW_COLUMNS`, white between them.
+    """
+    rows = [
+        row
+        for task in TASKS.values()
+        for row in (batch["task"] == task.index).nonzero()[:PREVIEW_ROWS, 0].tolist()
+    ]
+    device = next(unet.parameters()).device
+    shown = {name: values[rows].to(device) for name, values in batch.items()}
+    sampler = DDIMScheduler.from_config(scheduler.config)
+    sampler.set_timesteps(1, device=device)
+    count = scheduler.config["num_train_timesteps"]
+    timesteps = torch.full((len(rows),), count - 1)
+    clean = torch.cat([shown["image"], shown["colormap"]], 1)
+    noise = torch.randn(clean.shape, generator=seeded_generator(0, "preview", 0))
+    start = quiet(noise, batch["task"][rows], timesteps, diffusion, count).to(device)
+    image, colormap = start.chunk(2, dim=1)
+    inputs = join_inputs(image, colormap, shown["coarse"], shown["control"])
+    told = unet(inputs, timesteps.to(device), shown["text"], class_labels=shown["task"]).sample
+    found = sampler.step(told.float(), int(sampler.timesteps[0]), start).pred_original_sample
+    image, colormap = found.chunk(2, dim=1)
+    columns = (shown["control"], image, colormap, shown["colormap"], shown["image"])
+    pictures = np.stack([decode_latents(autoencoder, column.float()) for column in columns])
+    height, width = (side + _GAP for side in pictures.shape[2:4])
+    sheet = np.full((len(rows) * height - _GAP, len(columns) * width - _GAP, 3), 255, np.uint8)
+    for place, column in enumerate(pictures):
+        for row, picture in enumerate(column):
+            top, left = row * height, place * width
+            sheet[top : top + height - _GAP, left : left + width - _GAP] = picture
+    return sheet

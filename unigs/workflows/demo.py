@@ -1,4 +1,4 @@
-"""A page to try the four tasks: brush strokes for the coarse mask, answers beside them."""
+"""A page to try the four tasks: brush strokes for the coarse mask, predictions beside them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from unigs.errors import ConfigError, UnigsError
-from unigs.tasks import TASKS
+from unigs.io.mask_file import painted
+from unigs.pipeline.initial_noise import seeded_generator
+from unigs.pipeline.inputs import as_rgb
+from unigs.tasks import task_named
 from unigs.workflows.predict_files import split_names
 
 COLUMNS = ("id", "class", "score", "area", "x", "y", "width", "height")
@@ -44,8 +46,8 @@ def strokes_of(editor: Mapping[str, Any]) -> np.ndarray | None:
 
     None where nothing was painted.
     """
-    painted = [np.asarray(layer.convert("RGBA"))[..., 3] > 0 for layer in editor["layers"]]
-    mask = np.logical_or.reduce(painted) if painted else None
+    layers = [painted(layer) for layer in editor["layers"]]
+    mask = np.logical_or.reduce(layers) if layers else None
     return mask if mask is not None and mask.any() else None
 
 
@@ -54,32 +56,34 @@ def answer(
     task: str,
     editor: Mapping[str, Any] | None,
     names: str,
-    steps: int,
-    guidance: float,
-    seed: int,
+    steps: int | None,
+    guidance: float | None,
+    seed: int | None,
     keep: bool,
 ) -> tuple[Image.Image, Image.Image, Image.Image, list[list[Any]]]:
-    """Ask the pipeline with what the page holds: image, colormap, overlay and table rows.
+    """Run the pipeline on what the page holds: image, colormap, overlay and table rows.
+
+    A field of the page that was emptied is None.
 
     Raises:
         UnigsError: something is missing or wrong; the message is for the page.
     """
-    kind = TASKS[task]
+    kind = task_named(task)
     if editor is None or editor["background"] is None:
         raise ConfigError("no picture", hint="load one")
-    picture = editor["background"].convert("RGB")
-    given: dict[str, Any] = {"colormap" if kind.control == "colormap" else "image": picture}
+    main = "colormap" if kind.control == "colormap" else "image"
+    given: dict[str, Any] = {main: as_rgb(editor["background"], main)}
     if kind.coarse == "sampled":
         given["coarse_mask"] = strokes_of(editor)
     if "{names}" in kind.template:
-        given["names"] = split_names(names)
+        given["names"] = split_names(names or "")
     if kind.control == "masked_image":
         given["paste_back"] = keep
     output = pipeline(
         task=task,
-        num_inference_steps=int(steps) or None,
-        guidance_scale=float(guidance) or None,
-        generator=torch.Generator().manual_seed(int(seed)),
+        num_inference_steps=steps or None,
+        guidance_scale=float(guidance or 0) or None,
+        generator=seeded_generator(seed),
         **given,
     )
     rows = [
@@ -106,7 +110,10 @@ def build_demo(pipeline: Any) -> Any:
         with gr.Row():
             with gr.Column():
                 task = gr.Radio(tasks, value=tasks[0], label="task")
-                editor = gr.ImageEditor(type="pil", label="picture, and strokes where to fill")
+                # no mode: Gradio would clip 16-bit pictures to white while it converts them
+                editor = gr.ImageEditor(
+                    type="pil", image_mode=None, label="picture, and strokes where to fill"
+                )
                 names = gr.Textbox(label="class names, with commas between")
                 with gr.Row():
                     steps = gr.Slider(

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError, UnigsError
@@ -24,6 +26,9 @@ from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.training.loop import Interrupted
 from unigs.training.run import TrainingJob, run_job
 from unigs.training.schedule import training_steps
+from unigs.workflows.training_progress import TrainingLine, TrainingTeller
+
+PREVIEW = "preview.png"
 
 
 def train_from_shards(
@@ -36,6 +41,9 @@ def train_from_shards(
     should_stop: Callable[[], bool],
 ) -> dict[str, Any] | None:
     """Train on some shards and save ``out/model``.
+
+    How long it takes is said on stderr; from the first minute on ``out/preview.png`` shows what the
+    model makes of some training samples.
 
     Latents are kept in ``out/latents``; where the preset's ``data.latents`` is false none are
     made: those that fit the shards are used, the rest is encoded on the fly.
@@ -66,14 +74,18 @@ def train_from_shards(
         job = TrainingJob(values, samples, {}, encoders, out, resume)
         first = rank_and_world()[0] == 0
         total = training_steps(values.training, training_stream(values, samples, job.encoders))
-        with tqdm(total=total, unit="step", file=sys.stderr, disable=not first) as bar:
+        with TrainingLine(sys.stderr) as line:
 
-            def log(step: int, metrics: dict[str, float]) -> None:
-                bar.update(step - bar.n)
-                bar.set_postfix({k: f"{v:.4f}" for k, v in metrics.items() if k == "loss"})
+            def on_preview(step: int, picture: NDArray[np.uint8]) -> None:
+                Image.fromarray(picture).save(out / PREVIEW)
+                line.say(f"picture of step {step}: {out / PREVIEW}")
 
+            tell = TrainingTeller(total, line.say, line.show)
             try:
-                unet, report = run_job(job, log, should_stop)
+                if first:
+                    unet, report = run_job(job, tell, should_stop, on_preview)
+                else:
+                    unet, report = run_job(job, should_stop=should_stop)
             except Interrupted as interruption:
                 raise UnigsError(f"{interruption}; go on with --resume") from interruption
     if not first:
@@ -100,8 +112,9 @@ def _prepare(
     names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
     if not resume:
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    most = max(m.configuration["options"]["max_entities"] for m in manifests)
+    tokenizer, text_encoder = make_text_encoder(preset.text, names, most)
     autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
-    tokenizer, text_encoder = make_text_encoder(preset.text, names)
     for task, folder in folders.items():
         models = (autoencoder, text_encoder, tokenizer)
         if preset.data.latents:

@@ -1,0 +1,29 @@
+"""A store that was renamed or copied: MLflow's records follow it.
+
+MLflow notes the absolute address of every artifact folder, of runs, logged models and versions, and
+offers no way to change one. In a store that was moved, runs would write to the old place and the
+registry would look there. The columns are those of MLflow 3; others are left alone.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+_COLUMNS = {"artifact_location", "artifact_uri", "storage_location", "source"}
+
+
+def readdress(database: Path, old: str, new: str) -> None:
+    """Let every address in ``database`` that lies in the folder ``old`` lie in ``new`` instead,
+    all of them or none. Both are ``file://`` addresses without a slash at their end."""
+    with closing(sqlite3.connect(database, timeout=60.0)) as connection, connection:
+        connection.execute("BEGIN IMMEDIATE")
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in tables.fetchall():
+            columns = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+            for (column,) in columns.fetchall():
+                if column in _COLUMNS:
+                    connection.execute(
+                        f'UPDATE "{table}" SET "{column}" = ? || substr("{column}", ?)'
+                        f' WHERE "{column}" = ? OR substr("{column}", 1, ?) = ?',
+                        (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+                    )

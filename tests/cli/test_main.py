@@ -1,0 +1,51 @@
+"""What a user sees of a mistake: one line on stderr and a code, whoever found it."""
+
+import sys
+
+import pytest
+
+from unigs.cli import main
+
+
+def command(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["unigs", *(str(part) for part in arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    captured = capsys.readouterr()
+    return ended.value.code, captured.out, captured.err
+
+
+PREDICT = ("predict", "--model", "nowhere", "--task", "entity", "--image", "nowhere.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((*PREDICT, "--out", "o", "--steps", "1.5"), 2, "'--steps'"),
+        ((*PREDICT, "--out", "o", "--seed", "99999999999999999999"), 1, "seed: 9999"),
+        ((*PREDICT, "--out", "o"), 1, "nowhere.png: no such file"),
+        (PREDICT, 2, "'--out'"),
+        (("predict", "--no-such"), 2, "--no-such"),
+        (("prophesy",), 2, "prophesy"),
+        (("demo", "--port", "70000"), 2, "'--port'"),
+        (("score", "segmentation", "--gt", "a", "--pred", "b", "--backend", "c"), 2, "'--backend'"),
+        (("score", "segmentation", "--gt", "a.json", "--pred", "b.json"), 1, "a.json"),
+    ],
+)
+def test_one_line_and_a_code(monkeypatch, capsys, tmp_path, arguments, code, said):
+    monkeypatch.chdir(tmp_path)
+    found, out, err = command(monkeypatch, capsys, *arguments)
+    assert (found, out) == (code, "")
+    (line,) = err.splitlines()
+    assert line.startswith("unigs: ")
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_is_help(monkeypatch, capsys):
+    code, out, _ = command(monkeypatch, capsys, "score", "--help")
+    assert code == 0
+    assert "segmentation" in out
+    code, out, err = command(monkeypatch, capsys, "shards")
+    assert code == 2
+    assert "verify" in out + err

@@ -1,0 +1,158 @@
+"""COCO's three ways to write a mask, brought into one and checked before any C code sees them.
+
+pycocotools trusts what it is given: a run that passes the end of the image makes it loop for ever,
+a negative one fills the memory, a polygon of two points is taken for a box. Everything here takes
+time and memory in proportion to the input, whatever the input is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from unigs.errors import DataError
+
+Rle = dict[str, Any]
+
+# COCO keeps runs in 32 bits, seven characters of five bits each.
+MAX_PIXELS = (1 << 32) - 1
+_CHARACTERS = 7
+# Of one polygon, in pixels; pycocotools needs about 100 bytes for each.
+_MAX_OUTLINE = 1 << 22
+
+
+def mask_code(segmentation: Any, height: int, width: int) -> Rle:
+    """Compressed run lengths of a COCO segmentation.
+
+    Args:
+        segmentation: a list of polygons [x1, y1, x2, y2, ...], one such polygon, or an object
+            with `size` [h, w] and `counts` (a list, or COCO's compressed text or bytes).
+        height, width: size of the image.
+
+    Returns:
+        {"size": [h, w], "counts": bytes}; the mask may be empty.
+
+    Raises:
+        DataError: null, another type, another size, runs that are negative or do not add up to
+            the image, a polygon of fewer than three points or with something else than finite
+            numbers no further than an image side outside.
+    """
+    if isinstance(segmentation, list | tuple):
+        return _from_polygons(segmentation, height, width)
+    if not isinstance(segmentation, Mapping):
+        kind = "null" if segmentation is None else type(segmentation).__name__
+        raise DataError(
+            f"segmentation is {kind}", hint="give polygons, or an object with size and counts"
+        )
+    size = segmentation.get("size")
+    if not isinstance(size, list | tuple) or [*size] != [height, width] or _holds_bool(size):
+        raise DataError(
+            f"the image is {height}x{width} but its mask has size {_short(size)}",
+            hint="write the mask at the size of the image, [height, width]",
+        )
+    counts = segmentation.get("counts")
+    if isinstance(counts, list | tuple):
+        runs = _listed(counts)
+    elif isinstance(counts, str | bytes):
+        runs = unpack_runs(counts)
+    else:
+        raise DataError(f"RLE counts are {_short(counts)}", hint="give run lengths")
+    if runs.size and runs.min() < 0:
+        raise DataError("RLE holds a negative run", hint="write the mask again")
+    # capped so that no number of runs overflows the sum
+    total = int(np.minimum(runs, MAX_PIXELS + 1).sum())
+    if total != height * width:
+        raise DataError(
+            f"RLE covers {total} pixels, the image has {height * width}",
+            hint="write the mask again, at the size of the image",
+        )
+    if isinstance(counts, str | bytes):
+        raw = counts.encode("ascii") if isinstance(counts, str) else counts
+        return {"size": [height, width], "counts": raw}
+    rle = {"size": [height, width], "counts": runs.tolist()}
+    return coco_mask.frPyObjects(rle, height, width)
+
+
+def unpack_runs(code: str | bytes) -> np.ndarray:
+    """The (n,) int64 run lengths of COCO's compressed text; they may still be negative.
+
+    Raises:
+        DataError: a character that no run is written with, a run of more than 32 bits, a text
+            that ends inside a run.
+    """
+    try:
+        raw = code.encode("ascii") if isinstance(code, str) else code
+    except UnicodeEncodeError as error:
+        raise DataError("RLE counts hold what is no run length") from error
+    if raw[:2] in (b"b'", b'b"'):
+        raise DataError(
+            "RLE counts are the printed form of Python bytes, b'...'",
+            hint="write counts.decode() instead of str(counts)",
+        )
+    chunks = np.frombuffer(raw, np.uint8).astype(np.int64) - 48
+    if chunks.size == 0:
+        return chunks
+    if chunks.min() < 0 or chunks.max() > 63:
+        raise DataError("RLE counts hold what is no run length")
+    ends = np.flatnonzero(chunks < 32)
+    if not ends.size or ends[-1] != chunks.size - 1:
+        raise DataError("RLE counts end inside a run length")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > _CHARACTERS:
+        raise DataError("RLE counts hold a run of more than 32 bits")
+    place = np.arange(chunks.size) - np.repeat(starts, lengths)
+    values = np.add.reduceat((chunks & 31) << 5 * place, starts)
+    values -= np.where(chunks[ends] & 16, 1 << 5 * lengths, 0)
+    # from the fourth run on, the difference to the one before the last is stored
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def _listed(counts: list[Any] | tuple[Any, ...]) -> np.ndarray:
+    if not all(type(run) is int and abs(run) <= MAX_PIXELS for run in counts):
+        raise DataError("RLE counts are not whole numbers", hint="write the mask again")
+    return np.array(counts, np.int64)
+
+
+def _from_polygons(polygons: Any, height: int, width: int) -> Rle:
+    if not polygons:
+        raise DataError("segmentation holds no polygon", hint="leave the record out")
+    # one polygon without the list around it, as some programs write it
+    if not any(isinstance(polygon, list | tuple | dict) for polygon in polygons):
+        polygons = [polygons]
+    for polygon in polygons:
+        if not isinstance(polygon, list | tuple) or len(polygon) % 2:
+            raise DataError("polygon is not a list of x, y, x, y, ...")
+        if not all(_is_finite(value) for value in polygon):
+            raise DataError("polygon holds something that is no finite number")
+        if len(polygon) < 6:
+            raise DataError(f"polygon of {len(polygon) // 2} points, at least 3 are needed")
+        for values, side in ((polygon[0::2], width), (polygon[1::2], height)):
+            if min(values) < -side or max(values) > 2 * side:
+                raise DataError(f"polygon lies far outside of the {height}x{width} image")
+        points = np.array(polygon, float).reshape(-1, 2)
+        if np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum() > _MAX_OUTLINE:
+            raise DataError(f"polygon with an outline of more than {_MAX_OUTLINE} pixels")
+    return coco_mask.merge(coco_mask.frPyObjects([list(p) for p in polygons], height, width))
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # a huge integer is finite, but too large to become a float
+    return abs(value) < 1e9 if isinstance(value, int) else math.isfinite(value)
+
+
+def _holds_bool(values: Any) -> bool:
+    return any(isinstance(value, bool) for value in values)
+
+
+def _short(value: Any) -> str:
+    text = "missing" if value is None else repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

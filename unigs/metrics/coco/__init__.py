@@ -1,0 +1,1 @@
+"""Files in COCO's formats: read, checked record by record, numbered anew."""
