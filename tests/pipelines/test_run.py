@@ -1,5 +1,6 @@
 """What a run refuses before Dagster starts, and the table at its end."""
 
+import math
 from pathlib import Path
 
 import pytest
