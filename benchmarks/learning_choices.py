@@ -27,7 +27,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "all": {},
     "adamw": {"training.optimizer": "adamw", "training.learning_rate": 1.5e-3},
     "chessboard": {"codec.palette": "smooth-5-v1"},
-    "squares": {"training.colormap_median": False},
+    "squares": {"training.colormap_loss": "squared"},
     "noise": {"diffusion.zero_initial_noise": []},
     "pixels": {"training.entity_balance": False},
 }

@@ -102,6 +102,8 @@ def test_a_wrong_value_is_named(overrides, named):
     [
         ({"training.end_to_end": 0.0}, r"training\.end_to_end: no longer .*\(delete it"),
         ({"training.min_snr_gamma": None}, r"training\.min_snr_gamma: no longer .*\(delete it"),
+        ({"training.colormap_median": True}, r"colormap_median: no longer .*colormap_loss"),
+        ({"diffusion.quiet_start": []}, r"quiet_start: no longer .*zero_initial_noise"),
         ({"training.optimizer": "adamw_8bit"}, r"adamw_8bit: no longer .*\(take adamw"),
     ],
 )
@@ -126,6 +128,6 @@ def test_lengths_at_the_last_timestep_need_zero_terminal_snr():
         "diffusion.scheduler.rescale_betas_zero_snr": False,
         "diffusion.zero_initial_noise": [],
     }
-    with pytest.raises(ConfigError, match="colormap_median"):
+    with pytest.raises(ConfigError, match="colormap_loss"):
         load_preset("tiny", given)
-    load_preset("tiny", {**given, "training.colormap_median": False})
+    load_preset("tiny", {**given, "training.colormap_loss": "squared"})

@@ -12,7 +12,7 @@ def silence(inputs, timesteps, text, class_labels):
     return type("Output", (), {"sample": torch.zeros_like(inputs[:, :4])})
 
 
-def errors(median):
+def errors(colormap_loss):
     preset = load_preset("tiny")
     scheduler = build_scheduler(preset.diffusion)
     last = scheduler.config["num_train_timesteps"] - 1
@@ -22,7 +22,7 @@ def errors(median):
         "image": latents, "colormap": latents, "control": latents, "coarse": one, "valid": one,
         "balance": one, "text": torch.zeros(2, 1, 1), "task": torch.tensor([3, 3]),
     }  # fmt: skip
-    training = TrainingConfig(colormap_median=median, precision="fp32")
+    training = TrainingConfig(colormap_loss=colormap_loss, precision="fp32")
     return batch_errors(
         silence, scheduler, training, batch,
         torch.tensor([last, last // 2]), torch.zeros(2, 4, 4, 4), torch.device("cpu"),
@@ -30,7 +30,7 @@ def errors(median):
 
 
 def test_only_the_last_timestep_counts_by_length():
-    squares, lengths = errors(False), errors(True)
+    squares, lengths = errors("squared"), errors("charbonnier")
     assert squares[0] == 9.0
     assert 5.9 < lengths[0] < 6.0
     assert squares[1] == lengths[1] > 0

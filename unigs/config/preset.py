@@ -152,8 +152,10 @@ class Preset(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Preset:
         zero = self.diffusion.scheduler.get("rescale_betas_zero_snr")
-        if self.training.colormap_median and not zero:
-            raise ValueError("training.colormap_median needs rescale_betas_zero_snr: true")
+        if self.training.colormap_loss == "charbonnier" and not zero:
+            raise ValueError(
+                "training.colormap_loss charbonnier needs rescale_betas_zero_snr: true"
+            )
         return self
 
 
@@ -185,25 +187,31 @@ def load_preset(name: str | Path, overrides: dict[str, Any] | None = None) -> Pr
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
-    _refuse_removed(path, values.get("training"))
+    _refuse_removed(path, values)
     try:
         return Preset(name=path.stem, **values)
     except (ValidationError, TypeError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _refuse_removed(path: Path, training: Any) -> None:
+# Settings of earlier versions, and what to do about them.
+_NO_LONGER = {
+    "training.end_to_end": "delete it; every shipped preset had it switched off",
+    "training.min_snr_gamma": "delete it; every shipped preset had it switched off",
+    "training.colormap_median": "its name is training.colormap_loss: charbonnier for true",
+    "diffusion.quiet_start": "its name is diffusion.zero_initial_noise",
+}
+
+
+def _refuse_removed(path: Path, values: dict[str, Any]) -> None:
     """ConfigError for settings that presets of earlier versions may hold."""
-    if not isinstance(training, dict):
-        return
-    for name in ("end_to_end", "min_snr_gamma"):
-        if name in training:
-            raise ConfigError(
-                f"training.{name}: no longer a setting",
-                file=path,
-                hint="delete it; every shipped preset had it switched off",
-            )
-    if training.get("optimizer") == "adamw_8bit":
+    for dotted, hint in _NO_LONGER.items():
+        section, name = dotted.split(".")
+        held = values.get(section)
+        if isinstance(held, dict) and name in held:
+            raise ConfigError(f"{dotted}: no longer a setting", file=path, hint=hint)
+    training = values.get("training")
+    if isinstance(training, dict) and training.get("optimizer") == "adamw_8bit":
         raise ConfigError(
             "training.optimizer adamw_8bit: no longer a choice", file=path, hint="take adamw"
         )

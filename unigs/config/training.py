@@ -39,8 +39,9 @@ class TrainingConfig(Strict):
         empty_prompt: by task, the probability that the prompt is dropped.
         known_half_weight: loss weight of the half that Table 2 marks as a repetition.
         colormap_weight: of the colormap half against the image half.
-        colormap_median: at the last timestep, where one step must answer, errors of the colormap
-            count by their length, which gives sharper colormaps; needs zero terminal SNR.
+        colormap_loss: `charbonnier` (pseudo-Huber) for the colormap at the last timestep, where
+            one step must predict: it gives sharper colormaps and needs zero terminal SNR;
+            `squared` (Eq. 2) everywhere else.
         entity_balance: small entities weigh more in the colormap half, and in an image half that is
             new.
         lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
@@ -71,7 +72,7 @@ class TrainingConfig(Strict):
     empty_prompt: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.1))
     known_half_weight: float = Field(1.0, ge=0)
     colormap_weight: float = Field(1.0, gt=0)
-    colormap_median: bool = False
+    colormap_loss: Literal["squared", "charbonnier"] = "squared"
     entity_balance: bool = False
     lora_rank: int | None = Field(None, ge=1)
     compile: bool = False

@@ -37,4 +37,5 @@ def batch_errors(
         prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
     weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
     last = timesteps == scheduler.config["num_train_timesteps"] - 1
-    return weighted_error(prediction, target, weights, last & training.colormap_median)
+    charbonnier = last & (training.colormap_loss == "charbonnier")
+    return weighted_error(prediction, target, weights, charbonnier)

@@ -14,7 +14,7 @@ from unigs.tasks import TASKS
 
 # Below this root mean square error of a place's latents its length counts like a square, so that
 # the gradient is smooth at zero.
-MEDIAN_SOFTNESS = 0.1
+CHARBONNIER_EPSILON = 0.1
 
 
 def by_task(values: dict[str, Any]) -> Tensor:
@@ -94,28 +94,29 @@ def loss_weights(
     return image * torch.where(of_task(_NEW_IMAGE), balance, 1.0), colormap * balance
 
 
-def soft_length(square: Tensor) -> Tensor:
-    """Root mean square errors from mean squares; near zero they go on like squares."""
-    return (square + MEDIAN_SOFTNESS**2).sqrt() - MEDIAN_SOFTNESS
+def charbonnier_loss(square: Tensor) -> Tensor:
+    """The Charbonnier (pseudo-Huber) loss of mean squared errors, like `square`: their root, but
+    near zero a square."""
+    return (square + CHARBONNIER_EPSILON**2).sqrt() - CHARBONNIER_EPSILON
 
 
 def weighted_error(
-    prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor], median: Tensor
+    prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor], charbonnier: Tensor
 ) -> Tensor:
     """(B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half alike.
 
-    Where `median` holds, the colormap's error at a place counts by its length instead of its
-    square. Squares are least at the mean of the colours that a place may have, which is a third
-    colour; lengths are least at their geometric median, which is the likeliest colour.
+    Where `charbonnier` holds, the colormap's error at a place counts by its Charbonnier loss.
+    Squares are least at the mean of the colours that a place may have, which is a third colour;
+    lengths are least at their geometric median, which is the likeliest colour.
 
     Args:
         prediction, target: (B, 2C, h, w), the image half first.
-        median: (B,) bool.
+        charbonnier: (B,) bool.
     """
     squared = (prediction.float() - target.float()).square()
     image, colormap = squared.chunk(2, dim=1)
     square = colormap.mean(dim=1, keepdim=True)
-    colormap = torch.where(median[:, None, None, None], soft_length(square), square)
+    colormap = torch.where(charbonnier[:, None, None, None], charbonnier_loss(square), square)
     return (
         (image * weights[0]).mean(dim=(1, 2, 3)) + (colormap * weights[1]).mean(dim=(1, 2, 3))
     ) / 2
