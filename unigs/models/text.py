@@ -58,13 +58,15 @@ def build_text_encoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = CLIPTextModel(config)
-        embeddings = encoder.embeddings.token_embedding.weight.data
+        # Some versions of transformers nest them one deeper.
+        weights = {n.removeprefix("text_model."): p.data for n, p in encoder.named_parameters()}
+        embeddings = weights["embeddings.token_embedding.weight"]
         nn.init.orthogonal_(embeddings)
         # The pieces that prompts consist of get a frame of their own, apart from the bytes.
         whole = _whole_word_ids(tokenizer)
         embeddings[whole] = nn.init.orthogonal_(torch.empty(len(whole), hidden_size))
         embeddings *= hidden_size**0.5 / embeddings.norm(dim=1, keepdim=True)
-        positions = encoder.embeddings.position_embedding.weight.data
+        positions = weights["embeddings.position_embedding.weight"]
         positions.normal_(std=POSITION_DEVIATION)
     return tokenizer, encoder.eval().requires_grad_(False)
 
