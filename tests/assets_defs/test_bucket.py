@@ -14,7 +14,6 @@ from assets_defs.partitions import parts, run_tags
 from assets_defs.records import build_record
 from pipelines.build import build_defs
 from pipelines.requests import run_config
-from resources.launcher import ProcessFailed
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
@@ -110,11 +109,11 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
     client = Tracking(store=store).client()
     run_id = build_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
     assert client.get_run(run_id).data.metrics["data.train.images"] == SCENES["train_scenes"]
-    assert [item.path for item in client.list_artifacts(run_id, "images")] == ["images/data.png"]
+    assert "images/data.png" in [item.path for item in client.list_artifacts(run_id, "images")]
 
     # without a bucket nothing brings them back
     shutil.rmtree(folders.weights("entity"))
     next(held.glob("*.tar")).unlink()
     alone = Store(root=store.root)
-    with pytest.raises(ProcessFailed):
+    with pytest.raises(DataError, match="checksum mismatch"):
         execute(alone, settings, "weights/entity")
