@@ -20,6 +20,7 @@ from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
+from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.tasks import TASKS
 
 EVALUATION_CODE = code_of("evaluation")
@@ -55,7 +56,7 @@ def judge(
     *,
     beside: bool,
     shards: Path | None = None,
-) -> dict[str, float]:
+) -> MetricValues:
     """Answer the held-out shards of ``task`` (or ``shards``) and score the answers; ``beside``
     adds baselines and ceilings, which are the same for every model."""
     from unigs.evaluation.baselines import Codec
@@ -88,15 +89,15 @@ def judge(
 
 def evaluate_protocol(
     settings: GraphSettings, folders: Folders, pipeline_folder: Path, task: str, out_dir: Path
-) -> dict[str, float]:
-    """The figures of the test protocol, ``protocol.single.miou`` and so on."""
-    figures: dict[str, float] = {}
+) -> list[MetricValue]:
+    """The values of the test protocol, ``protocol.single.miou`` and so on."""
+    values: list[MetricValue] = []
     for kind, shards in protocol_shards(folders, task).items():
         found = judge(
             settings, folders, pipeline_folder, task, out_dir / kind, beside=False, shards=shards
         )
-        figures |= {f"protocol.{kind}.{key}": value for key, value in found.items()}
-    return figures
+        values += found.changed(protocol=kind)
+    return values
 
 
 def _reference(task: str) -> dg.AssetsDefinition:
@@ -115,7 +116,8 @@ def _reference(task: str) -> dg.AssetsDefinition:
 
         def build(folder: Path, resume: bool) -> Built:
             figures = judge(settings, folders, model / PIPELINE, task, folder, beside=True)
-            return Built(figures_digest(figures), shown(figures))
+            named = figures.named()
+            return Built(figures_digest(named), shown(named))
 
         inputs = evaluation_inputs(folders, settings, model, task)
         reads = evaluation_reads(folders, settings, model, task)
@@ -143,13 +145,12 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         model = folders.model(name)
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.evaluation.evaluate import METRICS_FILE, write_figures
-
-            figures = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
-            figures |= evaluate_protocol(
+            values = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
+            values += evaluate_protocol(
                 settings, folders, model / PIPELINE, task, folder / "protocol"
             )
-            write_figures(folder / METRICS_FILE, figures)
+            values.write(folder)
+            figures = values.named()
             registered = build_record(model)["metadata"]
             with tracking.run(
                 f"evaluate {name} {task}",

@@ -18,22 +18,24 @@ from resources.registry import ModelVersion, champion, find_version, promote, ta
 from resources.settings import GraphSettings
 from resources.store import Store
 from resources.tracking import Tracking
+from unigs.evaluation.metric_values import MetricValues, Role
 
 DECISION = "decision.json"
 SCORE, JUDGED_ON = "gate.score", "gate.evaluated_on"
 
 
-def gate_score(figures: dict[str, dict[str, float]]) -> float:
-    """Mean over the tasks of their mIoU: of the masks, or of the judge's on generated images.
+def gate_score(values: dict[str, MetricValues]) -> float:
+    """Mean over the tasks of their mIoU: of the masks, or of the segmenter's on generated images.
 
     Raises KeyError when a task has neither.
     """
     scores = []
-    for task, row in figures.items():
-        keys = [key for key in row if key == "miou" or key.startswith("miou.")]
-        if not keys:
+    for task, row in values.items():
+        own = row.where(lambda v: v.role is Role.MODEL and not v.protocol)
+        found = [v.value for v in own if v.metric == "miou"]
+        if not found:
             raise KeyError(f"{task} has no mIoU")
-        scores.append(row[keys[0]])
+        scores.append(found[0])
     return sum(scores) / len(scores)
 
 
@@ -80,7 +82,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         def decision_on(folder: Path, folders: Folders, protocol: str) -> dict[str, Any]:
             version = json.loads((folders.model(name) / VERSION_FILE).read_text(encoding="utf-8"))
             candidate = find_version(tracking, version["name"], version["version"])
-            score = gate_score(own_figures(folders, name, tasks))
+            score = gate_score(own_values(folders, name, tasks))
             tag_version(tracking, candidate, {SCORE: repr(score), JUDGED_ON: protocol})
             best = champion(tracking, registered_name(settings, name))
             if best is not None and best.version == candidate.version:
@@ -119,11 +121,9 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     return gate
 
 
-def own_figures(folders: Folders, name: str, tasks: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """A model's own figures by task."""
-    from unigs.evaluation.evaluate import METRICS_FILE, read_figures
-
-    return {task: read_figures(folders.evaluation(name, task) / METRICS_FILE) for task in tasks}
+def own_values(folders: Folders, name: str, tasks: tuple[str, ...]) -> dict[str, MetricValues]:
+    """A model's own values by task."""
+    return {task: MetricValues.read(folders.evaluation(name, task)) for task in tasks}
 
 
 gates = {name: _gate(name, tasks) for name, tasks in MODELS.items()}

@@ -14,24 +14,19 @@ from assets_defs.records import built_digest, fingerprint
 from assets_defs.training import PIPELINE, write_card
 from resources.settings import GraphSettings
 from resources.store import Store
+from unigs.evaluation.metric_values import MetricValues, Role, finite
 
 RESULT, TABLE, GRID = "report.json", "report.md", "grid.png"
 
 
-def all_figures(folders: Folders, name: str, task: str) -> dict[str, float]:
-    """A model's figures on a task with the untrained model's, the baselines and the ceilings."""
-    from unigs.evaluation.evaluate import METRICS_FILE, read_figures
-    from unigs.evaluation.table import BASELINE, with_untrained
-
-    own = read_figures(folders.evaluation(name, task) / METRICS_FILE)
-    reference = read_figures(folders.reference(task) / METRICS_FILE)
-    beside = {
-        key: value
-        for key, value in reference.items()
-        if key.endswith(BASELINE) or "_ceiling." in key
-    }
-    untrained = {key: value for key, value in reference.items() if key in own and key != "n"}
-    return with_untrained(own | beside, untrained)
+def all_values(folders: Folders, name: str, task: str) -> MetricValues:
+    """A model's values on a task with the untrained model's, the baselines' and the ceilings'."""
+    own = MetricValues.read(folders.evaluation(name, task))
+    reference = MetricValues.read(folders.reference(task))
+    measured = {value.subject for value in own if value.metric != "n"}
+    untrained = reference.where(lambda v: v.role is Role.MODEL and v.subject in measured)
+    beside = reference.where(lambda v: v.role is not Role.MODEL)
+    return own + beside + untrained.changed(role=Role.UNTRAINED)
 
 
 def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
@@ -52,24 +47,24 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         }
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.evaluation.evaluate import METRICS_FILE, read_figures
             from unigs.evaluation.grid import stack_grids
             from unigs.evaluation.table import markdown
 
-            figures = {task: all_figures(folders, name, task) for task in tasks}
-            table = "\n".join(f"### {task}\n\n{markdown(figures[task])}" for task in tasks)
+            values = {task: all_values(folders, name, task) for task in tasks}
+            table = "\n".join(f"### {task}\n\n{markdown(values[task])}" for task in tasks)
             (folder / TABLE).write_text(f"# {name} on {settings.dataset}\n\n{table}", "utf-8")
             pipeline = folders.model(name) / PIPELINE
             content = {
                 "metrics": {
-                    task: {key: value if value == value else None for key, value in row.items()}
-                    for task, row in figures.items()
+                    task: {key: finite(value) for key, value in row.named().items()}
+                    for task, row in values.items()
                 },
+                "values": {task: row.records() for task, row in values.items()},
                 "model": {name: pipeline.relative_to(folders.base).as_posix()},
             }
             (folder / RESULT).write_text(json.dumps(content, indent=1), encoding="utf-8")
             own = {
-                task: read_figures(folders.evaluation(name, task) / METRICS_FILE) for task in tasks
+                task: MetricValues.read(folders.evaluation(name, task)).named() for task in tasks
             }
             write_card(settings, folders, name, pipeline, folder, own)
             stack_grids([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)

@@ -26,7 +26,7 @@ from unigs.colormap.distortion import Distortion, add_blur, add_jpeg, add_noise
 from unigs.datasets import open_dataset
 from unigs.evaluation.codec.latents import through_autoencoder
 from unigs.evaluation.codec.trial import trial_segments
-from unigs.metrics.average_precision import AveragePrecisionMetric
+from unigs.metrics.entity_precision import EntityMasks, entity_precision
 from unigs.metrics.matching import match
 from unigs.models.autoencoder import load_autoencoder
 
@@ -103,15 +103,15 @@ def judge(
     """Per way: AP^e with the scores and with equal ones, mean score, share that is right."""
     result = {}
     for way in dict.fromkeys(case[0] for case in chosen):
-        metric = AveragePrecisionMetric(orders)
+        masks = {}
         given, right = [], []
         for case, score in zip(chosen, scores, strict=True):
             if case[0] == way:
                 labels = {i + 1: float(value) for i, value in enumerate(score)}
-                metric.update(case[1], case[2], case[3], labels)
+                masks[case[1]] = EntityMasks.of(case[1], case[2], case[3], labels)
                 given.append(score)
                 right.append(hits(case[2], case[3], len(score)))
-        found = metric.compute()
+        found = entity_precision(masks, orders)
         means = float(np.concatenate(given).mean()), float(np.concatenate(right).mean())
         result[way] = (found["ap_e"], found["ap_e_constant"], *means)
     return result

@@ -56,7 +56,7 @@ def main() -> None:
             out = work / f"evaluated-{name}"
             found = evaluate(
                 pipeline, TASK, val / TASK, Evaluators(), out, codec=Codec.of(pipeline)
-            )
+            ).named()
             row = " | ".join(f"{found[name]:.3f}" for name in FIGURES)
             print(f"| {refine_steps} | {row} |", flush=True)
 

@@ -108,4 +108,5 @@ def open_pipeline(folder: Path) -> UniGSPipeline:
 
 def evaluated(pipeline: UniGSPipeline, task: str, shards: Path, out: Path, **how: Any) -> dict:
     """The figures of the masks of one task."""
-    return evaluate(pipeline, task, shards / task, Evaluators(), out, baselines=False, **how)
+    values = evaluate(pipeline, task, shards / task, Evaluators(), out, baselines=False, **how)
+    return values.named()

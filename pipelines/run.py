@@ -6,7 +6,6 @@ it, from failure too. This is what ``unigs run`` starts.
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
@@ -124,28 +123,26 @@ def _print_result(
             model: str(folders.base / folder) for model, folder in report["model"].items()
         }
         if not options.json:
-            print_table(report["metrics"], f"{name} on {options.dataset}")
+            print_table(report["values"], f"{name} on {options.dataset}")
             print(f"every figure: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
         print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
 
 
-def print_table(metrics: dict[str, dict[str, float | None]], title: str) -> None:
+def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:
     """The paper's metrics on stdout: a table on a terminal, Markdown elsewhere."""
     from rich.console import Console
 
+    from unigs.evaluation.metric_values import MetricValues
     from unigs.evaluation.paper_table import paper_markdown, paper_table
 
-    figures = {
-        task: {key: math.nan if value is None else value for key, value in row.items()}
-        for task, row in metrics.items()
-    }
+    values = {task: MetricValues.of_records(rows) for task, rows in records.items()}
     console = Console()
     if console.is_terminal:
-        console.print(paper_table(figures, title))
+        console.print(paper_table(values, title))
     else:
-        print(paper_markdown(figures, title))
+        print(paper_markdown(values, title))
 
 
 if __name__ == "__main__":

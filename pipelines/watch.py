@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from assets_defs.partitions import SPLITS
 from unigs.errors import DataError
+from unigs.io.files import replacing
 
 ANNOTATION_SUFFIXES = {".json", ".csv", ".png", ".txt"}
 
@@ -131,7 +131,5 @@ def _read(cache_file: Path) -> dict[str, list]:
 
 
 def _write(cache_file: Path, seen: dict[str, list]) -> None:
-    cache_file.parent.mkdir(parents=True, exist_ok=True)
-    part = cache_file.with_suffix(".part")
-    part.write_text(json.dumps(seen), encoding="utf-8")
-    os.replace(part, cache_file)
+    with replacing(cache_file) as partial:
+        partial.write_text(json.dumps(seen), encoding="utf-8")

@@ -3,19 +3,33 @@
 import pytest
 
 from assets_defs.gate import decide, gate_score
+from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
+
+
+def measured(*values: MetricValue) -> MetricValues:
+    return MetricValues(values)
 
 
 def test_score_is_the_mean_of_each_tasks_own_miou() -> None:
-    figures = {
-        "entity": {"n": 9.0, "miou": 0.5, "recall_50": 1.0},
-        "synthesis": {"frechet_distance.x": 3.0, "miou.shapes-segmenter.1a2b": 0.7},
+    values = {
+        "entity": measured(
+            MetricValue("n", 9.0),
+            MetricValue("miou", 0.1, role=Role.CEILING, source="codec"),
+            MetricValue("miou", 0.2, protocol="single"),
+            MetricValue("miou", 0.5),
+            MetricValue("recall_50", 1.0),
+        ),
+        "synthesis": measured(
+            MetricValue("frechet_distance", 3.0, "x"),
+            MetricValue("miou", 0.7, "shapes-segmenter.1a2b"),
+        ),
     }
-    assert gate_score(figures) == pytest.approx(0.6)
+    assert gate_score(values) == pytest.approx(0.6)
 
 
 def test_a_task_without_miou_is_an_error() -> None:
     with pytest.raises(KeyError, match="synthesis has no mIoU"):
-        gate_score({"synthesis": {"frechet_distance.x": 3.0}})
+        gate_score({"synthesis": measured(MetricValue("frechet_distance", 3.0, "x"))})
 
 
 @pytest.mark.parametrize(

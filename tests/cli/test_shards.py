@@ -58,6 +58,27 @@ def test_build_verify_show(root, tmp_path):
     assert isinstance(result.exception, DataError)
 
 
+def test_energon_and_foreign_files(root, tmp_path):
+    build = ["build", "--dataset", "shapes", "--root", root, "--split", "val", "--size", 48]
+    build += ["--task", "entity", "--out", tmp_path / "out", "--shards", 2, "--json"]
+    assert run(*build, "--energon")["digest"] == run(*build)["digest"]
+    assert not (tmp_path / "out" / ".nv-meta" / "split.yaml").exists()
+    run(*build, "--energon")
+    assert "val:\n  - entity-00000" in (tmp_path / "out" / ".nv-meta" / "split.yaml").read_text()
+    (tmp_path / "out" / "mine.tar").write_bytes(b"mine")
+    with pytest.raises(DataError, match=r"mine\.tar: none of the shards of this folder"):
+        run("verify", tmp_path / "out", "--json")
+
+
+def test_shards_at_an_address_are_verified_and_shown(root, tmp_path):
+    build = ["build", "--dataset", "shapes", "--root", root, "--split", "val", "--size", 48]
+    run(*build, "--task", "entity", "--out", tmp_path / "out", "--json")
+    far = f"memory://{tmp_path.name}-far"
+    run("push", tmp_path / "out", far, "--json")
+    assert run("verify", far, "--json")["ok"]
+    assert run("show", far, "--out", tmp_path / "a.png", "--json")["samples"] == 8
+
+
 def test_wrong_use_is_told(root, tmp_path):
     build = ["build", "--dataset", "shapes", "--split", "val", "--out", tmp_path, "--json"]
     with pytest.raises(ConfigError, match="palette"):

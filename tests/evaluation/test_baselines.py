@@ -7,12 +7,11 @@ from unigs.evaluation.baselines import (
     Codec,
     CodecCeiling,
     FlatColourBaseline,
-    Named,
-    beside,
     coarse_mask_baseline,
-    real_images,
+    references,
 )
-from unigs.metrics.segmentation import SegmentationMetric
+from unigs.evaluation.metric_values import MetricValue, MetricValues
+from unigs.metrics.entity_metrics import SegmentationMetric
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.tasks import TASKS
 
@@ -80,25 +79,38 @@ def test_the_codec_ceiling_is_of_latents_refined_as_the_models_are(tmp_path, ima
         np.testing.assert_array_equal(one.image, other.image)
 
 
-def test_names_tell_baselines_from_ceilings():
-    figures = {"miou": 0.5, "frechet_distance.net": 0.0, "clip_t_full.net": 20.0}
-    low, high = (
-        Named("coarse_mask_baseline", coarse_mask_baseline, False),
-        Named("real_ceiling", real_images, True),
+def test_references_leave_out_what_says_nothing(tmp_path):
+    drawn = samples(tmp_path, "inpainting", 2)
+    coarse, real = references(TASKS["inpainting"], drawn, None)
+    measured = MetricValues(
+        (
+            MetricValue("miou", 0.5),
+            MetricValue("n_images", 2.0),
+            MetricValue("frechet_distance", 0.0, "net"),
+            MetricValue("clip_t_full", 20.0, "net"),
+        )
     )
-    assert set(low.rename(figures)) == {f"{key}.coarse_mask_baseline" for key in figures}
-    # A real image is at no distance from itself: that is no figure.
-    assert high.rename(figures) == {"real_ceiling.miou": 0.5, "real_ceiling.clip_t_full.net": 20.0}
+    assert list(coarse.attribute(measured).named()) == [
+        "miou.coarse_mask_baseline",
+        "frechet_distance.net.coarse_mask_baseline",
+        "clip_t_full.net.coarse_mask_baseline",
+    ]
+    # A real image is at no distance from itself: that is no value.
+    assert list(real.attribute(measured).named()) == [
+        "real_ceiling.miou",
+        "real_ceiling.clip_t_full.net",
+    ]
 
 
 @pytest.mark.parametrize(
     ("task", "names"),
     [
-        ("inpainting", ["coarse_mask_baseline", "real_ceiling"]),
-        ("synthesis", ["flat_colour_baseline", "real_ceiling"]),
-        ("referring", ["coarse_mask_baseline"]),
-        ("entity", ["coarse_mask_baseline"]),
+        ("inpainting", ["coarse_mask", "real"]),
+        ("synthesis", ["flat_colour", "real"]),
+        ("referring", ["coarse_mask"]),
+        ("entity", ["coarse_mask"]),
     ],
 )
 def test_each_task_has_what_means_something_for_it(tmp_path, task, names):
-    assert [named.name for named in beside(task, samples(tmp_path, task, 2), None)] == names
+    found = references(TASKS[task], samples(tmp_path, task, 2), None)
+    assert [reference.name for reference in found] == names

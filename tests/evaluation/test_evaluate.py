@@ -2,53 +2,25 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from transformers import CLIPConfig, CLIPModel
 
-from tests.support.evaluated_shards import NAMES, KnowingPipeline, samples
+from tests.support.evaluated_shards import KnowingPipeline, samples
+from tests.support.toy_evaluators import toy_evaluators
 from unigs.errors import DataError
 from unigs.evaluation import evaluate as evaluation
-from unigs.evaluation.evaluate import evaluate, read_figures
+from unigs.evaluation.evaluate import evaluate
+from unigs.evaluation.metric_values import MetricValues
 from unigs.evaluation.predictions import PipelineSource, Prediction, task_inputs
-from unigs.evaluators.bundle import Evaluators
-from unigs.evaluators.dual_encoder import DualEncoder
-from unigs.evaluators.segmenter import split_classes
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.panoptic import panoptic_scores
-from unigs.models.tokenizer import build_tokenizer
 from unigs.tasks import TASKS
 
 COUNT = 6
 
 
-class ColourEvaluator:
-    """Segments the test scenes by their colours: a perfect judge of the real ones."""
-
-    name = "colours.00000000"
-    accuracy = {}  # noqa: RUF012
-
-    def segment(self, images):
-        from tests.support.evaluated_shards import COLORS
-
-        for image in images:
-            distance = np.linalg.norm(image[:, :, None].astype(float) - COLORS, axis=-1)
-            yield split_classes(distance.argmin(-1) + 1, NAMES, frozenset(NAMES[:2]))
-
-
 @pytest.fixture(scope="module")
 def judges():
-    tokenizer = build_tokenizer(NAMES)
-    common = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 1}
-    config = CLIPConfig(
-        text_config={**common, "vocab_size": len(tokenizer), "num_hidden_layers": 1},
-        vision_config={**common, "image_size": 32, "patch_size": 16, "num_hidden_layers": 1},
-        projection_dim=4,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = CLIPModel(config)
-    return Evaluators(DualEncoder(model, tokenizer, "toy-clip.00000000"), ColourEvaluator())
+    return toy_evaluators()
 
 
 @pytest.fixture
@@ -58,7 +30,8 @@ def judge(judges, tmp_path, monkeypatch):
         monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
         pipeline = KnowingPipeline(drawn, worth)
         arguments = {"batch_size": 4, **options}
-        return evaluate(pipeline, task, tmp_path, judges, tmp_path / "out", **arguments)
+        values = evaluate(pipeline, task, tmp_path, judges, tmp_path / "out", **arguments)
+        return values.named()
 
     return run
 
@@ -131,8 +104,9 @@ def test_baselines_can_be_left_out(judge):
 def test_other_tools_get_the_same_figures_from_the_files(judge, tmp_path):
     figures = judge("entity", "noise")
     out = tmp_path / "out"
-    read = read_figures(out / "metrics.json")
-    assert read == pytest.approx(figures, nan_ok=True)
+    assert MetricValues.read(out).named() == pytest.approx(figures, nan_ok=True)
+    written = json.loads((out / "metrics.json").read_text())
+    assert written == {k: None if np.isnan(v) else v for k, v in figures.items()}
     truth = json.loads((out / "truth.json").read_text())
     results = json.loads((out / "results.json").read_text())
     assert coco_scores(truth, results)["ap"] == figures["ap_e"]
@@ -166,11 +140,11 @@ def test_absent_names_are_looked_at_apart(judges, tmp_path, monkeypatch):
     assert 0 < sum(bool(sample.absent) for sample in drawn) < 12
     monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
     known = KnowingPipeline(drawn)
-    figures = evaluate(known, "referring", tmp_path, judges, tmp_path / "out")
+    figures = evaluate(known, "referring", tmp_path, judges, tmp_path / "out").named()
     assert figures["absent.n_images"] == sum(bool(sample.absent) for sample in drawn)
     assert figures["absent.extra_entities"] == 0
     told = KnowingPipeline(drawn, "too much")
-    worse = evaluate(told, "referring", tmp_path, judges, tmp_path / "out")
+    worse = evaluate(told, "referring", tmp_path, judges, tmp_path / "out").named()
     assert worse["absent.extra_entities"] > 0
 
 

@@ -5,36 +5,48 @@ import io
 import pytest
 from rich.console import Console
 
+from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 from unigs.evaluation.paper_table import COLUMNS, paper_markdown, paper_rows, paper_table
 
-MASKS = {
-    "miou": 0.71, "recall_50": 0.82, "ap_e": 0.5, "pq": 0.6, "n": 256.0,
-    "miou.coarse_mask_baseline": 0.07, "codec_ceiling.miou": 0.94, "untrained.miou": 0.09,
-}  # fmt: skip
-FIGURES = {
-    "inpainting": {
-        **MASKS,
-        "frechet_distance.shapes-clip.1a": 4.1,
-        "kid.shapes-clip.1a": 0.1,
-        "clip_i_region.shapes-clip.1a": 67.9,
-        "protocol.single.miou": 0.61,
-        "protocol.multiple.miou": 0.51,
-    },
-    "synthesis": {
-        "frechet_distance.shapes-clip.1a": 20.6,
-        "clip_i_region.shapes-clip.1a": 76.7,
-        "miou.shapes-segmenter.2b": 0.54,
-        "recall_50.shapes-segmenter.2b": 0.6,
-        "miou.shapes-segmenter.2b.flat_colour_baseline": 0.638,
-        "real_ceiling.miou.shapes-segmenter.2b": 0.813,
-    },
-    "referring": MASKS,
-    "entity": {**MASKS, "protocol.all.ap_e": 0.49},
+CLIP, SEGMENTER = "shapes-clip.1a", "shapes-segmenter.2b"
+MASKS = (
+    MetricValue("miou", 0.71),
+    MetricValue("recall_50", 0.82),
+    MetricValue("ap_e", 0.5),
+    MetricValue("pq", 0.6),
+    MetricValue("n", 256.0),
+    MetricValue("miou", 0.07, role=Role.BASELINE, source="coarse_mask"),
+    MetricValue("miou", 0.94, role=Role.CEILING, source="codec"),
+    MetricValue("miou", 0.09, role=Role.UNTRAINED),
+)
+VALUES = {
+    "inpainting": MetricValues(
+        (
+            *MASKS,
+            MetricValue("frechet_distance", 4.1, CLIP),
+            MetricValue("kid", 0.1, CLIP),
+            MetricValue("clip_i_region", 67.9, CLIP),
+            MetricValue("miou", 0.61, protocol="single"),
+            MetricValue("miou", 0.51, protocol="multiple"),
+        )
+    ),
+    "synthesis": MetricValues(
+        (
+            MetricValue("frechet_distance", 20.6, CLIP),
+            MetricValue("clip_i_region", 76.7, CLIP),
+            MetricValue("miou", 0.54, SEGMENTER),
+            MetricValue("recall_50", 0.6, SEGMENTER),
+            MetricValue("miou", 0.638, SEGMENTER, Role.BASELINE, "flat_colour"),
+            MetricValue("miou", 0.813, SEGMENTER, Role.CEILING, "real"),
+        )
+    ),
+    "referring": MetricValues(MASKS),
+    "entity": MetricValues((*MASKS, MetricValue("ap_e", 0.49, protocol="all"))),
 }
 
 
 def test_the_papers_metrics_with_baseline_and_upper_bound():
-    rows = {row[:2]: row[2:] for row in paper_rows(FIGURES)}
+    rows = {row[:2]: row[2:] for row in paper_rows(VALUES)}
     assert len(rows) == 11
     assert rows["inpainting", "miou"] == (
         "0.610", "0.510", "0.710", "0.070 (coarse mask)", "0.940 (codec)",
@@ -48,23 +60,22 @@ def test_the_papers_metrics_with_baseline_and_upper_bound():
 
 
 def test_the_inception_distance_is_preferred_where_it_was_measured():
-    of_task = {"frechet_distance.clip.1a": 4.0, "fid": 12.0}
+    of_task = MetricValues((MetricValue("frechet_distance", 4.0, CLIP), MetricValue("fid", 12.0)))
     assert [row[1] for row in paper_rows({"inpainting": of_task})] == ["fid"]
 
 
 @pytest.mark.parametrize("many", [1, 30])
 def test_it_stays_short_however_many_figures_there_are(many):
-    more = {f"miou.judge{number}": 0.5 for number in range(many)} | {
-        f"protocol.single.more{number}": 0.1 for number in range(200)
-    }
-    figures = {task: {**row, **more} for task, row in FIGURES.items()}
+    more = [MetricValue("miou", 0.5, f"judge.{number}") for number in range(many)]
+    more += [MetricValue(f"more{number}", 0.1, protocol="single") for number in range(200)]
+    figures = {task: row + more for task, row in VALUES.items()}
     assert len(paper_rows(figures)) <= 20
 
 
 def test_markdown_and_terminal_show_the_same_cells():
-    text = paper_markdown(FIGURES, "joint on shapes")
+    text = paper_markdown(VALUES, "joint on shapes")
     assert text.startswith(f"# joint on shapes\n\n| {' | '.join(COLUMNS)} |\n| --- | --- | ---: |")
     out = io.StringIO()
-    Console(file=out, width=200).print(paper_table(FIGURES, "joint on shapes"))
-    for row in paper_rows(FIGURES):
+    Console(file=out, width=200).print(paper_table(VALUES, "joint on shapes"))
+    for row in paper_rows(VALUES):
         assert all(cell in out.getvalue() and cell in text for cell in row)

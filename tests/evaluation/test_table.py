@@ -2,28 +2,35 @@ import io
 
 from rich.console import Console
 
-from unigs.evaluation.table import HEADER, markdown, number, report_rows, rich_table, with_untrained
+from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
+from unigs.evaluation.table import HEADER, markdown, number, report_rows, rich_table
 
-FIGURES = {
-    "miou": 0.71234,
-    "frechet_distance.shapes-clip.1a2b3c4d": 12.3456,
-    "n": 256.0,
-    "absent.miou": float("nan"),
-    "miou.coarse_mask_baseline": 0.5,
-    "frechet_distance.shapes-clip.1a2b3c4d.flat_colour_baseline": 50.0,
-    "codec_ceiling.miou": 0.98,
-    "real_ceiling.miou": 0.99,
-}
+CLIP = "shapes-clip.1a2b3c4d"
+VALUES = MetricValues(
+    (
+        MetricValue("miou", 0.71234),
+        MetricValue("frechet_distance", 12.3456, CLIP),
+        MetricValue("n", 256.0),
+        MetricValue("absent.miou", float("nan")),
+        MetricValue("miou", 0.5, role=Role.BASELINE, source="coarse_mask"),
+        MetricValue("frechet_distance", 50.0, CLIP, Role.BASELINE, "flat_colour"),
+        MetricValue("miou", 0.98, role=Role.CEILING, source="codec"),
+        MetricValue("miou", 0.99, role=Role.CEILING, source="real"),
+        MetricValue("miou", 0.7, protocol="single"),
+        MetricValue("miou", 0.1, role=Role.UNTRAINED),
+    )
+)
 
 
-def test_every_figure_stands_once_in_the_row_of_its_metric():
-    rows = {row[0]: row[1:] for row in report_rows(with_untrained(FIGURES, {"miou": 0.1}))}
+def test_every_value_stands_once_in_the_row_of_its_metric():
+    rows = {row[0]: row[1:] for row in report_rows(VALUES)}
     assert rows["miou"] == (
         "0.712", "0.100", "0.500 (coarse mask)", "0.980 (codec), 0.990 (real)",
     )  # fmt: skip
-    assert rows["frechet_distance.shapes-clip.1a2b3c4d"] == ("12.35", "", "50 (flat colour)", "")
+    assert rows[f"frechet_distance.{CLIP}"] == ("12.35", "", "50 (flat colour)", "")
     assert rows["absent.miou"] == ("-", "", "", "")
-    assert list(rows) == ["miou", "frechet_distance.shapes-clip.1a2b3c4d", "n", "absent.miou"]
+    assert rows["protocol.single.miou"] == ("0.700", "", "", "")
+    assert len(rows) == 5
 
 
 def test_numbers():
@@ -33,10 +40,10 @@ def test_numbers():
 
 
 def test_markdown_and_terminal_say_the_same():
-    text = markdown(FIGURES)
-    assert len(text.splitlines()) == 2 + len(report_rows(FIGURES))
+    text = markdown(VALUES)
+    assert len(text.splitlines()) == 2 + len(report_rows(VALUES))
     assert text.startswith(f"| {' | '.join(HEADER)} |\n| --- |")
     out = io.StringIO()
-    Console(file=out, width=160).print(rich_table(FIGURES, "figures"))
-    for row in report_rows(FIGURES):
+    Console(file=out, width=160).print(rich_table(VALUES, "figures"))
+    for row in report_rows(VALUES):
         assert all(cell in out.getvalue() for cell in row)

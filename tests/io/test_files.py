@@ -1,6 +1,7 @@
 import pytest
 
-from unigs.io.files import replacing, write_if_changed
+from unigs.errors import DataError
+from unigs.io.files import replacing, replacing_folder, write_if_changed, writing
 
 
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -27,3 +28,40 @@ def test_equal_bytes_are_not_written_again(tmp_path):
     assert write_if_changed(path, b"two")
     assert path.read_bytes() == b"two"
     assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_folder_is_swapped_when_the_new_one_is_whole(tmp_path):
+    folder = tmp_path / "kept" / "model"
+    for text in ("one", "two"):
+        with replacing_folder(folder) as partial:
+            (partial / f"{text}.txt").write_text(text)
+            assert not (folder / f"{text}.txt").exists()
+        assert [file.name for file in folder.iterdir()] == [f"{text}.txt"]
+    assert [file.name for file in folder.parent.iterdir()] == ["model"]
+
+
+def test_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "old.txt").write_text("old")
+
+    def fail():
+        with replacing_folder(folder) as partial:
+            (partial / "new.txt").write_text("half")
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+    assert [file.name for file in folder.iterdir()] == ["old.txt"]
+
+
+def test_writing_tells_of_a_folder_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    def write():
+        with writing(tmp_path / "file" / "a.txt") as partial:
+            partial.write_text("a")
+
+    with pytest.raises(DataError, match=r"a\.txt: cannot be written"):
+        write()

@@ -6,7 +6,9 @@ import pytest
 from pycocotools import mask as mask_codec
 
 from unigs.errors import ConfigError, DataError
-from unigs.metrics.average_precision import AveragePrecisionMetric, coco_scores, constant_score_ap
+from unigs.metrics.average_precision import coco_scores, constant_score_ap
+from unigs.metrics.entity_metrics import AveragePrecisionMetric
+from unigs.metrics.entity_precision import EntityMasks
 
 
 def load(path):
@@ -56,13 +58,11 @@ SQUARES = np.kron(np.array([[1, 0], [0, 2]]), np.ones((8, 8), int))
 
 
 def squares(gt_ids=(1, 2)):
-    metric = AveragePrecisionMetric()
-    metric.update("a", SQUARES, SQUARES, {1: 0.9, 2: 0.8})
-    truth, answer, _ = metric._images["a"]
-    for record, number in zip(truth, gt_ids, strict=True):
-        record |= {"id": number, "image_id": 0, "category_id": 0}
-    for record in answer:
-        record |= {"image_id": 0, "category_id": 0}
+    masks = EntityMasks.of("a", SQUARES, SQUARES, {1: 0.9, 2: 0.8})
+    pairs = zip(masks.truth, gt_ids, strict=True)
+    truth = [masks.record(runs, 0, id=number, category_id=0) for runs, number in pairs]
+    pairs = zip(masks.found, masks.scores, strict=True)
+    answer = [masks.record(runs, 0, score=score, category_id=0) for runs, score in pairs]
     images = [{"id": 0, "height": 16, "width": 16}]
     return {"images": images, "annotations": truth, "categories": [{"id": 0}]}, answer
 
@@ -124,13 +124,17 @@ def test_masks_on_void_are_forgiven_only_in_the_variant():
 def test_any_split_over_processes_gives_the_same_bits():
     rng = np.random.default_rng(3)
     whole, left, right = (AveragePrecisionMetric() for _ in range(3))
+    first = None
     for i in range(12):
         gt, pred = rng.integers(0, 4, (2, 6, 6)).repeat(3, 1).repeat(3, 2)
         scores = {label: rng.random() for label in (1, 2, 3)}
         whole.update(f"{i}", gt, pred, scores)
         (left if i % 2 else right).update(f"{i}", gt, pred, scores)
-    right.update("1", SQUARES, SQUARES, {1: 1.0, 2: 1.0})
-    right.merge(left)
+        if i == 1:  # the second answer to an image replaces the first
+            right.update("0", SQUARES, SQUARES, {1: 1.0, 2: 1.0})
+            right.update("0", *first)
+        first = (gt, pred, scores) if i == 0 else first
+    right.merge_state(left)
     assert right.compute() == whole.compute()
 
 

@@ -24,7 +24,7 @@ def test_mean_over_pairs_not_images_and_unclamped():
     metric.update("a", [[1.0, 0], [1, 0]], [[1.0, 0], [1, 0]])
     other.update("b", [[1.0, 0]], [[-1.0, 0]])
     other.update("a", [[1.0, 0], [1, 0]], [[1.0, 0], [1, 0]])
-    metric.merge(other)
+    metric.merge_state(other)
     assert metric.compute() == {"clip_t_full": pytest.approx(100 / 3)}
     metric.reset()
     metric.update("a", [[1.0, 0]], [[-1.0, 0]])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unigs.errors import DataError
-from unigs.metrics.panoptic import PanopticMetric, panoptic_scores
+from unigs.metrics.entity_metrics import PanopticMetric
+from unigs.metrics.panoptic import panoptic_scores
 
 
 def sample(test_data, agnostic=False):
@@ -62,7 +63,7 @@ def test_counts_add_up_and_merge(pairs):
     for i, (gt, pred) in enumerate(pairs):
         whole.update(f"{i}", gt, pred)
         (left if i % 2 else right).update(f"{i}", gt, pred)
-    right.merge(left)
+    right.merge_state(left)
     result = whole.compute()
     assert np.array_equal(list(right.compute().values()), list(result.values()), equal_nan=True)
     entities = sum(np.unique(gt[gt > 0]).size for gt, _ in pairs)

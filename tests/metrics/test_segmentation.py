@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unigs.metrics.segmentation import SegmentationMetric
+from unigs.metrics.entity_metrics import SegmentationMetric
 
 maps = st.lists(
     st.tuples(
@@ -51,7 +51,7 @@ def test_any_split_over_processes_gives_the_same_bits(pairs, at, random):
     for position, (i, (gt, pred)) in enumerate(order):
         (left if position < at else right).update(f"{i}", gt, pred)
     left.update("0", *pairs[0])
-    right.merge(left)
+    right.merge_state(left)
     assert np.array_equal(
         list(right.compute().values()), list(whole.compute().values()), equal_nan=True
     )

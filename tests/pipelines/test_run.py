@@ -1,5 +1,6 @@
 """What a run refuses before Dagster starts, and the table at its end."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pipelines import home
 from pipelines.run import _parser, _run, print_table
 from unigs.errors import ConfigError
+from unigs.evaluation.metric_values import MetricValue, MetricValues
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,14 @@ def test_settings_without_data_are_told_at_once(
 
 
 def test_the_result_printed_is_the_papers_metrics_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = {"miou": 0.5, "recall_50": None, **{f"other{n}": 1.0 for n in range(200)}}
-    print_table({"entity": figures}, "joint on shapes")
+    values = MetricValues(
+        (
+            MetricValue("miou", 0.5),
+            MetricValue("recall_50", math.nan),
+            *(MetricValue(f"other{number}", 1.0) for number in range(200)),
+        )
+    )
+    print_table({"entity": values.records()}, "joint on shapes")
     told = capsys.readouterr().out
     assert "| entity | miou |  |  | 0.500 |" in told
     assert "| entity | recall_50 |  |  | - |" in told

@@ -85,9 +85,10 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(tmp_path, uninte
 def test_a_half_written_checkpoint_does_not_count(tmp_path, uninterrupted):
     train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
     newest = sorted((tmp_path / "checkpoints").iterdir())[-1]
-    shutil.move(newest, newest.with_name(".partial-00000006"))
+    shutil.move(newest, newest.with_name(".step-00000006.half"))
     report = train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
     assert report.resumed_from == 4
+    assert not list((tmp_path / "checkpoints").glob(".*"))
 
 
 def test_the_result_is_the_average_of_the_weights(tmp_path):

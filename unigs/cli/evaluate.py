@@ -36,7 +36,10 @@ def evaluate(
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Predict the samples and compute all metrics of the task."""
+    """Predict the samples and compute all metrics of the task.
+
+    Started by torchrun, the processes share the samples; give --out a folder that all can write.
+    """
     import sys
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
@@ -46,8 +49,10 @@ def evaluate(
 
     from unigs.evaluation import evaluate as evaluation
     from unigs.evaluation.baselines import Codec
+    from unigs.evaluation.metric_values import finite
     from unigs.evaluation.table import rich_table
     from unigs.evaluators.bundle import load_evaluators
+    from unigs.io.distributed import rank_and_world, torchrun_group
     from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named
@@ -59,9 +64,11 @@ def evaluate(
     pipeline = UniGSPipeline.from_pretrained(model)
     total = read_manifest(shards).samples
     with ExitStack() as stack:
+        stack.enter_context(torchrun_group())
+        rank, _ = rank_and_world()
         folder = out or Path(stack.enter_context(TemporaryDirectory()))
         bar = stack.enter_context(tqdm(total=min(total, limit or total), unit="sample", desc=task))
-        figures = evaluation.evaluate(
+        values = evaluation.evaluate(
             pipeline,
             kind.name,
             shards,
@@ -76,7 +83,9 @@ def evaluate(
             codec=Codec.of(pipeline) if baselines else None,
             baselines=baselines,
         )
+    if rank > 0:
+        return
     if json:
-        print_result({k: v if v == v else None for k, v in figures.items()}, True)
+        print_result({name: finite(value) for name, value in values.named().items()}, True)
     else:
-        Console().print(rich_table(figures, f"{model}: {task}"))
+        Console().print(rich_table(values, f"{model}: {task}"))

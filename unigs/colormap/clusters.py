@@ -9,12 +9,7 @@ from unigs.colormap.decoded import Decoded, softmax_scores
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
 from unigs.io.kernels import kernel
-
-
-@kernel
-def _lookup(index, table, out):
-    for i in range(index.size):
-        out[i] = table[index[i]]
+from unigs.io.label_kernels import look_up
 
 
 @kernel
@@ -83,6 +78,5 @@ def finish_clusters(
     final = np.bincount(groups, weights, len(kept))
     rank = np.argsort(np.where(entity, -final, 0), kind="stable")[: entity.sum()]
     labels[rank] = np.arange(1, len(rank) + 1)
-    segments = np.empty((height, width), np.int32)
-    _lookup(bins.index.reshape(-1), labels[groups], segments.reshape(-1))
+    segments = look_up(bins.index, labels[groups])
     return Decoded(segments, scores[rank].astype(np.float32))

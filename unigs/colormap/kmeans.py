@@ -9,57 +9,25 @@ from unigs.colormap.clusters import finish_clusters
 from unigs.colormap.color import pixel_features
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette
-from unigs.io.kernels import kernel
 
 MAX_ITERATIONS = 100
 
 
-@kernel
-def _lloyd(points, weights, count):
-    """k-means from farthest-point seeds, the first one the point nearest to the mean."""
-    size, width = points.shape
-    centers = np.empty((count, width))
-    seed = np.zeros(width)
-    for i in range(size):
-        seed += weights[i] * points[i]
-    seed /= weights.sum()
-    nearest = np.empty(size)
-    for i in range(size):
-        nearest[i] = ((points[i] - seed) ** 2).sum()
-    chosen = np.argmin(nearest)
-    nearest[:] = np.inf
-    for k in range(count):
-        centers[k] = points[chosen]
-        for i in range(size):
-            square = 0.0
-            for f in range(width):
-                square += (points[i, f] - centers[k, f]) ** 2
-            nearest[i] = min(nearest[i], square)
+def farthest_points(points: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """Where k-means starts: the one of `points` (k, f) nearest to the mean, then each time the one
+    farthest from those chosen, (count, f).
+
+    scikit-learn's own start needs no seeds but finds fewer entities: on 24 photographs of COCO with
+    noise of 10 grey levels mIoU .715 instead of .895.
+    """
+    mean = weights @ points / weights.sum()
+    chosen = [int(((points - mean) ** 2).sum(1).argmin())]
+    nearest = np.full(len(points), np.inf)
+    while len(chosen) < count:
+        nearest = np.minimum(nearest, ((points - points[chosen[-1]]) ** 2).sum(1))
         # Weighting by the root of the population keeps lone boundary colours from being seeds.
-        chosen = np.argmax(nearest * np.sqrt(weights))
-    assignment = np.full(size, -1, np.int64)
-    for _ in range(MAX_ITERATIONS):
-        changed = False
-        sums, total = np.zeros((count, width)), np.zeros(count)
-        for i in range(size):
-            best, least = 0, np.inf
-            for k in range(count):
-                square = 0.0
-                for f in range(width):
-                    square += (points[i, f] - centers[k, f]) ** 2
-                if square < least:
-                    best, least = k, square
-            changed |= assignment[i] != best
-            assignment[i] = best
-            total[best] += weights[i]
-            for f in range(width):
-                sums[best, f] += weights[i] * points[i, f]
-        if not changed:
-            break
-        for k in range(count):
-            if total[k] > 0:
-                centers[k] = sums[k] / total[k]
-    return assignment
+        chosen.append(int((nearest * np.sqrt(weights)).argmax()))
+    return points[chosen]
 
 
 def decode_kmeans(
@@ -74,7 +42,8 @@ def decode_kmeans(
 ) -> Decoded:
     """Cluster the colours of `colormap` (h, w, 3) uint8 into `clusters` groups (Table 8).
 
-    The background counts as one of them. `delta` only scales the scores.
+    The background counts as one of them. `delta` only scales the scores. The clusters are
+    scikit-learn's, which takes 1.6 times as long as a compiled loop of our own would.
     """
     if clusters < 1:
         raise ValueError(f"clusters must be at least 1, not {clusters}")
@@ -83,8 +52,13 @@ def decode_kmeans(
     count = min(clusters, len(points))
     assignment = np.zeros(0, np.int64)
     if count:
-        assignment = _lloyd(points, bins.counts.astype(np.float64), count)
-        assignment = np.unique(assignment, return_inverse=True)[1]
+        from sklearn.cluster import KMeans
+
+        weights = bins.counts.astype(np.float64)
+        start = farthest_points(points, weights, count)
+        found = KMeans(count, init=start, n_init=1, max_iter=MAX_ITERATIONS, tol=0)
+        found.fit(points, sample_weight=weights)
+        assignment = np.unique(found.labels_, return_inverse=True)[1]
     return finish_clusters(
         bins,
         points,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unigs.io.kernels import kernel
+from unigs.io.label_kernels import look_up
 
 DENSE_LABELS = 1 << 16
 
@@ -46,12 +47,6 @@ def _moments(flat, width, area, sum_x, sum_y, first):
             x = stop
 
 
-@kernel
-def _relabel(flat, table, out):
-    for i in range(flat.size):
-        out[i] = table[flat[i]]
-
-
 def check_segments(segments: np.ndarray) -> np.ndarray:
     """Return `segments` as a contiguous (h, w) array of an integer type.
 
@@ -89,8 +84,7 @@ def find_regions(segments: np.ndarray) -> Regions:
     present = np.flatnonzero(area[1:]) + 1
     table = np.zeros(size, np.int32)
     table[present] = np.arange(1, len(present) + 1)
-    compact = np.empty(array.shape, np.int32)
-    _relabel(flat, table, compact.reshape(-1))
+    compact = look_up(dense, table)
     count = area[present].astype(np.float64)[:, None]
     centroids = np.stack([sum_x[present], sum_y[present]], axis=1) / count
     labels = present if values is None else values[present].astype(np.int64)

@@ -21,6 +21,7 @@ from unigs.datasets.photo import annotation_digest
 from unigs.datasets.record_values import field, flag, identity, other_form, whole
 from unigs.errors import DataError
 from unigs.io.image_file import decode_labels, read_bytes
+from unigs.io.segment_ids import rgb_to_id
 from unigs.scene import Quarantined, Scene
 
 
@@ -106,5 +107,4 @@ def segment_ids(png: bytes, path: Path) -> np.ndarray:
     # byte 24 of a PNG is its bit depth; Pillow would silently halve 16-bit colours
     if colors.ndim != 3 or colors.shape[2] != 3 or png[24] != 8:
         raise DataError("is not an 8-bit RGB PNG", file=path)
-    wide = colors.astype(np.int32)
-    return wide[..., 0] + 256 * wide[..., 1] + 65536 * wide[..., 2]
+    return rgb_to_id(colors)

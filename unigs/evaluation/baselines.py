@@ -1,8 +1,4 @@
-"""Answers that need no model: the least a model must beat, and the most its codec allows.
-
-A baseline's figures carry its name at the end (``miou.coarse_mask_baseline``), a ceiling's at the
-front (``codec_ceiling.miou``).
-"""
+"""Answers that need no model: the least a model must beat, and the most its codec allows."""
 
 from __future__ import annotations
 
@@ -14,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unigs.colormap import DEFAULT_DECODER, Palette, decode
+from unigs.evaluation.metric_values import MetricValues, Role
 from unigs.evaluation.predictions import Prediction, Source, with_hole
 from unigs.metrics.matching import components
 from unigs.models.autoencoder import decode_latents, encode_images
 from unigs.models.colormap_latents import encode_colormaps
 from unigs.samples.sample import Sample
-from unigs.tasks import Task, task_named
+from unigs.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,43 +128,43 @@ def real_images(samples: Sequence[Sample]) -> list[Prediction]:
     return [Prediction(image=sample.image) for sample in samples]
 
 
-#: Counts that are the model's too, and figures in which a real image is compared with itself.
+#: Counts that are the model's too, and values in which a real image is compared with itself.
 _COUNTS = ("n_entities", "n_images", "n_empty_gt", "frechet_n", "absent.n_images")
-_SELF_COMPARED = ("fid", "kid", "frechet", "clip_i")
+_SELF_COMPARED = ("fid", "kid", "frechet_distance", "clip_i_region")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A source and how its figures are called."""
+class Reference:
+    """A source that is scored beside the model.
+
+    ``masks`` tells whether it answers masks, ``copies`` whether its images are the real ones.
+    """
 
     name: str
+    role: Role
     source: Source
-    is_ceiling: bool
+    masks: bool = True
+    copies: bool = False
 
-    def rename(self, figures: Mapping[str, float]) -> dict[str, float]:
-        """Put the name at the front of a ceiling's figures, at the end of a baseline's; figures
-        that say nothing are left out."""
-        empty = _COUNTS + (_SELF_COMPARED if self.source is real_images else ())
-        return {
-            f"{self.name}.{key}" if self.is_ceiling else f"{key}.{self.name}": value
-            for key, value in figures.items()
-            if not key.startswith(empty)
-        }
+    def attribute(self, values: MetricValues) -> MetricValues:
+        """Its own values, those that say nothing left out."""
+        empty = _COUNTS + (_SELF_COMPARED if self.copies else ())
+        telling = values.where(lambda value: value.metric not in empty)
+        return telling.changed(role=self.role, source=self.name)
 
 
-def beside(task: Task | str, samples: Iterable[Sample], codec: Codec | None) -> list[Named]:
-    """What is evaluated beside a model: baselines and ceilings that mean something for the task.
+def references(task: Task, samples: Iterable[Sample], codec: Codec | None) -> list[Reference]:
+    """What is scored beside a model: baselines and ceilings that mean something for the task.
 
     ``samples`` is read once, and only for synthesis (the mean colours).
     """
-    kind = task_named(task)
-    named = []
-    if kind.new_colormap:
-        named.append(Named("coarse_mask_baseline", coarse_mask_baseline, False))
+    if task.new_colormap:
+        found = [Reference("coarse_mask", Role.BASELINE, coarse_mask_baseline)]
     else:
-        named.append(Named("flat_colour_baseline", FlatColourBaseline(samples), False))
-    if kind.new_image:
-        named.append(Named("real_ceiling", real_images, True))
+        flat = FlatColourBaseline(samples)
+        found = [Reference("flat_colour", Role.BASELINE, flat, masks=False)]
+    if task.new_image:
+        found.append(Reference("real", Role.CEILING, real_images, masks=False, copies=True))
     if codec is not None:
-        named.append(Named("codec_ceiling", CodecCeiling(codec, kind), True))
-    return named
+        found.append(Reference("codec", Role.CEILING, CodecCeiling(codec, task)))
+    return found

@@ -8,6 +8,7 @@ and as COCO results (``results.json``, truth in ``truth.json``), with one catego
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from pycocotools import mask as rle_codec
 from scipy import ndimage
 
 from unigs.evaluation.predictions import Prediction
+from unigs.io.distributed import gathered, rank_and_world
 from unigs.io.files import writing
+from unigs.io.segment_ids import id_to_rgb
 from unigs.samples.sample import Sample
 
 CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity"}]
@@ -29,54 +32,58 @@ class PredictionFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._images: list[dict[str, Any]] = []
-        self._segments: dict[str, list[dict[str, Any]]] = {"panoptic": [], "truth_panoptic": []}
-        self._truth: list[dict[str, Any]] = []
-        self._results: list[dict[str, Any]] = []
+        self._images: list[_Records] = []
 
-    def add(self, sample: Sample, answer: Prediction) -> None:
-        """Write one answer and its truth."""
-        height, width = sample.segments.shape
-        number = len(self._images) + 1
+    def add(self, number: int, sample: Sample, answer: Prediction) -> None:
+        """Write answer ``number`` (from 0, over all processes) and its truth."""
         name = f"{sample.key}.png"
-        self._images.append(
-            {"id": number, "file_name": name, "height": height, "width": width, "key": sample.key}
-        )
+        height, width = sample.segments.shape
+        image = {"id": number + 1, "file_name": name, "height": height, "width": width}
         for kind, pixels in (("images", answer.image), ("colormaps", answer.colormap)):
             if pixels is not None:
                 _write_png(self.folder / kind / name, pixels)
+        panoptic, results = None, []
         if answer.segments is not None:
-            self._panoptic("panoptic", number, name, answer.segments)
-            for label, rle in _runs(answer.segments):
-                record = {"image_id": number, "category_id": 1, "segmentation": rle}
-                self._results.append(record | {"score": answer.scores[label]})
-        self._panoptic("truth_panoptic", number, name, sample.segments)
-        for _, rle in _runs(sample.segments):
-            box = rle_codec.toBbox(rle).tolist()
-            self._truth.append(
-                {
-                    "id": len(self._truth) + 1,
-                    "image_id": number,
-                    "category_id": 1,
-                    "iscrowd": 0,
-                    "area": int(rle_codec.area(rle)),
-                    "bbox": box,
-                    "segmentation": rle,
-                }
-            )
+            panoptic = self._panoptic("panoptic", image, answer.segments)
+            results = [
+                _mask(image, rle) | {"score": answer.scores[label]}
+                for label, rle in _runs(answer.segments)
+            ]
+        truth = [
+            {
+                "iscrowd": 0,
+                "area": int(rle_codec.area(rle)),
+                "bbox": rle_codec.toBbox(rle).tolist(),
+                **_mask(image, rle),
+            }
+            for _, rle in _runs(sample.segments)
+        ]
+        truth_panoptic = self._panoptic("truth_panoptic", image, sample.segments)
+        self._images.append(
+            _Records(image | {"key": sample.key}, panoptic, truth_panoptic, truth, results)
+        )
 
     def close(self) -> None:
-        """Write the four JSON files, each whole."""
-        common = {"images": self._images, "categories": CATEGORIES}
-        for kind, records in self._segments.items():
-            _write_json(self.folder / f"{kind}.json", common | {"annotations": records})
-        _write_json(self.folder / "truth.json", common | {"annotations": self._truth})
-        _write_json(self.folder / "results.json", self._results)
+        """Write the four JSON files, each whole, with the answers of all processes."""
+        everything = [records for part in gathered(self._images) for records in part]
+        if rank_and_world()[0]:
+            return
+        images = sorted(everything, key=lambda records: records.image["id"])
+        common = {"images": [records.image for records in images], "categories": CATEGORIES}
+        truth = [record for records in images for record in records.truth]
+        for name, listed in (
+            ("panoptic", [r.panoptic for r in images if r.panoptic is not None]),
+            ("truth_panoptic", [r.truth_panoptic for r in images]),
+            ("truth", [{"id": number} | record for number, record in enumerate(truth, start=1)]),
+        ):
+            _write_json(self.folder / f"{name}.json", common | {"annotations": listed})
+        results = [record for records in images for record in records.results]
+        _write_json(self.folder / "results.json", results)
 
-    def _panoptic(self, kind: str, image: int, name: str, segments: NDArray[np.int32]) -> None:
-        labels = segments.astype(np.uint32)
-        pixels = np.stack([labels & 255, labels >> 8 & 255, labels >> 16 & 255], -1)
-        _write_png(self.folder / kind / name, pixels.astype(np.uint8))
+    def _panoptic(
+        self, kind: str, image: dict[str, Any], segments: NDArray[np.int32]
+    ) -> dict[str, Any]:
+        _write_png(self.folder / kind / image["file_name"], id_to_rgb(segments))
         records = []
         areas = np.bincount(segments.ravel())
         for label, box in enumerate(ndimage.find_objects(segments), start=1):
@@ -97,9 +104,23 @@ class PredictionFiles:
                     ],
                 }
             )
-        self._segments[kind].append(
-            {"image_id": image, "file_name": name, "segments_info": records}
-        )
+        named = {"image_id": image["id"], "file_name": image["file_name"]}
+        return named | {"segments_info": records}
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """What the JSON files say of one image."""
+
+    image: dict[str, Any]
+    panoptic: dict[str, Any] | None
+    truth_panoptic: dict[str, Any]
+    truth: list[dict[str, Any]]
+    results: list[dict[str, Any]]
+
+
+def _mask(image: dict[str, Any], rle: dict[str, Any]) -> dict[str, Any]:
+    return {"image_id": image["id"], "category_id": 1, "segmentation": rle}
 
 
 def _runs(segments: NDArray[np.int32]) -> list[tuple[int, dict[str, Any]]]:

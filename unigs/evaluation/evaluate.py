@@ -1,27 +1,27 @@
-"""Evaluate a pipeline on a folder of shards: every metric of its task, with baselines."""
+"""Evaluate a pipeline on a folder of shards: every metric of its task, and the references'."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from unigs.errors import ConfigError, DataError
-from unigs.evaluation.baselines import Codec, beside
+from unigs.evaluation.baselines import Codec, references
 from unigs.evaluation.coco_export import PredictionFiles
 from unigs.evaluation.grid import sample_grid
+from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.evaluation.predictions import PipelineSource, Prediction
 from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
-from unigs.io.files import writing
+from unigs.io.distributed import gathered, rank_and_world, training_device
 from unigs.samples.sample import Sample
 from unigs.shards.read import read_samples
 from unigs.tasks import task_named
 
 GRID_ROWS = 8
-METRICS_FILE, GRID_FILE = "metrics.json", "grid.png"
+GRID_FILE = "grid.png"
 
 
 def evaluate(
@@ -39,25 +39,29 @@ def evaluate(
     guidance_scale: float | None = None,
     codec: Codec | None = None,
     baselines: bool = True,
-) -> dict[str, float]:
+) -> MetricValues:
     """Answer the samples of a folder of shards and compute all metrics of the task.
+
+    In a group of processes each answers every so-manieth batch, torchmetrics gathers what was
+    measured, and all return the same values, those of one process to the last bit. `out_dir` must
+    be one folder for all of them.
 
     Args:
         pipeline: a ``UniGSPipeline``, or anything that is called and answers like one.
         task: the task of the shards.
         shard_dir: what ``build_shards`` wrote.
-        evaluators: judges of the images; see ``load_evaluators``.
-        out_dir: predictions (see ``PredictionFiles``), ``metrics.json`` and ``grid.png``.
-        limit: judge the first so many samples.
+        evaluators: the networks that images are scored with; see ``load_evaluators``.
+        out_dir: predictions (see ``PredictionFiles``), metrics (see ``MetricValues.write``) and
+            ``grid.png``.
+        limit: evaluate the first so many samples.
         num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
         seed: an answer depends on it and on its sample alone, not on ``batch_size``.
         progress: called with the number of samples answered after each batch.
-        codec: adds the figures of its ceiling; see ``Codec``.
-        baselines: judge baselines and ceilings too (they are the same for every model).
+        codec: adds the values of its ceiling; see ``Codec``.
+        baselines: score baselines and ceilings too (they are the same for every model).
 
     Returns:
-        Metric name -> value, NaN where it has no meaning; documented in docs/metrics.md.
-        ``metrics.json`` holds the same with null for NaN.
+        The values, documented in docs/metrics.md.
 
     Raises:
         DataError: no sample, or shards of another task, or ``out_dir`` cannot be written.
@@ -71,51 +75,42 @@ def evaluate(
     source = PipelineSource(pipeline, kind.name, seed, given)
     out = Path(out_dir)
     files = PredictionFiles(out)
-    scores = TaskScores(kind, evaluators)
-    others = beside(kind, _samples(shard_dir, kind.name, limit), codec) if baselines else []
-    other_scores = [TaskScores(kind, evaluators) for _ in others]
-    shown: list[tuple[Sample, Prediction]] = []
+    rank, world = rank_and_world()
+    device = training_device() if world > 1 else None
+    scores = TaskScores(kind, evaluators, device=device)
+    others = references(kind, _samples(shard_dir, kind.name, limit), codec) if baselines else []
+    other_scores = [
+        TaskScores(kind, evaluators, masks=other.masks, device=device) for other in others
+    ]
+    shown: list[tuple[int, Sample, Prediction]] = []
     seen = 0
-    for batch in _batches(_samples(shard_dir, kind.name, limit), batch_size):
+    for turn, batch in enumerate(_batches(_samples(shard_dir, kind.name, limit), batch_size)):
+        # Whole batches: a network's answers differ in their last digits with the batch's size.
+        if turn % world != rank:
+            continue
         answers = source(batch)
         scores.update(batch, answers)
-        for sample, answer in zip(batch, answers, strict=True):
-            files.add(sample, answer)
-            if len(shown) < GRID_ROWS:
-                shown.append((sample, answer))
+        for number, pair in enumerate(zip(batch, answers, strict=True), turn * batch_size):
+            files.add(number, *pair)
+            if number < GRID_ROWS:
+                shown.append((number, *pair))
         for other, other_score in zip(others, other_scores, strict=True):
             other_score.update(batch, other.source(batch))
         seen += len(batch)
         if progress is not None:
             progress(len(batch))
-    if not seen:
-        raise DataError("no sample to judge", file=shard_dir, hint="build the shards again")
+    total = sum(gathered(seen))
+    if not total:
+        raise DataError("no sample to evaluate", file=shard_dir, hint="build the shards again")
     files.close()
-    sample_grid([pair[0] for pair in shown], [pair[1] for pair in shown], out / GRID_FILE)
-    figures = scores.compute() | {"n": float(seen)}
+    values = scores.compute() + MetricValues((MetricValue("n", float(total)),))
     for other, other_score in zip(others, other_scores, strict=True):
-        figures |= other.rename(other_score.compute())
-    write_figures(out / METRICS_FILE, figures)
-    return figures
-
-
-def write_figures(path: Path, figures: Mapping[str, float]) -> None:
-    """Write metrics as JSON, null where a figure has no meaning."""
-    content = {key: value if value == value else None for key, value in figures.items()}
-    with writing(path) as partial:
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def read_figures(path: Path) -> dict[str, float]:
-    """Read what :func:`write_figures` wrote; null becomes NaN again."""
-    try:
-        content = json.loads(Path(path).read_text())
-        return {
-            str(key): float("nan") if value is None else float(value)
-            for key, value in content.items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"no metrics: {error}", file=path, hint="evaluate again") from error
+        values += other.attribute(other_score.compute())
+    rows = sorted((row for part in gathered(shown) for row in part), key=lambda row: row[0])
+    if rank == 0:
+        sample_grid([row[1] for row in rows], [row[2] for row in rows], out / GRID_FILE)
+        values.write(out)
+    return values
 
 
 def _samples(shard_dir: Path | str, task: str, limit: int | None) -> Iterator[Sample]:

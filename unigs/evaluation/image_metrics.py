@@ -8,29 +8,37 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torchmetrics import Metric, MetricCollection
 
+from unigs.evaluation.metric_values import MetricValue
 from unigs.evaluators.bundle import FeatureNetwork
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.inception import InceptionFeatures
 from unigs.evaluators.segmenter import PanopticEvaluator, Segmented
 from unigs.metrics.clip_score import ClipScoreMetric, region_crop
+from unigs.metrics.entity_metrics import SegmentationMetric
 from unigs.metrics.frechet import FrechetMetric
 from unigs.metrics.matching import overlap
-from unigs.metrics.segmentation import SegmentationMetric
 from unigs.samples.sample import Sample
 
 Image = NDArray[np.uint8]
+CLIP_SCORES = ("clip_i_region", "clip_t_region", "clip_t_full")
 
 
 class ImageScores(Protocol):
-    """One judge's figures over generated images."""
+    """What one evaluator measures of generated images."""
+
+    @property
+    def metrics(self) -> Metric | MetricCollection:
+        """The state, which is gathered from all processes when it is computed."""
+        ...
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
         """Add the (h, w, 3) uint8 images generated for the samples."""
         ...
 
-    def compute(self) -> dict[str, float]:
-        """Every figure over what was added, the judge's name in each."""
+    def compute(self) -> list[MetricValue]:
+        """Every value over what was added, the evaluator named in each."""
         ...
 
 
@@ -57,23 +65,22 @@ class FrechetScores:
 
     def __init__(self, network: FeatureNetwork) -> None:
         self.network, self._real = network, _RealFeatures(network)
-        self.metric = FrechetMetric()
+        self.metrics = FrechetMetric()
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
         """Add a batch."""
         generated = self.network.embed_images(images)
         for sample, a, b in zip(samples, self._real(samples), generated, strict=True):
-            self.metric.update(sample.key, a, b)
+            self.metrics.update(sample.key, a, b)
 
-    def compute(self) -> dict[str, float]:
+    def compute(self) -> list[MetricValue]:
         """The distance, KID and the number of images."""
-        scores, name = self.metric.compute(), self.network.name
-        is_fid = isinstance(self.network, InceptionFeatures) and self.network.is_fid
-        return {
-            "fid" if is_fid else f"frechet_distance.{name}": scores["frechet_distance"],
-            f"kid.{name}": scores["kid"],
-            f"frechet_n.{name}": scores["n_generated"],
-        }
+        scores, name = self.metrics.compute(), self.network.name
+        distance = MetricValue("frechet_distance", scores["frechet_distance"], name)
+        if isinstance(self.network, InceptionFeatures) and self.network.is_fid:
+            # There is one network whose distance is the FID: it needs no name.
+            distance = MetricValue("fid", scores["frechet_distance"])
+        return [distance, *(MetricValue(key, scores[key], name) for key in ("kid", "frechet_n"))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,9 +115,8 @@ class ClipScores:
 
     def __init__(self, encoder: DualEncoder) -> None:
         self.encoder = encoder
-        self.image_region, self.text_region, self.text_full = (
-            ClipScoreMetric(f"{kind}.{encoder.name}")
-            for kind in ("clip_i_region", "clip_t_region", "clip_t_full")
+        self.metrics = MetricCollection(
+            {name: ClipScoreMetric(name) for name in CLIP_SCORES}, compute_groups=False
         )
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
@@ -119,22 +125,23 @@ class ClipScores:
         generated = self.encoder.embed_images(regions.crops(images))
         real = self.encoder.embed_images(regions.crops([sample.image for sample in samples]))
         words = self.encoder.embed_texts(regions.names)
-        owner = np.array(regions.owner, int)
-        for number, sample in enumerate(samples):
-            rows = owner == number
-            self.image_region.update(sample.key, generated[rows], real[rows])
-            self.text_region.update(sample.key, generated[rows], words[rows])
         named = [i for i, sample in enumerate(samples) if sample.entities]
         whole = self.encoder.embed_images([images[i] for i in named])
         texts = self.encoder.embed_texts([spoken_names(samples[i]) for i in named])
-        for row, i in enumerate(named):
-            key = samples[i].key
-            self.text_full.update(key, whole[row : row + 1], texts[row : row + 1])
+        owner, full = np.array(regions.owner, int), np.array(named, int)
+        for number, sample in enumerate(samples):
+            crops, image = owner == number, full == number
+            for name, pairs in (
+                ("clip_i_region", (generated[crops], real[crops])),
+                ("clip_t_region", (generated[crops], words[crops])),
+                ("clip_t_full", (whole[image], texts[image])),
+            ):
+                self.metrics[name].update(sample.key, *pairs)
 
-    def compute(self) -> dict[str, float]:
+    def compute(self) -> list[MetricValue]:
         """The three scores, 100 * cosine."""
-        metrics = (self.image_region, self.text_region, self.text_full)
-        return {key: value for metric in metrics for key, value in metric.compute().items()}
+        scores = self.metrics.compute()
+        return [MetricValue(name, scores[name], self.encoder.name) for name in CLIP_SCORES]
 
 
 def spoken_names(sample: Sample) -> str:
@@ -151,18 +158,18 @@ class LayoutScores:
 
     def __init__(self, judge: PanopticEvaluator) -> None:
         self.judge = judge
-        self.metric = SegmentationMetric()
+        self.metrics = SegmentationMetric()
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
         """Add a batch."""
         for sample, found in zip(samples, self.judge.segment(images), strict=True):
             allowed = same_class(sample, found)
-            self.metric.update(sample.key, sample.segments, found.segments, allowed=allowed)
+            self.metrics.update(sample.key, sample.segments, found.segments, allowed=allowed)
 
-    def compute(self) -> dict[str, float]:
-        """The scores with the judge's name."""
-        scores = self.metric.compute()
-        return {f"{key}.{self.judge.name}": scores[key] for key in ("miou", "recall_50")}
+    def compute(self) -> list[MetricValue]:
+        """The two scores with the judge's name."""
+        scores = self.metrics.compute()
+        return [MetricValue(k, scores[k], self.judge.name) for k in ("miou", "recall_50")]
 
 
 def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:

@@ -2,76 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torchmetrics import MetricCollection
 
-from unigs.metrics.average_precision import AveragePrecisionMetric
-from unigs.metrics.panoptic import PanopticMetric
-from unigs.metrics.segmentation import SegmentationMetric
+from unigs.evaluation.metric_values import MetricValue
+from unigs.metrics.entity_metrics import (
+    MATCHES,
+    AveragePrecisionMetric,
+    PanopticMetric,
+    SegmentationMetric,
+    columns_of,
+    matches_of,
+)
+from unigs.metrics.image_table import ImageTable
+from unigs.metrics.matching import match
+from unigs.metrics.segmentation import segmentation_scores
 from unigs.samples.sample import Sample
 from unigs.tasks import Task
+
+#: What is reported of the masks of every task, in this order.
+REPORTED = (
+    *("miou", "miou_image", "recall_50", "ar", "pixel_recall"),
+    *("n_entities", "n_predicted", "n_images", "n_empty_gt", "n_empty_pred"),
+    *("ap_e", "ap_e_50", "ap_e_75", "ap_e_constant"),
+    *("pq", "sq", "rq"),
+)
+VOID_IGNORED = ("miou_void_ignored", "recall_50_void_ignored", "ap_e_void_ignored")
+ABSENT_NAMES = (
+    *("absent.n_images", "absent.miou", "absent.extra_entities"),
+    *("present.extra_entities", "absent.quiet"),
+)
+
+
+class VoidIgnoredMetric(ImageTable):
+    """mIoU and recall with the unlabelled pixels ignored."""
+
+    def __init__(self) -> None:
+        super().__init__(**MATCHES)
+
+    def update(self, key: str, gt: ArrayLike, pred: ArrayLike, void: ArrayLike) -> None:
+        """Add image ``key``: (h, w) label maps, and (h, w) bool of the unlabelled pixels."""
+        self.add_image(key, **columns_of(match(gt, pred, void)))
+
+    def compute(self) -> dict[str, float]:
+        """``miou_void_ignored`` and ``recall_50_void_ignored``."""
+        scores = segmentation_scores(map(matches_of, self.image_rows().values()))
+        return {f"{name}_void_ignored": scores[name] for name in ("miou", "recall_50")}
+
+
+class AbsentNamesMetric(ImageTable):
+    """What a model makes of names in the prompt that are not in the image.
+
+    ``absent.*`` are over the images with such a name: ``absent.miou`` of the entities that are
+    there, ``absent.extra_entities`` predicted beyond the true number an image
+    (``present.extra_entities``: in the other images). ``absent.quiet`` is the share of the images
+    without any true entity, with such a name or not, that are answered with none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(**MATCHES, absent=torch.uint8, quiet=torch.uint8)
+
+    def update(
+        self, key: str, gt: ArrayLike, pred: ArrayLike, absent: bool, gt_ids: Sequence[int]
+    ) -> None:
+        """Add image ``key``: (h, w) label maps, whether a name of its prompt is absent, and its
+        true entities."""
+        quiet = [] if gt_ids else [not np.any(pred)]
+        columns = columns_of(match(gt, pred))
+        self.add_image(key, **columns, absent=absent, quiet=quiet)
+
+    def compute(self) -> dict[str, float]:
+        """The five scores, NaN over no image."""
+        rows = list(self.image_rows().values())
+        absent, present = (
+            segmentation_scores(matches_of(row) for row in rows if row["absent"].item() == kind)
+            for kind in (1, 0)
+        )
+        quiet = [answer for row in rows for answer in row["quiet"].tolist()]
+        return {
+            "absent.n_images": absent["n_images"],
+            "absent.miou": absent["miou"],
+            "absent.extra_entities": _extra(absent),
+            "present.extra_entities": _extra(present),
+            "absent.quiet": float(np.mean(quiet)) if quiet else float("nan"),
+        }
+
+
+def _extra(scores: Mapping[str, float]) -> float:
+    """Predicted entities beyond the true number, an image."""
+    if not scores["n_images"]:
+        return float("nan")
+    return (scores["n_predicted"] - scores["n_entities"]) / scores["n_images"]
 
 
 class MaskScores:
     """Predicted entities against the target's, class-agnostic, matched one to one.
 
-    For `entity`, figures with the unlabelled pixels ignored stand beside the plain ones. For
-    `referring`, the samples with an absent name in the prompt are looked at apart: ``absent.miou``
-    of the entities that are there, ``absent.extra_entities`` predicted beyond the true number a
-    sample (``present.extra_entities``: in the other samples), and ``absent.quiet``, the share of
-    the samples without any true entity that are answered with none.
+    Where every pixel is an entity's, values with the unlabelled pixels ignored stand beside the
+    plain ones; where entities are found by name, :class:`AbsentNamesMetric`'s.
     """
 
     def __init__(self, task: Task) -> None:
-        self.task = task
-        self.plain, self.void_ignored = SegmentationMetric(), SegmentationMetric()
-        self.absent, self.present = SegmentationMetric(), SegmentationMetric()
-        self.precision, self.panoptic = AveragePrecisionMetric(), PanopticMetric()
-        self.quiet: dict[str, bool] = {}
+        metrics: list[ImageTable] = [
+            SegmentationMetric(),
+            AveragePrecisionMetric(),
+            PanopticMetric(),
+        ]
+        self.reported: tuple[str, ...] = REPORTED
+        if not task.background:
+            metrics.append(VoidIgnoredMetric())
+            self.reported += VOID_IGNORED
+        if "{names}" in task.template and not task.new_image:
+            metrics.append(AbsentNamesMetric())
+            self.reported += ABSENT_NAMES
+        # Metrics whose first states are equal would be taken for one and the same.
+        self.metrics = MetricCollection(metrics, compute_groups=False)
 
     def update(
         self, sample: Sample, pred: NDArray[np.int32], confidence: Mapping[int, float]
     ) -> None:
         """Add one answer: (h, w) labels, 0 = nothing, and the confidence of each label."""
-        gt = sample.segments
-        ids = [entity.id for entity in sample.entities]
-        void = ~sample.valid
-        self.plain.update(sample.key, gt, pred, gt_ids=ids, pred_ids=sorted(confidence))
-        if self.task.name == "entity":
-            self.void_ignored.update(sample.key, gt, pred, void)
-        self.panoptic.update(sample.key, gt, pred, void=void)
-        self.precision.update(sample.key, gt, pred, confidence, void)
-        if self.task.name == "referring":
-            (self.absent if sample.absent else self.present).update(sample.key, gt, pred)
-            if not ids:
-                self.quiet[sample.key] = not pred.any()
+        self.metrics.update(
+            key=sample.key,
+            gt=sample.segments,
+            pred=pred,
+            scores=confidence,
+            void=~sample.valid,
+            gt_ids=[entity.id for entity in sample.entities],
+            pred_ids=sorted(confidence),
+            absent=bool(sample.absent),
+        )
 
-    def compute(self) -> dict[str, float]:
-        """Every figure over what was added."""
-        result = self.plain.compute()
-        precision, panoptic = self.precision.compute(), self.panoptic.compute()
-        result |= {key: precision[key] for key in ("ap_e", "ap_e_50", "ap_e_75", "ap_e_constant")}
-        result |= {key: panoptic[key] for key in ("pq", "sq", "rq")}
-        if self.task.name == "entity":
-            ignored = self.void_ignored.compute()
-            result["miou_void_ignored"] = ignored["miou"]
-            result["recall_50_void_ignored"] = ignored["recall_50"]
-            result["ap_e_void_ignored"] = precision["ap_e_void_ignored"]
-        if self.task.name == "referring":
-            absent = self.absent.compute()
-            result["absent.n_images"] = absent["n_images"]
-            result["absent.miou"] = absent["miou"]
-            result["absent.extra_entities"] = _extra(absent)
-            result["present.extra_entities"] = _extra(self.present.compute())
-            answers = list(self.quiet.values())
-            result["absent.quiet"] = float(np.mean(answers)) if answers else float("nan")
-        return result
-
-
-def _extra(scores: dict[str, float]) -> float:
-    """Predicted entities beyond the true number, a sample."""
-    if not scores["n_images"]:
-        return float("nan")
-    return (scores["n_predicted"] - scores["n_entities"]) / scores["n_images"]
+    def compute(self) -> list[MetricValue]:
+        """Every value over what was added."""
+        found = self.metrics.compute()
+        return [MetricValue(name, found[name]) for name in self.reported]

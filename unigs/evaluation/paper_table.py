@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
+from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 from unigs.evaluation.table import number, report_rows
 
-# Tables 3 to 6, and the masks of inpainting. A name that ends with a dot stands for whichever
-# evaluator was used; of alternatives the first that was measured is shown.
+# Tables 3 to 6, and the masks of inpainting; of alternatives the first that was measured is shown.
 PAPER_METRICS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "inpainting": (("fid", "frechet_distance."), ("clip_i_region.",), ("miou",)),
-    "synthesis": (("fid", "frechet_distance."), ("clip_i_region.",), ("miou.",)),
+    "inpainting": (("fid", "frechet_distance"), ("clip_i_region",), ("miou",)),
+    "synthesis": (("fid", "frechet_distance"), ("clip_i_region",), ("miou",)),
     "referring": (("miou",), ("recall_50",)),
     "entity": (("miou",), ("recall_50",), ("ap_e",)),
 }
@@ -22,54 +22,54 @@ COLUMNS = ("task", "metric", "one entity", "all", "held-out", "baseline", "upper
 _ONE, _ALL = ("single",), ("multiple", "all")
 
 
-def paper_rows(figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
     """A row of text for each of the paper's metrics, the columns as in ``COLUMNS``, "" where there
-    is no figure.
+    is no value.
 
     Args:
-        figures: by task, metric name -> value, with baselines, ceilings and ``protocol.``.
+        values: by task, with baselines, ceilings and those of the test protocol.
     """
     rows: list[tuple[str, ...]] = []
-    for task, of_task in figures.items():
-        own = {row[0]: row for row in report_rows(of_task)}
+    for task, of_task in values.items():
+        model = of_task.where(lambda value: value.role is Role.MODEL)
+        cells = {row[0]: row for row in report_rows(of_task)}
         for alternatives in PAPER_METRICS.get(task, ()):
-            name = _measured(own, alternatives)
-            if name is None:
+            own = _measured(model, alternatives)
+            if own is None:
                 continue
-            _, value, _, baseline, ceiling = own[name]
-            one, everything = (_protocol(of_task, kinds, name) for kinds in (_ONE, _ALL))
-            rows.append((task, name, one, everything, value, baseline, ceiling))
+            _, value, _, baseline, ceiling = cells[own.name]
+            one, everything = (_on_protocol(model, parts, own) for parts in (_ONE, _ALL))
+            rows.append((task, own.name, one, everything, value, baseline, ceiling))
     return rows
 
 
-def _measured(own: Mapping[str, object], alternatives: tuple[str, ...]) -> str | None:
-    for wanted in alternatives:
-        for name in own:
-            if name == wanted or (wanted.endswith(".") and name.startswith(wanted)):
-                return name
-    return None
+def _measured(model: MetricValues, alternatives: tuple[str, ...]) -> MetricValue | None:
+    found = (
+        value
+        for wanted in alternatives
+        for value in model
+        if value.metric == wanted and not value.protocol
+    )
+    return next(found, None)
 
 
-def _protocol(figures: Mapping[str, float], kinds: tuple[str, ...], name: str) -> str:
-    for kind in kinds:
-        value = figures.get(f"protocol.{kind}.{name}")
-        if value is not None:
-            return number(value)
-    return ""
+def _on_protocol(model: MetricValues, parts: tuple[str, ...], own: MetricValue) -> str:
+    subjects = [(part, own.metric, own.evaluator) for part in parts]
+    return next((number(value.value) for value in model if value.subject in subjects), "")
 
 
-def paper_table(figures: Mapping[str, Mapping[str, float]], title: str) -> Table:
+def paper_table(values: Mapping[str, MetricValues], title: str) -> Table:
     """The rows for a terminal."""
     table = Table(title=title)
     for place, name in enumerate(COLUMNS):
         table.add_column(name, justify="left" if place < 2 else "right", overflow="fold")
-    for row in paper_rows(figures):
+    for row in paper_rows(values):
         table.add_row(*row)
     return table
 
 
-def paper_markdown(figures: Mapping[str, Mapping[str, float]], title: str) -> str:
+def paper_markdown(values: Mapping[str, MetricValues], title: str) -> str:
     """The rows in Markdown under a heading."""
     rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
-    lines = [COLUMNS, rule, *paper_rows(figures)]
+    lines = [COLUMNS, rule, *paper_rows(values)]
     return f"# {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -4,36 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from unigs.evaluation.image_metrics import ClipScores, FrechetScores, ImageScores, LayoutScores
 from unigs.evaluation.mask_metrics import MaskScores
+from unigs.evaluation.metric_values import MetricValues
 from unigs.evaluation.predictions import Prediction
 from unigs.evaluators.bundle import Evaluators
 from unigs.samples.sample import Sample
-from unigs.tasks import Task, task_named
+from unigs.tasks import Task
 
 
 class TaskScores:
-    """Collects answers to the samples of one task; ``compute()`` names every figure.
+    """Collects answers to the samples of one task; ``compute()`` names every value.
 
-    Masks are evaluated where the task makes a new colormap, images where it makes a new image.
+    Masks are scored where the task makes a new colormap, images where it makes a new image.
+
+    Args:
+        task, evaluators: what is scored, and with which networks.
+        masks, images: whether the answers hold them at all.
+        device: where the state is kept and gathered.
     """
 
-    def __init__(self, task: Task | str, evaluators: Evaluators) -> None:
-        self.task = task_named(task)
-        self._masks = MaskScores(self.task) if self.task.new_colormap else None
-        self._judges: list[ImageScores] = []
-        if not self.task.new_image:
-            return
-        if evaluators.inception is not None:
-            self._judges.append(FrechetScores(evaluators.inception))
-        if evaluators.dual_encoder is not None:
-            self._judges.append(FrechetScores(evaluators.dual_encoder))
-            self._judges.append(ClipScores(evaluators.dual_encoder))
-        if evaluators.segmenter is not None and self.task.control == "colormap":
-            self._judges.append(LayoutScores(evaluators.segmenter))
+    def __init__(
+        self,
+        task: Task,
+        evaluators: Evaluators,
+        *,
+        masks: bool = True,
+        images: bool = True,
+        device: torch.device | None = None,
+    ) -> None:
+        self._masks = MaskScores(task) if task.new_colormap and masks else None
+        self._images: list[ImageScores] = []
+        if task.new_image and images:
+            self._images = _image_scores(task, evaluators)
+        for scores in (self._masks, *self._images):
+            if scores is not None and device is not None:
+                scores.metrics.to(device)
 
     def update(self, samples: Sequence[Sample], answers: Sequence[Prediction]) -> None:
-        """Add a batch; what an answer leaves out (None) is not evaluated, an empty map is."""
+        """Add a batch; what an answer leaves out (None) is not scored, an empty map is."""
         pairs = list(zip(samples, answers, strict=True))
         if self._masks is not None:
             for sample, answer in pairs:
@@ -41,14 +52,26 @@ class TaskScores:
                     self._masks.update(sample, answer.segments, answer.scores)
         shown = [(sample, answer.image) for sample, answer in pairs if answer.image is not None]
         if shown:
-            for judge in self._judges:
-                judge.update([sample for sample, _ in shown], [image for _, image in shown])
+            for scores in self._images:
+                scores.update([sample for sample, _ in shown], [image for _, image in shown])
 
-    def compute(self) -> dict[str, float]:
-        """Every figure of the task over what was added."""
-        result = {}
-        if self._masks is not None and self._masks.plain.images:
-            result = self._masks.compute()
-        for judge in self._judges:
-            result |= judge.compute()
-        return result
+    def compute(self) -> MetricValues:
+        """Every value of the task over what was added in all processes of the group.
+
+        Each process must ask, in the same order; each gets the same bits.
+        """
+        parts = [] if self._masks is None else [self._masks.compute()]
+        parts += [scores.compute() for scores in self._images]
+        return MetricValues(tuple(value for part in parts for value in part))
+
+
+def _image_scores(task: Task, evaluators: Evaluators) -> list[ImageScores]:
+    found: list[ImageScores] = []
+    if evaluators.inception is not None:
+        found.append(FrechetScores(evaluators.inception))
+    if evaluators.dual_encoder is not None:
+        found.append(FrechetScores(evaluators.dual_encoder))
+        found.append(ClipScores(evaluators.dual_encoder))
+    if evaluators.segmenter is not None and task.control == "colormap":
+        found.append(LayoutScores(evaluators.segmenter))
+    return found

@@ -7,9 +7,7 @@ CLIP ViT-B/32) and of ``clip_i_region``; with its text embeddings come ``clip_t_
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+from unigs.io.files import replacing_folder
 from unigs.models.source import resolve_directory
 
 #: Normalisation of OpenAI's CLIP, for folders without a preprocessor_config.json.
@@ -92,7 +91,8 @@ class DualEncoder:
 
     def save(self, folder: Path, label: str) -> None:
         """Write a transformers folder with ``evaluator.json``, whole or not at all."""
-        save_folder(folder, lambda partial: self._write(partial, label))
+        with replacing_folder(Path(folder)) as partial:
+            self._write(partial, label)
         self.name = evaluator_name(Path(folder))
 
     def _write(self, folder: Path, label: str) -> None:
@@ -136,19 +136,6 @@ def image_features(model: CLIPModel, pixels: Tensor) -> Tensor:
 def text_features(model: CLIPModel, tokens: Mapping[str, Tensor]) -> Tensor:
     """(n, d) projected text embeddings."""
     return model.text_projection(model.text_model(**tokens).pooler_output)
-
-
-def save_folder(folder: Path | str, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place."""
-    target = Path(folder)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        partial = Path(scratch) / "new"
-        partial.mkdir()
-        write(partial)
-        if target.exists():
-            os.replace(target, Path(scratch) / "old")
-        os.replace(partial, target)
 
 
 def _squash(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -21,8 +21,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from unigs.errors import ModelError
-from unigs.evaluators.dual_encoder import save_folder
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+from unigs.io.files import replacing_folder
 from unigs.metrics.matching import components
 
 WEIGHTS = "model.safetensors"
@@ -122,7 +122,8 @@ class Segmenter:
 
     def save(self, folder: Path, label: str) -> None:
         """Write weights, ``config.json`` and ``evaluator.json``, whole or not at all."""
-        save_folder(folder, lambda partial: self._write(partial, label))
+        with replacing_folder(Path(folder)) as partial:
+            self._write(partial, label)
         self.name = evaluator_name(Path(folder))
 
     def _write(self, folder: Path, label: str) -> None:

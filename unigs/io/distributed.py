@@ -42,6 +42,15 @@ def any_of(flag: bool) -> bool:
     return bool(asked.item())
 
 
+def gathered(value: Any) -> list[Any]:
+    """What all processes of the group hand in, by their number: [value] outside a group."""
+    if not distributed.is_initialized():
+        return [value]
+    everything: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(everything, value)
+    return everything
+
+
 def training_device() -> torch.device:
     """This process's accelerator, by its number on the machine (`LOCAL_RANK`); else the CPU."""
     if not torch.cuda.is_available():

@@ -86,20 +86,9 @@ class LatentStore:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def get(self, index: int) -> dict[str, np.ndarray]:
-        """One sample as read-only float16 views: `image`, `colormap`, `control` (C, h, w),
-        `coarse`, `valid`, `balance` (1, h, w), `text` (L, D)."""
-        data = self._maps[self._shards[index]]
-        sample = {
-            part: np.frombuffer(
-                data, np.float16, self._count(part), int(self._offsets[index, column])
-            ).reshape(self._shape(part))
-            for column, part in enumerate(PARTS)
-        }
-        return sample | {"text": self._text[self._prompt[index]]}
-
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Some samples stacked, float32, with the keys of `get`."""
+        """Some samples stacked, float32: `image`, `colormap`, `control` (n, C, h, w), `coarse`,
+        `valid`, `balance` (n, 1, h, w), `text` (n, L, D)."""
         indices = np.asarray(indices)
         batch = {
             part: np.empty((len(indices), *self._shape(part)), dtype=np.float32) for part in PARTS

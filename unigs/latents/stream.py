@@ -127,11 +127,8 @@ class MixedStream:
         return torch.from_numpy(next(iter(self._streams.values())).empty_text)
 
     def _draw(self, position: int) -> tuple[str, int]:
-        length = int(self._quotas.sum())
-        block, place = divmod(position, length)
-        order = self._shuffled(
-            "block", block, np.repeat(np.arange(len(self._quotas)), self._quotas)
-        )
+        block, place = divmod(position, len(self._block))
+        order = self._shuffled("block", block, self._block)
         number = int(order[place])
         earlier = block * int(self._quotas[number]) + int((order[:place] == number).sum())
         name = list(self._streams)[number]

@@ -1,1 +1,1 @@
-"""Metrics. Every class has ``reset() / update(...) / compute() -> dict[str, float]`` and merges."""
+"""Metrics: functions over NumPy arrays, and torchmetrics classes that gather what they need."""

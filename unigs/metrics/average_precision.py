@@ -13,97 +13,14 @@ from contextlib import redirect_stdout
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
-from pycocotools import mask as rle_codec
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from unigs.errors import ConfigError, DataError
+from unigs.errors import ConfigError
 from unigs.metrics.coco.records import GroundTruth, checked_results, checked_truth
 
 Record = dict[str, Any]
 Backend = Literal["pycocotools", "faster"]
-
-
-class AveragePrecisionMetric:
-    """AP^e over label maps with a confidence for every predicted entity.
-
-    ``compute()`` gives fractions in [0, 1]: ``ap_e`` (ranked by the given scores), ``ap_e_50``,
-    ``ap_e_75``, ``ar_e_100``, ``ap_e_constant`` (every score equal, mean over 20 seeded orders of
-    the images: what the masks are worth without a ranking), ``ap_e_void_ignored`` (masks that lie
-    mainly on unlabelled pixels are no false positives) and ``n_dropped_empty``. NaN without any
-    ground truth.
-    """
-
-    def __init__(self, orders: int = 20, seed: int = 0) -> None:
-        self.orders, self.seed = orders, seed
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget every image."""
-        self._images: dict[str, tuple[list[Record], list[Record], Record | None]] = {}
-
-    def update(
-        self,
-        key: str,
-        gt: ArrayLike,
-        pred: ArrayLike,
-        scores: Mapping[int, float],
-        void: ArrayLike | None = None,
-    ) -> None:
-        """Add image ``key`` (a second time replaces it).
-
-        ``gt`` and ``pred`` are (h, w) label maps, 0 = nothing; ``scores`` gives the confidence of
-        each predicted label (any real number; only the order counts) and may name labels that own
-        no pixel, which are dropped and counted. ``void`` (h, w) bool marks unlabelled pixels.
-        """
-        gt_map, pred_map = np.asarray(gt), np.asarray(pred)
-        present = [int(label) for label in np.unique(pred_map) if label > 0]
-        missing = [label for label in present if label not in scores]
-        if missing:
-            raise DataError(f"image {key}: predicted entities {missing} have no score; give one")
-        truth = [{"segmentation": _rle(gt_map == i)} for i in np.unique(gt_map) if i > 0]
-        answer = [{"segmentation": _rle(pred_map == i), "score": float(scores[i])} for i in scores]
-        region = None
-        if void is not None and np.any(void):
-            region = {"segmentation": _rle(np.asarray(void, bool)), "iscrowd": 1}
-        self._images[key] = (truth, answer, region)
-
-    def merge(self, other: AveragePrecisionMetric) -> None:
-        """Take over another process's images."""
-        self._images.update(other._images)
-
-    def compute(self) -> dict[str, float]:
-        """Scores over all images, sorted by key."""
-        images, truth, crowd, answers = [], [], [], []
-        for image_id, key in enumerate(sorted(self._images), start=1):
-            gt, pred, region = self._images[key]
-            height, width = next(
-                (r["segmentation"]["size"] for r in (*gt, *pred, *([region] if region else ()))),
-                (1, 1),
-            )
-            images.append({"id": image_id, "height": height, "width": width})
-            owner = {"image_id": image_id, "category_id": 1}
-            truth += [record | owner for record in gt]
-            answers += [record | owner for record in pred]
-            if region:
-                crowd.append(region | owner)
-        ground = {"images": images, "categories": [{"id": 1}], "annotations": truth}
-        ranked = coco_scores(ground, answers)
-        with_void = coco_scores(ground | {"annotations": truth + crowd}, answers)
-        return {
-            "ap_e": ranked["ap"],
-            "ap_e_50": ranked["ap_50"],
-            "ap_e_75": ranked["ap_75"],
-            "ar_e_100": ranked["ar_100"],
-            "ap_e_constant": constant_score_ap(ground, answers, self.orders, self.seed),
-            "ap_e_void_ignored": with_void["ap"],
-            "n_dropped_empty": ranked["n_dropped_empty"],
-        }
-
-
-def _rle(mask: np.ndarray) -> Record:
-    return rle_codec.encode(np.asfortranarray(mask, dtype=np.uint8))
 
 
 def coco_scores(

@@ -1,7 +1,7 @@
 """A linear autoencoder in closed form: principal components of image patches.
 
 Training a convolutional autoencoder costs more than the whole budget of the embedded preset;
-the principal components of p x p patches are found in about a second, are exactly the best
+the principal components of p x p patches are found in about two seconds, are exactly the best
 linear code of their size, and decode colours without a learned bias.
 """
 
@@ -16,6 +16,7 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils.accelerate_utils import apply_forward_hook
+from sklearn.decomposition import IncrementalPCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -85,26 +86,25 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
                 f"images of shape {images.shape}, {images.dtype}: give (n, h, w, 3) uint8"
             )
         pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-        total = torch.zeros(model.mean.shape, dtype=torch.float64)
-        products = torch.zeros((len(total), len(total)), dtype=torch.float64)
-        count = 0
-        for chunk in pixels.split(256):
-            patches = model._patches(chunk.float().div(127.5).sub(1)).double()
-            count += len(patches)
-            total += patches.sum(0)
-            products += patches.T @ patches
-        if count <= len(total):
-            raise ModelError(
-                f"{count} patches cannot fix {len(total)} directions: give more images"
-            )
-        mean = total / count
-        covariance = (products - count * torch.outer(mean, mean)) / (count - 1)
-        values, vectors = torch.linalg.eigh(covariance)
-        basis = vectors.flip(1).T[:latent_channels]
+        size = len(model.mean)
+        each = pixels[0, 0].numel() // model._check_size(pixels) ** 2
+        count = each * len(pixels)
+        if count <= size:
+            raise ModelError(f"{count} patches cannot fix {size} directions: give more images")
+        # All directions are kept until the end, so the result is exact. That takes 7 times as long
+        # as one covariance (0.3 s for 1500 images of 64 pixels, patches of 4) and no more memory.
+        components = IncrementalPCA()
+        for chunk in pixels.split(max(256, -(-size // each))):
+            patches = model._patches(chunk.float().div(127.5).sub(1))
+            # Constant pictures have no variance that directions could have a share of.
+            with np.errstate(invalid="ignore"):
+                components.partial_fit(patches.double().numpy())
+        mean = torch.from_numpy(components.mean_)
+        basis = torch.from_numpy(components.components_[:latent_channels])
         # An eigenvector's sign is arbitrary; fixing it makes the fit reproducible anywhere.
         largest = basis.abs().argmax(1, keepdim=True)
         basis = basis * basis.gather(1, largest).sign()
-        deviation = values.flip(0)[:latent_channels].clamp_min(0).sqrt()
+        deviation = torch.from_numpy(components.explained_variance_[:latent_channels]).sqrt()
         floor = MINIMUM_RELATIVE_DEVIATION * deviation[0].clamp_min(1e-6)
         deviation = deviation.clamp_min(floor)
         shape = deviation ** (energy - 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unigs.errors import ConfigError
-from unigs.metrics.entity_overlap import best_pairs, overlap_matrix
+from unigs.metrics.matching import match
 from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.output import UniGSOutput, describe_entities
 from unigs.tasks import task_named
@@ -67,9 +67,9 @@ def reference_run(maps: Sequence[np.ndarray]) -> int:
     likeness = np.zeros((count, count))
     for i in range(count):
         for j in range(i):
-            overlap = overlap_matrix(maps[i], maps[j])
-            total = sum(overlap[pair] for pair in best_pairs(overlap))
-            likeness[i, j] = likeness[j, i] = total / max(*overlap.shape, 1)
+            found = match(maps[i], maps[j])
+            most = max(len(found.gt_labels), found.n_pred, 1)
+            likeness[i, j] = likeness[j, i] = sum(found.iou.tolist()) / most
     return int(likeness.sum(1).argmax())
 
 
@@ -83,10 +83,11 @@ def vote(maps: Sequence[np.ndarray], reference: int) -> tuple[np.ndarray, np.nda
             for label in range(1, count + 1):
                 votes[label] += segments == label
             continue
-        overlap = overlap_matrix(maps[reference], segments)
-        for row, column in best_pairs(overlap):
-            votes[row + 1] += segments == column + 1
-            agreement[row] += overlap[row, column]
+        found = match(maps[reference], segments)
+        for label, partner, iou in zip(found.gt_labels, found.pred_labels, found.iou, strict=True):
+            if partner:
+                votes[label] += segments == partner
+                agreement[label - 1] += iou
     winner = votes.argmax(axis=0)
     enough = votes.max(axis=0) * 2 >= len(maps)
     return np.where(enough, winner, 0), agreement / max(len(maps) - 1, 1)

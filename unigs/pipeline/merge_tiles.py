@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from unigs.errors import ConfigError
-from unigs.metrics.entity_overlap import overlap_matrix
+from unigs.metrics.matching import overlap as shared_pixels
 from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.inputs import Picture, as_mask, as_rgb
 from unigs.pipeline.output import EntityPrediction, UniGSOutput, describe_entities
@@ -116,10 +116,10 @@ class _Mosaic:
         height, width = min(a.shape[0], b.shape[0]), min(a.shape[1], b.shape[1])
         if height < 1 or width < 1:
             return
-        olds, compact_a = _compact(a[:height, :width])
-        news, compact_b = _compact(b[:height, :width])
-        for i, j in zip(*np.nonzero(overlap_matrix(compact_a, compact_b) > join), strict=True):
-            roots = sorted((self._root(int(olds[i])), self._root(int(news[j]))))
+        both = shared_pixels(a[:height, :width], b[:height, :width])
+        for i, j in zip(*np.nonzero(both.iou > join), strict=True):
+            labels = int(both.gt_labels[i]), int(both.pred_labels[j])
+            roots = sorted(self._root(label) for label in labels)
             self.parents[roots[1]] = roots[0]
 
     def _root(self, label: int) -> int:
@@ -142,9 +142,3 @@ class _Mosaic:
             segments=segments[None],
             entities=[entities],
         )
-
-
-def _compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The labels that occur, and the map with them numbered from 1."""
-    values = np.unique(labels[labels > 0])
-    return values, np.where(labels > 0, np.searchsorted(values, labels) + 1, 0)

@@ -12,6 +12,8 @@ from PIL import Image
 from pycocotools import mask as rle_codec
 from scipy import ndimage
 
+from unigs.io.segment_ids import id_to_rgb
+
 
 @dataclass(frozen=True, slots=True)
 class EntityPrediction:
@@ -93,9 +95,7 @@ class UniGSOutput(BaseOutput):
         known = category_ids or {}
         pictures, records = [], []
         for index, (image_id, entities) in enumerate(self._answers(image_ids)):
-            labels = self._segments()[index].astype(np.uint32)
-            channels = [labels & 255, labels >> 8 & 255, labels >> 16 & 255]
-            pictures.append(Image.fromarray(np.stack(channels, -1).astype(np.uint8)))
+            pictures.append(Image.fromarray(id_to_rgb(self._segments()[index])))
             records.append(
                 {
                     "image_id": image_id,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from unigs.errors import ConfigError, UnigsError
+from unigs.io.label_kernels import count_inside, look_up
 from unigs.samples.coarse_mask import coarse_mask
-from unigs.samples.label_kernels import count_inside, look_up
 from unigs.samples.options import MAX_LABELS, SampleOptions
 from unigs.scene import Entity, Scene, measure_labels, measured
 from unigs.tasks import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from unigs.samples.label_kernels import pick
+from unigs.io.label_kernels import pick
 
 
 def resize_and_crop(

@@ -16,6 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from unigs.io.files import replacing_folder
+
 logger = logging.getLogger(__name__)
 
 _FOLDER = re.compile(r"^step-(\d{8})$")
@@ -39,23 +41,20 @@ class Checkpoint:
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write ``folder/step-NNNNNNNN`` atomically, then remove all but the `keep` newest."""
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"step-{checkpoint.step:08d}"
-    partial = folder / f".partial-{checkpoint.step:08d}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    digests = {}
-    for group, tensors in checkpoint.tensors.items():
-        file = partial / f"{group}.safetensors"
-        save_file({name: value.detach().contiguous() for name, value in tensors.items()}, file)
-        digests[file.name] = _digest(file)
-    state = {"step": checkpoint.step, "files": digests, **checkpoint.state}
-    (partial / _STATE).write_text(json.dumps(state, indent=1))
-    for file in partial.iterdir():
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(partial, target)
+    for left in folder.glob(".step-*"):  # by a run that was killed while it wrote
+        shutil.rmtree(left, ignore_errors=True)
+    with replacing_folder(target) as partial:
+        digests = {}
+        for group, tensors in checkpoint.tensors.items():
+            file = partial / f"{group}.safetensors"
+            save_file({name: value.detach().contiguous() for name, value in tensors.items()}, file)
+            digests[file.name] = _digest(file)
+        state = {"step": checkpoint.step, "files": digests, **checkpoint.state}
+        (partial / _STATE).write_text(json.dumps(state, indent=1))
+        for file in partial.iterdir():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
     for old in _folders(folder)[:-keep]:
         shutil.rmtree(old)
     return target

@@ -11,7 +11,7 @@ from unigs.colormap import Palette, decode
 from unigs.colormap.distortion import add_blur, add_jpeg, add_noise
 from unigs.colormap.restorer.drawn_segments import draw_segments
 from unigs.colormap.restorer.restore import WEIGHTS, load_restorer, restore
-from unigs.metrics.segmentation import SegmentationMetric
+from unigs.metrics.entity_metrics import SegmentationMetric
 
 PALETTE = Palette()
 UNSEEN = [draw_segments(np.random.default_rng([1000, number]), 192) for number in range(12)]

@@ -12,8 +12,9 @@ from PIL import Image
 from unigs.colormap.decoders import DEFAULT_DECODER, decode
 from unigs.colormap.distortion import Distortion
 from unigs.colormap.palette import Palette
-from unigs.metrics.average_precision import AveragePrecisionMetric
-from unigs.metrics.segmentation import SegmentationMetric
+from unigs.metrics.entity_precision import EntityMasks, entity_precision
+from unigs.metrics.matching import Matches, match
+from unigs.metrics.segmentation import segmentation_scores
 from unigs.scene import Scene
 
 TRUE_CLUSTERS = -1
@@ -54,7 +55,8 @@ def run_trial(
     decoder the number of colours that were painted, black included where it occurs. With
     `average_precision` the scores are evaluated too (`ap_e`, `ap_e_constant`).
     """
-    metric, precision = SegmentationMetric(), AveragePrecisionMetric()
+    matches: dict[str, Matches] = {}
+    masks: dict[str, EntityMasks] = {}
     encode_ms, decode_ms, square = [], [], []
     covered = entities = 0
     for position, (key, segments) in enumerate(samples):
@@ -77,11 +79,11 @@ def run_trial(
         start = time.perf_counter()
         found = decode(colormap, decoder, palette, background, **chosen)
         decode_ms.append(1e3 * (time.perf_counter() - start))
-        metric.update(key, segments, found.segments)
+        matches[key] = match(segments, found.segments)
         if average_precision:
             scores = {i + 1: float(score) for i, score in enumerate(found.scores)}
-            precision.update(key, segments, found.segments, scores)
-    result = metric.compute()
+            masks[key] = EntityMasks.of(key, segments, found.segments, scores)
+    result = segmentation_scores(matches[key] for key in sorted(matches))
     report = {
         "images": len(decode_ms),
         "entities": entities,
@@ -97,7 +99,7 @@ def run_trial(
         "palette": palette.name,
     }
     if average_precision:
-        found_ap = precision.compute()
+        found_ap = entity_precision(masks)
         report |= {name: found_ap[name] for name in ("ap_e", "ap_e_constant")}
     return report
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from unigs.errors import DataError
 from unigs.io.image_file import decode_labels, read_bytes
+from unigs.io.segment_ids import rgb_to_id
 from unigs.metrics.coco.fields import (
     Ids,
     flag,
@@ -123,8 +124,8 @@ class PanopticFile:
 
         return self._told(where, found)
 
-    def segments(self, image: Id) -> NDArray[np.int64]:
-        """(h, w) int64 segment ids of an image; 0 = unlabelled.
+    def segments(self, image: Id) -> NDArray[np.int32]:
+        """(h, w) int32 segment ids of an image; 0 = unlabelled.
 
         Raises:
             DataError: no PNG of 8 bits and colour there, broken, or with other segments than the
@@ -137,7 +138,7 @@ class PanopticFile:
         # byte 24 of a PNG is its bit depth; Pillow would silently halve 16-bit colours
         if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or png[24] != 8:
             raise DataError("not an 8-bit RGB PNG", file=path, hint="write ids as colours")
-        segments = pixels[..., :3].astype(np.int64) @ np.array([1, 256, 65536])
+        segments = rgb_to_id(pixels)
         listed = self._told(where, lambda: [_segment(info) for info in record["segments_info"]])
         if len(set(listed)) < len(listed):
             raise DataError("a segment id is listed twice", file=self.path, record=where)

@@ -1,4 +1,4 @@
-"""The loops over label maps that drawing a sample spends its time in, compiled."""
+"""The loops over label maps that reading and drawing spend their time in, compiled."""
 
 from __future__ import annotations
 

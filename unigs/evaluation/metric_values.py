@@ -1,0 +1,142 @@
+"""What was measured: every value with its metric, its evaluator and whose it is.
+
+Names as ``codec_ceiling.miou`` are for people, MLflow and scripts. They are made here and never
+taken apart again: code asks the fields.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from unigs.errors import DataError
+from unigs.shards.tar import writing
+
+METRICS_FILE, VALUES_FILE = "metrics.json", "metric_values.json"
+
+
+class Role(StrEnum):
+    """Whose answers a value was measured on."""
+
+    MODEL = "model"
+    UNTRAINED = "untrained"
+    BASELINE = "baseline"
+    CEILING = "ceiling"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """One value.
+
+    Attributes:
+        metric: what was measured, as docs/metrics.md names it: `miou`, `absent.miou`, `kid`.
+        value: NaN where it has no meaning.
+        evaluator: name of the network that it was measured with, "" for none.
+        role: whose answers were measured.
+        source: which baseline or ceiling: `coarse_mask`, `codec`; "" for a model.
+        protocol: part of the test protocol (`single`, `multiple`, `all`), "" for held-out shards.
+    """
+
+    metric: str
+    value: float
+    evaluator: str = ""
+    role: Role = Role.MODEL
+    source: str = ""
+    protocol: str = ""
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What was measured, on what and with what, whoever answered."""
+        return self.protocol, self.metric, self.evaluator
+
+    @property
+    def name(self) -> str:
+        """The one name that people and scripts know the value by (docs/metrics.md, "Names")."""
+        parts = [self.metric, self.evaluator]
+        if self.protocol:
+            parts.insert(0, f"protocol.{self.protocol}")
+        if self.role is Role.UNTRAINED:
+            parts.insert(0, "untrained")
+        elif self.role is Role.BASELINE:
+            parts.append(f"{self.source}_baseline")
+        elif self.role is Role.CEILING:
+            parts.insert(0, f"{self.source}_ceiling")
+        return ".".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValues:
+    """Values of one task, in the order in which they are shown; no two of one name."""
+
+    values: tuple[MetricValue, ...]
+
+    def __post_init__(self) -> None:
+        names = [value.name for value in self.values]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"metrics of one name: {sorted(twice)}")
+
+    def __iter__(self) -> Iterator[MetricValue]:
+        return iter(self.values)
+
+    def __add__(self, other: Iterable[MetricValue]) -> MetricValues:
+        return MetricValues((*self.values, *other))
+
+    def where(self, wanted: Callable[[MetricValue], bool]) -> MetricValues:
+        """Those that `wanted` is true for."""
+        return MetricValues(tuple(value for value in self.values if wanted(value)))
+
+    def changed(self, **fields: Any) -> MetricValues:
+        """The same values with other `role`, `source` or `protocol`."""
+        return MetricValues(tuple(replace(value, **fields) for value in self.values))
+
+    def named(self) -> dict[str, float]:
+        """Name -> value."""
+        return {value.name: value.value for value in self.values}
+
+    def records(self) -> list[dict[str, Any]]:
+        """JSON-ready: the fields of each value, null where it has no meaning."""
+        return [asdict(value) | {"value": finite(value.value)} for value in self.values]
+
+    @classmethod
+    def of_records(cls, records: list[dict[str, Any]]) -> MetricValues:
+        """The values that :meth:`records` gave."""
+        if not isinstance(records, list):
+            raise TypeError("not a list")
+        return cls(tuple(_value(record) for record in records))
+
+    def write(self, folder: Path) -> None:
+        """Write ``metrics.json`` (name -> value, null where it has no meaning) for scripts, and
+        ``metric_values.json``, which :meth:`read` reads, into `folder`."""
+        named = {value.name: finite(value.value) for value in self.values}
+        for name, content in ((METRICS_FILE, named), (VALUES_FILE, self.records())):
+            with writing(folder / name) as partial:
+                partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path | str) -> MetricValues:
+        """Read what :meth:`write` wrote; null becomes NaN again.
+
+        Raises:
+            DataError: no such file, or another content.
+        """
+        path = Path(folder) / VALUES_FILE
+        try:
+            return cls.of_records(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"no metrics: {error}", file=path, hint="evaluate again") from error
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN: a value without meaning is null."""
+    return None if math.isnan(value) else value
+
+
+def _value(record: Mapping[str, Any]) -> MetricValue:
+    value = math.nan if record["value"] is None else float(record["value"])
+    return MetricValue(**{**record, "value": value, "role": Role(record["role"])})
