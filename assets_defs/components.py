@@ -5,13 +5,13 @@ from pathlib import Path
 import dagster as dg
 
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
-from assets_defs.outcome import materialized
-from assets_defs.partitions import held, parts
-from assets_defs.records import built_digest
-from assets_defs.staleness import code_of
-from resources.settings import GraphSettings
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized
+from assets_defs.support.partitions import held, parts
+from assets_defs.support.records import built_digest
+from assets_defs.support.staleness import code_of
+from resources.run_settings import GraphSettings
 from resources.store import Store
 
 AUTOENCODER_CODE = code_of("autoencoder")

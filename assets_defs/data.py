@@ -8,13 +8,13 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, Outcome, build_or_reuse
-from assets_defs.outcome import materialized, materialized_each
-from assets_defs.partitions import SPLITS, held
-from assets_defs.records import RECORD, STARTED, build_record
-from assets_defs.staleness import code_of
-from resources.settings import GraphSettings
+from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized, materialized_each
+from assets_defs.support.partitions import SPLITS, held
+from assets_defs.support.records import RECORD, STARTED, build_record
+from assets_defs.support.staleness import code_of
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
 

@@ -6,20 +6,20 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.evaluators import WEIGHTS, evaluators
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import MODELS
-from assets_defs.outcome import materialized
 from assets_defs.protocol import protocol, protocol_shards
-from assets_defs.provenance import provenance
-from assets_defs.records import build_record, built_digest, fingerprint
-from assets_defs.staleness import code_of
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized
+from assets_defs.support.provenance import provenance
+from assets_defs.support.records import build_record, built_digest, fingerprint
+from assets_defs.support.staleness import code_of
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
-from resources.settings import GraphSettings
+from resources.mlflow.tracking import Tracking
+from resources.run_settings import GraphSettings
 from resources.store import Store
-from resources.tracking import Tracking
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.tasks import TASKS
 

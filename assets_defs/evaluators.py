@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
-from assets_defs.outcome import materialized
-from assets_defs.records import built_digest
-from assets_defs.staleness import code_of
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized
+from assets_defs.support.records import built_digest
+from assets_defs.support.staleness import code_of
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
-from resources.settings import GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.evaluators.identity import evaluator_name
 

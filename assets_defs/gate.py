@@ -7,17 +7,17 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.evaluation import evaluation_inputs, judge
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
 from assets_defs.models import MODELS
-from assets_defs.outcome import materialized
-from assets_defs.records import built_digest, fingerprint
 from assets_defs.report import reports
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized
+from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.training import VERSION_FILE, registered_name
-from resources.registry import ModelVersion, champion, find_version, promote, tag_version
-from resources.settings import GraphSettings
+from resources.mlflow.registry import ModelVersion, champion, find_version, promote, tag_version
+from resources.mlflow.tracking import Tracking
+from resources.run_settings import GraphSettings
 from resources.store import Store
-from resources.tracking import Tracking
 from unigs.evaluation.metric_values import MetricValues, Role
 
 DECISION = "decision.json"

@@ -7,15 +7,22 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
-from assets_defs.outcome import materialized
-from assets_defs.partitions import partition_key, parts, with_task
-from assets_defs.records import build_record, built_digest, damaged, damages, fingerprint, verify
 from assets_defs.shards import latents, shards
-from resources.settings import GraphSettings
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized
+from assets_defs.support.partitions import partition_key, parts, with_task
+from assets_defs.support.records import (
+    build_record,
+    built_digest,
+    damaged,
+    damages,
+    fingerprint,
+    verify,
+)
+from resources.mlflow.tracking import DatasetInput
+from resources.run_settings import GraphSettings
 from resources.store import Store
-from resources.tracking import DatasetInput
 from unigs.errors import DataError
 
 SHARDS_ARE_WHOLE = "shards_are_whole"

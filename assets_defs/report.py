@@ -6,13 +6,13 @@ from pathlib import Path
 import dagster as dg
 
 from assets_defs.evaluation import evaluations, references
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
 from assets_defs.models import MODELS
-from assets_defs.outcome import materialized
-from assets_defs.records import built_digest, fingerprint
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized
+from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.training import PIPELINE, write_card
-from resources.settings import GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.evaluation.metric_values import MetricValues, Role, finite
 

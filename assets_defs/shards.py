@@ -8,13 +8,13 @@ import dagster as dg
 
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, Outcome, build_or_reuse
-from assets_defs.outcome import described, inline, say
-from assets_defs.partitions import SHARD_PARTITIONS, partition_key, parts
-from assets_defs.records import built_digest, fingerprint
-from assets_defs.staleness import code_of
-from resources.settings import MIX, GraphSettings
+from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import described, inline, say
+from assets_defs.support.partitions import SHARD_PARTITIONS, partition_key, parts
+from assets_defs.support.records import built_digest, fingerprint
+from assets_defs.support.staleness import code_of
+from resources.run_settings import MIX, GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 from unigs.shards.manifest import MANIFEST

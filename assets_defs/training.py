@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets_defs.components import autoencoder, text_encoder
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.models import JOINT, MODELS
-from assets_defs.outcome import materialized
-from assets_defs.partitions import with_task
-from assets_defs.provenance import provenance
-from assets_defs.records import RECORD, build_record, built_digest, fingerprint, verify
-from assets_defs.staleness import code_of
 from assets_defs.statistics import PLOT, scene_statistics
-from assets_defs.training_entry import PREVIEWS, REPORT
-from resources.launcher import ProcessLauncher
-from resources.registry import register_model
-from resources.settings import MIX, GraphSettings
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.materialize import materialized
+from assets_defs.support.partitions import with_task
+from assets_defs.support.provenance import provenance
+from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
+from assets_defs.support.staleness import code_of
+from assets_defs.support.training_entry import PREVIEWS, REPORT
+from resources.mlflow.registry import register_model
+from resources.mlflow.tracking import Tracking
+from resources.process.launcher import ProcessLauncher
+from resources.run_settings import MIX, GraphSettings
 from resources.store import Store
-from resources.tracking import Tracking
 
 if TYPE_CHECKING:
     from unigs.config.preset import Preset
@@ -102,7 +102,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                     "tracking_uri": tracking.tracking_uri,
                     "mlflow_run_id": run_id,
                 }
-                command = [sys.executable, "-m", "assets_defs.training_entry"]
+                command = [sys.executable, "-m", "assets_defs.support.training_entry"]
                 launcher.run(context, command, extras=order)
             except BaseException:
                 tracking.end_run(run_id, "KILLED")

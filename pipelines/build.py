@@ -7,13 +7,13 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.catalog import ASSETS
+from pipelines.automation.schedules import weekly_retraining
+from pipelines.automation.sensors import annotations
 from pipelines.jobs import JOBS
-from pipelines.schedules import weekly_retraining
-from pipelines.sensors import annotations
-from resources.launcher import ProcessLauncher
-from resources.settings import GraphSettings
+from resources.mlflow.tracking import Tracking
+from resources.process.launcher import ProcessLauncher
+from resources.run_settings import GraphSettings
 from resources.store import Store
-from resources.tracking import Tracking
 
 
 def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:

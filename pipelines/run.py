@@ -14,11 +14,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from assets_defs.folders import Folders
-from pipelines.console import children_write_to
-from pipelines.follow import Progress, follow
-from resources.lifeline import end_with_parent
-from resources.settings import GraphSettings
+from assets_defs.support.folders import Folders
+from pipelines.runner.console import children_write_to
+from pipelines.runner.follow import Progress, follow
+from resources.process.lifeline import end_with_parent
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import UnigsError
 from unigs.workflows.training_progress import TrainingLine
@@ -65,14 +65,14 @@ def _run(options: argparse.Namespace) -> int:
     settings.values  # noqa: B018
     if not options.from_failure:
         settings.sources  # noqa: B018
-    from pipelines.home import prepare_home
+    from pipelines.runner.home import prepare_home
 
     prepare_home(store)
     import dagster as dg
 
-    from assets_defs.partitions import run_tags
-    from pipelines.launch import launch, open_workspace, relaunch_from_failure
-    from pipelines.requests import run_config
+    from assets_defs.support.partitions import run_tags
+    from pipelines.automation.requests import run_config
+    from pipelines.runner.launch import launch, open_workspace, relaunch_from_failure
 
     log = store.folder("logs") / "children.log"
     with children_write_to(log) as console, TrainingLine(console) as line:

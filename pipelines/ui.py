@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.home import WORKSPACE, prepare_home
-from resources.launcher import end_group
+from pipelines.runner.home import WORKSPACE, prepare_home
+from resources.mlflow.tracking import Tracking
+from resources.process.launcher import end_group
 from resources.store import Store
-from resources.tracking import Tracking
 from unigs.errors import UnigsError
 
 HOST = "127.0.0.1"

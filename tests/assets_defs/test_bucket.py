@@ -7,16 +7,16 @@ import dagster as dg
 import fsspec
 import pytest
 
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
 from assets_defs.manifest import fetch, publish
-from assets_defs.partitions import parts, run_tags
-from assets_defs.records import build_record
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.partitions import parts, run_tags
+from assets_defs.support.records import build_record
+from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
-from pipelines.requests import run_config
-from resources.settings import GraphSettings
+from resources.mlflow.tracking import Tracking
+from resources.run_settings import GraphSettings
 from resources.store import Store
-from resources.tracking import Tracking
 from tests.e2e.command import write_preset
 from tests.support.made_scenes import files_of
 from tests.support.tiny_shards import write_shards

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
 from assets_defs.training import write_card
-from resources.settings import GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.tiny_pipeline import tiny_pipeline
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
-from assets_defs.partitions import parts, run_tags
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.partitions import parts, run_tags
+from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
-from pipelines.follow import Progress, follow
-from pipelines.requests import run_config
-from resources.settings import GraphSettings
+from pipelines.runner.follow import Progress, follow
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.tiny_shards import write_shards
 from unigs.datasets.shapes.generate import write_shapes

@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets_defs.partitions import range_tags, split_key
+from assets_defs.support.partitions import range_tags, split_key
+from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
-from pipelines.requests import run_config
-from resources.settings import GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.datasets.shapes.generate import write_shapes
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets_defs.folders import Folders
-from assets_defs.partitions import parts, run_tags
+from assets_defs.support.folders import Folders
+from assets_defs.support.partitions import parts, run_tags
 from assets_defs.training import sample_folders
+from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
 from pipelines.jobs import DATA_ONLY
-from pipelines.requests import run_config
-from resources.settings import GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError

@@ -9,19 +9,20 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets_defs import evaluators, keep, shards, training
-from assets_defs.folders import Folders
-from assets_defs.keep import Built, build_or_reuse
-from assets_defs.partitions import run_tags
-from assets_defs.records import build_record, built_digest
-from assets_defs.staleness import code_of
-from assets_defs.training_entry import REPORT
+from assets_defs import evaluators, shards, training
+from assets_defs.support import build_cache as keep
+from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.folders import Folders
+from assets_defs.support.partitions import run_tags
+from assets_defs.support.records import build_record, built_digest
+from assets_defs.support.staleness import code_of
+from assets_defs.support.training_entry import REPORT
+from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
-from pipelines.requests import run_config
-from resources.launcher import ProcessLauncher
-from resources.settings import GraphSettings
+from resources.mlflow.tracking import Tracking
+from resources.process.launcher import ProcessLauncher
+from resources.run_settings import GraphSettings
 from resources.store import Store
-from resources.tracking import Tracking
 from tests.support.made_scenes import files_of
 
 

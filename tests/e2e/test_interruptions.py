@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assets_defs.keep import building_place
+from assets_defs.support.build_cache import building_place
+from resources.mlflow.tracking import Tracking
 from resources.store import Store
-from resources.tracking import Tracking
 from tests.e2e.command import UNIGS, environment, result_of, unigs
 
 pytestmark = pytest.mark.e2e

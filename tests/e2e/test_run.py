@@ -8,10 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets_defs.partitions import partition_key
-from resources.registry import champion
+from assets_defs.support.partitions import partition_key
+from resources.mlflow.registry import champion
+from resources.mlflow.tracking import Tracking
 from resources.store import Store
-from resources.tracking import Tracking
 from tests.e2e.command import TASKS, result_of, unigs
 from unigs.config.preset import load_preset
 from unigs.shards.manifest import MANIFEST

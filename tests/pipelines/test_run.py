@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import home
 from pipelines.run import _parser, _run, print_table
+from pipelines.runner import home
 from unigs.errors import ConfigError
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 

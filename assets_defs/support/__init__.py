@@ -1,0 +1,1 @@
+"""What the assets stand on: folders, their records and cache, code versions, partitions."""

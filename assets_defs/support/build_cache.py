@@ -1,0 +1,216 @@
+"""Build an output folder once for the same inputs, and keep it for as long as they stay the same.
+
+A folder is built beside the finished one, in ``.NAME.building``, and takes its place when it is
+whole: a build that fails or is cancelled leaves the finished folder as it was.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assets_defs.support.records import (
+    FORMAT,
+    RECORD,
+    STARTED,
+    digests_of,
+    files_of,
+    fingerprint,
+    is_complete,
+    read_record,
+    verify,
+)
+from unigs.errors import DataError
+from unigs.io.files import replacing
+
+# Whatever writes them writes a new file and renames it, so that a link to one is as good as a copy.
+_LINKED = ".tar"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build hands back: the digest of its content and what the graph shows of it."""
+
+    digest: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A folder that is up to date. ``kept``: it already was; ``seconds``: the build took."""
+
+    folder: Path
+    digest: str
+    metadata: dict[str, Any]
+    kept: bool
+    seconds: float
+
+
+def build_or_reuse(
+    folder: Path,
+    inputs: Mapping[str, Any],
+    build: Callable[[Path, bool], Built],
+    *,
+    reads: Iterable[Path] = (),
+    carry: bool = False,
+    sealed: bool = False,
+) -> Outcome:
+    """``folder`` as ``build`` makes it from ``inputs``, without building when it already is.
+
+    ``build(place, resume)`` writes into a folder beside, alone for the time, which takes the place
+    of ``folder`` when it is whole; ``resume`` says that the last build from these very inputs broke
+    off and that ``place`` holds what it left. Files that were added or lost since the build make it
+    run again.
+
+    Args:
+        reads: kept folders that ``build`` reads, which are verified before it begins.
+        carry: ``place`` begins with the files of the finished folder, or with what any build that
+            broke off left, for builds that take over what is unchanged.
+        sealed: the folder holds a sealed manifest of shards; whoever reads it verifies it.
+
+    Raises:
+        DataError: a file that is kept, or read, has other bytes than were written; a full disk.
+    """
+    key = fingerprint(**inputs)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            _end_swap(folder)
+            record = _whole(folder, key)
+            if record is None:
+                return _build(folder, key, build, reads, carry, sealed)
+            if not sealed:
+                verify([folder])
+            return _outcome(folder, record, kept=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {folder}: {error.strerror or error}",
+            hint="free some space or name another store with --store DIR",
+        ) from error
+
+
+def building_place(folder: Path) -> Path:
+    """Where a folder is while it is being built."""
+    return folder.with_name(f".{folder.name}.building")
+
+
+def _build(
+    folder: Path,
+    key: str,
+    build: Callable[[Path, bool], Built],
+    reads: Iterable[Path],
+    carry: bool,
+    sealed: bool,
+) -> Outcome:
+    place = building_place(folder)
+    record = _whole(place, key)
+    if record is None:
+        verify(reads)
+        resume = _prepare(place, folder, key, carry)
+        begin = time.monotonic()
+        built = build(place, resume)
+        seconds = round(time.monotonic() - begin, 3)
+        text = json.dumps(
+            {
+                "format": FORMAT,
+                "fingerprint": key,
+                "seconds": seconds,
+                "sealed": sealed,
+                # a sealed folder is digested by its manifest
+                "files": dict.fromkeys(files_of(place), "") if sealed else digests_of(place),
+                **asdict(built),
+            },
+            indent=1,
+        )
+        _write(place / RECORD, text)
+        record = json.loads(text)
+    # else the process that built it ended before the folder could take its place
+    (place / STARTED).unlink(missing_ok=True)
+    _swap(place, folder)
+    return _outcome(folder, record, kept=False)
+
+
+def _whole(folder: Path, key: str) -> dict[str, Any] | None:
+    """The record of a folder that was built from the inputs of ``key`` and has all its files."""
+    record = read_record(folder)
+    if record is None or record["fingerprint"] != key or not is_complete(folder, record):
+        return None
+    return record
+
+
+def _prepare(place: Path, finished: Path, key: str, carry: bool) -> bool:
+    """Make the folder to build in; whether a build from the same inputs broke off there."""
+    started = place / STARTED
+    if started.is_file():
+        resume = started.read_text(encoding="utf-8") == key
+        if resume or carry:
+            _write(started, key)
+            return resume
+    _remove(place)
+    if carry and finished.is_dir():
+        shutil.copytree(
+            finished,
+            place,
+            ignore=shutil.ignore_patterns(RECORD, STARTED, ".lock"),
+            copy_function=_take_over,
+        )
+    place.mkdir(exist_ok=True)
+    _write(started, key)
+    return False
+
+
+def _take_over(source: str, target: str) -> None:
+    if source.endswith(_LINKED):
+        try:
+            os.link(source, target)
+            return
+        except OSError:  # a file system without links
+            pass
+    shutil.copy2(source, target)
+
+
+def _swap(place: Path, folder: Path) -> None:
+    old = _replaced(folder)
+    if folder.exists():
+        folder.rename(old)
+    place.rename(folder)
+    _remove(old)
+
+
+def _end_swap(folder: Path) -> None:
+    """Undo, or end, what a process left that died while a folder took another's place."""
+    old = _replaced(folder)
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
+    _remove(old)
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _outcome(folder: Path, record: Mapping[str, Any], *, kept: bool) -> Outcome:
+    return Outcome(folder, record["digest"], record["metadata"], kept, record["seconds"])
+
+
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,87 @@
+"""Where each asset of one data set and preset keeps its output in the store."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from resources.run_settings import GraphSettings
+from resources.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Folders below ``<store>/<dataset>-<preset>``; none of them need exist.
+
+    Each data set of a mix has raw, scenes and shards below its own ``<dataset>-<preset>``, where a
+    run on it alone finds them; the rest is below ``mix-<preset>``.
+    """
+
+    base: Path
+    preset: str
+
+    @classmethod
+    def of(cls, store: Store, settings: GraphSettings) -> "Folders":
+        """The folders of the data set and preset that ``settings`` name, proven writable."""
+        name = f"{settings.dataset}-{settings.preset_name}"
+        return cls(store.folder(name), settings.preset_name)
+
+    def own(self, dataset: str) -> Path:
+        """Of one data set alone."""
+        return self.base.with_name(f"{dataset}-{self.preset}")
+
+    def raw(self, dataset: str) -> Path:
+        return self.own(dataset) / "raw"
+
+    def scenes(self, dataset: str, split: str) -> Path:
+        return self.own(dataset) / "scenes" / split
+
+    @property
+    def statistics(self) -> Path:
+        return self.base / "statistics"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.base / "quarantine"
+
+    def shards(self, dataset: str, split: str, task: str) -> Path:
+        return self.own(dataset) / "shards" / split / task
+
+    @property
+    def autoencoder(self) -> Path:
+        return self.base / "components" / "autoencoder"
+
+    @property
+    def text_encoder(self) -> Path:
+        return self.base / "components" / "text_encoder"
+
+    def latents(self, dataset: str, split: str, task: str) -> Path:
+        alone = self.own(dataset) == self.base
+        return self.base / "latents" / ("" if alone else dataset) / split / task
+
+    @property
+    def protocol(self) -> Path:
+        return self.base / "protocol"
+
+    @property
+    def manifest(self) -> Path:
+        return self.base / "manifest"
+
+    def weights(self, name: str) -> Path:
+        return self.base / "weights" / name
+
+    def model(self, name: str) -> Path:
+        return self.base / "models" / name
+
+    def evaluator(self, name: str) -> Path:
+        return self.base / "evaluators" / name
+
+    def reference(self, task: str) -> Path:
+        return self.base / "reference" / task
+
+    def evaluation(self, model: str, task: str) -> Path:
+        return self.base / "evaluation" / model / task
+
+    def report(self, model: str) -> Path:
+        return self.base / "report" / model
+
+    def gate(self, model: str) -> Path:
+        return self.base / "gate" / model

@@ -1,0 +1,23 @@
+"""The weekly retraining: a backstop for what no sensor saw."""
+
+import dagster as dg
+
+from pipelines.automation.requests import request_run
+from pipelines.jobs import everything
+from resources.run_settings import GraphSettings
+from resources.store import Store
+
+
+@dg.schedule(
+    name="weekly_retraining",
+    job=everything,
+    cron_schedule="0 3 * * 1",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Mondays at 3:00: the whole graph; what has not changed is kept.",
+)
+def weekly_retraining(
+    context: dg.ScheduleEvaluationContext, store: Store, settings: GraphSettings
+) -> dg.RunRequest:
+    """One run over both splits, once per scheduled time."""
+    when = context.scheduled_execution_time.isoformat()
+    return request_run(store, settings, run_key=f"weekly-{when}", reason="weekly retraining")

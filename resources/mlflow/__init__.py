@@ -1,0 +1,1 @@
+"""MLflow: runs and metrics, registered models, the model that is served."""

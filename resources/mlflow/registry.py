@@ -1,0 +1,89 @@
+"""The model registry: versions, what each scored, and the alias that names the champion."""
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from resources.mlflow.tracking import Tracking
+
+CHAMPION = "champion"
+_SERVED_MODEL = Path(__file__).with_name("served_model.py")
+_REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A registered version: ``model_id`` is its logged model, ``folder`` its diffusers folder.
+
+    The folder is the registry's own copy: a later training does not change it.
+    """
+
+    name: str
+    version: str
+    run_id: str
+    model_id: str
+    folder: Path
+    tags: Mapping[str, str]
+
+
+def register_model(
+    tracking: Tracking, run_id: str, name: str, folder: Path, tags: Mapping[str, str]
+) -> ModelVersion:
+    """Log ``folder`` as a pyfunc model from code (nothing is pickled) and register a version."""
+    client = tracking.client()
+    import mlflow
+
+    with mlflow.start_run(run_id=run_id):
+        logged = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(_SERVED_MODEL),
+            artifacts={"pipeline": str(folder)},
+            pip_requirements=[
+                f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS
+            ],
+            registered_model_name=name,
+            tags=dict(tags),
+        )
+    version = str(logged.registered_model_version)
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version, key, value)
+    return find_version(tracking, name, version)
+
+
+def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
+    """The registered ``version`` of ``name``."""
+    found = tracking.client().get_model_version(name, version)
+    import mlflow
+
+    model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
+    (folder,) = (model / "artifacts").iterdir()
+    return ModelVersion(
+        name=name,
+        version=str(found.version),
+        run_id=found.run_id or "",
+        model_id=found.model_id or "",
+        folder=folder,
+        tags=dict(found.tags),
+    )
+
+
+def champion(tracking: Tracking, name: str) -> ModelVersion | None:
+    """The version that the alias names, or None when there is none yet."""
+    client = tracking.client()
+    registered = client.search_registered_models(filter_string=f"name = '{name}'")
+    if not registered or CHAMPION not in registered[0].aliases:
+        return None
+    return find_version(tracking, name, str(registered[0].aliases[CHAMPION]))
+
+
+def promote(tracking: Tracking, version: ModelVersion) -> None:
+    """Point the alias at ``version``."""
+    tracking.client().set_registered_model_alias(version.name, CHAMPION, version.version)
+
+
+def tag_version(tracking: Tracking, version: ModelVersion, tags: Mapping[str, str]) -> None:
+    """Write ``tags`` on ``version``."""
+    client = tracking.client()
+    for key, value in tags.items():
+        client.set_model_version_tag(version.name, version.version, key, value)

@@ -1,0 +1,164 @@
+"""MLflow runs: parameters, metrics by step, shard digests as inputs, images, provenance tags."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from resources.mlflow.relocation import readdress
+from resources.store import Store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_DATASET_DIGEST_LENGTH = 36
+_PARAMETER_LENGTH = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A shard folder that a run read: ``digest`` is the full SHA-256 of its shard digests."""
+
+    name: str
+    digest: str
+    context: str
+    source: Path
+
+
+class Tracking(dg.ConfigurableResource):
+    """The MLflow store. ``uri`` empty means a sqlite file in the store."""
+
+    store: dg.ResourceDependency[Store]
+    uri: str = ""
+    experiment: str = "unigs"
+
+    @property
+    def tracking_uri(self) -> str:
+        """Absolute address of the records."""
+        return self.uri or self.store.tracking_uri
+
+    def client(self) -> "MlflowClient":
+        """A client of the records, the experiment made if need be; telemetry stays off."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        self.store.folder()
+        import mlflow
+
+        mlflow.set_tracking_uri(self.tracking_uri)
+        client = mlflow.MlflowClient(self.tracking_uri, self.tracking_uri)
+        artifacts = self.store.folder("mlartifacts").as_uri()
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            client.create_experiment(self.experiment, artifact_location=artifacts)
+        elif not self.uri and experiment.artifact_location != artifacts:
+            readdress(self.store.database, experiment.artifact_location, artifacts)
+        return client
+
+    def open_run(
+        self,
+        name: str,
+        *,
+        tags: Mapping[str, str],
+        parameters: Mapping[str, Any],
+        inputs: Sequence[DatasetInput] = (),
+        model_id: str | None = None,
+        resume: str | None = None,
+    ) -> str:
+        """Start a run and return its id; ``resume`` reopens that run with the new tags instead.
+
+        ``model_id`` names the logged model that the run takes in.
+        """
+        client = self.client()
+        if resume is not None:
+            client.update_run(resume, status="RUNNING")
+            for key, value in tags.items():
+                client.set_tag(resume, key, value)
+            return resume
+        experiment = client.get_experiment_by_name(self.experiment)
+        assert experiment is not None
+        digests = {f"digest.{item.name}": item.digest for item in inputs}
+        run = client.create_run(experiment.experiment_id, tags={**tags, **digests}, run_name=name)
+        self._log_parameters(client, run.info.run_id, parameters)
+        self._log_inputs(client, run.info.run_id, inputs, model_id)
+        return run.info.run_id
+
+    @contextmanager
+    def run(self, name: str, **options: Any) -> Iterator[str]:
+        """:meth:`open_run` that ends FINISHED, or FAILED when its body raises."""
+        run_id = self.open_run(name, **options)
+        try:
+            yield run_id
+        except BaseException:
+            self.end_run(run_id, "FAILED")
+            raise
+        self.end_run(run_id, "FINISHED")
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """Close a run as ``FINISHED``, ``FAILED`` or ``KILLED``."""
+        self.client().set_terminated(run_id, status)
+
+    def log_metrics(
+        self, run_id: str, metrics: Mapping[str, float], step: int = 0, model_id: str | None = None
+    ) -> None:
+        """Log numbers at ``step``; ``model_id`` ties them to a logged model."""
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
+
+        now = get_current_time_millis()
+        entities = [
+            Metric(key, float(value), now, step, model_id=model_id)
+            for key, value in metrics.items()
+        ]
+        self.client().log_batch(run_id, metrics=entities)
+
+    def log_images(self, run_id: str, images: Mapping[str, Path]) -> None:
+        """Store PNG files under ``images/``, named by key."""
+        client = self.client()
+        for name, file in images.items():
+            with file.open("rb") as stream:
+                from PIL import Image
+
+                client.log_image(run_id, Image.open(stream).convert("RGB"), f"images/{name}.png")
+
+    @staticmethod
+    def _log_parameters(client: "MlflowClient", run_id: str, parameters: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        flat = [Param(key, value[:_PARAMETER_LENGTH]) for key, value in flatten(parameters)]
+        for start in range(0, len(flat), 100):
+            client.log_batch(run_id, params=flat[start : start + 100])
+
+    @staticmethod
+    def _log_inputs(
+        client: "MlflowClient", run_id: str, inputs: Sequence[DatasetInput], model_id: str | None
+    ) -> None:
+        from mlflow.entities import Dataset, InputTag, LoggedModelInput
+        from mlflow.entities import DatasetInput as MlflowInput
+
+        records = [
+            MlflowInput(
+                Dataset(
+                    name=item.name,
+                    digest=item.digest[:_DATASET_DIGEST_LENGTH],
+                    source_type="local",
+                    source=f'{{"uri": "{item.source.as_uri()}"}}',
+                ),
+                [InputTag("mlflow.data.context", item.context), InputTag("sha256", item.digest)],
+            )
+            for item in inputs
+        ]
+        models = [LoggedModelInput(model_id)] if model_id else []
+        if records or models:
+            client.log_inputs(run_id, records, models)
+
+
+def flatten(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested mappings as dotted keys and text values, in order."""
+    for key, value in parameters.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)

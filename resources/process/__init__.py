@@ -1,0 +1,1 @@
+"""Processes that the graph starts, and how they end with it."""

@@ -1,0 +1,91 @@
+"""What a run tells its user."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+import pytest
+
+from pipelines.runner.console import children_write_to
+from pipelines.runner.follow import Progress, follow, reason_of
+
+
+@dataclass
+class Error:
+    """As Dagster's events carry one."""
+
+    message: str
+    cls_name: str
+    cause: "Error | None" = None
+
+
+def told(fails: bool) -> tuple[Progress, list[str], dg.DagsterRunStatus]:
+    @dg.asset
+    def kept_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        context.log.info("nothing to do")
+        context.log.info("step 40 of 2000: loss 0.5000, 9.0 samples/s, 3.0 min left")
+        return dg.MaterializeResult(metadata={"kept": True})
+
+    @dg.asset(deps=[kept_asset])
+    def built_asset() -> dg.MaterializeResult:
+        if fails:
+            raise ValueError("the disk\nis full")
+        return dg.MaterializeResult(metadata={"kept": False})
+
+    @dg.asset(deps=[built_asset])
+    def after() -> None:
+        pass
+
+    lines: list[str] = []
+    progress = Progress(lines.append, lambda state: lines.append(f"moving: {state}"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [kept_asset, built_asset, after], instance=instance, raise_on_error=False
+        )
+        status = follow(instance, result.run_id, progress)
+    return progress, lines, status
+
+
+def test_success_lists_steps_and_counts_kept_and_built() -> None:
+    progress, lines, status = told(fails=False)
+    assert status is dg.DagsterRunStatus.SUCCESS
+    assert (progress.kept, progress.built) == (["kept_asset"], ["built_asset", "after"])
+    assert "    nothing to do" in lines
+    assert "moving: step 40 of 2000: loss 0.5000, 9.0 samples/s, 3.0 min left" in lines
+    assert "    step 40 of 2000: loss 0.5000, 9.0 samples/s, 3.0 min left" not in lines
+    assert progress.summary().startswith("2 assets built (built_asset, after), 1 kept")
+    assert progress.failure is None
+
+
+def test_failure_is_the_first_cause_in_one_line() -> None:
+    progress, lines, status = told(fails=True)
+    assert status is dg.DagsterRunStatus.FAILURE
+    assert progress.failure == "built_asset: the disk is full"
+    assert not [line for line in lines if line.startswith("    Dependencies")]
+
+
+def test_all_kept_says_so() -> None:
+    progress = Progress(print, print, kept=["a", "b"])
+    assert progress.summary() == "nothing had changed: all 2 assets were kept"
+
+
+def test_reason_passes_over_the_errors_of_dagster() -> None:
+    cause = Error("unigs.errors.DataError: no such folder\n", "DataError")
+    error = Error("outer", "DagsterExecutionStepExecutionError", cause)
+    assert reason_of(error) == "no such folder"
+    assert reason_of(None) == ""
+    stopped = Error("x", "DagsterExecutionInterruptedError")
+    assert reason_of(stopped) == "interrupted"
+
+
+def test_children_write_to_the_log_alone(tmp_path, capfd: pytest.CaptureFixture[str]) -> None:
+    import subprocess
+
+    log = tmp_path / "children.log"
+    with children_write_to(log) as console:
+        subprocess.run(["sh", "-c", "echo out; echo err >&2"], check=True)
+        print("ours", file=console)
+    print("after")
+    captured = capfd.readouterr()
+    assert captured.err == "ours\n"
+    assert captured.out == "after\n"
+    assert log.read_text() == "out\nerr\n"

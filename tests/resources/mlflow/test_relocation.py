@@ -1,0 +1,61 @@
+"""MLflow's records follow a store that was moved."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resources.mlflow.registry import champion, promote, register_model
+from resources.mlflow.tracking import Tracking
+from resources.store import Store
+
+
+def picture(folder: Path) -> Path:
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(folder / "grid.png")
+    return folder / "grid.png"
+
+
+@pytest.mark.parametrize("name", ["moved", "a #b 50%"])
+def test_the_registry_and_new_runs_are_where_the_store_is(tmp_path: Path, name: str) -> None:
+    old, new = tmp_path / "store", tmp_path / name
+    grid = picture(tmp_path)
+    before = Tracking(store=Store(root=str(old)))
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights").write_text("w")
+    with before.run("training", tags={}, parameters={}) as first:
+        before.log_images(first, {"grid": grid})
+        promote(before, register_model(before, first, "unigs-test", model, {}))
+    old.rename(new)
+
+    after = Tracking(store=Store(root=str(new)))
+    client = after.client()
+    assert [item.path for item in client.list_artifacts(first, "images")] == ["images/grid.png"]
+    best = champion(after, "unigs-test")
+    assert best is not None
+    assert best.folder.is_relative_to(new)
+    assert (best.folder / "weights").read_text() == "w"
+    with after.run("training", tags={}, parameters={}) as second:
+        after.log_images(second, {"grid": grid})
+        newer = register_model(after, second, "unigs-test", model, {})
+    assert newer.folder.is_relative_to(new)
+    found = client.list_artifacts(second, "images")
+    assert [item.path for item in found] == ["images/grid.png"]
+    assert not old.exists()
+
+
+def test_a_folder_whose_name_only_begins_alike_stays(tmp_path: Path) -> None:
+    import sqlite3
+
+    from resources.mlflow.relocation import readdress
+
+    database = tmp_path / "mlflow.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE runs (artifact_uri TEXT, note TEXT)")
+        rows = [("file:///a/b", "file:///a/b"), ("file:///a/bc/d", ""), ("file:///a/b/%_", "")]
+        connection.executemany("INSERT INTO runs VALUES (?, ?)", rows)
+    readdress(database, "file:///a/b", "file:///x")
+    with sqlite3.connect(database) as connection:
+        found = connection.execute("SELECT artifact_uri, note FROM runs").fetchall()
+    assert found == [("file:///x", "file:///a/b"), ("file:///a/bc/d", ""), ("file:///x/%_", "")]

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from resources.mlflow.served_model import ServedUniGS
+from tests.support.tiny_pipeline import SIZE, mask, pictures
+from unigs.errors import ConfigError
+
+
+@pytest.fixture
+def served(pipeline):
+    model = ServedUniGS()
+    model.pipeline = pipeline
+    return model
+
+
+@pytest.fixture
+def record(tmp_path):
+    """A photograph turned by EXIF, and strokes on a transparent layer as its mask."""
+    exif = Image.Exif()
+    exif[274] = 6
+    turned = np.rot90(pictures(1)[0])
+    Image.fromarray(turned).save(tmp_path / "photo.png", exif=exif)
+    layer = np.dstack([np.full((SIZE, SIZE, 3), 255, np.uint8), mask().astype(np.uint8) * 255])
+    Image.fromarray(layer).save(tmp_path / "mask.png")
+    return {
+        "task": "inpainting",
+        "image": str(tmp_path / "photo.png"),
+        "coarse_mask": str(tmp_path / "mask.png"),
+        "names": ["dog"],
+        "steps": 1,
+        "seed": 3,
+    }
+
+
+def test_files_are_read_as_everywhere(served, record):
+    arrays = record | {"image": pictures(1)[0], "coarse_mask": mask()}
+    from_files, from_arrays = served.predict([record, arrays])
+    assert np.array_equal(from_files["image"], from_arrays["image"])
+    assert from_files["entities"] == from_arrays["entities"]
+
+
+def test_what_a_table_leaves_empty_is_left_out(served, record):
+    full, gaps = served.predict(
+        [record | {"seed": 0}, record | {"seed": float("nan"), "prompt": None}]
+    )
+    assert np.array_equal(full["image"], gaps["image"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"seed": 99999999999999999999}, "seed"),
+        ({"steps": 1.5}, "num_inference_steps 1.5"),
+        ({"steps": 5000}, "num_inference_steps 5000"),
+        ({"steps": "many"}, "num_inference_steps 'many'"),
+        ({"task": None}, "task: missing"),
+        ({"size": 3}, "size: unknown"),
+        ({"image": None}, "image: missing"),
+        ({"image": "nowhere.png"}, "nowhere.png"),
+        ({"coarse_mask": "nowhere.png"}, "nowhere.png"),
+    ],
+)
+def test_a_wrong_record_is_told_in_one_line(served, record, changes, reason):
+    with pytest.raises(ConfigError, match=f"record 0: .*{reason}"):
+        served.predict([record | changes])
+
+
+def test_a_record_is_an_object(served):
+    with pytest.raises(ConfigError, match="record 0: is str"):
+        served.predict(["entity"])
