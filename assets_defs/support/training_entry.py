@@ -85,6 +85,8 @@ class Reporter:
 
 def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
     from unigs.config.preset import Preset
+    from unigs.io.distributed import training_device
+    from unigs.io.machine import machine
     from unigs.latents.stores import Encoders, training_stream
     from unigs.models.autoencoder import weights_digest
     from unigs.training.run import TrainingJob, run_job
@@ -102,6 +104,7 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     steps = training_steps(preset.training, training_stream(preset, train_folders, encoders))
     job = TrainingJob(preset, train_folders, val_folders, encoders, out_dir)
     report_to = Reporter(pipes, tracking, order["mlflow_run_id"], steps, out_dir / PREVIEWS)
+    pipes.log.info(f"this machine does well on {machine(training_device())}")
     unet: Any
     unet, report = run_job(job, report_to, stop, report_to.preview)
     unet.save_pretrained(out_dir / "unet")

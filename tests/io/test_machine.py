@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from unigs.io import machine as module
-from unigs.io.machine import autocast, cores, machine
+from unigs.io.machine import autocast, cores, machine, processes
 
 
 @pytest.fixture
@@ -56,3 +56,18 @@ def test_what_the_kernels_may_not_use_is_not_chosen():
 
 def test_cores_are_those_of_the_process():
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places", "count"), [(2, 1, 1), (2, 2, 2), (4, 3, 2), (1, 64, 1), (6, 4, 3)]
+)
+def test_a_process_has_a_core_of_its_own_and_a_whole_share(monkeypatch, wanted, places, count):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(module, "cores", lambda: places)
+    assert processes(wanted) == count
+
+
+def test_a_process_has_an_accelerator_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert processes(2) == 1

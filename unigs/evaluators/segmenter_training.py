@@ -11,6 +11,7 @@ import torch
 
 from unigs.evaluators.scene_arrays import SceneArrays, gather
 from unigs.evaluators.segmenter import SegmentationNet, Segmenter, to_pixels
+from unigs.io.machine import machine
 from unigs.scene import Scene
 
 
@@ -46,9 +47,10 @@ def train_segmenter(
     options = options or SegmenterOptions()
     started = time.monotonic()
     fit, held_out = gather(scenes, options.size, options.scenes).split(options.held_out)
+    layout = machine().convolution_format
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        net = SegmentationNet(len(fit.names), options.width).to(memory_format=torch.channels_last)
+        net = SegmentationNet(len(fit.names), options.width).to(memory_format=layout)
     optimiser = torch.optim.AdamW(net.parameters(), options.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.1
@@ -60,7 +62,7 @@ def train_segmenter(
         images, classes = fit.images[chosen], fit.classes[chosen]
         if rng.random() < 0.5:
             images, classes = images[:, :, ::-1], classes[:, :, ::-1]
-        logits = net(to_pixels(images).contiguous(memory_format=torch.channels_last))
+        logits = net(to_pixels(images).contiguous(memory_format=layout))
         target = torch.from_numpy(classes.copy())
         loss = torch.nn.functional.cross_entropy(logits, target, weights, ignore_index=0)
         optimiser.zero_grad()

@@ -74,6 +74,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def processes(wanted: int) -> int:
+    """How many of the `wanted` processes have a device of their own: an accelerator each where
+    there is one, else a core each. A divisor of `wanted`, so that shares of a batch stay whole."""
+    places = torch.cuda.device_count() if torch.cuda.is_available() else cores()
+    return max(count for count in range(1, wanted + 1) if wanted % count == 0 and count <= places)
+
+
 @cache
 def _machine(device_type: str) -> Machine:
     if device_type == "cuda":

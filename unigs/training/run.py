@@ -11,6 +11,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import Preset
 from unigs.io.distributed import group, training_device
+from unigs.io.machine import processes
 from unigs.latents.stores import Encoders, SampleFolders, training_stream, validation_stream
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import fresh_unet
@@ -46,9 +47,10 @@ def run_job(
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     """Train and return the averaged weights; arguments and errors as in `training.train`.
 
-    In the preset's number of processes, or in those of torchrun.
+    In the preset's number of processes, where the machine has a core or an accelerator for each,
+    or in those of torchrun.
     """
-    with group(job.preset.training.processes, _worker, job):
+    with group(processes(job.preset.training.processes), _worker, job):
         return _train(job, log, should_stop, on_preview)
 
 

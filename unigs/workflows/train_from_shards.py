@@ -14,7 +14,8 @@ from PIL import Image
 
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError, UnigsError
-from unigs.io.distributed import once, rank_and_world, torchrun_group
+from unigs.io.distributed import once, rank_and_world, torchrun_group, training_device
+from unigs.io.machine import machine
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.stores import Encoders, training_stream
 from unigs.models.autoencoder import load_autoencoder
@@ -83,6 +84,7 @@ def train_from_shards(
             tell = TrainingTeller(total, line.say, line.show)
             try:
                 if first:
+                    line.say(f"this machine does well on {machine(training_device())}")
                     unet, report = run_job(job, tell, should_stop, on_preview)
                 else:
                     unet, report = run_job(job, should_stop=should_stop)
