@@ -104,7 +104,7 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
     steps = training_steps(preset.training, training_stream(preset, train_folders, encoders))
     job = TrainingJob(preset, train_folders, val_folders, encoders, out_dir)
     report_to = Reporter(pipes, tracking, order["mlflow_run_id"], steps, out_dir / PREVIEWS)
-    pipes.log.info(f"this machine does well on {machine(training_device())}")
+    pipes.log.info(f"device {machine(training_device())}")
     unet: Any
     unet, report = run_job(job, report_to, stop, report_to.preview)
     unet.save_pretrained(out_dir / "unet")

@@ -29,7 +29,8 @@ class TrainingConfig(Strict):
         accumulation: equal parts in which a process takes its share of a batch, one after the
             other, for less memory; the gradient is that of the whole batch.
         processes: on this machine, as far as it has a core or an accelerator for each; each takes
-            its share of every batch and of the cores. Under torchrun its number of processes counts.
+            its share of every batch and of the cores. Under torchrun the number of its processes
+            counts.
         parallel: what the processes share: `ddp` the batch alone, `fsdp` weights, moments and
             averages as well (`unigs.training.fsdp`), which `muon`, `lora_rank` and `compile`
             cannot.

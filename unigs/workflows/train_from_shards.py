@@ -84,7 +84,7 @@ def train_from_shards(
             tell = TrainingTeller(total, line.say, line.show)
             try:
                 if first:
-                    line.say(f"this machine does well on {machine(training_device())}")
+                    line.say(f"device {machine(training_device())}")
                     unet, report = run_job(job, tell, should_stop, on_preview)
                 else:
                     unet, report = run_job(job, should_stop=should_stop)
