@@ -1,8 +1,12 @@
 """Table 2: prompts and control images."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import unigs
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS, control_image, make_prompt, task_named
 
@@ -60,3 +64,17 @@ def test_control_images_of_a_batch_are_those_of_its_members():
     for number in range(3):
         one = control_image("inpainting", images[number], images[number], masks[number])
         np.testing.assert_array_equal(batch[number], one)
+
+
+def test_no_other_file_compares_with_the_name_of_a_task():
+    """What a task is like stands in its fields: a further task needs no search for its name."""
+    names = "|".join(TASKS)
+    compared = re.compile(rf"""(?:[=!]=|\bin\b)\s*[\[({{]?["'](?:{names})["']""")
+    package = Path(unigs.__file__).parent
+    found = [
+        f"{file.relative_to(package)}:{number}"
+        for file in sorted(package.rglob("*.py"))
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if compared.search(line)
+    ]
+    assert not found

@@ -25,6 +25,8 @@ class Task:
         new_colormap: the colormap half of the output is new; otherwise it repeats the control.
         ratio: share of the joint model's samples (supplementary section 6).
         background: the colormap has a background; without one every pixel is an entity's.
+        entities: of the target: `sampled` at random, `named` = all of the classes in the prompt
+            that are inside the coarse mask, or `all` of the image, void left out of the loss.
     """
 
     name: str
@@ -36,6 +38,12 @@ class Task:
     new_colormap: bool
     ratio: float
     background: bool
+    entities: Literal["sampled", "named", "all"]
+
+    @property
+    def takes_names(self) -> bool:
+        """The prompt names classes."""
+        return "{names}" in self.template
 
 
 TASKS = MappingProxyType(
@@ -44,19 +52,19 @@ TASKS = MappingProxyType(
         for task in (
             Task(
                 "inpainting", 0, "inpainting: generate {names}.", "masked_image", "sampled",
-                new_image=True, new_colormap=True, ratio=0.3, background=True,
+                new_image=True, new_colormap=True, ratio=0.3, background=True, entities="sampled",
             ),
             Task(
                 "synthesis", 1, "synthesis: generate {names}.", "colormap", "full",
-                new_image=True, new_colormap=False, ratio=0.3, background=True,
+                new_image=True, new_colormap=False, ratio=0.3, background=True, entities="sampled",
             ),
             Task(
                 "referring", 2, "referring: find {names}.", "image", "sampled",
-                new_image=False, new_colormap=True, ratio=0.2, background=True,
+                new_image=False, new_colormap=True, ratio=0.2, background=True, entities="named",
             ),
             Task(
                 "entity", 3, "panoptic: all entities.", "image", "full",
-                new_image=False, new_colormap=True, ratio=0.2, background=False,
+                new_image=False, new_colormap=True, ratio=0.2, background=False, entities="all",
             ),
         )
     }
@@ -79,7 +87,7 @@ def make_prompt(task: Task | str, names: Sequence[str] = ()) -> str:
     Raises ConfigError when a task that needs names gets none.
     """
     task = task_named(task)
-    if "{names}" not in task.template:
+    if not task.takes_names:
         return task.template
     said = list(dict.fromkeys(names))
     if not said:

@@ -116,7 +116,7 @@ class MaskScores:
         if not task.background:
             metrics.append(VoidIgnoredMetric())
             self.reported += VOID_IGNORED
-        if "{names}" in task.template and not task.new_image:
+        if task.takes_names and not task.new_image:
             metrics.append(AbsentNamesMetric())
             self.reported += ABSENT_NAMES
         # Metrics whose first states are equal would be taken for one and the same.

@@ -93,7 +93,7 @@ def task_inputs(task: str, samples: Sequence[Sample]) -> dict[str, Any]:
         inputs["image"] = [Image.fromarray(sample.image) for sample in samples]
     if kind.coarse == "sampled":
         inputs["coarse_mask"] = [Image.fromarray(sample.coarse_mask) for sample in samples]
-    if "{names}" in kind.template:
+    if kind.takes_names:
         inputs["prompt"] = [sample.prompt for sample in samples]
     return inputs
 

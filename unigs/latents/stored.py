@@ -12,6 +12,7 @@ from unigs.errors import DataError
 from unigs.latents.prompts import PROMPTS, TEXT, TextTable
 from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
 from unigs.shards.maps import ShardMaps
+from unigs.tasks import task_named
 
 PARTS = ("image", "colormap", "control", "coarse", "valid", "balance")
 
@@ -69,7 +70,8 @@ class LatentStore:
             # An .npy file ends with its values, whatever the length of its header.
             offsets[sample[rows], column] = end[rows] - 2 * self._count(part)
         control = PARTS.index("control")
-        repeated = PARTS.index("colormap" if self.task == "synthesis" else "image")
+        known = "colormap" if task_named(self.task).control == "colormap" else "image"
+        repeated = PARTS.index(known)
         missing = offsets[:, control] < 0
         offsets[missing, control] = offsets[missing, repeated]
         if (offsets < 0).any():

@@ -121,7 +121,7 @@ def longest_prompt(
     """The prompt of the most tokens, start and end included, that names up to `most` of some
     classes, and its number of tokens."""
     names = sorted(set(class_names), key=lambda name: (-_tokens(tokenizer, name), name))[:most]
-    prompts = [make_prompt(task, names) for task in TASKS if names or task == "entity"]
+    prompts = [make_prompt(t, names) for t in TASKS.values() if names or not t.takes_names]
     return max(((prompt, _tokens(tokenizer, prompt)) for prompt in prompts), key=lambda p: p[1])
 
 

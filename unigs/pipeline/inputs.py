@@ -164,7 +164,7 @@ def _prompts(
 ) -> tuple[list[str], list[tuple[str, ...] | None]]:
     if prompt is not None and names is not None:
         raise ConfigError("prompt and names: both given", hint="give one of them")
-    if "{names}" not in task.template:
+    if not task.takes_names:
         _refuse(task, "names", names)
     elif prompt is None and names is None:
         raise ConfigError(f"{task.name}: neither prompt nor names", hint="name the classes")

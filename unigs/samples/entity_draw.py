@@ -66,7 +66,7 @@ class EntityDraw:
         everywhere = np.ones(self.segments.shape, dtype=bool)
         if not self.entities:
             raise NoSample("no entity in the crop")
-        if task.name == "entity":
+        if task.entities == "all":
             largest = by_area(self.entities.values())[:MAX_LABELS]
             self.counts["too_many"] = len(self.entities) - len(largest)
             return Choice([entity.id for entity in largest], everywhere)
@@ -75,7 +75,7 @@ class EntityDraw:
             raise NoSample("every entity is too small")
         if len(self.eligible) < self.options.min_entities:
             raise NoSample("fewer entities than min_entities")
-        if task.name == "referring":
+        if task.entities == "named":
             return self._referring()
         chosen = self._pick()
         mask = everywhere if task.coarse == "full" else self._coarse(chosen)

@@ -129,7 +129,7 @@ def make_sample(
     shown = {entity.class_name for entity in order}
     names = [(old, new) for old, new in choice.names if old in shown or old != new]
 
-    valid = np.ones(target.shape, dtype=bool) if task.name != "entity" else target > 0
+    valid = np.ones(target.shape, dtype=bool) if task.entities != "all" else target > 0
     return Sample(
         key=scene.key if key is None else key,
         scene=scene.key,

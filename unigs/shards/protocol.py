@@ -72,7 +72,8 @@ def build_protocol(
     )
     written = {}
     for task in (task_named(task) for task in tasks):
-        kinds = {SINGLE_OBJECT: 1, MULTIPLE_OBJECTS: MULTIPLE} if task.name != "entity" else {"": 1}
+        sampled = {SINGLE_OBJECT: 1, MULTIPLE_OBJECTS: MULTIPLE}
+        kinds = sampled if task.entities != "all" else {"": 1}
         for kind, most in kinds.items():
             name = f"{task.name}/{kind}" if kind else task.name
             limited = replace(fixed, min_entities=1, max_entities=most)

@@ -64,7 +64,7 @@ def add_noise(
 
 _NEW_IMAGE = [task.new_image for task in TASKS.values()]
 _NEW_COLORMAP = [task.new_colormap for task in TASKS.values()]
-_VALID_ONLY = [name == "entity" for name in TASKS]
+_VALID_ONLY = [task.entities == "all" for task in TASKS.values()]
 
 
 def loss_weights(

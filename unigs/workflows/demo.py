@@ -75,7 +75,7 @@ def answer(
     given: dict[str, Any] = {main: as_rgb(editor["background"], main)}
     if kind.coarse == "sampled":
         given["coarse_mask"] = strokes_of(editor)
-    if "{names}" in kind.template:
+    if kind.takes_names:
         given["names"] = split_names(names or "")
     if kind.control == "masked_image":
         given["paste_back"] = keep

@@ -106,7 +106,7 @@ def _ask(
         return predict_in_tiles(pipeline, task, seed=seed, **given)
     if merge == "names":
         names = given.pop("names", None)
-        if task != "referring" or not names:
+        if task_named(task).entities != "named" or not names:
             raise ConfigError("merging names", hint="give the task referring and names")
         return predict_by_name(pipeline, names, seed, **given)
     return pipeline(task=task, generator=seeded_generator(seed), **given)
