@@ -80,7 +80,7 @@ def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path)
     }
     assert client.get_metric_history(best.run_id, "loss")
     pictures = {item.path for item in client.list_artifacts(best.run_id, "images")}
-    assert {"images/preview-00000004.png", "images/preview-00000008.png"} <= pictures
+    assert "images/preview-00000008.png" in pictures
     previews = store / "shapes-smoke" / "weights" / "joint" / "previews"
     assert (previews / "step-00000008.png").is_file()
     experiment = client.get_experiment_by_name("unigs")

@@ -152,7 +152,7 @@ def test_the_second_step_already_tells_how_long_it_will_take(tmp_path):
     assert logged[2]["remaining_seconds"] == pytest.approx(3 / rate)
 
 
-def test_pictures_are_shown_early_and_at_validations_and_change_no_weight(tmp_path, monkeypatch):
+def test_pictures_are_shown_early_and_at_the_end_and_change_no_weight(tmp_path, monkeypatch):
     autoencoder = PatchAutoencoder(patch_size=4, latent_channels=CHANNELS)
     pictures = {}
 
@@ -166,8 +166,9 @@ def test_pictures_are_shown_early_and_at_validations_and_change_no_weight(tmp_pa
 
     monkeypatch.setattr(loop, "FIRST_PREVIEW_SECONDS", 0.0)
     seen = weights("seen", on_preview=pictures.__setitem__)
-    # After "a minute" once, then with the validation and at the end.
-    assert list(pictures) == [1, 4, 5]
+    # After "a minute", now and then, and at the end.
+    assert list(pictures)[0] == 1
+    assert list(pictures)[-1] == 5
     rows, columns = PREVIEW_ROWS * len(TASKS), len(PREVIEW_COLUMNS)
     side = 4 * SIDE + 2
     assert pictures[1].shape == (rows * side - 2, columns * side - 2, 3)
@@ -178,6 +179,10 @@ def test_pictures_are_shown_early_and_at_validations_and_change_no_weight(tmp_pa
     assert not changed[given].any()
     assert changed[answered].any()
     assert not changed[3 * side :].any()
+    monkeypatch.setattr(loop, "FIRST_PREVIEW_SECONDS", 3600.0)
+    last = {}
+    weights("short", on_preview=last.__setitem__)
+    assert list(last) == [5]
     unseen = weights("unseen")
     assert all(torch.equal(value, unseen[name]) for name, value in seen.items())
 

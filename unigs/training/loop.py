@@ -96,8 +96,9 @@ def train(
             the run will take, every 20 steps and at each validation.
         should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
         on_preview: called with the step and a picture (`preview_picture`) of held-out samples,
-            or of training samples where there is no `validation`: first after a minute, then
-            every ``validate_every`` steps. Needs `autoencoder`; not for ``parallel: fsdp``.
+            or of training samples where there is no `validation`: after a minute, whenever the
+            time has doubled since, and at the end. Needs `autoencoder`; not for
+            ``parallel: fsdp``.
         autoencoder: of the latents, frozen; previews need it.
 
     Raises:
@@ -188,8 +189,8 @@ class _Run:
             validate = done % self.training.validate_every == 0 or done == self.steps
             if validate and validation is not None and (self.rank == 0 or self.sharded):
                 log(done, self._validate(validation))
-            if on_preview is not None and (validate or now - started > next_preview):
-                next_preview = math.inf
+            if on_preview and (done == self.steps or now - started > next_preview):
+                next_preview = 2 * (now - started)
                 self._preview(done, validation or self.stream, on_preview)
             stop = any_of(should_stop())
             due = stop or done % self.training.checkpoint_every == 0 or done == self.steps
