@@ -167,7 +167,7 @@ def test_pictures_are_shown_early_and_at_the_end_and_change_no_weight(tmp_path, 
     monkeypatch.setattr(loop, "FIRST_PREVIEW_SECONDS", 0.0)
     seen = weights("seen", on_preview=pictures.__setitem__)
     # After "a minute", now and then, and at the end.
-    assert list(pictures)[0] == 1
+    assert next(iter(pictures)) == 1
     assert list(pictures)[-1] == 5
     rows, columns = PREVIEW_ROWS * len(TASKS), len(PREVIEW_COLUMNS)
     side = 4 * SIDE + 2
