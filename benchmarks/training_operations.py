@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from unigs.config.preset import Preset, load_preset
+from unigs.io.machine import machine
 from unigs.models.noise_schedule import build_scheduler
 from unigs.models.unet import build_unet
 from unigs.training.batch_errors import batch_errors
@@ -56,6 +57,8 @@ def operations(preset: Preset) -> Operations:
     def errors() -> Tensor:
         return batch_errors(unet, scheduler, training, batch, timesteps, noise, device)
 
+    # The products by which it finds what the processor does well are no part of a training.
+    machine(device)
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         errors()
     with FlopCounterMode(display=False) as whole:
