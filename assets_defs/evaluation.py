@@ -47,7 +47,7 @@ def evaluation_reads(
     return [model, folders.shards(settings.evaluated, "val", task), *evaluators]
 
 
-def judge(
+def evaluate_model(
     settings: GraphSettings,
     folders: Folders,
     pipeline_folder: Path,
@@ -93,7 +93,7 @@ def evaluate_protocol(
     """The values of the test protocol, ``protocol.single.miou`` and so on."""
     values: list[MetricValue] = []
     for kind, shards in protocol_shards(folders, task).items():
-        found = judge(
+        found = evaluate_model(
             settings, folders, pipeline_folder, task, out_dir / kind, beside=False, shards=shards
         )
         values += found.changed(protocol=kind)
@@ -115,9 +115,9 @@ def _reference(task: str) -> dg.AssetsDefinition:
         model = folders.model("untrained")
 
         def build(folder: Path, resume: bool) -> Built:
-            figures = judge(settings, folders, model / PIPELINE, task, folder, beside=True)
-            named = figures.named()
-            return Built(figures_digest(named), shown(named))
+            metrics = evaluate_model(settings, folders, model / PIPELINE, task, folder, beside=True)
+            named = metrics.named()
+            return Built(metrics_digest(named), shown(named))
 
         inputs = evaluation_inputs(folders, settings, model, task)
         reads = evaluation_reads(folders, settings, model, task)
@@ -145,12 +145,12 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         model = folders.model(name)
 
         def build(folder: Path, resume: bool) -> Built:
-            values = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
+            values = evaluate_model(settings, folders, model / PIPELINE, task, folder, beside=False)
             values += evaluate_protocol(
                 settings, folders, model / PIPELINE, task, folder / "protocol"
             )
             values.write(folder)
-            figures = values.named()
+            metrics = values.named()
             registered = build_record(model)["metadata"]
             with tracking.run(
                 f"evaluate {name} {task}",
@@ -164,10 +164,10 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
                 inputs=dataset_inputs(folders, settings, "val", [task]),
                 model_id=registered["model_id"],
             ) as run_id:
-                named = {f"{task}.{key}": value for key, value in figures.items()}
+                named = {f"{task}.{key}": value for key, value in metrics.items()}
                 tracking.log_metrics(run_id, named, model_id=registered["model_id"])
                 tracking.log_images(run_id, {task: folder / "grid.png"})
-            return Built(figures_digest(figures), {**shown(figures), "mlflow_run_id": run_id})
+            return Built(metrics_digest(metrics), {**shown(metrics), "mlflow_run_id": run_id})
 
         inputs = evaluation_inputs(folders, settings, model, task)
         inputs["protocol"] = built_digest(folders.protocol)
@@ -178,14 +178,14 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
     return evaluation
 
 
-def figures_digest(figures: dict[str, float]) -> str:
+def metrics_digest(metrics: dict[str, float]) -> str:
     """The data version of figures: equal figures, equal version."""
-    return fingerprint(**{key: repr(float(value)) for key, value in figures.items()})
+    return fingerprint(**{key: repr(float(value)) for key, value in metrics.items()})
 
 
-def shown(figures: dict[str, float]) -> dict[str, float | str]:
+def shown(metrics: dict[str, float]) -> dict[str, float | str]:
     """Figures as metadata, to five digits; a figure without meaning as a dash."""
-    return {key: round(value, 5) if value == value else "-" for key, value in figures.items()}
+    return {key: round(value, 5) if value == value else "-" for key, value in metrics.items()}
 
 
 references = {task: _reference(task) for task in TASKS}

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.evaluation import evaluation_inputs, judge
+from assets_defs.evaluation import evaluate_model, evaluation_inputs
 from assets_defs.models import MODELS
 from assets_defs.report import reports
 from assets_defs.support.build_cache import Built, build_or_reuse
@@ -106,7 +106,9 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             context.log.info("the champion was evaluated on other shards: judging it on these")
             score = gate_score(
                 {
-                    task: judge(settings, folders, best.folder, task, folder / task, beside=False)
+                    task: evaluate_model(
+                        settings, folders, best.folder, task, folder / task, beside=False
+                    )
                     for task in tasks
                 }
             )

@@ -41,10 +41,10 @@ def quiet_share(
     quiet = []
     waiting = iter(samples)
     while batch := list(islice(waiting, 32)):
-        for answer in source(batch):
-            assert answer.segments is not None
-            areas = np.bincount(answer.segments.ravel())[1:]
-            quiet.append(not (areas >= min_area * answer.segments.size).any())
+        for prediction in source(batch):
+            assert prediction.segments is not None
+            areas = np.bincount(prediction.segments.ravel())[1:]
+            quiet.append(not (areas >= min_area * prediction.segments.size).any())
     return float(np.mean(quiet)), len(quiet)
 
 

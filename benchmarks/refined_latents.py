@@ -26,7 +26,7 @@ from unigs.evaluation.evaluate import evaluate
 from unigs.evaluators.bundle import Evaluators
 
 TASK = "entity"
-FIGURES = ("miou", "recall_50", "codec_ceiling.miou", "codec_ceiling.recall_50")
+METRICS = ("miou", "recall_50", "codec_ceiling.miou", "codec_ceiling.recall_50")
 
 
 def main() -> None:
@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     add_options(parser, steps=800)
     options = parser.parse_args()
-    print(f"| steps of refinement | {' | '.join(f'`{name}`' for name in FIGURES)} |")
-    print(f"|---:|{'---:|' * len(FIGURES)}")
+    print(f"| steps of refinement | {' | '.join(f'`{name}`' for name in METRICS)} |")
+    print(f"|---:|{'---:|' * len(METRICS)}")
     with work_folder(options.work) as work:
         for refine_steps in options.refine_steps:
             preset = chosen_preset(
@@ -57,7 +57,7 @@ def main() -> None:
             found = evaluate(
                 pipeline, TASK, val / TASK, Evaluators(), out, codec=Codec.of(pipeline)
             ).named()
-            row = " | ".join(f"{found[name]:.3f}" for name in FIGURES)
+            row = " | ".join(f"{found[name]:.3f}" for name in METRICS)
             print(f"| {refine_steps} | {row} |", flush=True)
 
 

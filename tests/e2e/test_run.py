@@ -36,13 +36,13 @@ def first(store: Path, preset: Path) -> dict:
 
 def test_every_task_has_its_figures(first: dict) -> None:
     assert tuple(first["metrics"]) == TASKS
-    for task, figures in first["metrics"].items():
-        assert figures["n"] >= 1, task
-        assert [key for key in figures if key.startswith("miou")], task
-        assert [key for key in figures if key.startswith("untrained.")], task
-        assert [key for key in figures if "ceiling" in key], task
+    for task, values in first["metrics"].items():
+        assert values["n"] >= 1, task
+        assert [key for key in values if key.startswith("miou")], task
+        assert [key for key in values if key.startswith("untrained.")], task
+        assert [key for key in values if "ceiling" in key], task
         kinds = ["all"] if task == "entity" else ["single", "multiple"]
-        assert all(figures[f"protocol.{kind}.n"] >= 1 for kind in kinds), task
+        assert all(values[f"protocol.{kind}.n"] >= 1 for kind in kinds), task
     assert Path(first["model"]["joint"], "model_index.json").is_file()
     assert first["kept"] == []
 

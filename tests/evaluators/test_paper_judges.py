@@ -33,17 +33,17 @@ def mask2former(tmp_path_factory):
 
 
 def test_mask2former_answers_with_prompt_names_at_the_size_of_the_image(mask2former):
-    judge = load_evaluators(segmenter=mask2former).segmenter
-    assert isinstance(judge, Mask2FormerEvaluator)
-    assert judge.name.startswith("mask2former-tiny.")
+    evaluator = load_evaluators(segmenter=mask2former).segmenter
+    assert isinstance(evaluator, Mask2FormerEvaluator)
+    assert evaluator.name.startswith("mask2former-tiny.")
     images = list(np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8))
-    answers = list(judge.segment(images))
-    assert len(answers) == 3
-    for answer in answers:
-        assert answer.segments.shape == (40, 56)
-        labels = set(np.unique(answer.segments)) - {0}
-        assert labels <= set(answer.classes)
-        assert set(answer.classes.values()) <= {"person", "sky", "brick wall"}
+    predictions = list(evaluator.segment(images))
+    assert len(predictions) == 3
+    for prediction in predictions:
+        assert prediction.segments.shape == (40, 56)
+        labels = set(np.unique(prediction.segments)) - {0}
+        assert labels <= set(prediction.classes)
+        assert set(prediction.classes.values()) <= {"person", "sky", "brick wall"}
 
 
 def test_a_folder_without_a_judge_is_named(tmp_path):

@@ -55,13 +55,13 @@ def test_any_size_is_answered(segmenter):
 @given(arrays(np.int64, (6, 7), elements=st.integers(0, 3)))
 def test_segments_are_the_class_map_cut_up(classes):
     names = ("ball", "sky", "star")
-    answer = split_classes(classes, names, frozenset({"ball", "star"}))
-    labels = np.unique(answer.segments[answer.segments > 0]).tolist()
-    assert labels == sorted(answer.classes) == list(range(1, len(labels) + 1))
-    for label, name in answer.classes.items():
-        assert (classes[answer.segments == label] == names.index(name) + 1).all()
-    assert ((answer.segments > 0) == (classes > 0)).all()
-    assert list(answer.classes.values()).count("sky") <= 1
+    prediction = split_classes(classes, names, frozenset({"ball", "star"}))
+    labels = np.unique(prediction.segments[prediction.segments > 0]).tolist()
+    assert labels == sorted(prediction.classes) == list(range(1, len(labels) + 1))
+    for label, name in prediction.classes.items():
+        assert (classes[prediction.segments == label] == names.index(name) + 1).all()
+    assert ((prediction.segments > 0) == (classes > 0)).all()
+    assert list(prediction.classes.values()).count("sky") <= 1
 
 
 def test_scenes_become_arrays(drawn):

@@ -30,8 +30,8 @@ def latents_by_seed(components, task, steps):
     """Both halves of a quiet model's answer, for two seeds."""
     quiet = tiny_pipeline(components, zero_initial_noise=list(TASKS))
     given = arguments(task) | {"num_inference_steps": steps, "output_type": "latent"}
-    answers = [quiet(**given | {"generator": seeded(seed, seed + 1)}) for seed in (1, 5)]
-    return [torch.cat([answer.images, answer.colormaps]) for answer in answers]
+    predictions = [quiet(**given | {"generator": seeded(seed, seed + 1)}) for seed in (1, 5)]
+    return [torch.cat([prediction.images, prediction.colormaps]) for prediction in predictions]
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -174,9 +174,9 @@ def test_pictures_are_shown_early_and_at_validations_and_change_no_weight(tmp_pa
     assert pictures[1].dtype == np.uint8
     # What the model makes of a sample changes, what it was given and what is true does not.
     changed = (pictures[1] != pictures[5]).any((0, 2))
-    given, answered = slice(0, side), slice(side, 3 * side)
+    given, predicted = slice(0, side), slice(side, 3 * side)
     assert not changed[given].any()
-    assert changed[answered].any()
+    assert changed[predicted].any()
     assert not changed[3 * side :].any()
     unseen = weights("unseen")
     assert all(torch.equal(value, unseen[name]) for name, value in seen.items())

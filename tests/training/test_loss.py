@@ -106,14 +106,16 @@ def test_lengths_ask_for_the_likeliest_colour_and_squares_for_the_mean():
     ones = torch.ones(3, 1, 1, 1)
     found = {}
     for median in (False, True):
-        answer = torch.full((4, 1, 1), 0.5, requires_grad=True)
-        optimizer = torch.optim.Adam([answer], lr=0.02)
+        predicted = torch.full((4, 1, 1), 0.5, requires_grad=True)
+        optimizer = torch.optim.Adam([predicted], lr=0.02)
         for _ in range(1500):
             optimizer.zero_grad()
             chosen = torch.full((3,), median)
-            weighted_error(answer.expand(3, 4, 1, 1), target, (ones, ones), chosen).sum().backward()
+            weighted_error(
+                predicted.expand(3, 4, 1, 1), target, (ones, ones), chosen
+            ).sum().backward()
             optimizer.step()
-        found[median] = answer[2:, 0, 0].detach()
+        found[median] = predicted[2:, 0, 0].detach()
     assert torch.allclose(found[False], torch.tensor([1.0, 4 / 3]), atol=0.02)
     assert found[True].norm() < 0.1
 

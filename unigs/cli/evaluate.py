@@ -58,8 +58,8 @@ def evaluate(
     from unigs.tasks import task_named
 
     kind = task_named(task)
-    judges = load_evaluators(dual_encoder, segmenter, inception)
-    if kind.new_image and judges.dual_encoder is None and judges.inception is None:
+    evaluators = load_evaluators(dual_encoder, segmenter, inception)
+    if kind.new_image and evaluators.dual_encoder is None and evaluators.inception is None:
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
     pipeline = UniGSPipeline.from_pretrained(model)
     total = read_manifest(shards).samples
@@ -72,7 +72,7 @@ def evaluate(
             pipeline,
             kind.name,
             shards,
-            judges,
+            evaluators,
             folder,
             limit,
             steps,

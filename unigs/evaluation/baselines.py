@@ -51,12 +51,12 @@ class Codec:
 def coarse_mask_baseline(samples: Sequence[Sample]) -> list[Prediction]:
     """Predict the coarse mask itself: its connected components are the entities (more of them
     match than of the mask in one piece), the image keeps its hole in mid-grey."""
-    answers = []
+    predictions = []
     for sample in samples:
         segments = components(sample.coarse_mask)
         scores = dict.fromkeys(range(1, int(segments.max()) + 1), 1.0)
-        answers.append(Prediction(with_hole(sample), None, segments, scores))
-    return answers
+        predictions.append(Prediction(with_hole(sample), None, segments, scores))
+    return predictions
 
 
 class FlatColourBaseline:
@@ -77,13 +77,13 @@ class FlatColourBaseline:
         self._everywhere = _mean_color(total)
 
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
-        answers = []
+        predictions = []
         for sample in samples:
             table = np.tile(self._everywhere, (int(sample.segments.max(initial=0)) + 1, 1))
             for entity in sample.entities:
                 table[entity.id] = self._means[entity.class_name]
-            answers.append(Prediction(image=table[sample.segments]))
-        return answers
+            predictions.append(Prediction(image=table[sample.segments]))
+        return predictions
 
 
 def _color_sum(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -105,7 +105,7 @@ class CodecCeiling:
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
         images = self.codec.images_through([sample.image for sample in samples])
         colormaps = self.codec.colormaps_through([sample.colormap for sample in samples])
-        answers = []
+        predictions = []
         for sample, image, colormap in zip(samples, images, colormaps, strict=True):
             decoded = decode(
                 colormap,
@@ -119,8 +119,8 @@ class CodecCeiling:
             if self.task.coarse == "sampled":
                 segments = np.where(sample.coarse_mask, segments, 0)
             scores = {int(i): float(decoded.scores[i - 1]) for i in np.unique(segments) if i}
-            answers.append(Prediction(image, colormap, segments, scores))
-        return answers
+            predictions.append(Prediction(image, colormap, segments, scores))
+        return predictions
 
 
 def real_images(samples: Sequence[Sample]) -> list[Prediction]:

@@ -34,20 +34,20 @@ class PredictionFiles:
         self.folder = folder
         self._images: list[_Records] = []
 
-    def add(self, number: int, sample: Sample, answer: Prediction) -> None:
+    def add(self, number: int, sample: Sample, prediction: Prediction) -> None:
         """Write answer ``number`` (from 0, over all processes) and its truth."""
         name = f"{sample.key}.png"
         height, width = sample.segments.shape
         image = {"id": number + 1, "file_name": name, "height": height, "width": width}
-        for kind, pixels in (("images", answer.image), ("colormaps", answer.colormap)):
+        for kind, pixels in (("images", prediction.image), ("colormaps", prediction.colormap)):
             if pixels is not None:
                 _write_png(self.folder / kind / name, pixels)
         panoptic, results = None, []
-        if answer.segments is not None:
-            panoptic = self._panoptic("panoptic", image, answer.segments)
+        if prediction.segments is not None:
+            panoptic = self._panoptic("panoptic", image, prediction.segments)
             results = [
-                _mask(image, rle) | {"score": answer.scores[label]}
-                for label, rle in _runs(answer.segments)
+                _mask(image, rle) | {"score": prediction.scores[label]}
+                for label, rle in _runs(prediction.segments)
             ]
         truth = [
             {

@@ -88,9 +88,9 @@ def evaluate(
         # Whole batches: a network's answers differ in their last digits with the batch's size.
         if turn % world != rank:
             continue
-        answers = source(batch)
-        scores.update(batch, answers)
-        for number, pair in enumerate(zip(batch, answers, strict=True), turn * batch_size):
+        predictions = source(batch)
+        scores.update(batch, predictions)
+        for number, pair in enumerate(zip(batch, predictions, strict=True), turn * batch_size):
             files.add(number, *pair)
             if number < GRID_ROWS:
                 shown.append((number, *pair))

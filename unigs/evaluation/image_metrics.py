@@ -156,20 +156,20 @@ class LayoutScores:
     one and only within a class: ``miou.<judge>`` and ``recall_50.<judge>``.
     """
 
-    def __init__(self, judge: PanopticEvaluator) -> None:
-        self.judge = judge
+    def __init__(self, evaluator: PanopticEvaluator) -> None:
+        self.evaluator = evaluator
         self.metrics = SegmentationMetric()
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
         """Add a batch."""
-        for sample, found in zip(samples, self.judge.segment(images), strict=True):
+        for sample, found in zip(samples, self.evaluator.segment(images), strict=True):
             allowed = same_class(sample, found)
             self.metrics.update(sample.key, sample.segments, found.segments, allowed=allowed)
 
     def compute(self) -> list[MetricValue]:
         """The two scores with the judge's name."""
         scores = self.metrics.compute()
-        return [MetricValue(k, scores[k], self.judge.name) for k in ("miou", "recall_50")]
+        return [MetricValue(k, scores[k], self.evaluator.name) for k in ("miou", "recall_50")]
 
 
 def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:
@@ -177,5 +177,6 @@ def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:
     both = overlap(sample.segments, found.segments)
     names = {entity.id: entity.class_name for entity in sample.entities}
     truth = np.array([names[label] for label in both.gt_labels.tolist()], dtype=object)
-    answer = np.array([found.classes[label] for label in both.pred_labels.tolist()], dtype=object)
-    return np.asarray(truth[:, None] == answer[None], bool)
+    pred_labels = both.pred_labels.tolist()
+    predicted = np.array([found.classes[label] for label in pred_labels], dtype=object)
+    return np.asarray(truth[:, None] == predicted[None], bool)

@@ -82,7 +82,7 @@ class AbsentNamesMetric(ImageTable):
             segmentation_scores(matches_of(row) for row in rows if row["absent"].item() == kind)
             for kind in (1, 0)
         )
-        quiet = [answer for row in rows for answer in row["quiet"].tolist()]
+        quiet = [value for row in rows for value in row["quiet"].tolist()]
         return {
             "absent.n_images": absent["n_images"],
             "absent.miou": absent["miou"],

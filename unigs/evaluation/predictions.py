@@ -57,7 +57,7 @@ class PipelineSource:
             **task_inputs(self.task, samples),
             **self.options,
         )
-        answers = [
+        predictions = [
             Prediction(
                 image=np.asarray(image.convert("RGB")),
                 colormap=np.asarray(colormap),
@@ -68,9 +68,11 @@ class PipelineSource:
                 output.images, output.colormaps, output.segments, output.entities, strict=True
             )
         ]
-        if len(answers) != len(samples):
-            raise ModelError(f"the pipeline gave {len(answers)} answers to {len(samples)} samples")
-        return answers
+        if len(predictions) != len(samples):
+            raise ModelError(
+                f"the pipeline gave {len(predictions)} predictions for {len(samples)} samples"
+            )
+        return predictions
 
     def _generator(self, key: str) -> torch.Generator:
         digest = hashlib.sha256(f"{self.seed}/{self.task}/{key}".encode()).digest()

@@ -43,14 +43,14 @@ class TaskScores:
             if scores is not None and device is not None:
                 scores.metrics.to(device)
 
-    def update(self, samples: Sequence[Sample], answers: Sequence[Prediction]) -> None:
+    def update(self, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> None:
         """Add a batch; what an answer leaves out (None) is not scored, an empty map is."""
-        pairs = list(zip(samples, answers, strict=True))
+        pairs = list(zip(samples, predictions, strict=True))
         if self._masks is not None:
-            for sample, answer in pairs:
-                if answer.segments is not None:
-                    self._masks.update(sample, answer.segments, answer.scores)
-        shown = [(sample, answer.image) for sample, answer in pairs if answer.image is not None]
+            for sample, prediction in pairs:
+                if prediction.segments is not None:
+                    self._masks.update(sample, prediction.segments, prediction.scores)
+        shown = [(sample, found.image) for sample, found in pairs if found.image is not None]
         if shown:
             for scores in self._images:
                 scores.update([sample for sample, _ in shown], [image for _, image in shown])

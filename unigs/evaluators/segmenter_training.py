@@ -91,9 +91,9 @@ def _score(segmenter: Segmenter, arrays: SceneArrays) -> dict[str, float]:
     k = len(arrays.names) + 1
     table = np.zeros((k, k), np.int64)
     for start in range(0, len(arrays.images), 64):
-        answer = segmenter.classify(arrays.images[start : start + 64])
+        prediction = segmenter.classify(arrays.images[start : start + 64])
         truth = arrays.classes[start : start + 64]
-        table += np.bincount((truth * k + answer).ravel(), minlength=k * k).reshape(k, k)
+        table += np.bincount((truth * k + prediction).ravel(), minlength=k * k).reshape(k, k)
     evaluated = table[1:]
     hits = np.diagonal(table)[1:]
     union = evaluated.sum(1) + evaluated[:, 1:].sum(0) - hits

@@ -54,7 +54,7 @@ def decode_predictions(
         segments = np.where(inputs.coarse_mask, segments, 0)
     if paste_back:
         images = np.where(inputs.coarse_mask[..., None], images, inputs.source)
-    answers: list[list[EntityPrediction]] = []
+    predictions: list[list[EntityPrediction]] = []
     final = np.zeros_like(segments)
     for index, names in enumerate(inputs.names):
         class_name = names[0] if names is not None and len(names) == 1 else None
@@ -62,5 +62,5 @@ def decode_predictions(
         final[index], entities = describe_entities(
             segments[index], scores, [class_name] * len(scores)
         )
-        answers.append(entities)
-    return UniGSOutput(images=images, colormaps=colormaps, segments=final, entities=answers)
+        predictions.append(entities)
+    return UniGSOutput(images=images, colormaps=colormaps, segments=final, entities=predictions)

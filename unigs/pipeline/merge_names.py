@@ -35,7 +35,7 @@ def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: 
     ]
     segments = np.zeros_like(runs[0].segments)
     colormaps = np.zeros_like(runs[0].colormaps)
-    answers = []
+    predictions = []
     for index in range(len(segments)):
         found = [
             (entity.score, number, entity)
@@ -52,7 +52,7 @@ def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: 
             np.array([score for score, _, _ in found]),
             [entity.class_name for _, _, entity in found],
         )
-        answers.append(entities)
+        predictions.append(entities)
     return UniGSOutput(
-        images=runs[0].images, colormaps=colormaps, segments=segments, entities=answers
+        images=runs[0].images, colormaps=colormaps, segments=segments, entities=predictions
     )

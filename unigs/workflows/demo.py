@@ -51,7 +51,7 @@ def strokes_of(editor: Mapping[str, Any]) -> np.ndarray | None:
     return mask if mask is not None and mask.any() else None
 
 
-def answer(
+def predict(
     pipeline: Any,
     task: str,
     editor: Mapping[str, Any] | None,
@@ -101,7 +101,7 @@ def build_demo(pipeline: Any) -> Any:
 
     def ask(*values: Any) -> tuple[Any, ...]:
         try:
-            return answer(pipeline, *values)
+            return predict(pipeline, *values)
         except UnigsError as error:
             raise gr.Error(str(error)) from error
 

@@ -75,19 +75,19 @@ class PanopticFile:
         """The ids of its images, in the order of the file."""
         return list(self._records)
 
-    def check_images(self, answer: PanopticFile) -> None:
+    def check_images(self, prediction: PanopticFile) -> None:
         """DataError unless a prediction has a record for each image of this truth, and no other."""
         for image in self.images:
-            if answer._ids.find(image) is None:
+            if prediction._ids.find(image) is None:
                 raise DataError(
-                    f"no prediction for image {shown(image)}", file=answer.path,
+                    f"no prediction for image {shown(image)}", file=prediction.path,
                     hint="add its record",
                 )  # fmt: skip
-        for image in answer.images:
+        for image in prediction.images:
             if self._ids.find(image) is None:
                 raise DataError(
-                    f"image {shown(image)} is not in the ground truth", file=answer.path,
-                    record=answer._records[image][0], hint="leave it out",
+                    f"image {shown(image)} is not in the ground truth", file=prediction.path,
+                    record=prediction._records[image][0], hint="leave it out",
                 )  # fmt: skip
 
     def categories(self) -> Categories:
