@@ -82,7 +82,7 @@ class ProcessLauncher(dg.ConfigurableResource):
                 end_group(process, self.grace_seconds)
                 echo.join(timeout=5)
         if code != 0:
-            context.log.error("last words of the child process:\n%s", "\n".join(tail))
+            context.log.error("last output of the child process:\n%s", "\n".join(tail))
             raise ProcessFailed(_last_words(command, code, tail))
 
 

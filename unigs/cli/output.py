@@ -1,4 +1,4 @@
-"""How every command speaks: results on stdout, progress and errors on stderr."""
+"""Command output: results on stdout, progress and errors on stderr."""
 
 import json
 from collections.abc import Mapping

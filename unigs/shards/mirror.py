@@ -79,9 +79,9 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
         digest: of the manifest that is wanted; None takes whatever the address holds.
 
     Raises:
-        DataError: the address holds no finished shards, cannot be read or holds other bytes than
-            its manifest says, or other shards than ``digest`` asks for, which leaves the folder
-            as it is; or the folder cannot be written.
+        DataError: the address holds no finished shards, cannot be read, has a checksum mismatch, or
+            holds other shards than ``digest`` asks for (the folder then stays as it is); or the
+            folder cannot be written.
     """
     folder = Path(folder)
     with locked(folder), reaching(address) as (files, base):
@@ -106,7 +106,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
                     files.get_file(f"{base}/{name}", str(partial))
                     if sha256_of(partial) != digest:
                         raise DataError(
-                            "other bytes than its manifest says", file=f"{address}/{name}",
+                            "checksum mismatch", file=f"{address}/{name}",
                             hint="push it again",
                         )  # fmt: skip
             named = {shard.path for shard in there.shards}
