@@ -63,7 +63,7 @@ def _smooth(grid: int) -> np.ndarray:
     """Red follows the column, green the row, blue alternates like a chessboard, far from black.
 
     Red and green are then nearly linear in the location, so that a network in doubt between two
-    cells answers with a colour between theirs, and direct neighbours still differ strongly in
+    cells predicts a colour between theirs, and direct neighbours still differ strongly in
     blue. Grids beyond 5 x 5 have several cells to a (red, green) pair; an optimal assignment
     keeps every cell as near to its target as distinct colours allow.
     """

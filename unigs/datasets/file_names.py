@@ -28,7 +28,7 @@ def located(folder: Path, name: str) -> Path:
     forms = spellings(name)
     for form in forms:
         file = inside(folder, form)
-        # unlike Path.is_file this takes any name for an answer
+        # unlike Path.is_file this raises nothing for an odd name
         if os.path.isfile(file):
             return file
     return inside(folder, name.replace("\\", "/"))

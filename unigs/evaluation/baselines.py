@@ -1,4 +1,4 @@
-"""Answers that need no model: the least a model must beat, and the most its codec allows."""
+"""Baselines and upper bounds: predictions that need no model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unigs.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """What a pipeline turns masks into latents and back with: autoencoder, palette, decoder."""
+    """Autoencoder, palette and decoder, by which a pipeline turns masks into latents and back."""
 
     autoencoder: Any
     palette: Palette | None = None

@@ -1,4 +1,4 @@
-"""Answers and their truth on disk, in the formats that other tools judge.
+"""Write predictions and ground truth to disk, in formats that other tools evaluate.
 
 ``images/`` and ``colormaps/`` hold a PNG a sample. Masks are written twice, as COCO panoptic
 (``panoptic.json`` with ``panoptic/``, truth in ``truth_panoptic.json`` with ``truth_panoptic/``)
@@ -28,14 +28,14 @@ CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity
 
 
 class PredictionFiles:
-    """Writes answers one by one into ``folder``; ``close()`` writes the JSON files."""
+    """Writes predictions one by one into ``folder``; ``close()`` writes the JSON files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._images: list[_Records] = []
 
     def add(self, number: int, sample: Sample, prediction: Prediction) -> None:
-        """Write answer ``number`` (from 0, over all processes) and its truth."""
+        """Write prediction ``number`` (from 0, over all processes) and its ground truth."""
         name = f"{sample.key}.png"
         height, width = sample.segments.shape
         image = {"id": number + 1, "file_name": name, "height": height, "width": width}
@@ -64,7 +64,7 @@ class PredictionFiles:
         )
 
     def close(self) -> None:
-        """Write the four JSON files, each whole, with the answers of all processes."""
+        """Write the four JSON files atomically, with the predictions of all processes."""
         everything = [records for part in gathered(self._images) for records in part]
         if rank_and_world()[0]:
             return

@@ -1,4 +1,4 @@
-"""A picture of answers beside their truth, for the report and for people."""
+"""Draw predictions next to the ground truth, for the report."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ INK, PAPER = (20, 20, 20), (255, 255, 255)
 def sample_grid(
     samples: Sequence[Sample], predictions: Sequence[Prediction], path: Path, tile: int = 128
 ) -> None:
-    """Write a PNG with one row a sample: what the model was given, what it answered, what is true.
+    """Write a PNG with one row per sample: inputs, prediction and ground truth.
 
-    ``tile`` is the side of a picture in pixels. What an answer lacks stays white.
+    ``tile`` is the side of a picture in pixels. What a prediction lacks stays white.
     """
     font = ImageFont.load_default(TEXT - 4)
     row_height = tile + TEXT
@@ -50,7 +50,7 @@ def grid_height(rows: int, tile: int = 128) -> int:
 
 
 def stack_grids(files: Sequence[Path], out: Path, rows: int = 3) -> None:
-    """Write the first ``rows`` samples of each of several grids under each other as one PNG."""
+    """Stack the first ``rows`` samples of several grids into one PNG."""
     pictures = []
     for file in files:
         with Image.open(file) as image:

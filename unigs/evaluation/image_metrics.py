@@ -26,11 +26,11 @@ CLIP_SCORES = ("clip_i_region", "clip_t_region", "clip_t_full")
 
 
 class ImageScores(Protocol):
-    """What one evaluator measures of generated images."""
+    """Metrics of generated images by one evaluator."""
 
     @property
     def metrics(self) -> Metric | MetricCollection:
-        """The state, which is gathered from all processes when it is computed."""
+        """The state, which is gathered from all processes on ``compute()``."""
         ...
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
@@ -38,12 +38,12 @@ class ImageScores(Protocol):
         ...
 
     def compute(self) -> list[MetricValue]:
-        """Every value over what was added, the evaluator named in each."""
+        """Compute all values, each with the evaluator's name."""
         ...
 
 
 class _RealFeatures:
-    """Embeds the real image of each sample once, however many sources are evaluated."""
+    """Embeds the real image of each sample once and caches it for all evaluated sources."""
 
     def __init__(self, network: FeatureNetwork) -> None:
         self.network = network
@@ -57,7 +57,7 @@ class _RealFeatures:
 
 
 class FrechetScores:
-    """Generated against real images of the same samples (a paired reference set).
+    """Compares generated with real images of the same samples (a paired reference set).
 
     ``fid`` and ``kid.<network>`` on the published Inception weights; any other network gives
     ``frechet_distance.<network>`` and never ``fid``.
@@ -74,7 +74,7 @@ class FrechetScores:
             self.metrics.update(sample.key, a, b)
 
     def compute(self) -> list[MetricValue]:
-        """The distance, KID and the number of images."""
+        """Compute the distance, KID and the number of images."""
         scores, name = self.metrics.compute(), self.network.name
         distance = MetricValue("frechet_distance", scores["frechet_distance"], name)
         if isinstance(self.network, InceptionFeatures) and self.network.is_fid:
@@ -139,7 +139,7 @@ class ClipScores:
                 self.metrics[name].update(sample.key, *pairs)
 
     def compute(self) -> list[MetricValue]:
-        """The three scores, 100 * cosine."""
+        """Compute the three scores, 100 * cosine."""
         scores = self.metrics.compute()
         return [MetricValue(name, scores[name], self.encoder.name) for name in CLIP_SCORES]
 
@@ -150,10 +150,10 @@ def spoken_names(sample: Sample) -> str:
 
 
 class LayoutScores:
-    """Does the generated image follow its colormap? (paper, section 4.3)
+    """Measure whether the generated image follows its colormap (paper, section 4.3).
 
-    The judge's segments of the image against the entities of the given colormap, matched one to
-    one and only within a class: ``miou.<judge>`` and ``recall_50.<judge>``.
+    The evaluator's segments of the image are matched with the entities of the given colormap, one
+    to one and only within a class: ``miou.<evaluator>`` and ``recall_50.<evaluator>``.
     """
 
     def __init__(self, evaluator: PanopticEvaluator) -> None:
@@ -167,7 +167,7 @@ class LayoutScores:
             self.metrics.update(sample.key, sample.segments, found.segments, allowed=allowed)
 
     def compute(self) -> list[MetricValue]:
-        """The two scores with the judge's name."""
+        """Compute the two scores, with the evaluator's name."""
         scores = self.metrics.compute()
         return [MetricValue(k, scores[k], self.evaluator.name) for k in ("miou", "recall_50")]
 

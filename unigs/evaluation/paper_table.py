@@ -1,4 +1,4 @@
-"""The paper's metrics as one short table: a model's figures on the test protocol and on held-out
+"""The paper's metrics as one short table: a model's values on the test protocol and on held-out
 scenes, with baselines and upper bounds."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
     is no value.
 
     Args:
-        values: by task, with baselines, ceilings and those of the test protocol.
+        values: by task, with baselines, upper bounds and those of the test protocol.
     """
     rows: list[tuple[str, ...]] = []
     for task, of_task in values.items():

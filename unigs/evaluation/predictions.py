@@ -1,4 +1,4 @@
-"""What is evaluated: the answer to one sample, from the pipeline or from anything else."""
+"""The prediction for one sample, from the pipeline or any other source."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOLE_GREY = 128
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """``image`` and ``colormap`` (h, w, 3) uint8, ``segments`` (h, w) int32 with 0 = nothing and
-    ``scores`` by label; what a source does not answer is None or empty."""
+    ``scores`` by label; what a source does not predict is None or empty."""
 
     image: NDArray[np.uint8] | None = None
     colormap: NDArray[np.uint8] | None = None
@@ -31,17 +31,17 @@ class Prediction:
 
 
 class Source(Protocol):
-    """Anything that answers samples: a pipeline, a baseline, a ceiling."""
+    """Anything that predicts samples: a pipeline, a baseline, an upper bound."""
 
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineSource:
-    """Asks a ``UniGSPipeline``.
+    """Predicts with a ``UniGSPipeline``.
 
-    Every sample has a generator of its own, seeded by ``seed`` and the sample's key, so that an
-    answer depends neither on the batch nor on the other samples. ``options`` go to the pipeline
+    Every sample has its own generator, seeded by ``seed`` and the sample's key, so that a
+    prediction depends neither on the batch nor on the other samples. ``options`` go to the pipeline
     as they are (``num_inference_steps``, ``guidance_scale``, ...).
     """
 

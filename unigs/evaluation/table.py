@@ -1,5 +1,5 @@
-"""Metrics as a table: the model's values, and the untrained model's, the baseline's and the
-ceiling's beside them."""
+"""Metrics as a table: values of the model and the untrained model, with baselines and upper
+bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = ("metric", "model", "untrained", "baseline", "ceiling")
 
 def report_rows(values: MetricValues) -> list[tuple[str, ...]]:
     """A row of text for each metric of the model, the columns as in ``HEADER``, "" where there is
-    no value; a baseline's and a ceiling's carry their source."""
+    no value; those of a baseline or an upper bound carry their source."""
     beside: dict[tuple[str, str, str], list[MetricValue]] = {}
     for value in values:
         beside.setdefault(value.subject, []).append(value)
@@ -43,7 +43,7 @@ def number(value: float) -> str:
 
 
 def markdown(values: MetricValues) -> str:
-    """The table in Markdown, ended by a line break."""
+    """Return the table in Markdown, with a final newline."""
     lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *report_rows(values)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

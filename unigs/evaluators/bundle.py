@@ -1,4 +1,4 @@
-"""Which judges an evaluation uses, and where they come from."""
+"""The evaluators of an evaluation, and how they are loaded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FeatureNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluators:
-    """The judges of generated images; a missing one leaves its metrics out."""
+    """Evaluators of generated images; without one its metrics are left out."""
 
     dual_encoder: DualEncoder | None = None
     segmenter: PanopticEvaluator | None = None
@@ -44,7 +44,7 @@ def load_evaluators(
     inception: Path | str | None = None,
     device: str = "cpu",
 ) -> Evaluators:
-    """Load judges from local folders or Hub ids (the Inception from a weights file).
+    """Load evaluators from local folders or Hub ids (the Inception from a weights file).
 
     ``dual_encoder`` is ours or any CLIP of transformers, ``segmenter`` ours or a Mask2Former.
     Raises :class:`~unigs.errors.ModelError` naming the folder at fault.

@@ -1,6 +1,6 @@
-"""An image-text dual encoder behind one door: ours, trained on scenes, or a CLIP from disk or Hub.
+"""Image-text dual encoders: ours, trained on scenes, or a CLIP from disk or Hub.
 
-Its image embeddings are the features of the Frechet distance (Paint-by-Example judges so too, with
+Its image embeddings are the features of the Frechet distance (as in Paint-by-Example, with
 CLIP ViT-B/32) and of ``clip_i_region``; with its text embeddings come ``clip_t_*``.
 """
 

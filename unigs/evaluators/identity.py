@@ -1,4 +1,4 @@
-"""Who an evaluator is: its label, the digest of its weights and what it scored when it was made."""
+"""Identity of an evaluator: its label, the digest of its weights and its held-out accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's judge of synthesised images: Mask2Former on COCO panoptic, through transformers."""
+"""The paper's evaluator of synthesised images: Mask2Former on COCO panoptic, from transformers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Mask2FormerEvaluator:
     def segment(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 4
     ) -> Iterator[Segmented]:
-        """One answer for every (h, w, 3) uint8 image, at the image's own size."""
+        """Segment each (h, w, 3) uint8 image, at the image's own size."""
         names = self._model.config.id2label
         for start in range(0, len(images), batch_size):
             batch = list(images[start : start + batch_size])

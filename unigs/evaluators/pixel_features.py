@@ -12,7 +12,7 @@ GRID = 8
 
 
 class PixelFeatures:
-    """Sees layout and colour and nothing else: for a first look where no network is at hand."""
+    """Mean colours as features: layout and colour only, for a first look without a network."""
 
     name = f"pixels-{GRID}"
 

@@ -1,6 +1,6 @@
-"""A small semantic segmenter whose answer is read as panoptic: components of things, whole stuff.
+"""A small semantic segmenter read as panoptic: connected components of things, whole stuff.
 
-It stands in for the Mask2Former with which the paper judges whether a synthesised image follows
+It replaces the Mask2Former with which the paper evaluates whether a synthesised image follows
 the given colormap (section 4.3).
 """
 
@@ -37,13 +37,13 @@ class Segmented:
 
 
 class PanopticEvaluator(Protocol):
-    """What synthesis is evaluated with: ours or the paper's."""
+    """Evaluator of synthesis: ours or the paper's."""
 
     name: str
     accuracy: dict[str, float]
 
     def segment(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[Segmented]:
-        """One answer for every (h, w, 3) uint8 image, in order."""
+        """Segment each (h, w, 3) uint8 image, in order."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a data set is like: histograms and shares over its scenes index, without decoding a mask."""
+"""Statistics of a data set: histograms and shares over its scenes index, without decoding masks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class SceneStatistics:
-    """Figures of one scenes index; crowd regions count as entities nowhere.
+    """Statistics of one scenes index; crowd regions never count as entities.
 
     Attributes:
         images: scenes that can be used.

@@ -1,10 +1,10 @@
-"""Latent shards: what training reads, encoded once.
+"""Build latent shards: samples encoded once, for training.
 
 A folder of latents follows a folder of pixel shards, shard by shard. Per sample it holds
 ``image.npy``, ``colormap.npy`` and, where it differs from both, ``control.npy``: (C, h, w)
 float16, scaled as the autoencoder asks; ``coarse.npy``, ``valid.npy`` and ``balance.npy`` (see
 `unigs.latents.entity_balance`): (1, h, w) float16;
-``json``. The text embeddings lie beside the shards, once per prompt.
+``json``. The text embeddings are stored next to the shards, once per prompt.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def build_latents(
     batch_size: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> ShardManifest:
-    """Encode a folder of pixel shards; latent shards whose inputs are unchanged are left alone.
+    """Encode a folder of pixel shards; latent shards whose inputs are unchanged are reused.
 
     The inputs of a shard are its pixel shard's SHA-256, the autoencoder's weight digest and the
     steps of refinement; an embedding is taken over when the text encoder's and the tokenizer's

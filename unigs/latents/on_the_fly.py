@@ -19,7 +19,7 @@ from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sa
 from unigs.shards.maps import ShardMaps
 from unigs.tasks import TASKS
 
-# Embeddings kept for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.
+# Embeddings cached for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.
 PROMPTS_KEPT = 1000
 
 

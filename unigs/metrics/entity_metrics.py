@@ -14,7 +14,7 @@ from unigs.metrics.matching import Matches, match
 from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
 from unigs.metrics.segmentation import segmentation_scores
 
-#: The columns that :class:`~unigs.metrics.matching.Matches` is kept in.
+#: The columns that store :class:`~unigs.metrics.matching.Matches`.
 MATCHES = {
     "gt_labels": torch.int64,
     "pred_labels": torch.int64,

@@ -1,7 +1,7 @@
-"""The state that every metric here keeps: a table with one row an image, told apart by its key.
+"""The state of every metric here: a table with one row per image, identified by its key.
 
 Sums in the order of arrival differ in their last digits between one process and several, and a
-sampler that pads its shares hands images out twice. So no metric keeps sums: each image leaves a
+sampler that pads its shares hands images out twice. So no metric stores sums: each image adds a
 row, torchmetrics gathers the rows of all processes, and the result is computed once, over each
 image once, in the order of the keys. It has the same bits for any split.
 """

@@ -91,7 +91,7 @@ def _crowd_pixels(
     """(p,) pixels of each predicted segment on the crowd region of its class.
 
     panopticapi remembers one crowd region a class and image, the last one listed; so do we, or the
-    figures would not compare.
+    values would not be comparable.
     """
     pixels = np.zeros(pred_class.size, np.int64)
     for row in np.flatnonzero(is_crowd):

@@ -1,4 +1,4 @@
-"""From decoded pictures to an answer: entities, task by task."""
+"""Turn decoded pictures into a prediction: entities, task by task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def decode_predictions(
     options: Mapping[str, Any],
     paste_back: bool,
 ) -> UniGSOutput:
-    """The answer to a batch, at the size of the given pictures.
+    """Build the prediction for a batch, at the size of the given pictures.
 
     Where the task has a sampled coarse mask, entities end at it and the background is dropped;
     in the entity task every region stays (supplementary section 6). Where the image is known,

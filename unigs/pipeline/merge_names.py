@@ -12,7 +12,7 @@ from unigs.pipeline.output import UniGSOutput, describe_entities
 
 
 def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: Any) -> UniGSOutput:
-    """One referring run a name, merged: where entities overlap, the higher score keeps the pixel.
+    """Run referring once per name and merge: where entities overlap, the higher score wins.
 
     Colours carry no class, so a prompt of several names leaves open which entity is which.
 

@@ -71,7 +71,7 @@ def predict_in_tiles(
                 **given,
             )
             merged.add(top, left, prediction, join)
-    return merged.prediction(pixels)
+    return merged.output(pixels)
 
 
 def starts(length: int, side: int, overlap: float) -> list[int]:
@@ -94,7 +94,7 @@ class _Mosaic:
         self.entities: list[EntityPrediction] = []
 
     def add(self, top: int, left: int, prediction: UniGSOutput, join: float) -> None:
-        """Lay a tile's answer below the others and join its entities to theirs."""
+        """Paste a tile's prediction below the others and join its entities to theirs."""
         (found,), (entities,) = prediction.segments, prediction.entities  # type: ignore[misc]
         labels = np.where(found > 0, found + np.int64(len(self.entities)), 0)
         self.entities += entities
@@ -127,7 +127,7 @@ class _Mosaic:
             label = self.parents[label]
         return label
 
-    def prediction(self, pixels: np.ndarray) -> UniGSOutput:
+    def output(self, pixels: np.ndarray) -> UniGSOutput:
         """The joined entities of the whole picture."""
         roots = np.array([self._root(label) for label in range(len(self.parents))])
         areas = np.array([0, *(entity.area for entity in self.entities)])

@@ -1,4 +1,4 @@
-"""The README.md of a model folder: what it is, what made it, how it did, how it is used."""
+"""The model card: README.md of a model folder, with origin, training, metrics and usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pipeline answers: images, colormaps and entities, and their common formats."""
+"""The output of the pipeline: images, colormaps and entities, and their export formats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unigs.io.segment_ids import id_to_rgb
 
 @dataclass(frozen=True, slots=True)
 class EntityPrediction:
-    """One entity of an answer.
+    """One predicted entity.
 
     Attributes:
         id: its label in `UniGSOutput.segments`, from 1, larger entities first.
@@ -46,7 +46,7 @@ class EntityPrediction:
 
 @dataclass
 class UniGSOutput(BaseOutput):
-    """Answers to a batch of n images of h x w pixels.
+    """Predictions for a batch of n images of h x w pixels.
 
     Attributes:
         images: n PIL images; uint8 (n, h, w, 3) with output_type "np"; latents (n, C, h', w')

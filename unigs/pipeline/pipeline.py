@@ -50,8 +50,8 @@ class UniGSPipeline(DiffusionPipeline):
         decoder, decoder_options: how colormaps are read (`unigs.colormap.decode`).
         steps, guidance: by task, the defaults of `num_inference_steps`, `guidance_scale`.
         tasks: the tasks the model was trained for.
-        zero_initial_noise: tasks whose first step hears no noise, as they were trained
-            (`DiffusionConfig.zero_initial_noise`); one step answers them.
+        zero_initial_noise: tasks whose first step has zero noise, as they were trained
+            (`DiffusionConfig.zero_initial_noise`); one step suffices for them.
         size: side of the square it was trained at; other pictures are stretched to it unless
             a call says otherwise.
         refine_steps: by which the latents of the colormaps were refined that it was trained on
@@ -124,7 +124,7 @@ class UniGSPipeline(DiffusionPipeline):
         """An untrained pipeline grown from a Stable Diffusion 1 or 2 checkpoint (plain or
         inpainting); `tasks` adds the task embedding, `config` are parameters of this class.
 
-        The source's noise schedule and prediction type are kept.
+        The source's noise schedule and prediction type are reused.
         """
         folder = resolve_directory(source)
         autoencoder = load_autoencoder(folder)
@@ -162,7 +162,7 @@ class UniGSPipeline(DiffusionPipeline):
         callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
     ) -> UniGSOutput | tuple[Any, ...]:
-        """Answer a batch of one task.
+        """Run one task on a batch.
 
         Args:
             task: `inpainting` and `referring` take `image`, `coarse_mask` and `names` (or the

@@ -1,4 +1,4 @@
-"""One build of a folder of pixel or latent shards: lock, keep what is current, write the rest."""
+"""Build a folder of pixel or latent shards: lock, reuse what is current, write the rest."""
 
 from __future__ import annotations
 

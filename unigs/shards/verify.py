@@ -23,7 +23,7 @@ def verify_shards(place: Path | str) -> list[tuple[str, str]]:
     Returns:
         (file, key) of whatever differs, sorted; the key is "" where no sample is meant: a
         missing or foreign shard, its end, the manifest, a table. After a broken manifest
-        nothing else can be evaluated, after a broken table no keys can be told. Hidden files, which
+        nothing else can be verified, after a broken table no keys can be told. Hidden files, which
         tools of others leave behind, are passed over.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The optimiser of a run, its loss scale, and how both are kept in a checkpoint."""
+"""The optimiser of a run, its loss scale, and how both are saved in a checkpoint."""
 
 from __future__ import annotations
 

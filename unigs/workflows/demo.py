@@ -1,4 +1,4 @@
-"""A page to try the four tasks: brush strokes for the coarse mask, predictions beside them."""
+"""A web page to try the four tasks, with brush strokes for the coarse mask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From pixel shards to a pipeline directory in one call: what `unigs train` does."""
+"""Train a pipeline on pixel shards in one call, as `unigs train` does."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def train_from_shards(
     How long it takes is said on stderr; from the first minute on ``out/preview.png`` shows what the
     model makes of some training samples.
 
-    Latents are kept in ``out/latents``; where the preset's ``data.latents`` is false none are
+    Latents are cached in ``out/latents``; where the preset's ``data.latents`` is false none are
     made: those that fit the shards are used, the rest is encoded on the fly.
 
     Under torchrun each of its processes calls this; `out` is a folder that all of them see.

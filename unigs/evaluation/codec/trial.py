@@ -1,4 +1,4 @@
-"""Encode, distort, decode and compare: what a codec loses on given segments."""
+"""Encode, distort and decode given segments, and measure what the codec loses."""
 
 from __future__ import annotations
 

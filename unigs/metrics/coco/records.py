@@ -1,7 +1,7 @@
 """COCO instances and results, checked record by record for what COCOeval trusts.
 
 Ids are numbered anew from 1 in their order: to COCOeval an annotation id of 0 means "unmatched",
-and ids that are texts, above 63 bits or listed twice change its figures without a word.
+and ids that are texts, above 63 bits or listed twice change its metrics silently.
 """
 
 from __future__ import annotations
