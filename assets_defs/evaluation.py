@@ -1,4 +1,4 @@
-"""What each model scores on the held-out shards, and the reference figures beside it."""
+"""Metrics of each model on the held-out shards, with baselines and upper bounds."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ EVALUATION_CODE = code_of("evaluation")
 def evaluation_inputs(
     folders: Folders, settings: GraphSettings, model: Path, task: str
 ) -> dict[str, Any]:
-    """What the figures of one model folder on one task follow from."""
+    """Inputs that the metrics of one model folder on one task depend on."""
     return {
         "code": EVALUATION_CODE,
         "model": built_digest(model),
@@ -42,7 +42,7 @@ def evaluation_inputs(
 def evaluation_reads(
     folders: Folders, settings: GraphSettings, model: Path, task: str
 ) -> list[Path]:
-    """The kept folders that :func:`judge` reads."""
+    """Cached folders that :func:`evaluate_model` reads."""
     evaluators = [folders.evaluator(kind) for kind in (DUAL_ENCODER, SEGMENTER)]
     return [model, folders.shards(settings.evaluated, "val", task), *evaluators]
 
@@ -57,8 +57,10 @@ def evaluate_model(
     beside: bool,
     shards: Path | None = None,
 ) -> MetricValues:
-    """Answer the held-out shards of ``task`` (or ``shards``) and score the answers; ``beside``
-    adds baselines and ceilings, which are the same for every model."""
+    """Evaluate a model on the held-out shards of ``task`` (or ``shards``).
+
+    ``beside`` adds baselines and upper bounds, which are the same for every model.
+    """
     from unigs.evaluation.baselines import Codec
     from unigs.evaluation.evaluate import evaluate
     from unigs.evaluators.bundle import load_evaluators
@@ -90,7 +92,7 @@ def evaluate_model(
 def evaluate_protocol(
     settings: GraphSettings, folders: Folders, pipeline_folder: Path, task: str, out_dir: Path
 ) -> list[MetricValue]:
-    """The values of the test protocol, ``protocol.single.miou`` and so on."""
+    """Evaluate on the test protocol: ``protocol.single.miou`` and so on."""
     values: list[MetricValue] = []
     for kind, shards in protocol_shards(folders, task).items():
         found = evaluate_model(
@@ -179,12 +181,12 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
 
 
 def metrics_digest(metrics: dict[str, float]) -> str:
-    """The data version of figures: equal figures, equal version."""
+    """Return the data version of metrics: equal metrics, equal version."""
     return fingerprint(**{key: repr(float(value)) for key, value in metrics.items()})
 
 
 def shown(metrics: dict[str, float]) -> dict[str, float | str]:
-    """Figures as metadata, to five digits; a figure without meaning as a dash."""
+    """Format metrics as metadata, to five digits; a metric without meaning as a dash."""
     return {key: round(value, 5) if value == value else "-" for key, value in metrics.items()}
 
 

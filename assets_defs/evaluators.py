@@ -1,4 +1,4 @@
-"""The small judges, trained on the training scenes and never on what a model made."""
+"""The small evaluators, trained on the training scenes, never on generated images."""
 
 from pathlib import Path
 from typing import Any
@@ -63,5 +63,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
 
 evaluators = [
     _evaluator(DUAL_ENCODER, "Image-text dual encoder: features of the Frechet distance and CLIP."),
-    _evaluator(SEGMENTER, "Panoptic segmenter: judges synthesised images against their colormap."),
+    _evaluator(
+        SEGMENTER, "Panoptic segmenter: evaluates synthesised images against their colormap."
+    ),
 ]

@@ -40,7 +40,7 @@ def gate_score(values: dict[str, MetricValues]) -> float:
 
 
 def decide(candidate: float, best: float | None) -> tuple[bool, str]:
-    """Whether to promote, and why in one sentence; ``best`` is None without a champion."""
+    """Decide whether to promote, with a one-line reason; ``best`` is None without a champion."""
     if best is None:
         return True, f"promoted: the first model, mean mIoU {candidate:.4f}"
     if candidate > best:
@@ -103,7 +103,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         def score_of(best: ModelVersion, protocol: str, folder: Path) -> float:
             if best.tags.get(JUDGED_ON) == protocol:
                 return float(best.tags[SCORE])
-            context.log.info("the champion was evaluated on other shards: judging it on these")
+            context.log.info("the champion was evaluated on other shards: evaluating it on these")
             score = gate_score(
                 {
                     task: evaluate_model(
@@ -124,7 +124,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
 
 
 def own_values(folders: Folders, name: str, tasks: tuple[str, ...]) -> dict[str, MetricValues]:
-    """A model's own values by task."""
+    """Return a model's own values by task."""
     return {task: MetricValues.read(folders.evaluation(name, task)) for task in tasks}
 
 

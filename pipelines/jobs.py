@@ -21,12 +21,12 @@ def model_assets(name: str) -> dg.AssetSelection:
 
 
 def train_and_evaluate(name: str) -> str:
-    """Name of the job that trains and judges one model."""
+    """Return the name of the job that trains and evaluates one model."""
     return f"train_and_evaluate_{name}"
 
 
 def evaluated(job: str) -> list[str]:
-    """The models that a job judges."""
+    """Return the models that a job evaluates."""
     if job == EVERYTHING:
         return [JOINT]
     return [name for name in MODELS if job == train_and_evaluate(name)]

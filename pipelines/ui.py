@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         prepare_home(store)
         if store.database.exists():
-            # the records of a store that was moved then say where it lies now
+            # update the addresses in the records if the store was moved
             Tracking(store=store).client()
     except UnigsError as error:
         print(f"unigs ui: {error}", file=sys.stderr)

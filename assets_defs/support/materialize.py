@@ -1,4 +1,4 @@
-"""What the graph shows of an asset: counts, digest, pictures, and whether it was kept."""
+"""Metadata of an asset: counts, digest, pictures, and whether it was reused."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ def materialized(
     check_results: Sequence[dg.AssetCheckResult] = (),
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:
-    """Report ``outcome``; its digest becomes the data version, so that what lies downstream knows
-    whether anything changed."""
+    """Report ``outcome``; its digest becomes the data version, by which downstream assets see
+    changes."""
     say(context, str(context.asset_key.to_user_string()), outcome)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(outcome.digest),
@@ -55,7 +55,7 @@ def materialized_each(
 
 
 def say(context: dg.AssetExecutionContext, name: str, outcome: Outcome) -> None:
-    """One log line: kept, or built and in what time."""
+    """Write one log line: reused, or built and the duration."""
     if outcome.kept:
         context.log.info(f"{name}: kept, nothing it follows from has changed")
     else:

@@ -3,7 +3,7 @@
 A batch is a split of a data set (``shapes-train``); the data set stands in the batch's key because
 Dagster's partitions have two dimensions at most. One run covers a rectangle of partitions, given by
 its first and last key. The parts of a mix are no rectangle: its run covers the validation split
-that judges, and the steps report the training partitions of each data set besides.
+for evaluation, and the steps also report the training partitions of each data set.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def partition_key(dataset: str, split: str, task: str) -> str:
 
 def parts(settings: GraphSettings) -> list[tuple[str, str, str]]:
     """(data set, split, task) of every shard folder of a run: the data sets that are trained on
-    with their tasks, and the validation split that judges, with all."""
+    with their tasks, and the validation split for evaluation, with all."""
     train = [(one.dataset, "train", task) for one in settings.sources for task in one.tasks]
     return train + [(settings.evaluated, "val", task) for task in TASKS]
 

@@ -1,6 +1,6 @@
-"""What stands beside the output of a stage, and whether the output still is what was written.
+"""Records of stage outputs, and verification of the outputs against them.
 
-``kept.json`` holds the fingerprint of everything a folder follows from, the SHA-256 of every file,
+``kept.json`` holds the fingerprint of everything a folder depends on, the SHA-256 of every file,
 the folder's digest and its metadata. A folder that holds a sealed manifest of shards is verified by
 that, which knows the sample a byte belongs to. Verifying reads every byte, at the speed of SHA-256
 on one core (0.5 to 2 GB a second) or of the disk, whichever is less.
@@ -66,12 +66,12 @@ def digests_of(folder: Path) -> dict[str, str]:
 
 
 def is_complete(folder: Path, record: Mapping[str, Any]) -> bool:
-    """Whether no file was added or lost since the record was written."""
+    """Return whether no file was added or lost since the record was written."""
     return set(record["files"]) == set(files_of(folder))
 
 
 def damages(folder: Path) -> list[tuple[Path, str]]:
-    """(file, key of the sample) of whatever has other bytes than were written; every byte is read.
+    """Find checksum mismatches, as (file, key of the sample); every byte is read.
 
     The key is "" where no sample is meant. DataError when the folder is not built, or has lost
     the manifest of its shards.
@@ -91,10 +91,10 @@ def damages(folder: Path) -> list[tuple[Path, str]]:
 
 
 def verify(folders: Iterable[Path]) -> None:
-    """Read folders to the last byte unless this process has.
+    """Verify the checksums of folders, once per process.
 
     Raises:
-        DataError: names the first file, and sample, that has other bytes than were written.
+        DataError: checksum mismatch; it names the first file and sample.
     """
     for folder in folders:
         looks = _look(folder)
@@ -105,7 +105,7 @@ def verify(folders: Iterable[Path]) -> None:
 
 
 def damaged(file: Path, key: str = "") -> DataError:
-    """The error about a file, or a sample of a shard, that is not as it was written."""
+    """Build the error for a checksum mismatch of a file, or of a sample in a shard."""
     return DataError(
         "checksum mismatch: not the bytes that were written",
         file=file,

@@ -1,4 +1,4 @@
-"""Run a child process under Dagster Pipes so that nothing of it outlives its run."""
+"""Run a child process under Dagster Pipes that never outlives its run."""
 
 import os
 import signal
