@@ -4,7 +4,7 @@
         [--refine-steps 0 8] [--size 128] [--train-scenes 1000] [--work DIR]
 
 One training of the same budget for each number of steps, on the latents of a pretrained
-autoencoder, evaluated on held-out scenes beside the ceiling of its codec.
+autoencoder, evaluated on held-out scenes, with the upper bound of its codec.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ METRICS = ("miou", "recall_50", "codec_ceiling.miou", "codec_ceiling.recall_50")
 
 
 def main() -> None:
-    """Train and judge each."""
+    """Train and evaluate each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--autoencoder", required=True)
     parser.add_argument("--refine-steps", type=int, nargs="+", default=[0, 8])

@@ -1,7 +1,7 @@
 """How the quality of a training grows with its steps: its checkpoints, evaluated one by one.
 
     python benchmarks/scaling.py watch --checkpoints DIR --work DIR
-        beside a running training: keeps the averaged weights of every checkpoint, until stopped
+        during a training: copies the averaged weights of every checkpoint, until stopped
     python benchmarks/scaling.py judge --model DIR --shards DIR --work DIR [--limit 96]
         afterwards: the table, with the finished model as its last row
 
@@ -75,7 +75,7 @@ def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str
 
 
 def main() -> None:
-    """Watch or judge."""
+    """Watch or evaluate."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     watching, judging = commands.add_parser("watch"), commands.add_parser("judge")

@@ -9,7 +9,7 @@ paper's Table 10 has 0.994 for inference; the goal for a training step is at mos
 Every weight is used at any `--side`; at 8 a pair of training steps takes about seven seconds on one
 core, and 7 GB.
 
-- step: forward, backward and SGD's update of one sample. SGD keeps no moments and takes each
+- step: forward, backward and SGD's update of one sample. SGD stores no moments and takes each
   gradient as it comes, so that the full size fits into ten gigabytes; an optimiser's work is the
   same for both but for 0.005 % of the parameters.
 - inference: one forward pass of one sample.
@@ -74,7 +74,7 @@ def infer(unet: UNet2DConditionModel, inputs: dict[str, Any]) -> None:
 
 
 def step(unet: UNet2DConditionModel, inputs: dict[str, Any]) -> None:
-    """One training step; gradients are used up layer by layer, so that none are kept."""
+    """One training step; gradients are consumed layer by layer, so that none are stored."""
     unet(**inputs).sample.square().mean().backward()
 
 

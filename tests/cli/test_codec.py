@@ -1,4 +1,4 @@
-"""`unigs codec` from the command line: keys of the answer, options, and refusals."""
+"""`unigs codec` from the command line: keys of the output, options, and errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report_of(root: Path, *options: str) -> dict:
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
-def test_answer_has_the_agreed_keys(shapes: Path) -> None:
+def test_output_has_the_agreed_keys(shapes: Path) -> None:
     report = report_of(shapes)
     assert {
         "images",

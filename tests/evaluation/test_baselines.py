@@ -21,7 +21,7 @@ def images(tmp_path_factory):
     return np.stack([scene.image() for scene in scenes(tmp_path_factory.mktemp("fit"), 4)])
 
 
-def test_the_coarse_mask_answers_with_its_components(tmp_path):
+def test_the_coarse_mask_predicts_its_components(tmp_path):
     for sample in samples(tmp_path, "inpainting", 5):
         prediction = coarse_mask_baseline([sample])[0]
         assert np.array_equal(prediction.segments > 0, sample.coarse_mask)
@@ -50,7 +50,7 @@ def test_flat_colours_are_the_means_of_the_classes(tmp_path):
 
 
 @pytest.mark.parametrize("task", ["entity", "referring"])
-def test_the_codec_ceiling_is_high_but_honest(tmp_path, images, task):
+def test_the_codec_upper_bound_is_high_but_below_one(tmp_path, images, task):
     drawn = samples(tmp_path, task, 6)
     maps = np.stack([sample.colormap for sample in drawn])
     codec = Codec(PatchAutoencoder.fit(np.concatenate([images, maps]), 4, 24), Palette(grid=5))
@@ -62,7 +62,7 @@ def test_the_codec_ceiling_is_high_but_honest(tmp_path, images, task):
     assert 0.5 < metric.compute()["miou"] <= 1
 
 
-def test_the_codec_ceiling_is_of_latents_refined_as_the_models_are(tmp_path, images):
+def test_the_codec_upper_bound_refines_latents_as_the_model_does(tmp_path, images):
     drawn = samples(tmp_path, "entity", 6)
     wanted = np.stack([sample.colormap for sample in drawn])
     autoencoder = PatchAutoencoder.fit(np.concatenate([images, wanted]), 4, 6)

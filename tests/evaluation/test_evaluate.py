@@ -54,11 +54,11 @@ def test_real_images_are_at_distance_zero(evaluated, task):
     own = metrics["clip_t_full.toy-clip.00000000"]
     assert own == pytest.approx(metrics["real_ceiling.clip_t_full.toy-clip.00000000"])
     assert "fid" not in metrics
-    # The photograph answers no masks, so it has no score in them.
+    # The photograph predicts no masks, so it has no score in them.
     assert "real_ceiling.miou" not in metrics
 
 
-def test_synthesis_is_judged_by_the_segmenter_with_the_real_images_as_ceiling(evaluated):
+def test_synthesis_is_evaluated_by_the_segmenter_with_real_images_as_upper_bound(evaluated):
     truth, noise = evaluated("synthesis", "truth"), evaluated("synthesis", "noise")
     key = "miou.colours.00000000"
     assert truth[key] == truth[f"real_ceiling.{key}"] > 0.8
@@ -82,7 +82,7 @@ def test_nothing_scores_nothing_and_noise_little(evaluated, task):
 
 
 @pytest.mark.parametrize("task", list(TASKS))
-def test_figures_do_not_depend_on_the_batch(evaluated, task):
+def test_metrics_do_not_depend_on_the_batch(evaluated, task):
     first, second = evaluated(task, "noise", batch_size=1), evaluated(task, "noise", batch_size=5)
     assert list(first) == list(second)
     assert list(first.values()) == pytest.approx(list(second.values()), abs=1e-4, nan_ok=True)
@@ -103,7 +103,7 @@ def test_baselines_can_be_left_out(evaluated):
     ]
 
 
-def test_other_tools_get_the_same_figures_from_the_files(evaluated, tmp_path):
+def test_other_tools_get_the_same_metrics_from_the_files(evaluated, tmp_path):
     metrics = evaluated("entity", "noise")
     out = tmp_path / "out"
     assert MetricValues.read(out).named() == pytest.approx(metrics, nan_ok=True)

@@ -32,7 +32,7 @@ def mask2former(tmp_path_factory):
     return folder
 
 
-def test_mask2former_answers_with_prompt_names_at_the_size_of_the_image(mask2former):
+def test_mask2former_predicts_prompt_names_at_the_size_of_the_image(mask2former):
     evaluator = load_evaluators(segmenter=mask2former).segmenter
     assert isinstance(evaluator, Mask2FormerEvaluator)
     assert evaluator.name.startswith("mask2former-tiny.")
@@ -46,7 +46,7 @@ def test_mask2former_answers_with_prompt_names_at_the_size_of_the_image(mask2for
         assert set(prediction.classes.values()) <= {"person", "sky", "brick wall"}
 
 
-def test_a_folder_without_a_judge_is_named(tmp_path):
+def test_a_folder_without_an_evaluator_is_named(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match="not a Mask2Former"):
         load_evaluators(segmenter=tmp_path)
@@ -54,7 +54,7 @@ def test_a_folder_without_a_judge_is_named(tmp_path):
 
 @pytest.fixture(scope="module")
 def inception(tmp_path_factory):
-    """Inception of the right shapes and random weights: enough for everything but the figure."""
+    """Inception of the right shapes and random weights: enough for everything but the value."""
     extractor = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
     path = tmp_path_factory.mktemp("inception") / "weights.pth"
 

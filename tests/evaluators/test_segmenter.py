@@ -35,7 +35,7 @@ def test_training_is_reproducible(drawn, segmenter):
     assert np.array_equal(again.classify(images), segmenter.classify(images))
 
 
-def test_saving_keeps_the_answers(tmp_path, drawn, segmenter):
+def test_saving_preserves_the_predictions(tmp_path, drawn, segmenter):
     segmenter.save(tmp_path / "judge", "shapes-segmenter")
     loaded = load_evaluators(segmenter=tmp_path / "judge").segmenter
     assert loaded.name == segmenter.name
@@ -47,7 +47,7 @@ def test_saving_keeps_the_answers(tmp_path, drawn, segmenter):
         assert a.classes == b.classes
 
 
-def test_any_size_is_answered(segmenter):
+def test_any_size_is_segmented(segmenter):
     image = np.zeros((1, 13, 21, 3), np.uint8)
     assert segmenter.classify(image).shape == (1, 13, 21)
 

@@ -132,7 +132,7 @@ def test_any_split_over_processes_gives_the_same_bits():
         scores = {label: rng.random() for label in (1, 2, 3)}
         whole.update(f"{i}", gt, pred, scores)
         (left if i % 2 else right).update(f"{i}", gt, pred, scores)
-        if i == 1:  # the second answer to an image replaces the first
+        if i == 1:  # the second prediction for an image replaces the first
             right.update("0", SQUARES, SQUARES, {1: 1.0, 2: 1.0})
             right.update("0", *first)
         first = (gt, pred, scores) if i == 0 else first
@@ -158,7 +158,7 @@ def test_polygons_and_uncompressed_runs_are_read():
 
 
 def random_case(rng):
-    """Images of rectangles with copies and noise as the answer, equal scores among them."""
+    """Images of rectangles with copies and noise as the prediction, equal scores among them."""
     count, classes = (int(value) for value in rng.integers(1, 5, 2))
     height, width = (int(value) for value in rng.integers(5, 60, 2))
 

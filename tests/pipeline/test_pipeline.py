@@ -27,7 +27,7 @@ from unigs.tasks import TASKS
 
 @pytest.fixture
 def perfect(pipeline, monkeypatch):
-    """The same pipeline around a UNet that answers with the control in both halves."""
+    """The same pipeline around a UNet that predicts the control in both halves."""
 
     class Prediction:
         config = pipeline.unet.config
@@ -47,7 +47,7 @@ def perfect(pipeline, monkeypatch):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_task_answers_in_its_form(pipeline, task):
+def test_every_task_predicts_in_its_form(pipeline, task):
     output = pipeline(**arguments(task))
     assert [image.size for image in output.images] == [(SIZE, SIZE)] * 2
     assert output.colormaps.shape == (2, SIZE, SIZE, 3)
@@ -221,7 +221,7 @@ def test_components_that_do_not_fit_are_refused(components):
         tiny_pipeline(components, palette="rainbow-3-v1")
 
 
-def test_nan_weights_are_told_from_an_answer(pipeline):
+def test_nan_weights_are_an_error(pipeline):
     broken = build_unet(UNET, latent_channels=CHANNELS).eval()
     broken.conv_out.bias.data.fill_(float("nan"))
     pipeline.register_modules(unet=broken)

@@ -99,7 +99,7 @@ def test_halves_count_alike():
     assert weighted_error(prediction, target, (ones, 0 * ones), squares).tolist() == [0.0]
 
 
-def test_lengths_ask_for_the_likeliest_colour_and_squares_for_the_mean():
+def test_charbonnier_predicts_the_likeliest_colour_and_squared_error_the_mean():
     """A place is of one colour in two thirds of the cases, of another in one third."""
     outcomes = torch.tensor([[0.0, 0.0], [0.0, 0.0], [3.0, 4.0]])
     target = torch.cat([torch.zeros_like(outcomes), outcomes], dim=1)[:, :, None, None]
@@ -129,7 +129,7 @@ def test_lengths_count_only_where_asked():
     assert error[0] == pytest.approx((9 + 3) / 2, abs=0.1)
 
 
-def test_quiet_tasks_start_without_noise_and_only_there():
+def test_zero_initial_noise_tasks_start_without_noise_and_only_there():
     config = DiffusionConfig(
         scheduler={"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"},
         zero_initial_noise=("referring", "entity"),
@@ -148,6 +148,6 @@ def test_quiet_tasks_start_without_noise_and_only_there():
         {"scheduler": {}, "zero_initial_noise": ["entity"]},
     ],
 )
-def test_a_quiet_start_needs_a_task_and_zero_terminal_snr(values):
+def test_zero_initial_noise_needs_a_task_and_zero_terminal_snr(values):
     with pytest.raises(ValueError, match="zero_initial_noise"):
         DiffusionConfig(**values)

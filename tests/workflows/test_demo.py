@@ -35,7 +35,7 @@ def test_strokes_of_all_layers_make_the_mask():
 
 
 @pytest.mark.parametrize("task", ["inpainting", "synthesis", "referring", "entity"])
-def test_the_page_answers_every_task(pipeline, task):
+def test_the_page_predicts_every_task(pipeline, task):
     page = editor((4, 4, 24, 24))
     image, colormap, overlay, rows = predict(pipeline, task, page, "dog", 1, 0, 0, True)
     assert image.size == colormap.size == overlay.size == (SIZE, SIZE)

@@ -24,7 +24,7 @@ def folder(tmp_path):
     return images
 
 
-def test_a_folder_is_answered_file_by_file(pipeline, folder, tmp_path):
+def test_a_folder_is_predicted_file_by_file(pipeline, folder, tmp_path):
     (folder / "broken.jpg").write_bytes(b"no picture")
     done = predict_files(pipeline, "entity", {"image": folder}, tmp_path / "out", seed=3)
     assert [prediction["name"] for prediction in done.predictions] == ["a", "b"]
