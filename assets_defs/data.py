@@ -25,7 +25,7 @@ SHEET = "scenes.png"
 
 
 def index_file(folders: Folders, dataset: str, split: str) -> Path:
-    """The scenes index of a split of a data set."""
+    """Return the path of the scenes index of a split of a data set."""
     return folders.scenes(dataset, split) / INDEX
 
 

@@ -108,7 +108,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
         deps=[untrained, shard_manifest, *evaluators],
         group_name="reference",
         code_version=EVALUATION_CODE,
-        description=f"The untrained model, the baselines and the ceilings on {task}.",
+        description=f"The untrained model, the baselines and the upper bounds on {task}.",
     )
     def reference(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings

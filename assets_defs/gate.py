@@ -21,11 +21,12 @@ from resources.store import Store
 from unigs.evaluation.metric_values import MetricValues, Role
 
 DECISION = "decision.json"
-SCORE, JUDGED_ON = "gate.score", "gate.evaluated_on"
+SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
 
 
 def gate_score(values: dict[str, MetricValues]) -> float:
-    """Mean over the tasks of their mIoU: of the masks, or of the segmenter's on generated images.
+    """Return the mean over the tasks of their mIoU: of the masks, or of the segmenter's on
+    generated images.
 
     Raises KeyError when a task has neither.
     """
@@ -83,7 +84,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             version = json.loads((folders.model(name) / VERSION_FILE).read_text(encoding="utf-8"))
             candidate = find_version(tracking, version["name"], version["version"])
             score = gate_score(own_values(folders, name, tasks))
-            tag_version(tracking, candidate, {SCORE: repr(score), JUDGED_ON: protocol})
+            tag_version(tracking, candidate, {SCORE: repr(score), EVALUATED_ON: protocol})
             best = champion(tracking, registered_name(settings, name))
             if best is not None and best.version == candidate.version:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
@@ -101,7 +102,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             }
 
         def score_of(best: ModelVersion, protocol: str, folder: Path) -> float:
-            if best.tags.get(JUDGED_ON) == protocol:
+            if best.tags.get(EVALUATED_ON) == protocol:
                 return float(best.tags[SCORE])
             context.log.info("the champion was evaluated on other shards: evaluating it on these")
             score = gate_score(
@@ -112,7 +113,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                     for task in tasks
                 }
             )
-            tag_version(tracking, best, {SCORE: repr(score), JUDGED_ON: protocol})
+            tag_version(tracking, best, {SCORE: repr(score), EVALUATED_ON: protocol})
             return score
 
         reads = [folders.model(name), *(folders.evaluation(name, task) for task in tasks)]

@@ -147,7 +147,7 @@ def sample_folders(
 
 
 def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
-    """The values of nested mappings."""
+    """Yield the values of nested mappings."""
     for value in held.values():
         yield from leaves(value) if isinstance(value, Mapping) else [value]
 

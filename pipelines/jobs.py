@@ -16,7 +16,7 @@ SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference"
 
 
 def model_assets(name: str) -> dg.AssetSelection:
-    """The training, evaluation, report and gate of one model."""
+    """Return the training, evaluation, report and gate of one model."""
     return dg.AssetSelection.groups(f"model_{name}")
 
 

@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
     if status is dg.DagsterRunStatus.CANCELED:
-        progress.failure = "cancelled; start again to go on where it stopped"
+        progress.failure = "cancelled; start again to resume"
     if status is not dg.DagsterRunStatus.SUCCESS:
         reason = progress.failure or f"the run ended as {status.value}; see {log}"
         print(f"unigs run: {reason}", file=sys.stderr)
@@ -126,7 +126,7 @@ def _print_result(
         }
         if not options.json:
             print_table(report["values"], f"{name} on {options.dataset}")
-            print(f"every figure: {folder / TABLE}\npictures: {folder / GRID}")
+            print(f"all metrics: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
         print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))

@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
-    """The two servers' commands by name."""
+    """Return the two servers' commands by name."""
     scripts = Path(sys.executable).parent
     return {
         "dagster": [

@@ -64,7 +64,7 @@ class Store(dg.ConfigurableResource):
         return (self.bucket or os.environ.get(BUCKET_VARIABLE, "")).rstrip("/")
 
     def address(self, folder: Path) -> str:
-        """Where a folder of the store has its copy in the bucket."""
+        """Return where a folder of the store has its copy in the bucket."""
         return f"{self.remote}/{folder.relative_to(self.base).as_posix()}"
 
     @property

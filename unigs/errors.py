@@ -45,5 +45,5 @@ class ConfigError(UnigsError):
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space turned into one blank, printable everywhere."""
+    """Return the text with every run of white space turned into one blank, printable everywhere."""
     return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").split())

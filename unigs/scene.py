@@ -114,7 +114,7 @@ class Quarantined:
 
 
 def labels_mask(segments: np.ndarray, labels: Iterable[int]) -> np.ndarray:
-    """(h, w) bool: where `segments` holds one of `labels`."""
+    """Return (h, w) bool: where `segments` holds one of `labels`."""
     chosen = np.zeros(int(segments.max(initial=0)) + 1, dtype=bool)
     chosen[[label for label in labels if 0 <= label < len(chosen)]] = True
     return chosen[segments]
@@ -177,7 +177,7 @@ def entities_of(segments: np.ndarray, known: Iterable[Entity]) -> tuple[Entity, 
 
 
 def measured(known: Iterable[Entity], measures: Measures) -> tuple[Entity, ...]:
-    """The entities that have pixels, with the area and centroid of their label."""
+    """Return the entities that have pixels, with the area and centroid of their label."""
     areas, centroids = measures.areas, measures.centroids
     return tuple(
         replace(

@@ -137,7 +137,8 @@ def _build(
 
 
 def _whole(folder: Path, key: str) -> dict[str, Any] | None:
-    """The record of a folder that was built from the inputs of ``key`` and has all its files."""
+    """Return the record of a folder that was built from the inputs of ``key`` and has all its
+    files."""
     record = read_record(folder)
     if record is None or record["fingerprint"] != key or not is_complete(folder, record):
         return None

@@ -35,7 +35,7 @@ def code_version(*modules: str, without: tuple[str, ...] = ()) -> str:
 
 
 def closure(*modules: str, without: tuple[str, ...] = ()) -> list[Path]:
-    """The files of ``modules`` and what they import of ``unigs``, sorted."""
+    """Return the files of ``modules`` and what they import of ``unigs``, sorted."""
     found: set[Path] = set()
     passed_over = {_PACKAGE / f"{name}.py" for name in without}
     missing = [file for file in passed_over if not file.is_file()]

@@ -63,7 +63,7 @@ def say(context: dg.AssetExecutionContext, name: str, outcome: Outcome) -> None:
 
 
 def described(outcome: Outcome) -> dict[str, Any]:
-    """Metadata of an outcome."""
+    """Return the metadata of an outcome."""
     return {
         **outcome.metadata,
         "kept": outcome.kept,
@@ -74,7 +74,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
 
 
 def inline(pictures: Mapping[str, Path]) -> dict[str, dg.MarkdownMetadataValue]:
-    """PNG files as pictures inside the metadata; a file too large for that is left out."""
+    """Return PNG files as pictures inside the metadata; a file too large for that is left out."""
     return {
         name: dg.MetadataValue.md(
             f"![{name}](data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()})"

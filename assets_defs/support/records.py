@@ -25,12 +25,12 @@ _VERIFIED: dict[Path, list[tuple[str, int, int]]] = {}
 
 
 def fingerprint(**inputs: Any) -> str:
-    """SHA-256 over ``inputs`` as JSON; values that are no JSON are an error."""
+    """Return the SHA-256 over ``inputs`` as JSON; values that are no JSON are an error."""
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The record, or None where there is none of this version."""
+    """Return the record, or None where there is none of this version."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -39,7 +39,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def build_record(folder: Path) -> dict[str, Any]:
-    """The whole record beside a folder's content; DataError when it is not built yet."""
+    """Return the whole record of a folder's content; DataError when it is not built yet."""
     record = read_record(folder)
     if record is None:
         raise DataError(f"{folder} is not built yet", hint="materialise its asset first")
@@ -47,7 +47,7 @@ def build_record(folder: Path) -> dict[str, Any]:
 
 
 def built_digest(folder: Path) -> str:
-    """The digest of a folder that is up to date; DataError when it is not built yet."""
+    """Return the digest of a folder that is up to date; DataError when it is not built yet."""
     return build_record(folder)["digest"]
 
 

@@ -100,7 +100,7 @@ class Progress:
 
 
 def reason_of(error: ErrorInfo | None) -> str:
-    """The first error of a chain that is not Dagster's own, in one line."""
+    """Return the first error of a chain that is not Dagster's own, in one line."""
     while error is not None and error.cause and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
     if error is None:

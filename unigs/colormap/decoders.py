@@ -36,7 +36,7 @@ def decode(
     image: np.ndarray | None = None,
     **options: Any,
 ) -> Decoded:
-    """Entities of `colormap` (h, w, 3) uint8.
+    """Return the entities of `colormap` (h, w, 3) uint8.
 
     Args:
         decoder: a name of `DECODERS`; `options` are its own keyword arguments.

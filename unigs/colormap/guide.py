@@ -23,7 +23,7 @@ EDGE_WINDOW = 9
 
 
 def follow_image(colormap: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """`colormap` with its blurred edges moved to those of `image`, both (h, w, 3) uint8.
+    """Return `colormap` with its blurred edges moved to those of `image`, both (h, w, 3) uint8.
 
     The radius of the windows is 1/16 of the shorter side. All numbers were chosen on training
     scenes and what a model predicted for them.

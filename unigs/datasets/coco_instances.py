@@ -87,7 +87,8 @@ class CocoInstances(CocoDataset):
 
 
 def _rle_size(annotations: Iterable[dict[str, Any]]) -> tuple[int, int] | None:
-    """The size (h, w) of the first run lengths among some annotations; None if there are none."""
+    """Return the size (h, w) of the first run lengths among some annotations; None if there are
+    none."""
     for annotation in annotations:
         rle = annotation.get("segmentation")
         size = rle.get("size") if isinstance(rle, dict) else None

@@ -73,8 +73,8 @@ class CocoPanoptic(CocoDataset):
         )
 
     def _own(self, image: ImageRecord) -> list[dict[str, Any]]:
-        """The annotations of an image that name it by its own id; those of another listing of the
-        same file where there are none."""
+        """Return the annotations of an image that name it by its own id; those of another listing
+        of the same file where there are none."""
         own = identity(image.image, "id")
         mine = [a for a in image.annotations if identity(a, "image_id") in (own, other_form(own))]
         if mine or not image.annotations:
@@ -95,7 +95,7 @@ class CocoPanoptic(CocoDataset):
 
 
 def segment_ids(png: bytes, path: Path) -> np.ndarray:
-    """The ids a panoptic PNG holds.
+    """Return the ids a panoptic PNG holds.
 
     Returns:
         (h, w) int32.

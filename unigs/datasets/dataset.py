@@ -84,7 +84,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def records(self) -> Iterator[Record | Quarantined]:
-        """Every image, not yet read, and every record that is refused without being read.
+        """Return every image, not yet read, and every record that is refused without being read.
 
         Raises:
             DataError: the data set as a whole is unreadable.
@@ -110,7 +110,8 @@ class Dataset(ABC):
             yield self.quarantined(record.name, error, record.file)
 
     def fingerprint(self, record: Record) -> str:
-        """SHA-256 (hex) that changes with what is said of an image and with size or time of a file.
+        """Return the SHA-256 (hex) that changes with what is said of an image and with size or time
+        of a file.
 
         No file is opened for it.
         """
@@ -146,7 +147,7 @@ class Dataset(ABC):
         return Quarantined(self.relative(at_fault), one_line(record), error.reason)
 
     def relative(self, path: Path) -> str:
-        """A path below the root as it is told to users."""
+        """Return a path below the root as shown to users."""
         try:
             below = path.relative_to(self.root)
         except ValueError:

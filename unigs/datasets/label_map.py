@@ -125,7 +125,7 @@ def relabel(ids: np.ndarray, labels: dict[int, int]) -> np.ndarray:
 
 
 def present_ids(ids: np.ndarray) -> list[int]:
-    """The ids a map holds, ascending, 0 left out."""
+    """Return the ids a map holds, ascending, 0 left out."""
     return [value for value in np.unique(ids.ravel()[_run_starts(ids)]).tolist() if value]
 
 

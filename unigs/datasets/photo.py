@@ -46,7 +46,7 @@ class Photo:
         return self.size.upright if self.turned else self.size.stored
 
     def annotated(self, height: int | None, width: int | None) -> Photo:
-        """The photograph the way up that has the size annotated; None is a side not given.
+        """Return the photograph the way up that has the size annotated; None is a side not given.
 
         Upright where that size fits, also where the pixels as stored would fit as well. Where
         neither does, as stored: the caller compares.
@@ -70,7 +70,8 @@ def read_photo(path: Path) -> Photo:
 
 
 def annotation_digest(*parts: Any) -> str:
-    """SHA-256 (hex) of JSON records and bytes; field order and white space of JSON do not count."""
+    """Return the SHA-256 (hex) of JSON records and bytes; field order and white space of JSON do
+    not count."""
     digest = hashlib.sha256()
     for part in parts:
         if not isinstance(part, bytes):

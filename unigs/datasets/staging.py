@@ -105,7 +105,7 @@ class Staging:
             raise DataError(f"image {image[1:]} has the id of an image before it") from error
 
     def image_of(self, file: Path) -> tuple[str, str] | None:
-        """Id and text of the image staged with that file; None if there is none."""
+        """Return the id and text of the image staged with that file; None if there is none."""
         query = "SELECT id, text FROM images WHERE file = ?"
         return self._database.execute(query, (_storable(str(file)),)).fetchone()
 
@@ -116,7 +116,7 @@ class Staging:
         self._database.execute("INSERT OR IGNORE INTO aliases VALUES (?, ?)", (image, same))
 
     def has_image(self, image: str) -> bool:
-        """Whether an image of that id is staged."""
+        """Return whether an image of that id is staged."""
         row = self._database.execute("SELECT 1 FROM images WHERE id = ?", (image,)).fetchone()
         return row is not None
 
@@ -137,12 +137,12 @@ class Staging:
         self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (_storable(file),))
 
     def marked(self, file: str) -> bool:
-        """Whether `mark` was called for that file."""
+        """Return whether `mark` was called for that file."""
         row = (_storable(file),)
         return bool(self._database.execute("SELECT 1 FROM seen WHERE file = ?", row).fetchone())
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         return int(self._database.execute("SELECT count(*) FROM images").fetchone()[0])
 
     def __iter__(self) -> Iterator[StagedImage]:

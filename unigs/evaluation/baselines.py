@@ -31,7 +31,7 @@ class Codec:
 
     @classmethod
     def of(cls, pipeline: Any) -> Codec:
-        """The codec of a ``UniGSPipeline``."""
+        """Return the codec of a ``UniGSPipeline``."""
         config = pipeline.config
         palette = Palette.from_name(config.palette)
         return cls(
@@ -39,11 +39,11 @@ class Codec:
         )
 
     def images_through(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """(n, h, w, 3) uint8: encoded and decoded."""
+        """Return (n, h, w, 3) uint8: encoded and decoded."""
         return decode_latents(self.autoencoder, encode_images(self.autoencoder, np.stack(images)))
 
     def colormaps_through(self, colormaps: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """The same for colormaps, whose latents may be refined."""
+        """Return the same for colormaps, whose latents may be refined."""
         latents = encode_colormaps(self.autoencoder, np.stack(colormaps), self.refine_steps)
         return decode_latents(self.autoencoder, latents)
 
@@ -137,7 +137,7 @@ _SELF_COMPARED = ("fid", "kid", "frechet_distance", "clip_i_region")
 class Reference:
     """A source that is scored beside the model.
 
-    ``masks`` tells whether it answers masks, ``copies`` whether its images are the real ones.
+    ``masks`` tells whether it predicts masks, ``copies`` whether its images are the real ones.
     """
 
     name: str
@@ -154,7 +154,8 @@ class Reference:
 
 
 def references(task: Task, samples: Iterable[Sample], codec: Codec | None) -> list[Reference]:
-    """What is scored beside a model: baselines and ceilings that mean something for the task.
+    """Return what is evaluated with a model: baselines and upper bounds that mean something for the
+    task.
 
     ``samples`` is read once, and only for synthesis (the mean colours).
     """

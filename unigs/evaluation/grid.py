@@ -83,7 +83,7 @@ def _pictures(sample: Sample, prediction: Prediction) -> list[NDArray[np.uint8] 
 
 
 def outlined(image: NDArray[np.uint8], segments: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The image, each entity tinted in a colour of its own; 0 is dimmed."""
+    """Return the image, each entity tinted in a colour of its own; 0 is dimmed."""
     labels = np.arange(int(segments.max(initial=0)) + 1)
     # Steps of the golden angle keep the hues of any number of labels apart.
     hues = (labels * 0.61803398875 * 255).astype(np.uint8)

@@ -103,7 +103,7 @@ class _Regions:
         return regions
 
     def crops(self, images: Sequence[Image]) -> list[Image]:
-        """The box of every region, cut from its image."""
+        """Return the box of every region, cut from its image."""
         pairs = zip(self.owner, self.masks, strict=True)
         return [region_crop(images[number], mask) for number, mask in pairs]
 
@@ -145,7 +145,7 @@ class ClipScores:
 
 
 def spoken_names(sample: Sample) -> str:
-    """The class names of the target, largest entity first: "dog, grass"."""
+    """Return the class names of the target, largest entity first: "dog, grass"."""
     return ", ".join(dict.fromkeys(entity.class_name for entity in sample.entities))
 
 
@@ -173,7 +173,7 @@ class LayoutScores:
 
 
 def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:
-    """(g, p) bool over the labels present: the pair is of one class."""
+    """Return (g, p) bool over the labels present: the pair is of one class."""
     both = overlap(sample.segments, found.segments)
     names = {entity.id: entity.class_name for entity in sample.entities}
     truth = np.array([names[label] for label in both.gt_labels.tolist()], dtype=object)

@@ -105,7 +105,7 @@ class MetricValues:
 
     @classmethod
     def of_records(cls, records: list[dict[str, Any]]) -> MetricValues:
-        """The values that :meth:`records` gave."""
+        """Return the values that :meth:`records` gave."""
         if not isinstance(records, list):
             raise TypeError("not a list")
         return cls(tuple(_value(record) for record in records))

@@ -80,7 +80,8 @@ class PipelineSource:
 
 
 def task_inputs(task: str, samples: Sequence[Sample]) -> dict[str, Any]:
-    """The keyword arguments of a pipeline call, as lists: what Table 2 gives the task, no more.
+    """Return the keyword arguments of a pipeline call, as lists: what Table 2 gives the task, no
+    more.
 
     The image of an inpainting sample is cut before it is handed over: nothing that is to be
     generated can leak.
@@ -101,5 +102,5 @@ def task_inputs(task: str, samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def with_hole(sample: Sample) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8: the image, mid-grey inside the coarse mask."""
+    """Return (h, w, 3) uint8: the image, mid-grey inside the coarse mask."""
     return np.where(sample.coarse_mask[..., None], np.uint8(HOLE_GREY), sample.image)

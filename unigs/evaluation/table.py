@@ -13,8 +13,8 @@ HEADER = ("metric", "model", "untrained", "baseline", "ceiling")
 
 
 def report_rows(values: MetricValues) -> list[tuple[str, ...]]:
-    """A row of text for each metric of the model, the columns as in ``HEADER``, "" where there is
-    no value; those of a baseline or an upper bound carry their source."""
+    """Return a row of text for each metric of the model, the columns as in ``HEADER``, "" where
+    there is no value; those of a baseline or an upper bound carry their source."""
     beside: dict[tuple[str, str, str], list[MetricValue]] = {}
     for value in values:
         beside.setdefault(value.subject, []).append(value)
@@ -49,7 +49,7 @@ def markdown(values: MetricValues) -> str:
 
 
 def rich_table(values: MetricValues, title: str | None = None) -> Table:
-    """The table for a terminal."""
+    """Return the table for a terminal."""
     table = Table(title=title)
     table.add_column(HEADER[0])
     for name in HEADER[1:]:

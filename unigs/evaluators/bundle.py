@@ -25,7 +25,7 @@ class FeatureNetwork(Protocol):
     name: str
 
     def embed_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(n, d) float32 of (h, w, 3) uint8 images."""
+        """Return (n, d) float32 of (h, w, 3) uint8 images."""
         ...
 
 
@@ -64,8 +64,8 @@ def _load_segmenter(source: Path | str, device: str) -> PanopticEvaluator:
 
 
 def load_features(name: str, device: str = "cpu") -> FeatureNetwork:
-    """The network for a Frechet distance: ``pixels``, a file of Inception weights, or the folder
-    or Hub id of a dual encoder."""
+    """Return the network for a Frechet distance: ``pixels``, a file of Inception weights, or the
+    folder or Hub id of a dual encoder."""
     if name == "pixels":
         return PixelFeatures()
     if Path(name).is_file():

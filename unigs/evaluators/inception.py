@@ -53,7 +53,7 @@ class InceptionFeatures:
     def embed_images(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32
     ) -> NDArray[np.float32]:
-        """(n, 2048) float32 of (h, w, 3) uint8 images."""
+        """Return (n, 2048) float32 of (h, w, 3) uint8 images."""
         parts = [np.zeros((0, self.dimensions), np.float32)]
         one_size = len({image.shape for image in images}) == 1
         step = batch_size if one_size else 1

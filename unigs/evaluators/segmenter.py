@@ -105,7 +105,8 @@ class Segmenter:
 
     @torch.inference_mode()
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(n, h, w) int64 class maps of (n, h, w, 3) uint8 images: 0, or 1 + index into names."""
+        """Return (n, h, w) int64 class maps of (n, h, w, 3) uint8 images: 0, or 1 + index into
+        names."""
         height, width = images.shape[1:3]
         pixels = to_pixels(images).to(self._device)
         padding = (0, -width % 8, 0, -height % 8)
@@ -115,7 +116,8 @@ class Segmenter:
     def segment(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32
     ) -> Iterator[Segmented]:
-        """The class map of each image cut into 8-connected things and one region a stuff class."""
+        """Yield the class map of each image cut into 8-connected things and one region a stuff
+        class."""
         for start in range(0, len(images), batch_size):
             for classes in self.classify(np.stack(images[start : start + batch_size])):
                 yield split_classes(classes, self.names, self.things)
@@ -158,7 +160,7 @@ def to_pixels(images: NDArray[np.uint8]) -> Tensor:
 def split_classes(
     classes: NDArray[np.int64], names: Sequence[str], things: frozenset[str]
 ) -> Segmented:
-    """A (h, w) class map as segments: connected components of things, stuff classes whole.
+    """Return a (h, w) class map as segments: connected components of things, stuff classes whole.
 
     Two touching things of one class stay one segment; the score of the real images shows what
     that costs.

@@ -80,7 +80,8 @@ def train_segmenter(
 
 
 def _class_weights(arrays: SceneArrays) -> torch.Tensor:
-    """(classes + 1,) float32: inverse roots of the classes' areas, lest small things be ignored."""
+    """Return (classes + 1,) float32: inverse roots of the classes' areas, lest small things be
+    ignored."""
     counts = np.bincount(arrays.classes.ravel(), minlength=len(arrays.names) + 1)
     weights = 1 / np.sqrt(np.maximum(counts, 1))
     weights[0] = 0

@@ -39,7 +39,7 @@ class RowCache:
             self._places.clear()
 
     def row(self, key: str, fingerprint: str) -> Row | None:
-        """The row of that key, if it was made from what has this fingerprint."""
+        """Return the row of that key, if it was made from what has this fingerprint."""
         place = self._places.get((key, fingerprint))
         if place is None:
             return None

@@ -52,7 +52,7 @@ SCHEMA = pa.schema(
 
 
 def row_of(dataset: Dataset, record: Scene | Quarantined) -> Row:
-    """The row of a scene, or of a record that is refused."""
+    """Return the row of a scene, or of a record that is refused."""
     if isinstance(record, Quarantined):
         return {
             "dataset": dataset.name,
@@ -98,7 +98,7 @@ def row_of(dataset: Dataset, record: Scene | Quarantined) -> Row:
 
 
 def scene_of(row: Row, root: Path) -> Scene:
-    """The scene of a row whose status is `OK`; `root` is that of its data set."""
+    """Return the scene of a row whose status is `OK`; `root` is that of its data set."""
     entities = tuple(
         Entity(
             entity["id"],

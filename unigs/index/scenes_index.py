@@ -100,7 +100,7 @@ def build_index(
 
 
 def _rows(dataset: Dataset, cache: Path | None, stack: ExitStack) -> Iterator[tuple[Row, bool]]:
-    """Every row of a data set, and whether it comes from the cache."""
+    """Yield every row of a data set, and whether it comes from the cache."""
     if cache is None:
         yield from ((row_of(dataset, record), False) for record in dataset.scan())
         return
@@ -158,20 +158,21 @@ class ScenesIndex:
         return (self.scene(row) for row in self.rows() if row["status"] == OK)
 
     def quarantined(self) -> Iterator[Quarantined]:
-        """The refused records."""
+        """Yield the refused records."""
         for row in self.rows(["status", "file", "record", "reason"]):
             if row["status"] == QUARANTINED:
                 yield Quarantined(row["file"], row["record"], row["reason"])
 
     def notes(self) -> dict[str, int]:
-        """What was taken for granted in reading the data set, one sentence each -> how often."""
+        """Return what was taken for granted in reading the data set, one sentence each -> how
+        often."""
         notes = Counter(self._notes)
         for row in self.rows(["notes"]):
             notes.update(row["notes"] or ())
         return dict(notes)
 
     def rows(self, columns: list[str] | None = None) -> Iterator[Row]:
-        """The rows as they are stored, a row group in memory at a time.
+        """Yield the rows as they are stored, a row group in memory at a time.
 
         Args:
             columns: which to read, e.g. "key" or "entities.list.element.area"; all if None.
@@ -180,16 +181,16 @@ class ScenesIndex:
             yield from batch.to_pylist()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows as they are stored, a row group in memory at a time."""
+        """Return all rows as they are stored, a row group in memory at a time."""
         return self._file.iter_batches(ROWS_PER_GROUP)
 
     def scene(self, row: Row) -> Scene:
-        """The scene of a row with status ok."""
+        """Return the scene of a row with status ok."""
         return scene_of(row, self.root)
 
 
 def read_index(path: Path | str, root: Path | str | None = None) -> Iterator[Scene]:
-    """The scenes of an index, rebuilt one by one; `ScenesIndex` offers more."""
+    """Return the scenes of an index, rebuilt one by one; `ScenesIndex` offers more."""
     return iter(ScenesIndex(path, root))
 
 

@@ -84,7 +84,7 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def sha256_of(content: Path | bytes) -> str:
-    """SHA-256 (hex) of bytes, or of a file's; "" for a file that cannot be read."""
+    """Return the SHA-256 (hex) of bytes, or of a file's; "" for a file that cannot be read."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     try:

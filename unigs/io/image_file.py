@@ -91,7 +91,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file that is there and holds something; DataError otherwise."""
+    """Return the bytes of a file that is there and holds something; DataError otherwise."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -131,7 +131,7 @@ def decode_labels(data: bytes, path: Path) -> np.ndarray:
 
 
 def image_files(folder: Path, below: bool = True) -> Iterator[Path]:
-    """The image files of a folder, sorted, and those of the folders below it, one by one.
+    """Yield the image files of a folder, sorted, and those of the folders below it, one by one.
 
     Hidden files and folders are skipped, such as the `._x.jpg` that macOS leaves on foreign
     drives, and so is its `__MACOSX`. No link to a folder is followed.
@@ -148,7 +148,8 @@ def image_files(folder: Path, below: bool = True) -> Iterator[Path]:
 
 
 def is_side_file(name: str) -> bool:
-    """Whether a name is that of a file or folder which a system leaves beside what is meant."""
+    """Return whether a name is that of a file or folder which a system leaves beside what is
+    meant."""
     return name.startswith(".") or name == "__MACOSX"
 
 
@@ -184,7 +185,8 @@ def _load(image: Image.Image, path: Path) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation of a loaded image; 1 where the record is missing, broken or obeyed.
+    """Return the EXIF orientation of a loaded image; 1 where the record is missing, broken or
+    obeyed.
 
     Pillow itself turns a TIFF while it loads it, and then says so by leaving out the orientation.
     """

@@ -54,7 +54,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def kernels_digest(package: Path) -> str:
-    """SHA-256 of all files below `package` that define kernels."""
+    """Return the SHA-256 of all files below `package` that define kernels."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()

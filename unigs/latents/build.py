@@ -150,8 +150,8 @@ def latents_are_current(
     tokenizer: Any,
     refine_steps: int = 0,
 ) -> bool:
-    """Whether a folder holds the finished latents of these pixel shards by these models, refined
-    in so many steps, in the format of this version."""
+    """Return whether a folder holds the finished latents of these pixel shards by these models,
+    refined in so many steps, in the format of this version."""
     if not (folder / MANIFEST).is_file():
         return False
     made = read_manifest(folder)
@@ -215,7 +215,7 @@ def _write_latents(
 
 
 def npy_bytes(array: np.ndarray) -> bytes:
-    """An array as the bytes of an .npy file."""
+    """Return an array as the bytes of an .npy file."""
     return _npy_header(array.dtype.str, array.shape) + np.ascontiguousarray(array).tobytes()
 
 
@@ -251,7 +251,7 @@ def _write_text(
 
 
 def _whole(before: ShardManifest, folder: Path) -> bool:
-    """Whether the text of an earlier build still has its bytes."""
+    """Return whether the text of an earlier build still has its bytes."""
     return all(before.files.get(name) == sha256_of(folder / name) for name in (TEXT, PROMPTS))
 
 

@@ -13,7 +13,7 @@ MOST = 6.0
 
 
 def entity_balance(segments: np.ndarray) -> np.ndarray:
-    """Weights of the pixels of a label map.
+    """Return the weights of the pixels of a label map.
 
     Args:
         segments: (h, w) integers, 0 = nothing.

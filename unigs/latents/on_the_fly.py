@@ -59,7 +59,7 @@ class PixelStore:
         return len(self.keys)
 
     def sample(self, index: int) -> Sample:
-        """The sample itself, decoded."""
+        """Return the sample itself, decoded."""
         row = self._rows.slice(index, 1).to_pylist()[0]
         data = self._maps[row["shard"]]
         return decode_sample(

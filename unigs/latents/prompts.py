@@ -50,7 +50,7 @@ class TextTable:
         self.shape: tuple[int, int, int] = (count, length, width)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """(L, D) float16."""
+        """Return (L, D) float16."""
         return self._rows[int(row)]
 
 

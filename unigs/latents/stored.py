@@ -55,7 +55,7 @@ class LatentStore:
         self._prompt = np.array([rows[prompt] for prompt in self.prompts])
 
     def _index(self, table: pa.Table) -> np.ndarray:
-        """(n, 5) int64: where the values of each of PARTS begin in its shard."""
+        """Return (n, 5) int64: where the values of each of PARTS begin in its shard."""
         members = table["members"].combine_chunks()
         flat = members.flatten()
         sample = members.value_parent_indices().to_numpy()

@@ -69,8 +69,8 @@ def _open(folder: Path, encoders: Encoders) -> Store:
 def training_stream(
     preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
 ) -> MixedStream:
-    """Batches over the samples of some tasks, mixed by the preset's ratios and the weights of its
-    data sets; in a group of processes, this one's share of them."""
+    """Return the batches over the samples of some tasks, mixed by the preset's ratios and the
+    weights of its data sets; in a group of processes, this one's share of them."""
     training = preset.training
     stores = open_stores(folders, encoders)
     ratios = {task: training.ratios[task] for task in stores}
@@ -83,7 +83,7 @@ def training_stream(
 def validation_stream(
     preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
 ) -> MixedStream:
-    """An even mix of held-out samples."""
+    """Return an even mix of held-out samples."""
     stores = open_stores(folders, encoders)
     even = dict.fromkeys(stores, 1.0)
     return MixedStream(stores, even, VALIDATION_BATCH, seed=preset.training.seed)

@@ -76,7 +76,7 @@ def constant_score_ap(
     orders: int = 20,
     seed: int = 0,
 ) -> float:
-    """Mean AP, every score equal, over seeded orders of the images.
+    """Return the mean AP, every score equal, over seeded orders of the images.
 
     With equal scores COCOeval ranks by image order, so one order alone would be luck. Masks within
     an image are shuffled once, lest the order a decoder emits them in act as a hidden score.
@@ -104,7 +104,7 @@ def constant_score_ap(
 
 
 def _evaluator(truth: GroundTruth, results: list[Record], backend: Backend) -> Any:
-    """A COCOeval of either back end, ready to run."""
+    """Return a COCOeval of either back end, ready to run."""
     coco, evaluate = _coco_classes(backend)
     with redirect_stdout(io.StringIO()):
         known = coco()

@@ -51,7 +51,7 @@ class ImageTable(Metric):
             getattr(self, state).append(tensor)
 
     def image_rows(self) -> dict[str, Row]:
-        """The rows by key, keys ascending; of a key that was added twice the last one."""
+        """Return the rows by key, keys ascending; of a key that was added twice the last one."""
         whole = {name: self._joined(name) for name in self._dtypes}
         rows: dict[str, Row] = {}
         at = np.zeros(len(self._columns) + 1, int)

@@ -14,7 +14,7 @@ AR_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 
 def segmentation_scores(images: Iterable[Matches]) -> dict[str, float]:
-    """Scores over the matches of all images.
+    """Return the scores over the matches of all images.
 
     Gives, all in [0, 1]: ``miou`` (mean over all ground-truth entities, unmatched ones count 0),
     ``miou_image`` (mean of the means of the images that have an entity), ``recall_50`` (share

@@ -119,7 +119,7 @@ def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int
 
 
 def _labels(colormap: np.ndarray) -> np.ndarray:
-    """A number for each colour of (h, w, 3) uint8, 0 for black: (h, w)."""
+    """Return a number for each colour of (h, w, 3) uint8, 0 for black: (h, w)."""
     packed = colormap.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
     colors, labels = np.unique(packed, return_inverse=True)
     return labels.reshape(packed.shape) + int(colors[0] != 0)

@@ -21,7 +21,7 @@ def assemble(
     text_encoder: CLIPTextModel,
     tasks: Sequence[str],
 ) -> UniGSPipeline:
-    """The pipeline around a UNet, with the preset's codec and defaults of inference."""
+    """Return the pipeline around a UNet, with the preset's codec and defaults of inference."""
     return UniGSPipeline(
         vae=autoencoder,
         text_encoder=text_encoder,

@@ -15,12 +15,12 @@ Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
 def seeded_generator(seed: Any) -> torch.Generator:
-    """A generator on the CPU; ConfigError for what is no seed (`unigs.config.seeds`)."""
+    """Return a generator on the CPU; ConfigError for what is no seed (`unigs.config.seeds`)."""
     return torch.Generator().manual_seed(checked_seed(seed))
 
 
 def initial_noise(control: Tensor, generator: Generators) -> Tensor:
-    """Standard normal (n, 2C, h', w') for control latents (n, C, h', w').
+    """Return standard normal noise (n, 2C, h', w') for control latents (n, C, h', w').
 
     Args:
         generator: one, drawn from image after image, or one an image: then an image's noise

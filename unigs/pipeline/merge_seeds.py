@@ -62,7 +62,7 @@ def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: A
 
 
 def reference_run(maps: Sequence[np.ndarray]) -> int:
-    """Index of the map whose entities overlap most with those of the others."""
+    """Return the index of the map whose entities overlap most with those of the others."""
     count = len(maps)
     likeness = np.zeros((count, count))
     for i in range(count):
@@ -74,7 +74,8 @@ def reference_run(maps: Sequence[np.ndarray]) -> int:
 
 
 def vote(maps: Sequence[np.ndarray], reference: int) -> tuple[np.ndarray, np.ndarray]:
-    """Segments (h, w) by majority over the reference's n entities, and their agreement (n,)."""
+    """Return the segments (h, w) by majority over the reference's n entities, and their agreement
+    (n,)."""
     count = int(maps[reference].max(initial=0))
     votes = np.zeros((count + 1, *maps[reference].shape))
     agreement = np.zeros(count)

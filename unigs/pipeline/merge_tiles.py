@@ -75,8 +75,8 @@ def predict_in_tiles(
 
 
 def starts(length: int, side: int, overlap: float) -> list[int]:
-    """Where tiles begin along a length: at most `side * (1 - overlap)` apart, evenly, the last one
-    ending with the picture."""
+    """Return where tiles begin along a length: at most `side * (1 - overlap)` apart, evenly, the
+    last one ending with the picture."""
     if length <= side:
         return [0]
     count = int(np.ceil((length - side) / max(side * (1 - overlap), 1))) + 1
@@ -128,7 +128,7 @@ class _Mosaic:
         return label
 
     def output(self, pixels: np.ndarray) -> UniGSOutput:
-        """The joined entities of the whole picture."""
+        """Return the joined entities of the whole picture."""
         roots = np.array([self._root(label) for label in range(len(self.parents))])
         areas = np.array([0, *(entity.area for entity in self.entities)])
         scores = np.array([0, *(entity.score for entity in self.entities)])

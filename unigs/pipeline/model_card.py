@@ -46,7 +46,8 @@ def facts_of(
     data: Mapping[str, str],
     metrics: Mapping[str, Mapping[str, float]],
 ) -> ModelFacts:
-    """The facts of a training by a preset; weights from scratch have this package's licence."""
+    """Return the facts of a training by a preset; weights from scratch have this package's
+    licence."""
     training = preset.training
     length = {"steps": training.steps} if training.steps else {"epochs": training.epochs}
     return ModelFacts(
@@ -72,7 +73,7 @@ def write_model_card(folder: Path | str, pipeline: Any, facts: ModelFacts) -> Pa
 
 
 def model_card(pipeline: Any, facts: ModelFacts) -> str:
-    """The card as Markdown with the Hub's YAML head."""
+    """Return the card as Markdown with the Hub's YAML head."""
     config = pipeline.config
     head = ["---", "library_name: diffusers", "tags: [unigs, image-segmentation, inpainting]"]
     if facts.licence:

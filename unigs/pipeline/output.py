@@ -36,7 +36,7 @@ class EntityPrediction:
     area: int
 
     def mask(self) -> np.ndarray:
-        """(h, w) bool."""
+        """Return (h, w) bool."""
         return rle_codec.decode(self.rle).astype(bool)
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,7 +116,8 @@ class UniGSOutput(BaseOutput):
         return pictures, records
 
     def draw(self, opacity: float = 0.5) -> list[Image.Image]:
-        """The images with each entity tinted in its mean colormap colour and outlined white."""
+        """Return the images with each entity tinted in its mean colormap colour and outlined
+        white."""
         pictures = []
         for index, (_, entities) in enumerate(self._answers(None)):
             pixels = np.asarray(self.images[index], dtype=np.float32).copy()

@@ -121,7 +121,7 @@ class UniGSPipeline(DiffusionPipeline):
 
     @classmethod
     def from_stable_diffusion(cls, source: str | Path, tasks: bool = True, **config: Any) -> Self:
-        """An untrained pipeline grown from a Stable Diffusion 1 or 2 checkpoint (plain or
+        """Return an untrained pipeline grown from a Stable Diffusion 1 or 2 checkpoint (plain or
         inpainting); `tasks` adds the task embedding, `config` are parameters of this class.
 
         The source's noise schedule and prediction type are reused.
@@ -268,7 +268,7 @@ class UniGSPipeline(DiffusionPipeline):
         return control, torch.from_numpy(small).to(device, torch.float32)
 
     def _text(self, prompts: list[str], guided: bool) -> Tensor:
-        """(n, L, D), or (2n, L, D) with the empty prompt first."""
+        """Return (n, L, D), or (2n, L, D) with the empty prompt first."""
         wanted = [*([""] * len(prompts) if guided else []), *prompts]
         unique = list(dict.fromkeys(wanted))
         states = encode_prompts(
@@ -277,7 +277,7 @@ class UniGSPipeline(DiffusionPipeline):
         return states[[unique.index(prompt) for prompt in wanted]]
 
     def _step_arguments(self, generator: Generators) -> dict[str, Any]:
-        """The generator goes on to schedulers that draw noise in their steps."""
+        """Pass the generator on to schedulers that draw noise in their steps."""
         takes = "generator" in inspect.signature(self.scheduler.step).parameters
         if not takes or generator is None:
             return {}

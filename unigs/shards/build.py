@@ -154,7 +154,8 @@ def sample_sizes(
     seed: int,
     image_format: ImageFormat,
 ) -> list[int]:
-    """Bytes in a tar of the samples of up to `PROBES` scenes, spread over all by their hash."""
+    """Return the bytes in a tar of the samples of up to `PROBES` scenes, spread over all by their
+    hash."""
     spread = sorted(heads, key=lambda head: hashlib.sha256(head.key.encode()).digest())
     (scenes,) = source.split([[head.key for head in spread[:PROBES]]])
     sizes = []

@@ -128,13 +128,13 @@ class OtherFormat(DataError):
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 (hex) of a JSON value in its canonical form."""
+    """Return the SHA-256 (hex) of a JSON value in its canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def shards_digest(shards: Iterable[ShardRecord]) -> str:
-    """SHA-256 (hex) over names and digests of shards."""
+    """Return the SHA-256 (hex) over names and digests of shards."""
     return digest_of([[shard.path, shard.sha256] for shard in shards])
 
 
@@ -191,7 +191,7 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:
-    """The record of a shard; None if there is none, or it changed since it was written."""
+    """Return the record of a shard; None if there is none, or it changed since it was written."""
     try:
         record = read_json(folder / RECORDS / f"{name}.json")
     except DataError:

@@ -68,7 +68,7 @@ def reaching(address: str) -> Iterator[tuple[Any, str]]:
 
 
 def names_at(files: Any, base: str) -> set[str]:
-    """Names of the files directly at a path of a file system, as it is now."""
+    """Return the names of the files directly at a path of a file system, as it is now."""
     files.invalidate_cache()
     if not files.exists(base):
         return set()

@@ -43,7 +43,7 @@ class ShardFile:
     members: tuple[Member, ...]
 
     def members_by_key(self) -> dict[str, list[dict[str, Any]]]:
-        """The members as JSON values without their key, grouped by it in file order."""
+        """Return the members as JSON values without their key, grouped by it in file order."""
         grouped: dict[str, list[dict[str, Any]]] = {}
         for member in self.members:
             row = asdict(member)
@@ -52,7 +52,7 @@ class ShardFile:
 
 
 def member_header(name: str, size: int) -> bytes:
-    """The tar header of a member: USTAR, mode 0644, no owner, time 0.
+    """Return the tar header of a member: USTAR, mode 0644, no owner, time 0.
 
     Raises DataError for a name that USTAR cannot hold: more than 100 bytes without a folder.
     """

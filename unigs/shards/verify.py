@@ -65,8 +65,10 @@ def foreign_shards(source: ShardPlace) -> set[str]:
 
 
 def changed_keys(source: ShardPlace, name: str) -> Iterator[str]:
-    """Keys of the samples of a shard that are not as they were written, from the place that the
-    table gives each of them; "" for the end of the shard, or for one that cannot be read."""
+    """Yield the keys of samples of a shard with a checksum mismatch, at the offsets of the table.
+
+    The key is "" for the end of the shard, or for a shard that cannot be read.
+    """
     rows = read_sample_table(source.folder, ["key", "members"], shard=name).to_pylist()
     members = [(member["offset"], row["key"], member) for row in rows for member in row["members"]]
     try:

@@ -61,7 +61,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that is whole; damaged ones are named in the log and passed over."""
+    """Return the newest checkpoint that is whole; damaged ones are named in the log and skipped."""
     for path in reversed(_folders(folder)):
         try:
             state = json.loads((path / _STATE).read_text())

@@ -25,7 +25,7 @@ def by_task(values: dict[str, Any]) -> Tensor:
 def choose_timesteps(
     task: Tensor, terminal_share: Tensor, uniform: Tensor, chance: Tensor, count: int
 ) -> Tensor:
-    """(B,) int64 timesteps: the last one with the task's `terminal_share`, else uniform.
+    """Return (B,) int64 timesteps: the last one with the task's `terminal_share`, else uniform.
 
     Segmentation is close to regression, since the image is known: most of what is learned
     there is learned at the last timestep, where one sampling step starts.
@@ -70,7 +70,8 @@ _VALID_ONLY = [name == "entity" for name in TASKS]
 def loss_weights(
     task: Tensor, valid: Tensor, balance: Tensor, config: TrainingConfig
 ) -> tuple[Tensor, Tensor]:
-    """Weights of the image half and of the colormap half, (B, 1, h, w) each or broadcastable.
+    """Return the weights of the image half and of the colormap half, (B, 1, h, w) each or
+    broadcastable.
 
     A half that only repeats what is known (Table 2) weighs `known_half_weight`; the colormap
     weighs `colormap_weight` times the image, small entities more (`entity_balance`; in the image
@@ -95,15 +96,16 @@ def loss_weights(
 
 
 def charbonnier_loss(square: Tensor) -> Tensor:
-    """The Charbonnier (pseudo-Huber) loss of mean squared errors, like `square`: their root, but
-    near zero a square."""
+    """Return the Charbonnier (pseudo-Huber) loss of mean squared errors, like `square`: their root,
+    but near zero a square."""
     return (square + CHARBONNIER_EPSILON**2).sqrt() - CHARBONNIER_EPSILON
 
 
 def weighted_error(
     prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor], charbonnier: Tensor
 ) -> Tensor:
-    """(B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half alike.
+    """Return (B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half
+    alike.
 
     Where `charbonnier` holds, the colormap's error at a place counts by its Charbonnier loss.
     Squares are least at the mean of the colours that a place may have, which is a third colour;

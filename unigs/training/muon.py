@@ -140,7 +140,8 @@ def _is_matrix(parameter: Tensor) -> bool:
 
 
 def _orthogonalize(matrices: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """The nearest orthogonal matrix of each (rows, columns), roughly, iterated in `dtype`."""
+    """Return the nearest orthogonal matrix of each (rows, columns), roughly, iterated in
+    `dtype`."""
     rank, world = rank_and_world()
     by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, matrix in enumerate(matrices):

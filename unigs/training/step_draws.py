@@ -38,7 +38,7 @@ def draw_step(
     rank: int,
     world: int,
 ) -> StepDraws:
-    """The draws of a step, from a generator seeded by (seed, step) alone.
+    """Return the draws of a step, from a generator seeded by (seed, step) alone.
 
     They are made for the whole batch and on the CPU, so that neither the number of processes nor
     the device changes what is learned.
@@ -63,7 +63,7 @@ def draw_step(
 
 
 def seeded_generator(seed: int, purpose: str, step: int) -> torch.Generator:
-    """A CPU generator that depends on the arguments alone."""
+    """Return a CPU generator that depends on the arguments alone."""
     text = f"{seed}/{purpose}/{step}"
     digest = hashlib.sha256(text.encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -65,7 +65,7 @@ def preview_picture(
     batch: Mapping[str, Tensor],
     autoencoder: Any,
 ) -> NDArray[np.uint8]:
-    """What one sampling step makes of the first `PREVIEW_ROWS` samples of each task.
+    """Return what one sampling step makes of the first `PREVIEW_ROWS` samples of each task.
 
     Args:
         batch: as `MixedStream.batch` gives it.

@@ -26,7 +26,7 @@ name what to find. **entity**: load a picture, get every entity.
 
 
 def newest_model(store: Path) -> Path:
-    """The pipeline folder written last below a store; a joint model before single-task ones.
+    """Return the pipeline folder written last below a store; a joint model before single-task ones.
 
     Raises:
         ConfigError: none there.
@@ -42,7 +42,8 @@ def newest_model(store: Path) -> Path:
 
 
 def strokes_of(editor: Mapping[str, Any]) -> np.ndarray | None:
-    """The coarse mask (h, w) bool of an image editor's value: wherever a layer was painted on.
+    """Return the coarse mask (h, w) bool of an image editor's value: wherever a layer was painted
+    on.
 
     None where nothing was painted.
     """
@@ -94,7 +95,7 @@ def predict(
 
 
 def build_demo(pipeline: Any) -> Any:
-    """The page as a gradio Blocks, telemetry off; `launch` it on 127.0.0.1."""
+    """Return the page as a gradio Blocks, telemetry off; `launch` it on 127.0.0.1."""
     import gradio as gr
 
     tasks = list(pipeline.config["tasks"])

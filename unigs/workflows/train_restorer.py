@@ -83,7 +83,8 @@ def draw_batch(examples: Sequence[Example], step: int) -> tuple[Tensor, Tensor, 
 
 
 def loss(restored: Tensor, clean: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean L2 norm of the colour error; unlike squared errors it preserves edges."""
+    """Return the weighted mean L2 norm of the colour error; unlike squared errors it preserves
+    edges."""
     square = (restored - clean).square().sum(dim=1)
     return ((square + SOFT).sqrt() * weights).mean()
 

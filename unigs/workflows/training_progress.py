@@ -24,7 +24,8 @@ def duration(seconds: float) -> str:
 
 
 def training_state(text: str) -> tuple[int, int, str] | None:
-    """(step, steps, the rest) of a line that `TrainingTeller` shows; None of any other text."""
+    """Return (step, steps, the rest) of a line that `TrainingTeller` shows; None of any other
+    text."""
     found = _STATE.match(text)
     return None if found is None else (int(found[1]), int(found[2]), found[3])
 

@@ -105,7 +105,7 @@ class PanopticFile:
     def classes(
         self, image: Id, categories: Categories | None
     ) -> tuple[dict[int, int], dict[int, int]]:
-        """The class of each segment of an image, and of its crowd segments alone.
+        """Return the class of each segment of an image, and of its crowd segments alone.
 
         Args:
             image: its id, as either file writes it.
@@ -125,7 +125,7 @@ class PanopticFile:
         return self._told(where, found)
 
     def segments(self, image: Id) -> NDArray[np.int32]:
-        """(h, w) int32 segment ids of an image; 0 = unlabelled.
+        """Return (h, w) int32 segment ids of an image; 0 = unlabelled.
 
         Raises:
             DataError: no PNG of 8 bits and colour there, broken, or with other segments than the

@@ -63,14 +63,14 @@ class GroundTruth:
         }
 
     def image(self, record: Mapping[str, Any]) -> int:
-        """The new id of the image that a record names."""
+        """Return the new id of the image that a record names."""
         found = self.image_ids.find(identifier(record, "image_id"))
         if found is None:
             raise DataError(f"image {shown(record['image_id'])} is not in the ground truth")
         return found
 
     def category(self, record: Mapping[str, Any]) -> int:
-        """The new id of the category that a record names."""
+        """Return the new id of the category that a record names."""
         if self.class_agnostic:
             return 1
         found = self.category_ids.find(identifier(record, "category_id"))
