@@ -107,7 +107,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         deps=[raw],
         group_name="data",
         code_version=READER_CODE,
-        description=f"Every image of {split} as a row: digests, entities, or why it is refused.",
+        description=f"Every image of {split} as a row: digests, entities, or why quarantined.",
     )
     def scenes_index(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -199,7 +199,7 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
             "refused_share",
             asset="quarantine_report",
             blocking=True,
-            description="Of no data set are more records refused than the settings allow.",
+            description="No data set has more quarantined records than the settings allow.",
         )
     ],
 )

@@ -100,7 +100,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that is refused, and why.
+    """A quarantined record, with the reason.
 
     Attributes:
         file: the file at fault, relative to the root of the data set.

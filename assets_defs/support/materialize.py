@@ -36,7 +36,7 @@ def materialized_each(
     pictures: Mapping[str, str] | None = None,
 ) -> dg.MaterializeResult:
     """Report the outcomes of an asset for each of a run's data sets; ``pictures`` are names of
-    files in their folders. Of several data sets, metadata stands under ``dataset.name``."""
+    files in their folders. Of several data sets, metadata is under ``dataset.name``."""
     named = {name: dict(pictures or {}) for name in outcomes}
     if len(outcomes) == 1:
         ((name, outcome),) = outcomes.items()

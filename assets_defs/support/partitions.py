@@ -1,6 +1,6 @@
 """The two dimensions of the shards: which batch of annotations, and which task.
 
-A batch is a split of a data set (``shapes-train``); the data set stands in the batch's key because
+A batch is a split of a data set (``shapes-train``); the data set is part of the batch's key because
 Dagster's partitions have two dimensions at most. One run covers a rectangle of partitions, given by
 its first and last key. The parts of a mix are no rectangle: its run covers the validation split
 for evaluation, and the steps also report the training partitions of each data set.

@@ -31,7 +31,7 @@ def run_config(store: Store, settings: GraphSettings) -> dict[str, Any]:
     """Return run configuration that repeats ``settings`` and ``store``, to the letter.
 
     The store that the process works in anyway is not named, so that a run of a store that is moved
-    later can be executed again where it then lies.
+    later can be executed again in its new place.
     """
     root = "" if store.base == default_store() else str(store.base)
     return {

@@ -1,4 +1,4 @@
-"""How sure the region decoder is of an entity, from what can be seen in the colormap alone."""
+"""Confidence of the region decoder in an entity, from the colormap alone."""
 
 from __future__ import annotations
 

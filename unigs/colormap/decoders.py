@@ -1,4 +1,4 @@
-"""One door to every decoder, for one colormap or a batch."""
+"""Decode one colormap or a batch with any decoder."""
 
 from __future__ import annotations
 

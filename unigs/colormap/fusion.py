@@ -1,4 +1,4 @@
-"""Two readings of one colormap made into one: what is surer goes first."""
+"""Fuse two decodings of one colormap: higher scores first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a pixel's colour matters when every entity counts alike, however small."""
+"""Pixel weights under which every entity counts equally, however small."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Class names as prompts use them: "brick wall", not "wall-brick"; "sky", not "sky-other-merged".
 
-The whole table stands in docs/data.md.
+The whole table is in docs/data.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the readers of COCO's JSON layouts share."""
+"""The common base of the readers of COCO's JSON layouts."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ class CocoDataset(Dataset):
     def read_image(
         self, image: ImageRecord, files: tuple[Path, ...]
     ) -> Iterator[Scene | Quarantined]:
-        """Return the scene of an image, behind the annotations of it that are refused.
+        """Return the quarantined annotations of an image, then its scene.
 
         Raises:
-            DataError: the image as a whole is refused.
+            DataError: the whole image is quarantined.
         """
 
     def photo(self, image: ImageRecord, file: Path, size: tuple[int, int] | None = None) -> Photo:

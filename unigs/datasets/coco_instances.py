@@ -1,7 +1,7 @@
 """COCO instances: one JSON file with polygons and run lengths, and the JPEGs.
 
 Layout: `annotations/instances_{split}2017.json`, `{split}2017/*.jpg`. An annotation that is broken,
-or that smaller ones hide completely, is refused alone: its pixels stay unlabelled.
+or that smaller ones hide completely, is quarantined alone: its pixels stay unlabelled.
 """
 
 from __future__ import annotations

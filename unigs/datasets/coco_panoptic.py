@@ -2,7 +2,7 @@
 
 Layout: `annotations/panoptic_{split}2017.json`, `annotations/panoptic_{split}2017/*.png`,
 `{split}2017/*.jpg`. A pixel of the PNG holds the id R + 256 G + 65536 B; 0 is unlabelled. Map and
-record stand or fall together: one bad segment refuses the image.
+record stand or fall together: one bad segment quarantines the image.
 """
 
 from __future__ import annotations

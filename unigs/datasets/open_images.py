@@ -4,7 +4,7 @@ Layout: `{split}-annotations-object-segmentation.csv`, `class-descriptions-boxab
 `{split}/*.jpg`, and the masks in `{split}-masks/`, in folders `{split}-masks-{0..f}` or in the
 archives `{split}-masks-{0..f}.zip`, at the root or inside `{split}-masks/`. Masks have another size
 than their JPEG and are scaled to it. Only a few objects of an image are annotated; the rest is
-unlabelled. A broken mask is refused alone.
+unlabelled. A broken mask is quarantined alone.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def _fits(said: tuple[int | None, int | None], size: tuple[int, int]) -> bool:
 
 
 def read_photo(path: Path) -> Photo:
-    """Check an image file; DataError if it is missing, broken or refused."""
+    """Check an image file; raise DataError if it is missing, broken or not accepted."""
     data = read_bytes(path)
     return Photo(path, verified_size(data, path), hashlib.sha256(data).hexdigest())
 

@@ -50,7 +50,7 @@ class StagedImage(NamedTuple):
 class Staging:
     """A temporary SQLite database of the source text of images and of records about images.
 
-    It lies in the temporary folder and is deleted when this object goes. Ids are those of
+    It is in the temporary folder and is deleted when this object goes. Ids are those of
     `record_values.identity`.
 
     Args:
@@ -92,7 +92,7 @@ class Staging:
             image: its id.
             name: its file name, of which its key is made.
             text: what is said of it.
-            file: where its file lies, if that is known.
+            file: path of its file, if known.
 
         Raises:
             DataError: its id was there before.
@@ -110,7 +110,7 @@ class Staging:
         return self._database.execute(query, (_storable(str(file)),)).fetchone()
 
     def add_alias(self, image: str, same: str) -> None:
-        """Let an id stand for the image of another id."""
+        """Make an id an alias for the image of another id."""
         if self.has_image(image):
             raise DataError(f"image {image[1:]} has the id of an image before it")
         self._database.execute("INSERT OR IGNORE INTO aliases VALUES (?, ?)", (image, same))
@@ -157,7 +157,7 @@ class Staging:
             yield StagedImage(key, place, text, [row for (row,) in rows])
 
     def refused(self) -> Iterator[tuple[str, str]]:
-        """Record and reason of what was refused, and of records about images not staged."""
+        """Yield quarantined records with the reason, and records without a staged image."""
         yield from self._database.execute("SELECT record, reason FROM refused ORDER BY rowid")
         orphans = self._database.execute(
             "SELECT image, count(*) FROM records WHERE image NOT IN (SELECT id FROM images)"

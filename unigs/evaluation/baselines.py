@@ -124,7 +124,7 @@ class CodecCeiling:
 
 
 def real_images(samples: Sequence[Sample]) -> list[Prediction]:
-    """Predict the photograph: what the evaluators themselves make of real images."""
+    """Predict the photograph: the evaluators' upper bound on real images."""
     return [Prediction(image=sample.image) for sample in samples]
 
 
@@ -135,7 +135,7 @@ _SELF_COMPARED = ("fid", "kid", "frechet_distance", "clip_i_region")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A source that is scored beside the model.
+    """A baseline or upper bound that is evaluated with the model.
 
     ``masks`` tells whether it predicts masks, ``copies`` whether its images are the real ones.
     """

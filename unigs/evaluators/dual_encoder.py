@@ -91,7 +91,7 @@ class DualEncoder:
         return {"input_ids": encoded.input_ids, "attention_mask": encoded.attention_mask}
 
     def save(self, folder: Path, label: str) -> None:
-        """Write a transformers folder with ``evaluator.json``, whole or not at all."""
+        """Write a transformers folder with ``evaluator.json``, atomically."""
         with replacing_folder(Path(folder)) as partial:
             self._write(partial, label)
         self.name = evaluator_name(Path(folder))

@@ -123,7 +123,7 @@ class Segmenter:
                 yield split_classes(classes, self.names, self.things)
 
     def save(self, folder: Path, label: str) -> None:
-        """Write weights, ``config.json`` and ``evaluator.json``, whole or not at all."""
+        """Write weights, ``config.json`` and ``evaluator.json``, atomically."""
         with replacing_folder(Path(folder)) as partial:
             self._write(partial, label)
         self.name = evaluator_name(Path(folder))

@@ -1,6 +1,6 @@
 """Rows of an earlier index, for the images whose files and annotations did not change since.
 
-Whether they did is told by `Dataset.fingerprint`, from the annotation records and from size and
+`Dataset.fingerprint` tells whether they did, from the annotation records and from size and
 time of every file, so that nothing is opened. The cache can be deleted at any time.
 """
 

@@ -43,7 +43,7 @@ class SceneStatistics:
             any reassignment; NaN without entities.
         coverage_first: b -> share of entities that keep the colour of their cell when the first
             of several in a cell does; NaN without entities.
-        quarantined: reason -> number of records refused for it.
+        quarantined: reason -> number of records.
     """
 
     images: int

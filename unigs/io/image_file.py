@@ -1,4 +1,4 @@
-"""Image files of any kind that people have, read as 8-bit RGB: one rule for every entrance.
+"""Read image files as 8-bit RGB: one rule for every interface.
 
 Read are JPEG, PNG, WebP, BMP and TIFF, told by their content and not by their suffix; of several
 frames the first. Conversions: grey, palette and CMYK images become RGB, alpha is dropped, 16-bit
@@ -62,7 +62,7 @@ def read_image(
         (h, w, 3) uint8 RGB.
 
     Raises:
-        DataError: missing, unreadable, refused or of another size.
+        DataError: missing, unreadable, not accepted or of another size.
     """
     image = _decode(read_bytes(path), path)
     if upright and _orientation(image) != 1:
@@ -84,7 +84,7 @@ def open_image(path: Path) -> Image.Image:
         The decoded image, upright.
 
     Raises:
-        DataError: missing, unreadable or refused.
+        DataError: missing, unreadable or not accepted.
     """
     image = _decode(read_bytes(path), path)
     return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)

@@ -38,7 +38,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba, without the GIL.
 
     Sums may be reordered so that they vectorise; infinities and NaN keep their meaning. The
-    machine code is cached beside the module or in the user's cache folder, and made again when
+    machine code is cached next to the module or in the user's cache folder, and rebuilt when
     any kernel of the package changed. A read-only installation without a home offers no place:
     there the kernel is compiled in every process.
     """

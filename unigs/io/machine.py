@@ -1,4 +1,4 @@
-"""What the machine does well, and every choice that follows from it.
+"""Machine capabilities, and every choice that depends on them.
 
 Dtypes, memory formats, attention kernels and the number of processes are chosen here and nowhere
 else. Processor flags do not tell: a kernel library may lack the fast path, or be told not to take

@@ -1,4 +1,4 @@
-"""What a mask marks: one rule for files, pictures in memory and every entrance.
+"""Read masks: one rule for files and pictures in memory, used by every interface.
 
 1. Where some pixels are clear (alpha 0) and others are not, the mask is what is not clear, in
    whatever colour it is painted.

@@ -1,4 +1,4 @@
-"""How much a pixel weighs in the loss, so that small entities are learned as well.
+"""Loss weights per pixel, so that small entities are learned too.
 
 Every entity counts alike in mIoU and recall; in a plain mean over pixels an entity of 2 % of the
 image weighs a twentieth of one of 40 %. (Ours; the paper's loss is the plain mean of Eq. 2.)

@@ -1,4 +1,4 @@
-"""Training without latents on disk: pixel shards encoded when a batch asks for them."""
+"""Training without latents on disk: pixel shards are encoded when a batch needs them."""
 
 from __future__ import annotations
 

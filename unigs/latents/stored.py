@@ -30,7 +30,7 @@ class LatentStore:
         text_shape: (L, D).
 
     Raises DataError when the folder has no finished latents, when a table or the size of a shard
-    is not what the manifest says, and when a shard whose bytes are not is first asked for.
+    does not match the manifest, and on first access to a shard with a checksum mismatch.
     """
 
     def __init__(self, folder: Path | str) -> None:

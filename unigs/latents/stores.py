@@ -1,4 +1,4 @@
-"""What training draws from: latents where they are there, else pixels encoded on the fly."""
+"""Open the samples for training: stored latents where present, else pixels encoded on the fly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Encoders:
     refine_steps: int
 
     def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int]]:
-        # a process that is told to train loads its own
+        # each training process loads its own
         return Encoders, (self.autoencoder, self.text_encoder, self.refine_steps)
 
     @cached_property

@@ -1,6 +1,6 @@
-"""Batches for training as a pure function of the step: nothing to save, nothing to restore.
+"""Training batches as a pure function of the step: nothing to save, nothing to restore.
 
-webdataset keeps no state that could be restored in the middle of an epoch; here the step
+webdataset has no state that could be restored in the middle of an epoch; here the step
 number is the state.
 """
 

@@ -20,8 +20,7 @@ def segmentation_scores(images: Iterable[Matches]) -> dict[str, float]:
     ``miou_image`` (mean of the means of the images that have an entity), ``recall_50`` (share
     matched with IoU > 0.5), ``ar`` (mean recall over IoU 0.50:0.05:0.95), ``pixel_recall`` (share
     of entity pixels inside the matched mask), and the counts ``n_entities``, ``n_predicted``,
-    ``n_images``, ``n_empty_gt``, ``n_empty_pred``. A score over no entity is NaN: there is nothing
-    it could mean.
+    ``n_images``, ``n_empty_gt``, ``n_empty_pred``. A score over no entity is NaN.
     """
     matches = list(images)
     iou = np.concatenate([np.zeros(0), *(m.iou for m in matches)])

@@ -113,7 +113,7 @@ def encode_images(
         (AutoencoderKL) the mean is taken.
 
     Raises:
-        ModelError: another shape, or sides the reduction factor f does not divide.
+        ModelError: another shape, or sides that the scale factor f does not divide.
     """
     batch = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
     if batch.ndim != 4 or batch.shape[-1] != 3:

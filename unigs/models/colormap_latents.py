@@ -56,7 +56,7 @@ def encode_colormaps(
         (n, C, h/f, w/f) float32 on the autoencoder's device.
 
     Raises:
-        ModelError: sides the autoencoder's reduction does not divide.
+        ModelError: sides that the autoencoder's scale factor does not divide.
         ValueError: colormaps of another shape or type, or a negative number of steps.
     """
     if refine_steps < 0:

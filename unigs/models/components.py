@@ -1,4 +1,4 @@
-"""The parts of a preset's model before training: autoencoder, text encoder and UNet."""
+"""The components of a preset's model before training: autoencoder, text encoder and UNet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a component's files come from: a local diffusers directory or a Hub id."""
+"""Locate a component's files: a local diffusers directory or a Hub id."""
 
 from __future__ import annotations
 

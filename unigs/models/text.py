@@ -1,4 +1,4 @@
-"""Text encoders: a small frozen one for closed vocabularies, CLIP's from a directory."""
+"""Text encoders: a small frozen one for closed vocabularies, or CLIP's from a directory."""
 
 from __future__ import annotations
 

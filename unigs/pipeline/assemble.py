@@ -1,4 +1,4 @@
-"""The pipeline around a trained UNet, as its preset says."""
+"""Assemble the pipeline of a trained UNet from its preset."""
 
 from __future__ import annotations
 

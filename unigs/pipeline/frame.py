@@ -1,4 +1,4 @@
-"""Pictures of any size in, results of that size out.
+"""Resize or pad pictures of any size for the model, and the results back.
 
 `native` runs at the picture's own size; sides the autoencoder does not divide are padded below
 and right with the edge pixels, and the padding is cut from the results. `stretch` resizes to the

@@ -1,4 +1,4 @@
-"""The noise a sampling run starts from, image by image."""
+"""Initial noise of a sampling run, per image."""
 
 from __future__ import annotations
 

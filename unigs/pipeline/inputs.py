@@ -1,4 +1,4 @@
-"""Checking and unifying what a pipeline call is given (Table 2: what each task takes)."""
+"""Check and normalise the inputs of a pipeline call (Table 2: what each task takes)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def check_inputs(
     names: Sequence[str] | Sequence[Sequence[str]] | None,
     colormap: OneOrMany | None,
 ) -> Inputs:
-    """One form for everything a call may be given.
+    """Normalise everything a call may be given.
 
     Pictures are PIL images or arrays, one or a list. Grey becomes RGB, alpha is dropped, 16-bit
     pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be an (h, w)

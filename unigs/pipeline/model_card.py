@@ -24,7 +24,7 @@ _ARGUMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the weights do not say themselves; what is not known stays out of the card.
+    """Facts of a model card; unknown ones are left out.
 
     Attributes:
         licence: SPDX name, of the weights.
@@ -65,7 +65,7 @@ def facts_of(
 
 
 def write_model_card(folder: Path | str, pipeline: Any, facts: ModelFacts) -> Path:
-    """Write `README.md` beside a saved pipeline; the path."""
+    """Write `README.md` into the folder of a saved pipeline; return its path."""
     path = Path(folder) / "README.md"
     with replacing(path) as partial:
         partial.write_text(model_card(pipeline, facts), encoding="utf-8")

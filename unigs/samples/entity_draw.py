@@ -18,7 +18,7 @@ ATTEMPTS = 16
 
 
 class NoSample(UnigsError):
-    """A scene has nothing to offer to a task; ``reason`` is one of a few fixed phrases."""
+    """A scene is skipped for a task; ``reason`` is one of a few fixed phrases."""
 
 
 @dataclass(frozen=True, slots=True)

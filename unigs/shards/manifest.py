@@ -1,7 +1,7 @@
-"""What a folder of shards says about itself: manifest.json, samples.parquet, records of shards.
+"""Metadata of a folder of shards: manifest.json, samples.parquet, records of shards.
 
 The record of a shard (``records/NAME.json``) is written right after the shard and holds the
-digest of its inputs. A later build reads it to leave an unchanged shard alone, also when the
+digest of its inputs. A later build reads it to reuse an unchanged shard, also when the
 build before was killed and never got to the manifest.
 """
 
@@ -93,8 +93,8 @@ class ShardManifest:
         removed: scenes that an earlier build of this folder held and this one does not.
         configuration: task, options, seed, variants, image format, number of shards.
         code_version: of unigs.
-        files: SHA-256 of each file beside the shards that belongs to them, by its path.
-        built, kept: names of the shards that this build wrote and left alone (not stored).
+        files: SHA-256 of each side file that belongs to the shards, by its path.
+        built, kept: names of the shards that this build wrote and reused (not stored).
     """
 
     shards: tuple[ShardRecord, ...]
@@ -177,7 +177,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
 
 
 def check_vouched(folder: Path, name: str) -> None:
-    """Raise DataError unless a file beside the shards is the one that the manifest vouches for."""
+    """Raise DataError on a checksum mismatch of a side file with the manifest."""
     if read_manifest(folder).files.get(name) != sha256_of(folder / name):
         raise DataError("changed since it was written", file=folder / name, hint=REBUILD)
 
@@ -200,7 +200,7 @@ def read_record(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns: pa.Schema) -> None:
-    """Write samples.parquet; the rows of a shard stand together."""
+    """Write samples.parquet; the rows of a shard are contiguous."""
     rows: list[dict[str, Any]] = []
     with writing(folder / SAMPLES) as partial, pq.ParquetWriter(partial, columns) as writer:
 

@@ -1,4 +1,4 @@
-"""A folder of shards in a bucket, and back as a local cache that training reads.
+"""Mirror a folder of shards to a bucket, and back to a local cache for training.
 
 Addresses are fsspec's: ``s3://bucket/folder`` (needs the extra ``s3``), ``memory://``, a path.
 Only shards that differ are copied; the manifest is written last, so that a reader of an address
@@ -23,7 +23,7 @@ from unigs.shards.verify import verify_shards
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """What a copy did: names of the shards it copied, left alone, and removed at the far end."""
+    """Result of a copy: names of the shards copied, left unchanged, and removed."""
 
     copied: tuple[str, ...]
     kept: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Where a folder of shards lies: on this machine, or at an address of fsspec (``s3://...``)."""
+"""Location of a folder of shards: a local path or an fsspec address (``s3://...``)."""
 
 from __future__ import annotations
 

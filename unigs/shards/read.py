@@ -1,4 +1,4 @@
-"""Shards read from the first byte to the last, and compared with their digests meanwhile.
+"""Read shards sequentially and verify their checksums meanwhile.
 
 webdataset takes the tars apart, on this machine or straight from a bucket. Nothing of a sample is
 handed out before each of its files has the digest that was written down for it.
@@ -66,7 +66,7 @@ def read_shard(source: ShardPlace, record: ShardRecord) -> Iterator[dict[str, by
 
 
 class _Changed(Exception):
-    """Bytes that are not those written; the key of the sample they belong to, or ""."""
+    """A checksum mismatch; the key of the sample it belongs to, or ""."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)

@@ -1,4 +1,4 @@
-"""One shard: a tar whose bytes depend on nothing but its members, and where they lie in it."""
+"""One shard: a tar whose bytes depend only on its members, and their offsets in it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class _Digesting:
 
 def write_shard(path: Path, samples: Iterable[tuple[str, dict[str, bytes]]]) -> ShardFile:
     """Write (key, extension -> bytes), samples in the order given and their files sorted by
-    extension; the file appears whole or not at all.
+    extension; the file is written atomically.
 
     Raises DataError when the folder cannot be written, the disk is full, or a name does not fit.
     """

@@ -1,4 +1,4 @@
-"""Finding what changed in a folder of shards since it was written."""
+"""Verify the checksums of a folder of shards."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from unigs.shards.tar import BLOCK, member_header, padding
 
 
 def verify_shards(place: Path | str) -> list[tuple[str, str]]:
-    """Compare every byte of a folder of pixel or latent shards, or at an address, with what was
-    written.
+    """Verify every byte of pixel or latent shards in a folder or at an address.
 
     Returns:
         (file, key) of whatever differs, sorted; the key is "" where no sample is meant: a
         missing or foreign shard, its end, the manifest, a table. After a broken manifest
-        nothing else can be verified, after a broken table no keys can be told. Hidden files, which
-        tools of others leave behind, are passed over.
+        nothing else can be verified, after a broken table no keys are known. Hidden files, which
+        other tools leave behind, are ignored.
 
     Raises:
         DataError: there is no manifest, or it is of another version's format.
@@ -58,7 +57,7 @@ def verify_shards(place: Path | str) -> list[tuple[str, str]]:
 
 
 def foreign_shards(source: ShardPlace) -> set[str]:
-    """Tars in the place that are none of its shards; hidden files are passed over."""
+    """Return tars in the place that are none of its shards; hidden files are ignored."""
     known = {shard.path for shard in read_manifest(source.folder).shards}
     tars = {name for name in source.names if name.endswith(".tar") and name[0] != "."}
     return tars - known

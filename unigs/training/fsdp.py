@@ -1,7 +1,7 @@
-"""Parameters, gradients, moments and averages spread over the processes of a group (FSDP).
+"""Parameters, gradients, moments and averages sharded over the processes of a group (FSDP).
 
 A process holds its share of each and, while a module computes, that module's whole parameters.
-Checkpoints hold whole tensors, so that a run can go on in another number of processes, sharded or
+Checkpoints hold whole tensors, so that a run can resume in another number of processes, sharded or
 not.
 """
 

@@ -12,8 +12,8 @@ from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
-# Below this root mean square error of a place's latents its length counts like a square, so that
-# the gradient is smooth at zero.
+# Below this root mean square error the Charbonnier loss is quadratic, so that the gradient is
+# smooth at zero.
 CHARBONNIER_EPSILON = 0.1
 
 
@@ -108,8 +108,8 @@ def weighted_error(
     alike.
 
     Where `charbonnier` holds, the colormap's error at a place counts by its Charbonnier loss.
-    Squares are least at the mean of the colours that a place may have, which is a third colour;
-    lengths are least at their geometric median, which is the likeliest colour.
+    Squared error is minimal at the mean of the colours that a place may have, which is a third
+    colour; the Charbonnier loss at their geometric median, which is the likeliest colour.
 
     Args:
         prediction, target: (B, 2C, h, w), the image half first.

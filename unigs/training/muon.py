@@ -1,4 +1,4 @@
-"""The Muon optimiser: steps whose every direction in a weight matrix weighs alike.
+"""The Muon optimiser: orthogonalised momentum for weight matrices.
 
 The momentum of each weight matrix (a convolution's kernel is flattened to out x in*h*w) is
 replaced by the nearest orthogonal matrix, found by Newton-Schulz iterations (K. Jordan et al.,

@@ -1,4 +1,4 @@
-"""What a training step draws at random: dropped prompts, timesteps and noise."""
+"""Random draws of a training step: dropped prompts, timesteps and noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What held-out latents show of a model in training: losses by task and noise level, a picture."""
+"""Validation on held-out latents: losses by task and noise level, and a preview picture."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def preview_picture(
     batch: Mapping[str, Tensor],
     autoencoder: Any,
 ) -> NDArray[np.uint8]:
-    """Return what one sampling step makes of the first `PREVIEW_ROWS` samples of each task.
+    """Draw the result of one sampling step for the first `PREVIEW_ROWS` samples of each task.
 
     Args:
         batch: as `MixedStream.batch` gives it.

@@ -1,4 +1,4 @@
-"""Predictions of picture files, written in formats that other tools read."""
+"""Predict picture files and write the results in formats that other tools read."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def predict_files(
 
     Raises:
         UnigsError: a single picture cannot be predicted, or the sources and `out` do not fit
-            (`plan_predictions`); of a folder, such a picture is told in the result and the others
+            (`plan_predictions`); of a folder, such a picture is listed in the result and the others
             are predicted.
     """
     checked_seed(seed)

@@ -1,4 +1,4 @@
-"""What is read and what is written by a prediction of files, settled before anything is written.
+"""Plan the inputs and outputs of a prediction of files before anything is written.
 
 No two predictions share a file, and none is written over a picture that was given.
 """

@@ -92,7 +92,7 @@ def loss(restored: Tensor, clean: Tensor, weights: Tensor) -> Tensor:
 def train(examples: Sequence[Example], steps: int, folder: Path) -> Restorer:
     """Train a new restorer for `steps` steps of `BATCH` crops.
 
-    The state is saved in `folder` every `SAVED_EVERY` steps; an interrupted training goes on from
+    The state is saved in `folder` every `SAVED_EVERY` steps; an interrupted training resumes from
     there and draws the same batches as one without a break.
 
     Raises:

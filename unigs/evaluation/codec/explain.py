@@ -1,4 +1,4 @@
-"""Pictures of a decoding: the tree of the dichotomy (the paper's Figure 7) and its errors."""
+"""Explain a decoding with pictures: the dichotomy tree (the paper's Figure 7) and the errors."""
 
 from __future__ import annotations
 

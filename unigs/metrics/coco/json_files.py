@@ -1,4 +1,4 @@
-"""JSON files in COCO's formats, read with every failure told in one line."""
+"""JSON files in COCO's formats, read with every failure reported in one line."""
 
 from __future__ import annotations
 
