@@ -55,7 +55,7 @@ def seconds_an_image(
 
 
 def table(model: Path, shards: Path, work: Path, rounds: int, tasks: Sequence[str]) -> None:
-    """Print a row a task and number of steps, and how far the goals are reached."""
+    """Print a row per task and number of steps, and how far the goals are reached."""
     pipeline = open_pipeline(model)
     print("| task | steps | `miou` | `recall_50` | s an image | times faster than 50 |")
     print("|---|---:|---:|---:|---:|---:|")

@@ -57,7 +57,7 @@ def with_weights(pipeline: UniGSPipeline, checkpoint: Path) -> None:
 
 
 def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str]) -> None:
-    """Print `miou` / `recall_50` of some tasks, a row a checkpoint."""
+    """Print `miou` / `recall_50` of some tasks, a row per checkpoint."""
     print(f"| step | {' | '.join(tasks)} |")
     print("|---:" * (len(tasks) + 1) + "|")
     for folder in [*sorted(work.glob("step-*")), None]:
@@ -81,8 +81,8 @@ def main() -> None:
     watching, judging = commands.add_parser("watch"), commands.add_parser("judge")
     watching.add_argument("--checkpoints", type=Path, required=True)
     judging.add_argument("--model", type=Path, required=True, help="folder of the pipeline")
-    judging.add_argument("--shards", type=Path, required=True, help="held-out, a folder a task")
-    judging.add_argument("--limit", type=int, default=96, help="samples a task")
+    judging.add_argument("--shards", type=Path, required=True, help="held-out, a folder per task")
+    judging.add_argument("--limit", type=int, default=96, help="samples per task")
     masked = [task.name for task in TASKS.values() if task.new_colormap]
     judging.add_argument("--tasks", nargs="+", choices=masked, default=masked)
     for command in (watching, judging):

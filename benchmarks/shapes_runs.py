@@ -58,7 +58,7 @@ def chosen_preset(options: argparse.Namespace, overrides: dict[str, Any]) -> Pre
 def shapes_shards(
     preset: Preset, work: Path, split: str, tasks: Sequence[str], label: str = ""
 ) -> Path:
-    """A folder with one folder of shards a task; `label` tells presets of other data apart."""
+    """A folder with one folder of shards per task; `label` tells presets of other data apart."""
     data, workers = preset.data, preset.training.processes
     root = work / "shapes"
     write_shapes(root, data.train_scenes, data.val_scenes, data.size, data.seed, workers)

@@ -8,7 +8,7 @@ that a busy machine changes the ratios little. Two workers: `benchmarks.shard_wo
 - build: unavoidable work (JPEG decode, resize, JPEG encode of the image, PNG encode of colormap and
   masks, with the same libraries) over the whole build of a task's pixel shards, medians of three
   alternating rounds; beside it the same with the image's files alone as unavoidable;
-- latents, loader: samples a second of 64-pixel samples, time of a batch from their latents.
+- latents, loader: samples per second of 64-pixel samples, time of a batch from their latents.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def build_record(folder: Path) -> dict[str, Any]:
-    """Return the whole record of a folder's content; DataError when it is not built yet."""
+    """Return the whole record of a folder's content; raise DataError when it is not built yet."""
     record = read_record(folder)
     if record is None:
         raise DataError(f"{folder} is not built yet", hint="materialise its asset first")
@@ -47,7 +47,10 @@ def build_record(folder: Path) -> dict[str, Any]:
 
 
 def built_digest(folder: Path) -> str:
-    """Return the digest of a folder that is up to date; DataError when it is not built yet."""
+    """Return the digest of a folder that is up to date.
+
+    Raises DataError when it is not built yet.
+    """
     return build_record(folder)["digest"]
 
 

@@ -69,7 +69,7 @@ def decode_batch(
 ) -> list[Decoded]:
     """`decode` of every colormap (n, h, w, 3), on `threads` threads (all cores if None).
 
-    `images` (n, h, w, 3) are the photographs, one a colormap, if they are known. The kernels hold
+    `images` (n, h, w, 3) are the photographs, one per colormap, if they are known. The kernels hold
     no GIL, so threads scale; the order of the results is that of the input.
     """
     workers = threads or len(os.sched_getaffinity(0))

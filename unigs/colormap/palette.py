@@ -70,7 +70,7 @@ class Palette:
 
     @classmethod
     def from_name(cls, name: str) -> Palette:
-        """Return the palette of a name; ValueError for an unknown name or another version."""
+        """Return the palette of a name; raise ValueError for an unknown name or another version."""
         match = re.fullmatch(r"([a-z]+)-(\d+)-v(\d+)(?:-([a-z_]+))?(?:-grow(\d+))?", name)
         if match is None:
             raise ValueError(f"no palette is named {name!r}; a name looks like smooth-5-v{VERSION}")

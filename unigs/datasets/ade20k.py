@@ -1,4 +1,4 @@
-"""ADE20K full, release 2021_17_01: one JSON and one label PNG an image.
+"""ADE20K full, release 2021_17_01: one JSON and one label PNG per image.
 
 Layout, below the root or its folder `ADE20K_2021_17_01`: `images/ADE/{training,validation}/**/`
 with `X.jpg`, `X.json` and `X_seg.png`, in which R / 10 * 256 + G is the class and B the instance.

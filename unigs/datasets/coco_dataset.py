@@ -71,7 +71,10 @@ class CocoDataset(Dataset):
                 yield Quarantined(self.relative(file), "image", reason)
 
     def files(self, image: ImageRecord) -> tuple[Path, ...]:
-        """Return the files of an image, its photo first; DataError if one has no proper name."""
+        """Return the files of an image, its photo first.
+
+        Raises DataError if one has no proper name.
+        """
         file = image.file or self.locate(field(image.image, "file_name", str))
         self.document.staging.mark(self.relative(file))
         return (file,)

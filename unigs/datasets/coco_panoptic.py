@@ -1,4 +1,4 @@
-"""COCO panoptic: a JSON file, one PNG of segment ids an image, and the JPEGs.
+"""COCO panoptic: a JSON file, one PNG of segment ids per image, and the JPEGs.
 
 Layout: `annotations/panoptic_{split}2017.json`, `annotations/panoptic_{split}2017/*.png`,
 `{split}2017/*.jpg`. A pixel of the PNG holds the id R + 256 G + 65536 B; 0 is unlabelled. Map and

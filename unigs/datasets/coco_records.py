@@ -45,7 +45,7 @@ class CocoRecords:
 
     Args:
         path: the JSON file.
-        locate: finds the image file of a name; DataError if the name is none.
+        locate: finds the image file of a name; raise DataError if the name is none.
 
     Attributes:
         categories: the classes by number.
@@ -82,8 +82,10 @@ class CocoRecords:
             yield ImageRecord(key, file, json.loads(image), annotations)
 
     def category(self, record: Any) -> Category:
-        """Return the class that the record of an annotation or a segment names; DataError if none
-        is."""
+        """Return the class that the record of an annotation or a segment names.
+
+        Raises DataError if it names none.
+        """
         wanted = identity(record, "category_id")
         found = self._by_id.get(wanted) or self._by_id.get(other_form(wanted))
         if found is None:

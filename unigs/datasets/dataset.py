@@ -45,7 +45,7 @@ class Record:
         file: where a fault is looked for that names no file of its own.
         said: everything the annotations say of it, as JSON values.
         files: all files its scene is made of.
-        read: reads it; DataError if the whole image is quarantined.
+        read: reads it; raise DataError if the whole image is quarantined.
     """
 
     key: str

@@ -212,7 +212,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str] | DataError]]:
 
 
 def _mask(data: bytes, path: Path) -> np.ndarray:
-    """Return a mask file as (h, w); DataError if it is none."""
+    """Return a mask file as (h, w); raise DataError if it is none."""
     mask = decode_labels(data, path)
     if mask.ndim != 2:
         raise DataError("mask has several channels", file=path)

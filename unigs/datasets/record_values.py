@@ -13,7 +13,7 @@ _FLAGS = {"0": False, "1": True, "false": False, "true": True}
 
 
 def field(record: Any, name: str, kind: type[Field]) -> Field:
-    """Return a field of a JSON object that must have the given type; DataError otherwise."""
+    """Return a field of a JSON object that must have the given type; raise DataError otherwise."""
     value = present(record, name)
     # bool is an int to Python, but no id or size is written as true
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -22,7 +22,7 @@ def field(record: Any, name: str, kind: type[Field]) -> Field:
 
 
 def present(record: Any, name: str) -> Any:
-    """Return a field of a JSON object, whatever its value; DataError where there is none."""
+    """Return a field of a JSON object, whatever its value; raise DataError where there is none."""
     if not isinstance(record, dict):
         raise DataError(f"expected an object, found {json_kind(record)}")
     if name not in record:
@@ -67,7 +67,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def whole(record: Any, name: str) -> int:
-    """Return the whole number in a field, also as 7.0 or "7"; DataError if it holds none."""
+    """Return the whole number in a field, also as 7.0 or "7"; raise DataError if it holds none."""
     number = whole_number(present(record, name))
     if number is None:
         raise DataError(f"field {name!r} should be int, is {json_kind(record[name])}")
@@ -77,7 +77,7 @@ def whole(record: Any, name: str) -> int:
 def flag(record: dict[str, Any], name: str, default: bool) -> bool:
     """Return what a field says that is 0 or 1, as number, text or truth value.
 
-    A field that is missing or null says the default; DataError if it says anything else.
+    A field that is missing or null says the default; raise DataError if it says anything else.
     """
     value = record.get(name)
     if value is None:

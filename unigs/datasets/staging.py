@@ -121,7 +121,10 @@ class Staging:
         return row is not None
 
     def add_record(self, number: int, image: str, text: str, record: str | None = None) -> None:
-        """Stage a record about an image; DataError if its own id, where it has one, is taken."""
+        """Stage a record about an image.
+
+        Raises DataError if its own id, where it has one, is taken.
+        """
         row = (record, number, image, text)
         try:
             self._database.execute("INSERT INTO records VALUES (?, ?, ?, ?)", row)

@@ -1,6 +1,6 @@
 """Write predictions and ground truth to disk, in formats that other tools evaluate.
 
-``images/`` and ``colormaps/`` hold a PNG a sample. Masks are written twice, as COCO panoptic
+``images/`` and ``colormaps/`` hold a PNG per sample. Masks are written twice, as COCO panoptic
 (``panoptic.json`` with ``panoptic/``, truth in ``truth_panoptic.json`` with ``truth_panoptic/``)
 and as COCO results (``results.json``, truth in ``truth.json``), with one category, "entity".
 """

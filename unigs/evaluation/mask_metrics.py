@@ -58,7 +58,7 @@ class AbsentNamesMetric(ImageTable):
     """Metrics of names in the prompt that are absent from the image.
 
     ``absent.*`` are over the images with such a name: ``absent.miou`` of the entities that are
-    there, ``absent.extra_entities`` predicted beyond the true number an image
+    there, ``absent.extra_entities`` predicted beyond the true number per image
     (``present.extra_entities``: in the other images). ``absent.quiet`` is the share of the images
     without any true entity, with such a name or not, and without a predicted one.
     """

@@ -25,9 +25,10 @@ LABEL = "clip"
 class DualEncoderOptions:
     """Size and schedule; the defaults take under a minute on two cores at 64x64.
 
-    ``size`` pixels a side, ``patch`` pixels a token, ``width`` and ``layers`` of the vision tower,
-    ``dimensions`` of the shared space, ``scenes`` read at most, ``steps`` of ``batch`` pairs, peak
-    ``learning_rate``, ``held_out`` share of the scenes, ``names_at_most`` names in a prompt.
+    ``size`` pixels per side, ``patch`` pixels per token, ``width`` and ``layers`` of the vision
+    tower, ``dimensions`` of the shared space, ``scenes`` read at most, ``steps`` of ``batch``
+    pairs, peak ``learning_rate``, ``held_out`` share of the scenes, ``names_at_most`` names in a
+    prompt.
     """
 
     size: int = 64

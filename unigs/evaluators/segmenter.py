@@ -116,7 +116,7 @@ class Segmenter:
     def segment(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32
     ) -> Iterator[Segmented]:
-        """Yield the class map of each image cut into 8-connected things and one region a stuff
+        """Yield the class map of each image cut into 8-connected things and one region per stuff
         class."""
         for start in range(0, len(images), batch_size):
             for classes in self.classify(np.stack(images[start : start + batch_size])):

@@ -19,7 +19,7 @@ from unigs.scene import Scene
 class SegmenterOptions:
     """Size and schedule; the defaults take under a minute on two cores at 64x64.
 
-    ``size`` pixels a side, ``width`` channels at full resolution, ``scenes`` read at most,
+    ``size`` pixels per side, ``width`` channels at full resolution, ``scenes`` read at most,
     ``steps`` of ``batch`` images, peak ``learning_rate``, ``held_out`` share of the scenes.
     """
 

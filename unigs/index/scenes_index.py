@@ -1,4 +1,4 @@
-"""The scenes index: one parquet row an image, enough to rebuild its scene without the annotations.
+"""The scenes index: one parquet row per image, enough to rebuild its scene without the annotations.
 
 Rows are in the order of the reader, quarantined records included, with their reason. Equal data
 gives equal bytes. Image paths are relative to the root of the data set, and that root is noted

@@ -91,7 +91,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file that is there and holds something; DataError otherwise."""
+    """Return the bytes of a file that is there and holds something; raise DataError otherwise."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -103,7 +103,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def verified_size(data: bytes, path: Path) -> ImageSize:
-    """Check that an image decodes to its end; DataError otherwise.
+    """Check that an image decodes to its end; raise DataError otherwise.
 
     Args:
         data: the bytes of the file.

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class _Announce(event.Listener):
-    """Say once a process that kernels are compiled; one that comes from the cache is no event."""
+    """Say once per process that kernels are compiled; one that comes from the cache is no event."""
 
     said = False
 

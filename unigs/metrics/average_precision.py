@@ -1,7 +1,7 @@
 """AP of entity masks by stock COCOeval, with its silent traps closed.
 
 Every category is 1 (the class-agnostic AP^e of Open-World Entity Segmentation), IoU thresholds
-0.50:0.05:0.95, at most 100 masks an image, IoU of masks. ``useCats=0`` is not the same: it breaks
+0.50:0.05:0.95, at most 100 masks per image, IoU of masks. ``useCats=0`` is not the same: it breaks
 ties in another order.
 """
 

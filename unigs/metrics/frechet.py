@@ -82,7 +82,7 @@ def kernel_distance(
     are not larger than ``subset_size`` are compared once and whole, with deviation 0.
 
     Raises:
-        DataError: features that are not finite or not (n, d), or fewer than two vectors a side.
+        DataError: features that are not finite or not (n, d), or fewer than two vectors per side.
     """
     left, right = _features(a), _features(b)
     size = min(len(left), len(right), subset_size)

@@ -23,8 +23,8 @@ Row = dict[str, NDArray[Any]]
 class ImageTable(Metric):
     """A :class:`torchmetrics.Metric` whose states are the columns of a table of images.
 
-    A column holds any number of values an image (run lengths, IoUs, features), as one
-    one-dimensional tensor an image. All states are reduced by concatenation, so processes may have
+    A column holds any number of values per image (run lengths, IoUs, features), as one
+    one-dimensional tensor per image. All states are reduced by concatenation, so processes may have
     any number of images each, none included.
 
     Args:

@@ -90,8 +90,8 @@ def _crowd_pixels(
 ) -> NDArray[np.int64]:
     """Return (p,) pixels of each predicted segment on the crowd region of its class.
 
-    panopticapi remembers one crowd region a class and image, the last one listed; so do we, or the
-    values would not be comparable.
+    As panopticapi, this considers one crowd region per class and image, the last one listed;
+    otherwise the values would not be comparable.
     """
     pixels = np.zeros(pred_class.size, np.int64)
     for row in np.flatnonzero(is_crowd):

@@ -1,4 +1,4 @@
-"""A CLIP tokenizer for a closed vocabulary: one token a known word, bytes for any other."""
+"""A CLIP tokenizer for a closed vocabulary: one token per known word, bytes for any other."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def build_unet(
         architecture: a name of `ARCHITECTURES`, or keyword arguments of diffusers'
             UNet2DConditionModel; the channels and the task embedding are set here.
         latent_channels: C of the autoencoder.
-        tasks: add the task embedding, a vector a task that starts at zero.
+        tasks: add the task embedding, a vector per task that starts at zero.
 
     Raises:
         ModelError: unknown name, or arguments that diffusers does not take.

@@ -198,7 +198,7 @@ def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
 
 def as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
     """Return (h, w) bool of a PIL image or an array of that size, by the rule of
-    `unigs.io.mask_file`; ConfigError for anything else, and for a mask with nothing in it."""
+    `unigs.io.mask_file`; raise ConfigError for anything else, and for a mask with nothing in it."""
     argument = f"coarse_mask {index}"
     if isinstance(picture, Image.Image):
         picture = _loaded(picture, argument)
@@ -257,6 +257,6 @@ def _spread(argument: str, values: list[Any], count: int) -> list[Any]:
     if len(values) not in (1, count):
         raise ConfigError(
             f"{argument}: {len(values)} given for a batch of {count}",
-            hint="give one, or one an image",
+            hint="give one, or one per image",
         )
     return values * count if len(values) == 1 else values

@@ -66,7 +66,7 @@ class UniGSOutput(BaseOutput):
         image_ids: Sequence[int | str] | None = None,
         category_ids: Mapping[str, int] | None = None,
     ) -> list[dict[str, Any]]:
-        """COCO results: one record an entity.
+        """COCO results: one record per entity.
 
         Args:
             image_ids: of the n images; 1..n if None.

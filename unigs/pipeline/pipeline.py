@@ -171,7 +171,7 @@ class UniGSPipeline(DiffusionPipeline):
                 size; see `unigs.pipeline.inputs.check_inputs` for what is converted.
             num_inference_steps, guidance_scale: the model's own for the task if None. A scale
                 other than 1 runs the UNet on the empty prompt as well.
-            generator: one, or one an image: then an image's noise does not depend on the batch.
+            generator: one, or one per image: then an image's noise does not depend on the batch.
             latents: (n, 2C, h', w') initial noise in place of the generator's.
             clamp_known: set the half that the task only repeats (Table 2) to its noised latent
                 before each step.

@@ -122,7 +122,7 @@ class EntityDraw:
                 "referring samples with negatives need the class names of the data set",
                 hint="give class_names, or negative_probability 0 and all_negative 0",
             )
-        # Once a sample: an attempt that fails must not change how many are negative throughout.
+        # Once per sample: an attempt that fails must not change how many are negative throughout.
         throughout = o.all_negative > 0 and self.rng.uniform() < o.all_negative
         for attempt in range(ATTEMPTS):
             choice = self._attempt(attempt, 1.0 if throughout else o.negative_probability)

@@ -1,7 +1,7 @@
 """A sample as the files of a shard, and back.
 
 ``image.png`` or ``image.jpg``; ``colormap.png`` indexed, pixel = entity id, palette = its colour;
-``coarse.png`` and ``valid.png`` with one bit a pixel; ``json`` with everything else.
+``coarse.png`` and ``valid.png`` with one bit per pixel; ``json`` with everything else.
 """
 
 from __future__ import annotations

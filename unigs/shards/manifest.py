@@ -148,8 +148,11 @@ def write_manifest(folder: Path, manifest: ShardManifest) -> None:
 
 
 def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
-    """Read manifest.json; DataError if it is missing, unreadable, changed since it was sealed or
-    of another version's format."""
+    """Read manifest.json.
+
+    Raises DataError if it is missing, unreadable, changed since it was sealed or of another
+    version's format.
+    """
     file = folder / name
     content = read_json(file)
     if content.get("seal") != _seal(content):
@@ -219,7 +222,7 @@ def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns:
 def read_sample_table(
     folder: Path, columns: list[str] | None = None, shard: str | None = None
 ) -> pa.Table:
-    """samples.parquet, or its rows of one shard; DataError if it is missing or broken."""
+    """samples.parquet, or its rows of one shard; raise DataError if it is missing or broken."""
     filters = None if shard is None else [("shard", "==", shard)]
     try:
         return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
@@ -234,7 +237,7 @@ def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; DataError if there is none."""
+    """Read a JSON object; raise DataError if there is none."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

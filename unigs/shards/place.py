@@ -53,7 +53,7 @@ def opened(place: Path | str) -> Iterator[ShardPlace]:
 
 @contextlib.contextmanager
 def reaching(address: str) -> Iterator[tuple[Any, str]]:
-    """The file system of an address and its path there; DataError for whatever goes wrong."""
+    """The file system of an address and its path there; raise DataError for whatever goes wrong."""
     try:
         files, base = url_to_fs(address)
         yield files, base.rstrip("/")

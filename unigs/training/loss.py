@@ -18,7 +18,7 @@ CHARBONNIER_EPSILON = 0.1
 
 
 def by_task(values: dict[str, Any]) -> Tensor:
-    """One float32 value a task, in the order of `TASKS`, to be indexed by task numbers."""
+    """One float32 value per task, in the order of `TASKS`, to be indexed by task numbers."""
     return torch.tensor([float(values[name]) for name in TASKS])
 
 

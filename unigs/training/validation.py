@@ -72,7 +72,7 @@ def preview_picture(
         autoencoder: of the latents.
 
     Returns:
-        (h, w, 3) uint8: a row a sample, the columns as in `PREVIEW_COLUMNS`, white between them.
+        (h, w, 3) uint8: a row per sample, the columns as in `PREVIEW_COLUMNS`, white between them.
     """
     rows = [
         row

@@ -61,8 +61,8 @@ def predict_files(
         out: folder of the predictions, made if missing.
         options: further arguments of the pipeline call.
         merge: make one prediction of several runs: of `runs` seeds
-            (`unigs.pipeline.merge_seeds`), of one run a name (`unigs.pipeline.merge_names`), or
-            of one run a tile (`unigs.pipeline.merge_tiles`).
+            (`unigs.pipeline.merge_seeds`), of one run per name (`unigs.pipeline.merge_names`), or
+            of one run per tile (`unigs.pipeline.merge_tiles`).
 
     Raises:
         UnigsError: a single picture cannot be predicted, or the sources and `out` do not fit

@@ -10,7 +10,7 @@ from unigs.errors import DataError
 
 
 def read_ground_truth(path: Path) -> dict[str, Any]:
-    """Return a COCO instances JSON; DataError when it holds no object."""
+    """Return a COCO instances JSON; raise DataError when it holds no object."""
     content = read_json(path)
     if not isinstance(content, dict):
         raise DataError("not a COCO instances object", file=path, hint="give the ground truth")
@@ -18,8 +18,10 @@ def read_ground_truth(path: Path) -> dict[str, Any]:
 
 
 def read_results(path: Path) -> list[Any]:
-    """Return a COCO results JSON: a list, empty when nothing was found; DataError for anything
-    else."""
+    """Return a COCO results JSON: a list, empty when nothing was found.
+
+    Raises DataError for anything else.
+    """
     content = read_json(path)
     if not isinstance(content, list):
         raise DataError("not a list", file=path, hint="give a COCO results JSON")

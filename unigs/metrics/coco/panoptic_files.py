@@ -91,7 +91,7 @@ class PanopticFile:
                 )  # fmt: skip
 
     def categories(self) -> Categories:
-        """Its categories; DataError when it lists none."""
+        """Its categories; raise DataError when it lists none."""
         records = self._list("categories")
         pairs = []
         for index, record in enumerate(records):
