@@ -126,8 +126,8 @@ def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
     A training on downloaded shards has no statistics here.
     """
     if (folders.statistics / RECORD).is_file():
-        figures = build_record(folders.statistics)["metadata"]
-        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in figures.items()})
+        statistics = build_record(folders.statistics)["metadata"]
+        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in statistics.items()})
         tracking.log_images(run_id, {"data": folders.statistics / PLOT})
 
 

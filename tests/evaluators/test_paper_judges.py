@@ -13,7 +13,7 @@ from unigs.evaluators.mask2former import Mask2FormerEvaluator
 @pytest.fixture(scope="module")
 def mask2former(tmp_path_factory):
     """A Mask2Former of random weights, small enough for a test."""
-    folder = tmp_path_factory.mktemp("judges") / "Mask2Former-Tiny"
+    folder = tmp_path_factory.mktemp("evaluators") / "Mask2Former-Tiny"
     backbone = SwinConfig(
         image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
         out_features=["stage1", "stage2", "stage3", "stage4"],

@@ -36,8 +36,8 @@ def test_training_is_reproducible(drawn, segmenter):
 
 
 def test_saving_preserves_the_predictions(tmp_path, drawn, segmenter):
-    segmenter.save(tmp_path / "judge", "shapes-segmenter")
-    loaded = load_evaluators(segmenter=tmp_path / "judge").segmenter
+    segmenter.save(tmp_path / "evaluator", "shapes-segmenter")
+    loaded = load_evaluators(segmenter=tmp_path / "evaluator").segmenter
     assert loaded.name == segmenter.name
     assert loaded.name.startswith("shapes-segmenter.")
     assert loaded.accuracy == segmenter.accuracy
@@ -75,13 +75,15 @@ def test_scenes_become_arrays(drawn):
 
 
 def test_folders_that_are_no_segmenter_are_named(tmp_path, segmenter):
-    segmenter.save(tmp_path / "judge", "shapes-segmenter")
-    (tmp_path / "judge" / "config.json").write_text('{"names": ["a"], "things": [], "width": 8}')
-    with pytest.raises(ModelError, match="judge: not a segmenter"):
-        Segmenter.load(tmp_path / "judge")
-    (tmp_path / "judge" / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(ModelError, match="judge: not a segmenter"):
-        Segmenter.load(tmp_path / "judge")
-    (tmp_path / "judge" / "evaluator.json").write_text("{")
+    segmenter.save(tmp_path / "evaluator", "shapes-segmenter")
+    (tmp_path / "evaluator" / "config.json").write_text(
+        '{"names": ["a"], "things": [], "width": 8}'
+    )
+    with pytest.raises(ModelError, match="evaluator: not a segmenter"):
+        Segmenter.load(tmp_path / "evaluator")
+    (tmp_path / "evaluator" / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelError, match="evaluator: not a segmenter"):
+        Segmenter.load(tmp_path / "evaluator")
+    (tmp_path / "evaluator" / "evaluator.json").write_text("{")
     with pytest.raises(ModelError, match=r"evaluator\.json"):
-        Segmenter.load(tmp_path / "judge")
+        Segmenter.load(tmp_path / "evaluator")

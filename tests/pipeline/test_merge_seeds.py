@@ -49,7 +49,7 @@ def test_wrong_use():
         predict_with_seeds(None, "inpainting", [1, 2])
     with pytest.raises(ConfigError, match="at least two"):
         predict_with_seeds(MadePipeline(None), "entity", [1])
-    quiet = MadePipeline(None)
-    quiet.config["zero_initial_noise"] = ["entity"]
+    noiseless = MadePipeline(None)
+    noiseless.config["zero_initial_noise"] = ["entity"]
     with pytest.raises(ConfigError, match="without noise"):
-        predict_with_seeds(quiet, "entity", [1, 2])
+        predict_with_seeds(noiseless, "entity", [1, 2])

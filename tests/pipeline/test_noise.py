@@ -28,9 +28,9 @@ def test_latents_stand_in_for_the_generator(pipeline):
 
 def latents_by_seed(components, task, steps):
     """Both halves of the output of a model with zero initial noise, for two seeds."""
-    quiet = tiny_pipeline(components, zero_initial_noise=list(TASKS))
+    noiseless = tiny_pipeline(components, zero_initial_noise=list(TASKS))
     given = arguments(task) | {"num_inference_steps": steps, "output_type": "latent"}
-    predictions = [quiet(**given | {"generator": seeded(seed, seed + 1)}) for seed in (1, 5)]
+    predictions = [noiseless(**given | {"generator": seeded(seed, seed + 1)}) for seed in (1, 5)]
     return [torch.cat([prediction.images, prediction.colormaps]) for prediction in predictions]
 
 

@@ -150,10 +150,10 @@ def test_round_trip_from_a_fresh_process(pipeline, tmp_path):
         "p = UniGSPipeline.from_pretrained(sys.argv[1]); p.set_progress_bar_config(disable=True);"
         "g = [torch.Generator().manual_seed(s) for s in (1, 2)];"
         "o = p('synthesis', colormap=list(np.load(sys.argv[1] + '/colormap.npy')), names=['dog'],"
-        " generator=g, output_type='np'); np.save(sys.argv[1] + '/answer.npy', o.images)"
+        " generator=g, output_type='np'); np.save(sys.argv[1] + '/prediction.npy', o.images)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True)
-    again = np.load(tmp_path / "answer.npy")
+    again = np.load(tmp_path / "prediction.npy")
     assert np.abs(again.astype(int) - expected.images).max() <= 1
     loaded = UniGSPipeline.from_pretrained(tmp_path)
     assert {k: v for k, v in loaded.config.items() if not k.startswith("_")}["steps"] == {

@@ -9,10 +9,10 @@ from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
 from unigs.training.loss import (
     add_noise,
+    apply_zero_initial_noise,
     by_task,
     choose_timesteps,
     loss_weights,
-    quiet,
     weighted_error,
 )
 
@@ -137,7 +137,7 @@ def test_zero_initial_noise_tasks_start_without_noise_and_only_there():
     noise = torch.ones(8, 2, 1, 1)
     task = torch.arange(4).repeat(2)
     timesteps = torch.tensor([999] * 4 + [500] * 4)
-    left = quiet(noise, task, timesteps, config, 1000)[:, 0, 0, 0]
+    left = apply_zero_initial_noise(noise, task, timesteps, config, 1000)[:, 0, 0, 0]
     assert left.tolist() == [1, 1, 0, 0, 1, 1, 1, 1]
 
 

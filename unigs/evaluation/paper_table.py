@@ -37,9 +37,9 @@ def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
             own = _measured(model, alternatives)
             if own is None:
                 continue
-            _, value, _, baseline, ceiling = cells[own.name]
+            _, value, _, baseline, bound = cells[own.name]
             one, everything = (_on_protocol(model, parts, own) for parts in (_ONE, _ALL))
-            rows.append((task, own.name, one, everything, value, baseline, ceiling))
+            rows.append((task, own.name, one, everything, value, baseline, bound))
     return rows
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
-HEADER = ("metric", "model", "untrained", "baseline", "ceiling")
+HEADER = ("metric", "model", "untrained", "baseline", "upper bound")
 
 
 def report_rows(values: MetricValues) -> list[tuple[str, ...]]:

@@ -215,8 +215,8 @@ class UniGSPipeline(DiffusionPipeline):
                 hint=f"give {(len(control), 2 * control.shape[1], *control.shape[2:])}",
             )
         noise = noise.to(control.device, torch.float32)
-        quiet = latents is None and kind.name in self.config["zero_initial_noise"]
-        if quiet and not kind.new_image:
+        zero_noise = latents is None and kind.name in self.config["zero_initial_noise"]
+        if zero_noise and not kind.new_image:
             noise = torch.zeros_like(noise)
         steps = int(num_inference_steps or self.config["steps"][kind.name])
         self.scheduler.set_timesteps(steps, device=control.device)
@@ -232,7 +232,7 @@ class UniGSPipeline(DiffusionPipeline):
                     )
                     latents = with_known(kind, latents, known)
                 model_input = self.scheduler.scale_model_input(latents, timestep)
-                if quiet and index == 0:
+                if zero_noise and index == 0:
                     model_input = torch.zeros_like(model_input)
                 prediction = predict(
                     self.unet, model_input, timestep, coarse, control, text, labels, scale

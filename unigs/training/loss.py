@@ -38,7 +38,7 @@ def choose_timesteps(
     return torch.where(chance < terminal_share[task], torch.full_like(uniform, count - 1), uniform)
 
 
-def quiet(
+def apply_zero_initial_noise(
     noise: Tensor, task: Tensor, timesteps: Tensor, config: DiffusionConfig, count: int
 ) -> Tensor:
     """`noise` (B, 2C, h, w), zero for `zero_initial_noise` tasks at the last timestep."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unigs.config.preset import DiffusionConfig, TrainingConfig
-from unigs.training.loss import by_task, choose_timesteps, quiet
+from unigs.training.loss import apply_zero_initial_noise, by_task, choose_timesteps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,9 @@ def draw_step(
     noise = torch.randn((*whole, 2 * channels, height, width), generator=generator)[share]
     terminal = by_task(diffusion.terminal_share)
     timesteps = choose_timesteps(task, terminal, uniform, chance, count)
-    return StepDraws(dropped, timesteps, quiet(noise, task, timesteps, diffusion, count))
+    return StepDraws(
+        dropped, timesteps, apply_zero_initial_noise(noise, task, timesteps, diffusion, count)
+    )
 
 
 def seeded_generator(seed: int, purpose: str, step: int) -> torch.Generator:
