@@ -54,7 +54,7 @@ class Scene:
         licence: the licence of the image, where the data set names one.
         turned: the pixels are those of the file turned as its EXIF record says.
         file_name: what the data set calls the image, where the key does not tell it.
-        notes: what was taken for granted in reading it, one sentence each.
+        notes: assumptions made in reading it, one sentence each.
     """
 
     key: str
@@ -90,7 +90,7 @@ class Scene:
         return hashlib.sha256(f"{self.image_digest}{self.annotation_digest}".encode()).hexdigest()
 
     def image(self) -> np.ndarray:
-        """Read the image, the way up that is annotated: (h, w, 3) uint8 RGB.
+        """Read the image, in the annotated orientation: (h, w, 3) uint8 RGB.
 
         Raises:
             DataError: the file is missing, broken or no longer of the size of the annotation.

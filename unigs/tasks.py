@@ -75,7 +75,7 @@ def task_named(task: Task | str) -> Task:
 def make_prompt(task: Task | str, names: Sequence[str] = ()) -> str:
     """Return the text prompt: 'synthesis: generate dog, ground, and sky.'
 
-    A name given twice is said once, at its first place; the entity task takes no names.
+    A repeated name is used once, at its first place; the entity task takes no names.
     Raises ConfigError when a task that needs names gets none.
     """
     task = task_named(task)

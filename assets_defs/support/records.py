@@ -55,7 +55,7 @@ def built_digest(folder: Path) -> str:
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Relative name -> path of the files that a record speaks of; hidden files are nobody's."""
+    """Relative name -> path of the files that a record speaks of; hidden files are ignored."""
     return {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))

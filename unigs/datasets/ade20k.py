@@ -149,7 +149,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _categories(document: dict[str, Any]) -> tuple[dict[int, Category], list[str]]:
-    """Return the classes of the objects of an image, and what was taken for granted in naming
+    """Return the classes of the objects of an image, and assumptions made in naming
     them."""
     sources: dict[int, Any] = {}
     for item in field(document, "object", list):

@@ -94,7 +94,7 @@ class CocoDataset(Dataset):
         """
 
     def photo(self, image: ImageRecord, file: Path, size: tuple[int, int] | None = None) -> Photo:
-        """Return the photo of an image, the way up that is annotated.
+        """Return the photo of an image, in the annotated orientation.
 
         Args:
             image: its record.

@@ -49,7 +49,7 @@ class CocoRecords:
 
     Attributes:
         categories: the classes by number.
-        notes: what was taken for granted -> how often.
+        notes: assumptions made -> how often.
         masks: annotations that have a segmentation.
         boxes: annotations that have a box and no segmentation.
 
@@ -124,7 +124,7 @@ class CocoRecords:
         try:
             file = self._locate(name)
         except DataError:
-            # told when the image is read, so that its annotations are not told as well
+            # reported when the image is read, so that its annotations are not reported as well
             self.staging.add_image(number, image, name, text)
             return
         before = self.staging.image_of(file)

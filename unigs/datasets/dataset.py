@@ -127,7 +127,7 @@ class Dataset(ABC):
 
     @property
     def notes(self) -> dict[str, int]:
-        """What was taken for granted in reading the annotations, one sentence each -> how often.
+        """Assumptions made in reading the annotations, one sentence each -> how often.
 
         Notes on single images are in their scenes.
         """

@@ -24,7 +24,7 @@ class Photo:
         size: its size as stored, and its EXIF orientation.
         digest: SHA-256 (hex) of its bytes.
         turned: whether its annotation refers to the pixels turned as the EXIF record says.
-        notes: what was taken for granted.
+        notes: assumptions made.
     """
 
     file: Path
@@ -46,7 +46,7 @@ class Photo:
         return self.size.upright if self.turned else self.size.stored
 
     def annotated(self, height: int | None, width: int | None) -> Photo:
-        """Return the photograph the way up that has the size annotated; None is a side not given.
+        """Return the photograph in the orientation of the annotated size; None is a side not given.
 
         Upright where that size fits, also where the pixels as stored would fit as well. Where
         neither does, as stored: the caller compares.

@@ -42,7 +42,7 @@ class IndexReport:
         quarantined: number of quarantined records.
         reused: scenes whose row was taken from the cache.
         reasons: how often each reason was given.
-        notes: what was taken for granted in reading what can be used, and how often.
+        notes: assumptions made in reading what can be used, and how often.
         digest: SHA-256 (hex) over keys and digests of the scenes, in their order: equal for equal
             data, in any folder.
     """
@@ -164,7 +164,7 @@ class ScenesIndex:
                 yield Quarantined(row["file"], row["record"], row["reason"])
 
     def notes(self) -> dict[str, int]:
-        """Return what was taken for granted in reading the data set, one sentence each -> how
+        """Return the assumptions made in reading the data set, one sentence each -> how
         often."""
         notes = Counter(self._notes)
         for row in self.rows(["notes"]):

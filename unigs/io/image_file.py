@@ -1,6 +1,6 @@
 """Read image files as 8-bit RGB: one rule for every interface.
 
-Read are JPEG, PNG, WebP, BMP and TIFF, told by their content and not by their suffix; of several
+Read are JPEG, PNG, WebP, BMP and TIFF, recognised by content, not by suffix; of several
 frames the first. Conversions: grey, palette and CMYK images become RGB, alpha is dropped, 16-bit
 samples keep their high byte. Refused: other formats, floating-point images, more pixels than
 `PIL.Image.MAX_IMAGE_PIXELS`, anything that does not decode to its last byte.

@@ -79,7 +79,7 @@ def constant_score_ap(
     """Return the mean AP, every score equal, over seeded orders of the images.
 
     With equal scores COCOeval ranks by image order, so one order alone would be luck. Masks within
-    an image are shuffled once, lest the order a decoder emits them in act as a hidden score.
+    an image are shuffled once, so that the decoder's order is no hidden score.
     """
     rng = np.random.default_rng(seed)
     shuffled = [{**predictions[i], "score": 1.0} for i in rng.permutation(len(predictions))]

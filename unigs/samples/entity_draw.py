@@ -42,7 +42,7 @@ class Choice:
 class EntityDraw:
     """One draw: the cropped scene, what may be sampled, the generator.
 
-    ``counts`` says how many entities each filter held back; ``boxes[label]`` is the x0, y0, x1, y1
+    ``counts`` says how many entities each filter removed; ``boxes[label]`` is the x0, y0, x1, y1
     of a label.
     """
 

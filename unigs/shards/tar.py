@@ -18,7 +18,7 @@ BLOCK = tarfile.BLOCKSIZE
 MODE = 0o644
 
 # webdataset takes everything after the first dot for the extension, and paths that leave the
-# folder they are unpacked in are nobody's wish.
+# folder they are unpacked in are not allowed.
 _KEY = re.compile(r"[^\s.\\/][^\s.\\]*")
 
 
