@@ -1,4 +1,4 @@
-"""The frozen parts of a model: the autoencoder and the text encoder, found or made."""
+"""The frozen components of a model: autoencoder and text encoder, loaded or fitted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""From the annotations to checked scenes: raw data, scenes indexes, quarantine report."""
+"""Assets from annotations to checked scenes: raw data, scenes indexes, quarantine report."""
 
 import hashlib
 import json
@@ -25,13 +25,15 @@ SHEET = "scenes.png"
 
 
 def index_file(folders: Folders, dataset: str, split: str) -> Path:
-    """The scenes index of a split of a data set."""
+    """Return the path of the scenes index of a split of a data set."""
     return folders.scenes(dataset, split) / INDEX
 
 
 def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
-    """Where a data set of the run lies. An index notes that too, relative to itself: a store that
-    was moved since would look in the wrong place."""
+    """Return the folder of a data set of the run.
+
+    An index also records it, relative to itself, which is wrong after the store was moved.
+    """
     roots = {source.dataset: source.root for source in settings.sources}
     return roots.get(dataset) or folders.raw(dataset)
 
@@ -89,7 +91,7 @@ def _observed(place: Path, root: Path) -> Outcome:
 
 
 def _listing_digest(root: Path) -> str:
-    """SHA-256 over name, size and time of every file: cheap to see whether to look closer."""
+    """Hash name, size and time of every file: a cheap check whether to read them."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.name not in (RECORD, STARTED) and path.name[0] != ".":
@@ -105,7 +107,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         deps=[raw],
         group_name="data",
         code_version=READER_CODE,
-        description=f"Every image of {split} as a row: digests, entities, or why it is refused.",
+        description=f"Every image of {split} as a row: digests, entities, or why quarantined.",
     )
     def scenes_index(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -121,7 +123,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
 
 
 def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
-    """The index of a split of one data set, whose files lie below ``root``."""
+    """Build the index of a split of one data set, whose files are below ``root``."""
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.datasets import open_dataset
@@ -158,7 +160,7 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
 
 
 def row_cache(folder: Path) -> Path:
-    """The hidden file of rows that the next build takes over; rows that other code read go."""
+    """Return the hidden file of cached rows; rows read by other code are removed."""
     # hidden, because it may be lost without anything being built again
     cache = folder / f".rows-{READER_CODE[:16]}.parquet"
     for other in folder.glob(".rows-*.parquet"):
@@ -197,14 +199,14 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
             "refused_share",
             asset="quarantine_report",
             blocking=True,
-            description="Of no data set are more records refused than the settings allow.",
+            description="No data set has more quarantined records than the settings allow.",
         )
     ],
 )
 def quarantine_report(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """What was refused, by reason, with file names; stops the run when it is too much."""
+    """Quarantined records by reason, with file names; stops the run when there are too many."""
     folders = Folders.of(store, settings)
     batches = [(dataset, split) for split in SPLITS for dataset in held(settings, split)]
 
@@ -268,7 +270,7 @@ def quarantine_report(
 
 
 def refusals_table(refused: list[dict], limit: int = 200) -> str:
-    """Markdown: one line a refused record, the first ``limit`` of them."""
+    """List the first ``limit`` quarantined records in Markdown."""
     columns = ("dataset", "split", "file", "record", "reason")
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     lines += [

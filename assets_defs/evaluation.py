@@ -1,4 +1,4 @@
-"""What each model scores on the held-out shards, and the reference figures beside it."""
+"""Metrics of each model on the held-out shards, with baselines and upper bounds."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ EVALUATION_CODE = code_of("evaluation")
 def evaluation_inputs(
     folders: Folders, settings: GraphSettings, model: Path, task: str
 ) -> dict[str, Any]:
-    """What the figures of one model folder on one task follow from."""
+    """Inputs that the metrics of one model folder on one task depend on."""
     return {
         "code": EVALUATION_CODE,
         "model": built_digest(model),
@@ -42,12 +42,12 @@ def evaluation_inputs(
 def evaluation_reads(
     folders: Folders, settings: GraphSettings, model: Path, task: str
 ) -> list[Path]:
-    """The kept folders that :func:`judge` reads."""
+    """Cached folders that :func:`evaluate_model` reads."""
     evaluators = [folders.evaluator(kind) for kind in (DUAL_ENCODER, SEGMENTER)]
     return [model, folders.shards(settings.evaluated, "val", task), *evaluators]
 
 
-def judge(
+def evaluate_model(
     settings: GraphSettings,
     folders: Folders,
     pipeline_folder: Path,
@@ -57,8 +57,10 @@ def judge(
     beside: bool,
     shards: Path | None = None,
 ) -> MetricValues:
-    """Answer the held-out shards of ``task`` (or ``shards``) and score the answers; ``beside``
-    adds baselines and ceilings, which are the same for every model."""
+    """Evaluate a model on the held-out shards of ``task`` (or ``shards``).
+
+    ``beside`` adds baselines and upper bounds, which are the same for every model.
+    """
     from unigs.evaluation.baselines import Codec
     from unigs.evaluation.evaluate import evaluate
     from unigs.evaluators.bundle import load_evaluators
@@ -90,10 +92,10 @@ def judge(
 def evaluate_protocol(
     settings: GraphSettings, folders: Folders, pipeline_folder: Path, task: str, out_dir: Path
 ) -> list[MetricValue]:
-    """The values of the test protocol, ``protocol.single.miou`` and so on."""
+    """Evaluate on the test protocol: ``protocol.single.miou`` and so on."""
     values: list[MetricValue] = []
     for kind, shards in protocol_shards(folders, task).items():
-        found = judge(
+        found = evaluate_model(
             settings, folders, pipeline_folder, task, out_dir / kind, beside=False, shards=shards
         )
         values += found.changed(protocol=kind)
@@ -106,7 +108,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
         deps=[untrained, shard_manifest, *evaluators],
         group_name="reference",
         code_version=EVALUATION_CODE,
-        description=f"The untrained model, the baselines and the ceilings on {task}.",
+        description=f"The untrained model, the baselines and the upper bounds on {task}.",
     )
     def reference(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -115,9 +117,9 @@ def _reference(task: str) -> dg.AssetsDefinition:
         model = folders.model("untrained")
 
         def build(folder: Path, resume: bool) -> Built:
-            figures = judge(settings, folders, model / PIPELINE, task, folder, beside=True)
-            named = figures.named()
-            return Built(figures_digest(named), shown(named))
+            metrics = evaluate_model(settings, folders, model / PIPELINE, task, folder, beside=True)
+            named = metrics.named()
+            return Built(metrics_digest(named), shown(named))
 
         inputs = evaluation_inputs(folders, settings, model, task)
         reads = evaluation_reads(folders, settings, model, task)
@@ -145,12 +147,12 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         model = folders.model(name)
 
         def build(folder: Path, resume: bool) -> Built:
-            values = judge(settings, folders, model / PIPELINE, task, folder, beside=False)
+            values = evaluate_model(settings, folders, model / PIPELINE, task, folder, beside=False)
             values += evaluate_protocol(
                 settings, folders, model / PIPELINE, task, folder / "protocol"
             )
             values.write(folder)
-            figures = values.named()
+            metrics = values.named()
             registered = build_record(model)["metadata"]
             with tracking.run(
                 f"evaluate {name} {task}",
@@ -164,10 +166,10 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
                 inputs=dataset_inputs(folders, settings, "val", [task]),
                 model_id=registered["model_id"],
             ) as run_id:
-                named = {f"{task}.{key}": value for key, value in figures.items()}
+                named = {f"{task}.{key}": value for key, value in metrics.items()}
                 tracking.log_metrics(run_id, named, model_id=registered["model_id"])
                 tracking.log_images(run_id, {task: folder / "grid.png"})
-            return Built(figures_digest(figures), {**shown(figures), "mlflow_run_id": run_id})
+            return Built(metrics_digest(metrics), {**shown(metrics), "mlflow_run_id": run_id})
 
         inputs = evaluation_inputs(folders, settings, model, task)
         inputs["protocol"] = built_digest(folders.protocol)
@@ -178,14 +180,14 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
     return evaluation
 
 
-def figures_digest(figures: dict[str, float]) -> str:
-    """The data version of figures: equal figures, equal version."""
-    return fingerprint(**{key: repr(float(value)) for key, value in figures.items()})
+def metrics_digest(metrics: dict[str, float]) -> str:
+    """Return the data version of metrics: equal metrics, equal version."""
+    return fingerprint(**{key: repr(float(value)) for key, value in metrics.items()})
 
 
-def shown(figures: dict[str, float]) -> dict[str, float | str]:
-    """Figures as metadata, to five digits; a figure without meaning as a dash."""
-    return {key: round(value, 5) if value == value else "-" for key, value in figures.items()}
+def shown(metrics: dict[str, float]) -> dict[str, float | str]:
+    """Format metrics as metadata, to five digits; a metric without meaning as a dash."""
+    return {key: round(value, 5) if value == value else "-" for key, value in metrics.items()}
 
 
 references = {task: _reference(task) for task in TASKS}

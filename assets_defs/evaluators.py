@@ -1,4 +1,4 @@
-"""The small judges, trained on the training scenes and never on what a model made."""
+"""The small evaluators, trained on the training scenes, never on generated images."""
 
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,10 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
 
             root = data_root(folders, settings, settings.evaluated)
             index = ScenesIndex(index_file(folders, settings.evaluated, "train"), root)
-            judge = train_evaluator(kind, index, len(index))
-            judge.save(folder / WEIGHTS, inputs["label"])
-            accuracy = {key: round(value, 4) for key, value in judge.accuracy.items()}
-            return Built(judge.name, {"name": judge.name, "held_out": accuracy})
+            network = train_evaluator(kind, index, len(index))
+            network.save(folder / WEIGHTS, inputs["label"])
+            accuracy = {key: round(value, 4) for key, value in network.accuracy.items()}
+            return Built(network.name, {"name": network.name, "held_out": accuracy})
 
         reads = [folders.raw(settings.evaluated), folders.scenes(settings.evaluated, "train")]
         outcome = build_or_reuse(folders.evaluator(kind), inputs, build, reads=reads)
@@ -63,5 +63,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
 
 evaluators = [
     _evaluator(DUAL_ENCODER, "Image-text dual encoder: features of the Frechet distance and CLIP."),
-    _evaluator(SEGMENTER, "Panoptic segmenter: judges synthesised images against their colormap."),
+    _evaluator(
+        SEGMENTER, "Panoptic segmenter: evaluates synthesised images against their colormap."
+    ),
 ]

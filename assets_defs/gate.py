@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.evaluation import evaluation_inputs, judge
+from assets_defs.evaluation import evaluate_model, evaluation_inputs
 from assets_defs.models import MODELS
 from assets_defs.report import reports
 from assets_defs.support.build_cache import Built, build_or_reuse
@@ -21,11 +21,12 @@ from resources.store import Store
 from unigs.evaluation.metric_values import MetricValues, Role
 
 DECISION = "decision.json"
-SCORE, JUDGED_ON = "gate.score", "gate.evaluated_on"
+SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
 
 
 def gate_score(values: dict[str, MetricValues]) -> float:
-    """Mean over the tasks of their mIoU: of the masks, or of the segmenter's on generated images.
+    """Return the mean over the tasks of their mIoU: of the masks, or of the segmenter's on
+    generated images.
 
     Raises KeyError when a task has neither.
     """
@@ -40,7 +41,7 @@ def gate_score(values: dict[str, MetricValues]) -> float:
 
 
 def decide(candidate: float, best: float | None) -> tuple[bool, str]:
-    """Whether to promote, and why in one sentence; ``best`` is None without a champion."""
+    """Decide whether to promote, with a one-line reason; ``best`` is None without a champion."""
     if best is None:
         return True, f"promoted: the first model, mean mIoU {candidate:.4f}"
     if candidate > best:
@@ -83,7 +84,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             version = json.loads((folders.model(name) / VERSION_FILE).read_text(encoding="utf-8"))
             candidate = find_version(tracking, version["name"], version["version"])
             score = gate_score(own_values(folders, name, tasks))
-            tag_version(tracking, candidate, {SCORE: repr(score), JUDGED_ON: protocol})
+            tag_version(tracking, candidate, {SCORE: repr(score), EVALUATED_ON: protocol})
             best = champion(tracking, registered_name(settings, name))
             if best is not None and best.version == candidate.version:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
@@ -101,16 +102,18 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             }
 
         def score_of(best: ModelVersion, protocol: str, folder: Path) -> float:
-            if best.tags.get(JUDGED_ON) == protocol:
+            if best.tags.get(EVALUATED_ON) == protocol:
                 return float(best.tags[SCORE])
-            context.log.info("the champion was evaluated on other shards: judging it on these")
+            context.log.info("the champion was evaluated on other shards: evaluating it on these")
             score = gate_score(
                 {
-                    task: judge(settings, folders, best.folder, task, folder / task, beside=False)
+                    task: evaluate_model(
+                        settings, folders, best.folder, task, folder / task, beside=False
+                    )
                     for task in tasks
                 }
             )
-            tag_version(tracking, best, {SCORE: repr(score), JUDGED_ON: protocol})
+            tag_version(tracking, best, {SCORE: repr(score), EVALUATED_ON: protocol})
             return score
 
         reads = [folders.model(name), *(folders.evaluation(name, task) for task in tasks)]
@@ -122,7 +125,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
 
 
 def own_values(folders: Folders, name: str, tasks: tuple[str, ...]) -> dict[str, MetricValues]:
-    """A model's own values by task."""
+    """Return a model's own values by task."""
     return {task: MetricValues.read(folders.evaluation(name, task)) for task in tasks}
 
 

@@ -1,4 +1,4 @@
-"""Many shard folders become one data version: what a model was trained and evaluated on."""
+"""Combine shard folders into one data version, on which a model is trained and evaluated."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,7 +37,7 @@ _DAMAGES_SHOWN = 20
             SHARDS_ARE_WHOLE,
             asset="shard_manifest",
             blocking=True,
-            description="Every byte of every shard is as its manifest says.",
+            description="Every shard matches the checksums of its manifest.",
         )
     ],
 )
@@ -46,7 +46,7 @@ def shard_manifest(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """All data sets, splits and tasks of the run; its version is the digest of the shard digests.
 
-    In every run shards are read to the last byte before they enter; a damaged one fails the check,
+    Every run verifies the checksums of all shards; a damaged one fails the check,
     stops the run and is named. Then they are copied to the store's bucket, if it has one.
     """
     folders = Folders.of(store, settings)
@@ -80,7 +80,7 @@ def shard_manifest(
 def shards_are_whole(
     places: Sequence[Path], found: Sequence[tuple[Path, str]]
 ) -> dg.AssetCheckResult:
-    """The check's result: folders that were read, and each damaged file with the sample."""
+    """Build the check result: the folders read, and each damaged file with its sample."""
     lines = [": ".join(filter(None, (str(file), key))) for file, key in found]
     return dg.AssetCheckResult(
         check_name=SHARDS_ARE_WHOLE,
@@ -91,7 +91,7 @@ def shards_are_whole(
 
 
 def publish(store: Store, places: Iterable[Path]) -> None:
-    """Bring the store's bucket up to date with some folders of shards."""
+    """Upload some folders of shards to the store's bucket."""
     from unigs.shards.mirror import push_shards
 
     for place in places:
@@ -99,10 +99,11 @@ def publish(store: Store, places: Iterable[Path]) -> None:
 
 
 def fetch(store: Store, places: Iterable[Path]) -> None:
-    """Bring folders of shards that are not here whole back from the store's bucket.
+    """Download folders of shards that are missing or incomplete locally from the store's bucket.
 
-    A folder that is as it was recorded when it was built is left alone, whatever the bucket holds.
-    Nothing without a bucket; :class:`~unigs.errors.DataError` when the bucket has other shards.
+    A folder that matches its record is left alone, whatever the bucket holds.
+    Does nothing without a bucket. Raises :class:`~unigs.errors.DataError` when the bucket has
+    other shards.
     """
     from unigs.shards.mirror import pull_shards
 
@@ -132,7 +133,7 @@ def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
 def dataset_inputs(
     folders: Folders, settings: GraphSettings, split: str, tasks: Iterable[str]
 ) -> list[DatasetInput]:
-    """The shard folders of ``tasks`` as MLflow's data set inputs."""
+    """Return the shard folders of ``tasks`` as MLflow data set inputs."""
     return [
         DatasetInput(
             name=f"{dataset}-{split}.{task}",

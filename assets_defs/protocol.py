@@ -26,7 +26,7 @@ def protocol(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
     """Validation scenes drawn once, each with one coarse mask for a single entity and one for
-    several (paper, section 4.1); its digest stands with every figure measured on it."""
+    several (paper, section 4.1); its digest is recorded with every metric measured on it."""
     folders = Folders.of(store, settings)
     data, count = settings.values.data, settings.values.evaluation.scenes
 
@@ -59,7 +59,7 @@ def protocol(
 
 
 def protocol_shards(folders: Folders, task: str) -> dict[str, Path]:
-    """Kind of coarse mask (``single``, ``multiple``; ``all`` for the entity task) -> shards."""
+    """Map the kind of coarse mask (``single``, ``multiple``; ``entity``: ``all``) to its shards."""
     place = folders.protocol / SHARDS / task
     kinds = [kind for kind in ("single", "multiple") if (place / kind).is_dir()]
     return {kind: place / kind for kind in kinds} or {"all": place}

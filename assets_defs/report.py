@@ -1,4 +1,4 @@
-"""The table of a model: its figures, and the untrained model's, baselines and ceilings beside."""
+"""The report of a model: its metrics, the untrained model's, baselines and upper bounds."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ RESULT, TABLE, GRID = "report.json", "report.md", "grid.png"
 
 
 def all_values(folders: Folders, name: str, task: str) -> MetricValues:
-    """A model's values on a task with the untrained model's, the baselines' and the ceilings'."""
+    """Collect a model's values on a task with the untrained model's, baselines and upper bounds."""
     own = MetricValues.read(folders.evaluation(name, task))
     reference = MetricValues.read(folders.reference(task))
     measured = {value.subject for value in own if value.metric != "n"}

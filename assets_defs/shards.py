@@ -29,7 +29,7 @@ SHEET = "contact.png"
 
 
 @dg.asset(
-    # the text encoder first: names that are too long for it are told before shards are built
+    # the text encoder first: names too long for it are reported before shards are built
     deps=[*scenes_indexes, quarantine_report, text_encoder],
     partitions_def=SHARD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -164,8 +164,10 @@ def latents(
 
 
 def forget_other_code(folder: Path, code: str) -> None:
-    """Drop what the library notes about finished shards when other code wrote them: it compares
-    data and settings, and would leave them as they are."""
+    """Drop the library's records of finished shards that other code wrote.
+
+    The library compares data and settings only, and would reuse them.
+    """
     note = folder / CODE_FILE
     if not note.is_file() or note.read_text(encoding="utf-8") != code:
         for record in (folder / "records").glob("*.json"):
@@ -179,7 +181,7 @@ def _over_partitions(
     one: Callable[[str, str, str], Outcome],
     sheet: str | None,
 ) -> dg.MaterializeResult:
-    """Bring each partition of the run, of a mix all there are, up to date with its metadata."""
+    """Build each partition of the run (of a mix: all partitions) and report its metadata."""
     name = context.asset_key.to_user_string()
     outcomes: dict[str, Outcome] = {}
     own = {partition_key(*part): part for part in parts(settings)}

@@ -1,4 +1,4 @@
-"""What the data is like: histograms, labelled share, palette coverage."""
+"""Data statistics: histograms, labelled share, palette coverage."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Training: weights in a process of their own, then the pipeline that holds them, registered."""
+"""Training in a separate process, then saving and registering the pipeline."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ UNET, PIPELINE = "unet", "pipeline"
 
 
 def registered_name(settings: GraphSettings, model: str) -> str:
-    """The name under which versions of a model are registered."""
+    """Return the name under which versions of a model are registered."""
     return f"unigs-{settings.dataset}-{settings.preset_name}-{model}"
 
 
@@ -121,11 +121,13 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
 
 
 def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
-    """Put what the data is like, figures and plots, beside a training in MLflow; a training on
-    fetched shards has no statistics here."""
+    """Log data statistics and plots to the training's MLflow run.
+
+    A training on downloaded shards has no statistics here.
+    """
     if (folders.statistics / RECORD).is_file():
-        figures = build_record(folders.statistics)["metadata"]
-        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in figures.items()})
+        statistics = build_record(folders.statistics)["metadata"]
+        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in statistics.items()})
         tracking.log_images(run_id, {"data": folders.statistics / PLOT})
 
 
@@ -133,7 +135,7 @@ def sample_folders(
     folders: Folders, settings: GraphSettings, split: str, tasks: Sequence[str]
 ) -> dict[str, Any]:
     """Task -> folder that training reads, of a mix task -> {data set: folder}: latents, or pixel
-    shards where none are kept."""
+    shards where there are none on disk."""
     kind = folders.latents if settings.values.data.latents else folders.shards
     found: dict[str, dict[str, str]] = {
         task: {one: str(kind(one, split, task)) for one in with_task(settings, split, task)}
@@ -145,7 +147,7 @@ def sample_folders(
 
 
 def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
-    """The values of nested mappings."""
+    """Yield the values of nested mappings."""
     for value in held.values():
         yield from leaves(value) if isinstance(value, Mapping) else [value]
 
@@ -230,7 +232,7 @@ def write_card(
 
 
 def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dict[str, Any]:
-    """What a pipeline folder follows from, ``unet`` being the digest of its UNet."""
+    """Inputs that a pipeline folder depends on; ``unet`` is the digest of its UNet."""
     parts = {"codec", "diffusion", "inference"}
     return {
         "code": ASSEMBLY_CODE,
@@ -249,7 +251,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
 def untrained(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """The same pipeline before its first training step: what every figure starts from."""
+    """The same pipeline before training: the starting point of every metric."""
     folders = Folders.of(store, settings)
     unet = settings.values.unet.model_dump(mode="json")
     inputs = pipeline_inputs(folders, settings, fingerprint(**unet))

@@ -1,4 +1,4 @@
-"""Fit the constants of unigs/colormap/confidence.py, and judge the scores elsewhere than fitted.
+"""Fit the constants of unigs/colormap/confidence.py, and evaluate the scores on other images.
 
     python benchmarks/calibrate_scores.py --root ../shared/data/coco \
         --autoencoder ../shared/weights/taesd --trips build/trips
@@ -97,7 +97,7 @@ def fit(chosen: list[Case]) -> tuple[float, np.ndarray]:
     return float(model.intercept_[0]), model.coef_[0]
 
 
-def judge(
+def evaluate(
     chosen: list[Case], scores: list[np.ndarray], orders: int
 ) -> dict[str, tuple[float, ...]]:
     """Per way: AP^e with the scores and with equal ones, mean score, share that is right."""
@@ -140,8 +140,8 @@ def main() -> None:
                 crossed.append(1 / (1 + np.exp(-intercept - case[5] @ weights)))
     print("fitted on one half of the images, evaluated on the other, and the reverse")
     print(f"{'':18} AP^e  equal scores  shipped constants  mean score  share right")
-    shipped = judge(ordered, [case[4] for case in ordered], orders=1)
-    for way, (ap, equal, score, right) in judge(ordered, crossed, orders=5).items():
+    shipped = evaluate(ordered, [case[4] for case in ordered], orders=1)
+    for way, (ap, equal, score, right) in evaluate(ordered, crossed, orders=5).items():
         print(
             f"{way:18} {ap:.3f} {equal:13.3f} {shipped[way][0]:18.3f} {score:11.3f} {right:12.3f}"
         )

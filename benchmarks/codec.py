@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/codec.py [--colormaps FOLDER]
 
 Colormaps are the PNG files of a folder, for instance real ones after an autoencoder, as `unigs
-codec --autoencoder DIR --trips FOLDER` keeps them; without a folder, generated regions with blur
+codec --autoencoder DIR --trips FOLDER` caches them; without a folder, generated regions with blur
 and noise. Times are the least of several repeats, CPU seconds of the
 process, so that a busy machine changes the ratios little.
 """

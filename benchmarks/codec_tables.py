@@ -1,10 +1,10 @@
-"""Write a page of tables with the codec's own figures, without any trained model.
+"""Write a page of tables with the codec's own metrics, without any trained model.
 
     python benchmarks/codec_tables.py --root ../shared/data/coco \
         --autoencoder ../shared/weights/taesd --kept build/codec --out docs/results_codec_coco.md
 
-Real COCO, or with --dataset and --root another set. The folder --kept holds the autoencoder's
-answers and every finished row, so that an interrupted run goes on where it was; rows are measured
+Real COCO, or with --dataset and --root another set. The folder --kept caches the autoencoder's
+output and every finished row, so that an interrupted run resumes; rows are measured
 again when the codec, the metrics or the data change.
 """
 

@@ -32,7 +32,7 @@ from unigs.pipeline import UniGSPipeline
 from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
-JUDGED = ("entity", "referring")
+EVALUATED = ("entity", "referring")
 STEPS = (1, 2, 4, 10, 50)
 BATCH, FEW = 16, 4
 
@@ -55,7 +55,7 @@ def seconds_an_image(
 
 
 def table(model: Path, shards: Path, work: Path, rounds: int, tasks: Sequence[str]) -> None:
-    """Print a row a task and number of steps, and how far the goals are reached."""
+    """Print a row per task and number of steps, and how far the goals are reached."""
     pipeline = open_pipeline(model)
     print("| task | steps | `miou` | `recall_50` | s an image | times faster than 50 |")
     print("|---|---:|---:|---:|---:|---:|")
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of a pipeline")
     parser.add_argument("--shards", type=Path, help="folder with entity/ and referring/ shards")
     parser.add_argument("--rounds", type=int, default=3, help="of the timing")
-    parser.add_argument("--tasks", nargs="+", choices=JUDGED, default=JUDGED)
+    parser.add_argument("--tasks", nargs="+", choices=EVALUATED, default=EVALUATED)
     add_options(parser, steps=300)
     options = parser.parse_args()
     if (options.model is None) != (options.shards is None):
@@ -98,7 +98,7 @@ def main() -> None:
         if model is None:
             preset = chosen_preset(options, {})
             train = shapes_shards(preset, work, "train", list(TASKS))
-            shards = shapes_shards(preset, work, "val", JUDGED)
+            shards = shapes_shards(preset, work, "val", EVALUATED)
             model = learned(preset, work, "joint", list(TASKS), train, options.steps)
         table(model, shards, work, options.rounds, options.tasks)
 

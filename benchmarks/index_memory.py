@@ -3,7 +3,7 @@
     python -m benchmarks.index_memory [5000 20000]
 
 A data set of n images is the same 50 generated scenes under n names (hard links), so that its size
-costs little to make. Each n is measured in a process of its own. One JSON object a line.
+costs little to make. Each n is measured in a process of its own. One JSON object per line.
 """
 
 import json

@@ -3,7 +3,7 @@
     python benchmarks/learning_choices.py [--steps 600] [--choices all adamw ...] [--work DIR]
 
 Trains the two segmentation tasks together from scratch, once as the preset says and once without
-each choice, and judges them on held-out scenes.
+each choice, and evaluates them on held-out scenes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Train and judge each."""
+    """Train and evaluate each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--choices", nargs="+", choices=CHOICES, default=list(CHOICES))
     add_options(parser, steps=600)

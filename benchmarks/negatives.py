@@ -1,11 +1,11 @@
-"""Prompts that name only classes which are not there: how often nothing is found (section 3.4).
+"""Prompts that name only absent classes: how often nothing is predicted (section 3.4).
 
     python benchmarks/negatives.py --model DIR [--work DIR]     a trained model
     python benchmarks/negatives.py [--steps 300] [--work DIR]   trains one on referring first
 
 Held-out scenes whose referring prompts have every class replaced by an absent one. The share of
-answers without an entity above the minimum area should be at least 0.9. Beside it stands the same
-share on ordinary prompts, which a model that never finds anything would have as well.
+predictions without an entity above the minimum area should be at least 0.9. For comparison, the
+same share on ordinary prompts, which a model that never finds anything would have as well.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ TASK = "referring"
 def quiet_share(
     pipeline: UniGSPipeline, samples: Iterable[Sample], min_area: float
 ) -> tuple[float, int]:
-    """Share of answers in which no entity has `min_area` of the image, and how many answers."""
+    """Share of predictions without an entity of `min_area` of the image, and their number."""
     source = PipelineSource(pipeline, TASK)
     quiet = []
     waiting = iter(samples)
     while batch := list(islice(waiting, 32)):
-        for answer in source(batch):
-            assert answer.segments is not None
-            areas = np.bincount(answer.segments.ravel())[1:]
-            quiet.append(not (areas >= min_area * answer.segments.size).any())
+        for prediction in source(batch):
+            assert prediction.segments is not None
+            areas = np.bincount(prediction.segments.ravel())[1:]
+            quiet.append(not (areas >= min_area * prediction.segments.size).any())
     return float(np.mean(quiet)), len(quiet)
 
 
@@ -69,7 +69,7 @@ def main() -> None:
             ("classes that are there", (s for s in read_samples(ordinary) if s.entities)),
         ):
             share, count = quiet_share(pipeline, samples, preset.data.min_area)
-            print(f"{name}: {share:.4f} of {count} answers without an entity", flush=True)
+            print(f"{name}: {share:.4f} of {count} predictions without an entity", flush=True)
 
 
 if __name__ == "__main__":

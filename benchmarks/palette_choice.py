@@ -30,7 +30,7 @@ CHOSEN_ON = 128
 
 
 def main() -> None:
-    """Train and judge both."""
+    """Train and evaluate both."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--palette", help="the location-aware one; the preset's if left out")
     add_options(parser, steps=300)

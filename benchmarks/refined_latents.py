@@ -4,7 +4,7 @@
         [--refine-steps 0 8] [--size 128] [--train-scenes 1000] [--work DIR]
 
 One training of the same budget for each number of steps, on the latents of a pretrained
-autoencoder, evaluated on held-out scenes beside the ceiling of its codec.
+autoencoder, evaluated on held-out scenes, with the upper bound of its codec.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from unigs.evaluation.evaluate import evaluate
 from unigs.evaluators.bundle import Evaluators
 
 TASK = "entity"
-FIGURES = ("miou", "recall_50", "codec_ceiling.miou", "codec_ceiling.recall_50")
+METRICS = ("miou", "recall_50", "codec_ceiling.miou", "codec_ceiling.recall_50")
 
 
 def main() -> None:
-    """Train and judge each."""
+    """Train and evaluate each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--autoencoder", required=True)
     parser.add_argument("--refine-steps", type=int, nargs="+", default=[0, 8])
     parser.add_argument("--size", type=int, default=128)
     add_options(parser, steps=800)
     options = parser.parse_args()
-    print(f"| steps of refinement | {' | '.join(f'`{name}`' for name in FIGURES)} |")
-    print(f"|---:|{'---:|' * len(FIGURES)}")
+    print(f"| steps of refinement | {' | '.join(f'`{name}`' for name in METRICS)} |")
+    print(f"|---:|{'---:|' * len(METRICS)}")
     with work_folder(options.work) as work:
         for refine_steps in options.refine_steps:
             preset = chosen_preset(
@@ -57,7 +57,7 @@ def main() -> None:
             found = evaluate(
                 pipeline, TASK, val / TASK, Evaluators(), out, codec=Codec.of(pipeline)
             ).named()
-            row = " | ".join(f"{found[name]:.3f}" for name in FIGURES)
+            row = " | ".join(f"{found[name]:.3f}" for name in METRICS)
             print(f"| {refine_steps} | {row} |", flush=True)
 
 

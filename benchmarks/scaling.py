@@ -1,7 +1,7 @@
 """How the quality of a training grows with its steps: its checkpoints, evaluated one by one.
 
     python benchmarks/scaling.py watch --checkpoints DIR --work DIR
-        beside a running training: keeps the averaged weights of every checkpoint, until stopped
+        during a training: copies the averaged weights of every checkpoint, until stopped
     python benchmarks/scaling.py judge --model DIR --shards DIR --work DIR [--limit 96]
         afterwards: the table, with the finished model as its last row
 
@@ -57,7 +57,7 @@ def with_weights(pipeline: UniGSPipeline, checkpoint: Path) -> None:
 
 
 def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str]) -> None:
-    """Print `miou` / `recall_50` of some tasks, a row a checkpoint."""
+    """Print `miou` / `recall_50` of some tasks, a row per checkpoint."""
     print(f"| step | {' | '.join(tasks)} |")
     print("|---:" * (len(tasks) + 1) + "|")
     for folder in [*sorted(work.glob("step-*")), None]:
@@ -75,14 +75,14 @@ def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str
 
 
 def main() -> None:
-    """Watch or judge."""
+    """Watch or evaluate."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     watching, judging = commands.add_parser("watch"), commands.add_parser("judge")
     watching.add_argument("--checkpoints", type=Path, required=True)
     judging.add_argument("--model", type=Path, required=True, help="folder of the pipeline")
-    judging.add_argument("--shards", type=Path, required=True, help="held-out, a folder a task")
-    judging.add_argument("--limit", type=int, default=96, help="samples a task")
+    judging.add_argument("--shards", type=Path, required=True, help="held-out, a folder per task")
+    judging.add_argument("--limit", type=int, default=96, help="samples per task")
     masked = [task.name for task in TASKS.values() if task.new_colormap]
     judging.add_argument("--tasks", nargs="+", choices=masked, default=masked)
     for command in (watching, judging):

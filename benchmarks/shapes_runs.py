@@ -1,6 +1,6 @@
 """What the benchmarks of learning share: generated scenes, their shards, short trainings.
 
-Everything is kept in a folder (``--work``) and taken up again by the next call.
+Everything is cached in a folder (``--work``) and resumed or reused by the next call.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def add_options(parser: argparse.ArgumentParser, steps: int) -> None:
     parser.add_argument("--val-scenes", type=int, default=64)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the training")
-    parser.add_argument("--work", type=Path, help="keep data and trainings here and go on there")
+    parser.add_argument(
+        "--work", type=Path, help="cache data and trainings here and resume from it"
+    )
 
 
 def chosen_preset(options: argparse.Namespace, overrides: dict[str, Any]) -> Preset:
@@ -56,7 +58,7 @@ def chosen_preset(options: argparse.Namespace, overrides: dict[str, Any]) -> Pre
 def shapes_shards(
     preset: Preset, work: Path, split: str, tasks: Sequence[str], label: str = ""
 ) -> Path:
-    """A folder with one folder of shards a task; `label` tells presets of other data apart."""
+    """A folder with one folder of shards per task; `label` tells presets of other data apart."""
     data, workers = preset.data, preset.training.processes
     root = work / "shapes"
     write_shapes(root, data.train_scenes, data.val_scenes, data.size, data.seed, workers)
@@ -76,7 +78,7 @@ def shapes_shards(
 def learned(
     preset: Preset, work: Path, name: str, tasks: Sequence[str], shards: Path, steps: int
 ) -> Path:
-    """The pipeline folder of a training, resumed if it broke off and kept if it is done."""
+    """Return the pipeline folder of a training, resumed if interrupted, reused if finished."""
     out = work / "runs" / f"{name}-{steps}-{preset.training.seed}"
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{preset.name}.yaml"
@@ -107,6 +109,6 @@ def open_pipeline(folder: Path) -> UniGSPipeline:
 
 
 def evaluated(pipeline: UniGSPipeline, task: str, shards: Path, out: Path, **how: Any) -> dict:
-    """The figures of the masks of one task."""
+    """Return the mask metrics of one task."""
     values = evaluate(pipeline, task, shards / task, Evaluators(), out, baselines=False, **how)
     return values.named()

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--split", default="val")
     parser.add_argument("--task", default="inpainting")
-    parser.add_argument("--variants", type=int, default=20, help="samples a scene")
+    parser.add_argument("--variants", type=int, default=20, help="samples per scene")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

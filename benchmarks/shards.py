@@ -8,7 +8,7 @@ that a busy machine changes the ratios little. Two workers: `benchmarks.shard_wo
 - build: unavoidable work (JPEG decode, resize, JPEG encode of the image, PNG encode of colormap and
   masks, with the same libraries) over the whole build of a task's pixel shards, medians of three
   alternating rounds; beside it the same with the image's files alone as unavoidable;
-- latents, loader: samples a second of 64-pixel samples, time of a batch from their latents.
+- latents, loader: samples per second of 64-pixel samples, time of a batch from their latents.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def flat_pictures(folder: Path) -> list[Image.Image]:
 
 
 def measure_shards(scenes: list[Scene], names: tuple[str, ...], size: int, folder: Path) -> None:
-    """Print the figures of pixel shards."""
+    """Print the measurements of pixel shards."""
     options = SampleOptions(Palette(11), names, size=size)
     build_shards(scenes[:2], "entity", options, folder / "warm")
     for task in TASKS:
@@ -104,7 +104,7 @@ def measure_shards(scenes: list[Scene], names: tuple[str, ...], size: int, folde
 
 
 def measure_latents(scenes: list[Scene], names: tuple[str, ...], folder: Path) -> None:
-    """Print the figures of latents and loader at the layout of the tiny preset."""
+    """Print the measurements of latents and loader at the layout of the tiny preset."""
     options = SampleOptions(Palette(5), names, size=64)
     autoencoder = PatchAutoencoder(4, 16)
     tokenizer, encoder = build_text_encoder(names)

@@ -32,7 +32,7 @@ TASK = "referring"
 
 
 def main() -> None:
-    """Train and judge both."""
+    """Train and evaluate both."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_options(parser, steps=300)
     parser.add_argument("--store", type=Path, help="of a finished run, whose steps count")

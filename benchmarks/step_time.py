@@ -9,7 +9,7 @@ paper's Table 10 has 0.994 for inference; the goal for a training step is at mos
 Every weight is used at any `--side`; at 8 a pair of training steps takes about seven seconds on one
 core, and 7 GB.
 
-- step: forward, backward and SGD's update of one sample. SGD keeps no moments and takes each
+- step: forward, backward and SGD's update of one sample. SGD stores no moments and takes each
   gradient as it comes, so that the full size fits into ten gigabytes; an optimiser's work is the
   same for both but for 0.005 % of the parameters.
 - inference: one forward pass of one sample.
@@ -74,7 +74,7 @@ def infer(unet: UNet2DConditionModel, inputs: dict[str, Any]) -> None:
 
 
 def step(unet: UNet2DConditionModel, inputs: dict[str, Any]) -> None:
-    """One training step; gradients are used up layer by layer, so that none are kept."""
+    """One training step; gradients are consumed layer by layer, so that none are stored."""
     unet(**inputs).sample.square().mean().backward()
 
 
@@ -134,13 +134,13 @@ def compare(
     )
 
 
-def _peak(kind: str, architecture: dict[str, Any], side: int, train: bool, answer: Any) -> None:
+def _peak(kind: str, architecture: dict[str, Any], side: int, train: bool, queue: Any) -> None:
     torch.set_num_threads(1)
     unet = make(kind, architecture)
     if train:
         update_in_backward(unet)
     (step if train else infer)(unet, example(unet, side))
-    answer.put(peak_memory(torch.device("cpu")))
+    queue.put(peak_memory(torch.device("cpu")))
 
 
 def peaks(name: str, architecture: dict[str, Any], side: int, train: bool) -> None:
@@ -148,13 +148,13 @@ def peaks(name: str, architecture: dict[str, Any], side: int, train: bool) -> No
     context = multiprocessing.get_context("spawn")
     found = []
     for kind in KINDS:
-        answer = context.SimpleQueue()
-        process = context.Process(target=_peak, args=(kind, architecture, side, train, answer))
+        queue = context.SimpleQueue()
+        process = context.Process(target=_peak, args=(kind, architecture, side, train, queue))
         process.start()
         process.join()
         if process.exitcode:
             raise SystemExit(f"{name} of {kind} ended with {process.exitcode}")
-        found.append(answer.get() / 2**30)
+        found.append(queue.get() / 2**30)
     ratio = found[0] / found[1]
     print(
         f"peak memory, {name}: UniGS {found[0]:.3f} GiB, inpainting {found[1]:.3f} GiB, "

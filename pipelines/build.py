@@ -17,7 +17,7 @@ from resources.store import Store
 
 
 def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The resources, ``overrides`` in place of those of the same name.
+    """Return the resources, ``overrides`` in place of those of the same name.
 
     ``UNIGS_PRESET``, ``UNIGS_DATASET`` and ``UNIGS_ROOT`` set what the UI, the sensor and the
     schedule run on, ``UNIGS_STORE`` where.
@@ -37,7 +37,7 @@ def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """The definitions; ``resource_overrides`` replaces resources by name."""
+    """Return the definitions; ``resource_overrides`` replaces resources by name."""
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,

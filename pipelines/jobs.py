@@ -16,17 +16,17 @@ SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference"
 
 
 def model_assets(name: str) -> dg.AssetSelection:
-    """The training, evaluation, report and gate of one model."""
+    """Return the training, evaluation, report and gate of one model."""
     return dg.AssetSelection.groups(f"model_{name}")
 
 
 def train_and_evaluate(name: str) -> str:
-    """Name of the job that trains and judges one model."""
+    """Return the name of the job that trains and evaluates one model."""
     return f"train_and_evaluate_{name}"
 
 
 def evaluated(job: str) -> list[str]:
-    """The models that a job judges."""
+    """Return the models that a job evaluates."""
     if job == EVERYTHING:
         return [JOINT]
     return [name for name in MODELS if job == train_and_evaluate(name)]

@@ -1,7 +1,7 @@
-"""``python -m pipelines.run``: one job of the code location, followed to its end.
+"""``python -m pipelines.run``: launch one job of the code location and follow it to its end.
 
-The run stands on the persistent instance in the store, so that the UI shows it and can re-execute
-it, from failure too. This is what ``unigs run`` starts.
+The run is recorded in the persistent instance in the store, so that the UI shows it and can
+re-execute it, from failure too. This is what ``unigs run`` starts.
 """
 
 import argparse
@@ -50,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", default="", help="folder of the data set; shapes needs none")
     parser.add_argument("--store", default="", help="default: $UNIGS_STORE, else ./store")
     parser.add_argument("--train-steps", type=int, default=0, help="0: what the preset says")
-    parser.add_argument("--from-failure", action="store_true", help="go on with the last run")
+    parser.add_argument(
+        "--from-failure", action="store_true", help="continue the last run from its failed step"
+    )
     parser.add_argument("--json", action="store_true")
     return parser
 
@@ -59,8 +61,8 @@ def _run(options: argparse.Namespace) -> int:
     begin = time.monotonic()
     store = Store(root=options.store)
     settings = _settings(options)
-    # A bad preset, store or mix is told at once, not when the first asset runs; a run that goes on
-    # has the data sets it began with.
+    # A bad preset, store or mix is reported at once, not when the first asset runs; a continued
+    # run has the data sets it began with.
     folders = Folders.of(store, settings)
     settings.values  # noqa: B018
     if not options.from_failure:
@@ -87,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
     if status is dg.DagsterRunStatus.CANCELED:
-        progress.failure = "cancelled; start again to go on where it stopped"
+        progress.failure = "cancelled; start again to resume"
     if status is not dg.DagsterRunStatus.SUCCESS:
         reason = progress.failure or f"the run ended as {status.value}; see {log}"
         print(f"unigs run: {reason}", file=sys.stderr)
@@ -109,7 +111,7 @@ def _print_result(
     options: argparse.Namespace, folders: Folders, run_id: str, progress: Progress, seconds: float
 ) -> None:
     """The paper's metrics of the models that the job evaluated on stdout, or one JSON object with
-    every figure."""
+    every metric."""
     from assets_defs.report import GRID, RESULT, TABLE
     from pipelines.jobs import evaluated
 
@@ -124,14 +126,14 @@ def _print_result(
         }
         if not options.json:
             print_table(report["values"], f"{name} on {options.dataset}")
-            print(f"every figure: {folder / TABLE}\npictures: {folder / GRID}")
+            print(f"all metrics: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
         print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
 
 
 def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:
-    """The paper's metrics on stdout: a table on a terminal, Markdown elsewhere."""
+    """Print the paper's metrics to stdout: a table on a terminal, Markdown elsewhere."""
     from rich.console import Console
 
     from unigs.evaluation.metric_values import MetricValues

@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
-    """The two servers' commands by name."""
+    """Return the two servers' commands by name."""
     scripts = Path(sys.executable).parent
     return {
         "dagster": [
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         prepare_home(store)
         if store.database.exists():
-            # the records of a store that was moved then say where it lies now
+            # update the addresses in the records if the store was moved
             Tracking(store=store).client()
     except UnigsError as error:
         print(f"unigs ui: {error}", file=sys.stderr)

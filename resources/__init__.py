@@ -1,1 +1,1 @@
-"""What the assets reach for: the store, the tracking server, the launcher, the evaluators."""
+"""Dagster resources: the store, MLflow tracking, the process launcher, the evaluators."""

@@ -1,4 +1,4 @@
-"""The judges of generated images: trained in the graph, or the paper's from local paths."""
+"""Evaluators of generated images: trained in the graph, or the paper's from local paths."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +19,7 @@ _FEWEST_STEPS = 20
 
 
 def external_source(kind: str, settings: "EvaluationConfig") -> str | None:
-    """Where the paper's own judge lies; None when the graph trains one."""
+    """Return the source of the paper's evaluator; None when the graph trains one."""
     if settings.evaluators == "shapes":
         return None
     source = settings.clip if kind == DUAL_ENCODER else settings.segmenter
@@ -33,7 +33,7 @@ def external_source(kind: str, settings: "EvaluationConfig") -> str | None:
 
 
 def train_evaluator(kind: str, scenes: "Iterable[Scene]", count: int) -> Any:
-    """A judge trained on ``count`` scenes; it has no name before it is saved."""
+    """Train an evaluator on ``count`` scenes; it has no name before it is saved."""
     if kind == DUAL_ENCODER:
         from unigs.evaluators.dual_encoder_training import DualEncoderOptions, train_dual_encoder
 

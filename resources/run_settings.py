@@ -1,4 +1,4 @@
-"""What a run is about: a preset, a data set, and what the run changes about the preset."""
+"""Settings of a run: preset, data set and overrides of the preset."""
 
 import json
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class GraphSettings(dg.ConfigurableResource):
 
     @property
     def evaluated(self) -> str:
-        """The data set whose validation split judges."""
+        """The data set whose validation split is evaluated."""
         return self.values.data.dataset if self.dataset == MIX else self.dataset
 
     def _folder(self, dataset: str, below: str) -> Path | None:

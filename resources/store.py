@@ -1,4 +1,4 @@
-"""Where everything that the graph makes lives: one folder, or one folder's cache of a bucket."""
+"""The store: one folder for all output of the graph, or a local cache of a bucket."""
 
 import os
 import re
@@ -27,7 +27,7 @@ class Store(dg.ConfigurableResource):
     cannot be written, or whose path cannot stand in a database's address, is a
     :class:`~unigs.errors.ConfigError` that names it. ``bucket`` is an fsspec address such as
     ``s3://bucket/folder`` to which finished shards are copied, and from which training fetches what
-    is missing here; empty means ``$UNIGS_BUCKET``, and without that they stay here.
+    is missing or incomplete locally; empty means ``$UNIGS_BUCKET``, and without that no bucket.
     """
 
     root: str = ""
@@ -39,7 +39,7 @@ class Store(dg.ConfigurableResource):
         return Path(self.root).expanduser().resolve() if self.root else default_store()
 
     def folder(self, *parts: str) -> Path:
-        """The folder ``parts`` below the store, made and proven writable."""
+        """Make the folder ``parts`` below the store and check that it is writable."""
         if found := _UNADDRESSABLE.search(str(self.base)):
             raise ConfigError(
                 f"the store {self.base} cannot be used: addresses of databases take "
@@ -64,7 +64,7 @@ class Store(dg.ConfigurableResource):
         return (self.bucket or os.environ.get(BUCKET_VARIABLE, "")).rstrip("/")
 
     def address(self, folder: Path) -> str:
-        """Where a folder of the store has its copy in the bucket."""
+        """Return where a folder of the store has its copy in the bucket."""
         return f"{self.remote}/{folder.relative_to(self.base).as_posix()}"
 
     @property

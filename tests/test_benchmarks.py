@@ -1,4 +1,4 @@
-"""Each benchmark of learning runs with a budget of seconds and prints its figures."""
+"""Each benchmark of learning runs with a budget of seconds and prints its metrics."""
 
 import re
 import signal
@@ -43,7 +43,7 @@ def run(name, *arguments):
         ("negatives.py", ["only absent classes: ", "classes that are there: "]),
     ],
 )
-def test_it_trains_and_judges(tmp_path, name, said):
+def test_it_trains_and_evaluates(tmp_path, name, said):
     preset = write_preset(tmp_path / "few.yaml")
     told = run(
         name, "--preset", preset, "--steps", 2, "--train-scenes", 24, "--val-scenes", 6,
@@ -68,7 +68,7 @@ def test_the_memory_of_a_command_and_its_exit_code():
 
 
 @pytest.mark.slow
-def test_checkpoints_are_kept_while_training_runs_and_judged_afterwards(tmp_path):
+def test_checkpoints_are_copied_while_training_runs_and_evaluated_afterwards(tmp_path):
     preset = write_preset(tmp_path / "few.yaml")
     run(
         "single_or_joint.py", "--preset", preset, "--steps", 2, "--train-scenes", 24,
@@ -102,7 +102,7 @@ def test_checkpoints_are_kept_while_training_runs_and_judged_afterwards(tmp_path
 
 
 @pytest.mark.slow
-def test_decoders_are_judged_through_autoencoders_they_do_not_know(test_data):
+def test_decoders_are_evaluated_through_autoencoders_they_do_not_know(test_data):
     told = run("unseen_autoencoder.py", "--root", test_data / "coco", "--size", 128, "--limit", 2)
     rows = [line for line in told.splitlines() if "`" in line]
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
@@ -123,7 +123,7 @@ def test_a_restorer_is_trained_and_written(tmp_path, test_weights):
 
 
 @pytest.mark.slow
-def test_refined_latents_are_learned_and_judged_beside_their_ceiling(tmp_path, test_weights):
+def test_refined_latents_are_learned_and_evaluated_with_their_upper_bound(tmp_path, test_weights):
     preset = write_preset(tmp_path / "few.yaml")
     told = run(
         "refined_latents.py", "--autoencoder", test_weights / "taesd", "--preset", preset,

@@ -1,10 +1,10 @@
-"""What the command line turns into exit code 1 and one line on stderr."""
+"""Errors that the command line reports as one line on stderr, with exit code 1."""
 
 from __future__ import annotations
 
 
 class UnigsError(Exception):
-    """A failure the user can act on, told in one line.
+    """A failure that the user can act on, reported in one line.
 
     Args:
         message: what is wrong.
@@ -45,5 +45,5 @@ class ConfigError(UnigsError):
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space turned into one blank, printable everywhere."""
+    """Return the text with every run of white space turned into one blank, printable everywhere."""
     return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").split())

@@ -54,7 +54,7 @@ class Scene:
         licence: the licence of the image, where the data set names one.
         turned: the pixels are those of the file turned as its EXIF record says.
         file_name: what the data set calls the image, where the key does not tell it.
-        notes: what was taken for granted in reading it, one sentence each.
+        notes: assumptions made in reading it, one sentence each.
     """
 
     key: str
@@ -90,7 +90,7 @@ class Scene:
         return hashlib.sha256(f"{self.image_digest}{self.annotation_digest}".encode()).hexdigest()
 
     def image(self) -> np.ndarray:
-        """Read the image, the way up that is annotated: (h, w, 3) uint8 RGB.
+        """Read the image, in the annotated orientation: (h, w, 3) uint8 RGB.
 
         Raises:
             DataError: the file is missing, broken or no longer of the size of the annotation.
@@ -100,7 +100,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that is refused, and why.
+    """A quarantined record, with the reason.
 
     Attributes:
         file: the file at fault, relative to the root of the data set.
@@ -114,7 +114,7 @@ class Quarantined:
 
 
 def labels_mask(segments: np.ndarray, labels: Iterable[int]) -> np.ndarray:
-    """(h, w) bool: where `segments` holds one of `labels`."""
+    """Return (h, w) bool: where `segments` holds one of `labels`."""
     chosen = np.zeros(int(segments.max(initial=0)) + 1, dtype=bool)
     chosen[[label for label in labels if 0 <= label < len(chosen)]] = True
     return chosen[segments]
@@ -177,7 +177,7 @@ def entities_of(segments: np.ndarray, known: Iterable[Entity]) -> tuple[Entity, 
 
 
 def measured(known: Iterable[Entity], measures: Measures) -> tuple[Entity, ...]:
-    """The entities that have pixels, with the area and centroid of their label."""
+    """Return the entities that have pixels, with the area and centroid of their label."""
     areas, centroids = measures.areas, measures.centroids
     return tuple(
         replace(

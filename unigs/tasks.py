@@ -72,7 +72,7 @@ TASKS = MappingProxyType(
 
 
 def task_named(task: Task | str) -> Task:
-    """The task of that name; a Task is given back. ConfigError for an unknown name."""
+    """Return the task of that name; a Task is given back. ConfigError for an unknown name."""
     if isinstance(task, Task):
         return task
     if task not in TASKS:
@@ -81,9 +81,9 @@ def task_named(task: Task | str) -> Task:
 
 
 def make_prompt(task: Task | str, names: Sequence[str] = ()) -> str:
-    """The text prompt: 'synthesis: generate dog, ground, and sky.'
+    """Return the text prompt: 'synthesis: generate dog, ground, and sky.'
 
-    A name given twice is said once, at its first place; the entity task takes no names.
+    A repeated name is used once, at its first place; the entity task takes no names.
     Raises ConfigError when a task that needs names gets none.
     """
     task = task_named(task)
@@ -99,7 +99,7 @@ def make_prompt(task: Task | str, names: Sequence[str] = ()) -> str:
 def control_image(
     task: Task | str, image: np.ndarray, colormap: np.ndarray, coarse_mask: np.ndarray
 ) -> np.ndarray:
-    """What z^c encodes (Table 2): (h, w, 3) float32 in [-1, 1].
+    """Return what z^c encodes (Table 2): (h, w, 3) float32 in [-1, 1].
 
     ``image`` and ``colormap`` are (h, w, 3) uint8, ``coarse_mask`` (h, w) bool. Inpainting:
     I * (1 - m) after scaling to [-1, 1] (Eq. 10), so holes are mid-grey as in SD inpainting.

@@ -1,1 +1,1 @@
-"""What the assets stand on: folders, their records and cache, code versions, partitions."""
+"""Support code of the assets: folders, records and cache, code versions, partitions."""

@@ -1,7 +1,7 @@
-"""Build an output folder once for the same inputs, and keep it for as long as they stay the same.
+"""Build an output folder once per set of inputs, and reuse it while they do not change.
 
-A folder is built beside the finished one, in ``.NAME.building``, and takes its place when it is
-whole: a build that fails or is cancelled leaves the finished folder as it was.
+A folder is built next to the finished one, in ``.NAME.building``, and replaces it when
+complete: a build that fails or is cancelled leaves the finished folder as it was.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ _LINKED = ".tar"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build hands back: the digest of its content and what the graph shows of it."""
+    """Result of a build: the digest of its content and its metadata."""
 
     digest: str
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A folder that is up to date. ``kept``: it already was; ``seconds``: the build took."""
+    """A folder that is up to date. ``kept``: it was reused; ``seconds``: duration of the build."""
 
     folder: Path
     digest: str
@@ -61,21 +61,21 @@ def build_or_reuse(
     carry: bool = False,
     sealed: bool = False,
 ) -> Outcome:
-    """``folder`` as ``build`` makes it from ``inputs``, without building when it already is.
+    """Reuse ``folder`` if it was built from ``inputs``, else build it.
 
-    ``build(place, resume)`` writes into a folder beside, alone for the time, which takes the place
-    of ``folder`` when it is whole; ``resume`` says that the last build from these very inputs broke
-    off and that ``place`` holds what it left. Files that were added or lost since the build make it
-    run again.
+    ``build(place, resume)`` writes into a temporary folder while holding an exclusive lock; it
+    replaces ``folder`` when complete. ``resume`` is true when the last build from the same inputs
+    was interrupted and ``place`` holds its files. Files added or lost since the build make it run
+    again.
 
     Args:
-        reads: kept folders that ``build`` reads, which are verified before it begins.
+        reads: cached folders that ``build`` reads, which are verified before it begins.
         carry: ``place`` begins with the files of the finished folder, or with what any build that
             broke off left, for builds that take over what is unchanged.
         sealed: the folder holds a sealed manifest of shards; whoever reads it verifies it.
 
     Raises:
-        DataError: a file that is kept, or read, has other bytes than were written; a full disk.
+        DataError: checksum mismatch of a cached file or one that is read; a full disk.
     """
     key = fingerprint(**inputs)
     try:
@@ -96,7 +96,7 @@ def build_or_reuse(
 
 
 def building_place(folder: Path) -> Path:
-    """Where a folder is while it is being built."""
+    """Return the temporary place of a folder while it is being built."""
     return folder.with_name(f".{folder.name}.building")
 
 
@@ -137,7 +137,8 @@ def _build(
 
 
 def _whole(folder: Path, key: str) -> dict[str, Any] | None:
-    """The record of a folder that was built from the inputs of ``key`` and has all its files."""
+    """Return the record of a folder that was built from the inputs of ``key`` and has all its
+    files."""
     record = read_record(folder)
     if record is None or record["fingerprint"] != key or not is_complete(folder, record):
         return None
@@ -145,7 +146,7 @@ def _whole(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def _prepare(place: Path, finished: Path, key: str, carry: bool) -> bool:
-    """Make the folder to build in; whether a build from the same inputs broke off there."""
+    """Make the folder to build in; return whether a build from the same inputs was interrupted."""
     started = place / STARTED
     if started.is_file():
         resume = started.read_text(encoding="utf-8") == key
@@ -184,7 +185,7 @@ def _swap(place: Path, folder: Path) -> None:
 
 
 def _end_swap(folder: Path) -> None:
-    """Undo, or end, what a process left that died while a folder took another's place."""
+    """Roll back, or finish, a replacement during which a process died."""
     old = _replaced(folder)
     if old.is_dir() and not folder.exists():
         old.rename(folder)

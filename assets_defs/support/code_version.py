@@ -14,15 +14,16 @@ _IMPORT = re.compile(
     rb"^\s*(?:from\s+unigs([\w.]*)\s+import\s+(\([^)]*\)|.+)|import\s+unigs\.([\w.]+))",
     re.MULTILINE,
 )
-# Passed over everywhere: presets, whose values every asset counts among its inputs, and messages.
+# Ignored everywhere: presets, whose values every asset counts among its inputs, and messages.
 WITHOUT_EFFECT = ("config/", "errors.py", "__init__.py")
 
 
 def code_version(*modules: str, without: tuple[str, ...] = ()) -> str:
-    """12 hex digits over the code of ``modules`` (``shards``, ``models/unet``, ``datasets``: all
-    of a folder) and of everything of ``unigs`` that they import, directly or not.
+    """Return 12 hex digits over the code of some modules and of all that they import of ``unigs``.
 
-    ``without`` names modules that are passed over, with what only they import: those whose whole
+    ``modules`` are files or whole folders: ``shards``, ``models/unet``, ``datasets``.
+
+    ``without`` names modules that are ignored, with what only they import: those whose whole
     effect is among the asset's inputs already. Comments, blank lines and the words of docstrings
     do not count. A module that does not exist is an error, so that a renamed file cannot silently
     drop out.
@@ -34,7 +35,7 @@ def code_version(*modules: str, without: tuple[str, ...] = ()) -> str:
 
 
 def closure(*modules: str, without: tuple[str, ...] = ()) -> list[Path]:
-    """The files of ``modules`` and what they import of ``unigs``, sorted."""
+    """Return the files of ``modules`` and what they import of ``unigs``, sorted."""
     found: set[Path] = set()
     passed_over = {_PACKAGE / f"{name}.py" for name in without}
     missing = [file for file in passed_over if not file.is_file()]
@@ -88,7 +89,7 @@ def _plain(value: object) -> object:
 
 @cache
 def git_commit() -> str:
-    """The commit of the working tree, ``+`` when it has changes, the version outside a clone."""
+    """Return the commit of the working tree, ``+`` with changes; outside a clone the version."""
     try:
         commit = _git("rev-parse", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no")

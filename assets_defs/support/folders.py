@@ -1,4 +1,4 @@
-"""Where each asset of one data set and preset keeps its output in the store."""
+"""Folders in the store for the output of each asset of one data set and preset."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Folders:
 
     @classmethod
     def of(cls, store: Store, settings: GraphSettings) -> "Folders":
-        """The folders of the data set and preset that ``settings`` name, proven writable."""
+        """Return the folders of the settings' data set and preset, checked to be writable."""
         name = f"{settings.dataset}-{settings.preset_name}"
         return cls(store.folder(name), settings.preset_name)
 

@@ -1,4 +1,4 @@
-"""What the graph shows of an asset: counts, digest, pictures, and whether it was kept."""
+"""Metadata of an asset: counts, digest, pictures, and whether it was reused."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ def materialized(
     check_results: Sequence[dg.AssetCheckResult] = (),
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:
-    """Report ``outcome``; its digest becomes the data version, so that what lies downstream knows
-    whether anything changed."""
+    """Report ``outcome``; its digest becomes the data version, by which downstream assets see
+    changes."""
     say(context, str(context.asset_key.to_user_string()), outcome)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(outcome.digest),
@@ -36,7 +36,7 @@ def materialized_each(
     pictures: Mapping[str, str] | None = None,
 ) -> dg.MaterializeResult:
     """Report the outcomes of an asset for each of a run's data sets; ``pictures`` are names of
-    files in their folders. Of several data sets, metadata stands under ``dataset.name``."""
+    files in their folders. Of several data sets, metadata is under ``dataset.name``."""
     named = {name: dict(pictures or {}) for name in outcomes}
     if len(outcomes) == 1:
         ((name, outcome),) = outcomes.items()
@@ -55,7 +55,7 @@ def materialized_each(
 
 
 def say(context: dg.AssetExecutionContext, name: str, outcome: Outcome) -> None:
-    """One log line: kept, or built and in what time."""
+    """Write one log line: reused, or built and the duration."""
     if outcome.kept:
         context.log.info(f"{name}: kept, nothing it follows from has changed")
     else:
@@ -63,7 +63,7 @@ def say(context: dg.AssetExecutionContext, name: str, outcome: Outcome) -> None:
 
 
 def described(outcome: Outcome) -> dict[str, Any]:
-    """Metadata of an outcome."""
+    """Return the metadata of an outcome."""
     return {
         **outcome.metadata,
         "kept": outcome.kept,
@@ -74,7 +74,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
 
 
 def inline(pictures: Mapping[str, Path]) -> dict[str, dg.MarkdownMetadataValue]:
-    """PNG files as pictures inside the metadata; a file too large for that is left out."""
+    """Return PNG files as pictures inside the metadata; a file too large for that is left out."""
     return {
         name: dg.MetadataValue.md(
             f"![{name}](data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()})"

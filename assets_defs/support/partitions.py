@@ -1,9 +1,9 @@
 """The two dimensions of the shards: which batch of annotations, and which task.
 
-A batch is a split of a data set (``shapes-train``); the data set stands in the batch's key because
+A batch is a split of a data set (``shapes-train``); the data set is part of the batch's key because
 Dagster's partitions have two dimensions at most. One run covers a rectangle of partitions, given by
 its first and last key. The parts of a mix are no rectangle: its run covers the validation split
-that judges, and the steps report the training partitions of each data set besides.
+for evaluation, and the steps also report the training partitions of each data set.
 """
 
 from collections.abc import Sequence
@@ -26,43 +26,44 @@ SHARD_PARTITIONS = dg.MultiPartitionsDefinition(
 
 
 def split_key(partition: str) -> tuple[str, str, str]:
-    """(dataset, split, task) of a key like ``shapes-train|entity``."""
+    """Return (dataset, split, task) of a key like ``shapes-train|entity``."""
     batch, task = partition.split("|")
     dataset, split = batch.rsplit("-", 1)
     return dataset, split, task
 
 
 def partition_key(dataset: str, split: str, task: str) -> str:
-    """The key of one shard folder: ``shapes-train|entity``."""
+    """Return the key of one shard folder: ``shapes-train|entity``."""
     return f"{dataset}-{split}|{task}"
 
 
 def parts(settings: GraphSettings) -> list[tuple[str, str, str]]:
-    """(data set, split, task) of every shard folder of a run: the data sets that are trained on
-    with their tasks, and the validation split that judges, with all."""
+    """Return (data set, split, task) of every shard folder of a run: the data sets that are trained
+    on with their tasks, and the validation split for evaluation, with all."""
     train = [(one.dataset, "train", task) for one in settings.sources for task in one.tasks]
     return train + [(settings.evaluated, "val", task) for task in TASKS]
 
 
 def held(settings: GraphSettings, split: str) -> list[str]:
-    """The data sets of a run that have such a split."""
+    """Return the data sets of a run that have such a split."""
     return list(dict.fromkeys(part[0] for part in parts(settings) if part[1] == split))
 
 
 def with_task(settings: GraphSettings, split: str, task: str) -> list[str]:
-    """The data sets of a run that have shards of a task in a split."""
+    """Return the data sets of a run that have shards of a task in a split."""
     return [dataset for dataset, *batch in parts(settings) if batch == [split, task]]
 
 
 def run_tags(settings: GraphSettings, splits: Sequence[str] = SPLITS) -> dict[str, str]:
-    """Run tags for the shards of ``splits``; a mix is always brought up to date as a whole."""
+    """Return run tags for the shards of ``splits``; a mix is always brought up to date as a
+    whole."""
     return range_tags(settings.evaluated, ("val",) if settings.dataset == MIX else splits)
 
 
 def range_tags(
     dataset: str, splits: Sequence[str] = SPLITS, tasks: Sequence[str] = tuple(TASKS)
 ) -> dict[str, str]:
-    """Run tags that select ``splits`` x ``tasks`` of a data set in one run.
+    """Return run tags that select ``splits`` x ``tasks`` of a data set in one run.
 
     Both must be contiguous in the order of the dimensions, as they are when one or all are named.
     """

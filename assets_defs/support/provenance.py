@@ -1,4 +1,4 @@
-"""The tags by which a figure is traced back to its run, its code and its data."""
+"""Tags that trace a metric back to its run, code and data."""
 
 import dagster as dg
 

@@ -1,6 +1,6 @@
-"""What stands beside the output of a stage, and whether the output still is what was written.
+"""Records of stage outputs, and verification of the outputs against them.
 
-``kept.json`` holds the fingerprint of everything a folder follows from, the SHA-256 of every file,
+``kept.json`` holds the fingerprint of everything a folder depends on, the SHA-256 of every file,
 the folder's digest and its metadata. A folder that holds a sealed manifest of shards is verified by
 that, which knows the sample a byte belongs to. Verifying reads every byte, at the speed of SHA-256
 on one core (0.5 to 2 GB a second) or of the disk, whichever is less.
@@ -25,12 +25,12 @@ _VERIFIED: dict[Path, list[tuple[str, int, int]]] = {}
 
 
 def fingerprint(**inputs: Any) -> str:
-    """SHA-256 over ``inputs`` as JSON; values that are no JSON are an error."""
+    """Return the SHA-256 over ``inputs`` as JSON; values that are no JSON are an error."""
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The record, or None where there is none of this version."""
+    """Return the record, or None where there is none of this version."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -39,7 +39,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def build_record(folder: Path) -> dict[str, Any]:
-    """The whole record beside a folder's content; DataError when it is not built yet."""
+    """Return the whole record of a folder's content; raise DataError when it is not built yet."""
     record = read_record(folder)
     if record is None:
         raise DataError(f"{folder} is not built yet", hint="materialise its asset first")
@@ -47,12 +47,15 @@ def build_record(folder: Path) -> dict[str, Any]:
 
 
 def built_digest(folder: Path) -> str:
-    """The digest of a folder that is up to date; DataError when it is not built yet."""
+    """Return the digest of a folder that is up to date.
+
+    Raises DataError when it is not built yet.
+    """
     return build_record(folder)["digest"]
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Relative name -> path of the files that a record speaks of; hidden files are nobody's."""
+    """Relative name -> path of the files that a record speaks of; hidden files are ignored."""
     return {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
@@ -66,12 +69,12 @@ def digests_of(folder: Path) -> dict[str, str]:
 
 
 def is_complete(folder: Path, record: Mapping[str, Any]) -> bool:
-    """Whether no file was added or lost since the record was written."""
+    """Return whether no file was added or lost since the record was written."""
     return set(record["files"]) == set(files_of(folder))
 
 
 def damages(folder: Path) -> list[tuple[Path, str]]:
-    """(file, key of the sample) of whatever has other bytes than were written; every byte is read.
+    """Find checksum mismatches, as (file, key of the sample); every byte is read.
 
     The key is "" where no sample is meant. DataError when the folder is not built, or has lost
     the manifest of its shards.
@@ -91,10 +94,10 @@ def damages(folder: Path) -> list[tuple[Path, str]]:
 
 
 def verify(folders: Iterable[Path]) -> None:
-    """Read folders to the last byte unless this process has.
+    """Verify the checksums of folders, once per process.
 
     Raises:
-        DataError: names the first file, and sample, that has other bytes than were written.
+        DataError: checksum mismatch; it names the first file and sample.
     """
     for folder in folders:
         looks = _look(folder)
@@ -105,7 +108,7 @@ def verify(folders: Iterable[Path]) -> None:
 
 
 def damaged(file: Path, key: str = "") -> DataError:
-    """The error about a file, or a sample of a shard, that is not as it was written."""
+    """Build the error for a checksum mismatch of a file, or of a sample in a shard."""
     return DataError(
         "checksum mismatch: not the bytes that were written",
         file=file,

@@ -1,7 +1,7 @@
-"""Which code a stage follows from: the table that decides what a change of code builds again.
+"""Which code a stage depends on: the table that decides what a code change rebuilds.
 
 A stage names the modules of ``unigs`` that it ``runs``; what they import counts with them. What is
-``given`` is passed over, with what only it imports, because its whole effect arrives as an input
+``given`` is ignored, with what only it imports, because its whole effect arrives as an input
 whose digest is compared already, or because it has none here. The settings of a stage are inputs of
 its own, in its asset.
 """
@@ -76,14 +76,14 @@ STAGES = {
 
 @cache
 def code_of(stage: str) -> str:
-    """The code version of a stage: hex digits that change when the meaning of its code does."""
+    """Return the code version of a stage: it changes when the meaning of its code does."""
     own = STAGES[stage]
     version = code_version(*own.runs, without=tuple(own.given))
     return version + "".join(code_of(other) for other in own.with_stages)
 
 
 def files_of_stage(stage: str) -> list[Path]:
-    """The files whose code a stage follows from, sorted."""
+    """Return the files whose code a stage depends on, sorted."""
     own = STAGES[stage]
     files = set(closure(*own.runs, without=tuple(own.given)))
     return sorted(files.union(*(files_of_stage(other) for other in own.with_stages)))

@@ -1,8 +1,8 @@
-"""``python -m assets_defs.support.training_entry``: one training, told what to do through Pipes.
+"""``python -m assets_defs.support.training_entry``: run one training, configured through Pipes.
 
 Metrics go to the MLflow run that the asset opened, a line of progress now and then to Dagster. On
 SIGTERM, or when the parent is gone, the loop writes a checkpoint and the process ends with code 3;
-the next run of the asset goes on from there.
+the next run of the asset resumes from there.
 """
 
 import json
@@ -32,7 +32,7 @@ _SAY_EVERY_SECONDS = 5.0
 
 
 class StopRequest:
-    """Becomes true at SIGTERM or SIGINT."""
+    """A flag that becomes true at SIGTERM or SIGINT."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -71,7 +71,7 @@ class Reporter:
             self.pipes.log.info(state)
 
     def preview(self, step: int, picture: "NDArray[np.uint8]") -> None:
-        """Keep a picture of what the model makes of held-out samples by now."""
+        """Save a preview of the model's current output on held-out samples."""
         from PIL import Image
 
         from unigs.training.validation import PREVIEW_COLUMNS

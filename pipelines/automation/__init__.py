@@ -1,1 +1,1 @@
-"""What starts runs by itself: sensors, schedules and what they watch."""
+"""Automation: sensors, schedules and what they watch."""

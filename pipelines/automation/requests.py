@@ -18,7 +18,7 @@ def request_run(
     splits: Sequence[str] = SPLITS,
     reason: str = "",
 ) -> dg.RunRequest:
-    """The job of everything, over the shards of ``splits``."""
+    """Return the job of everything, over the shards of ``splits``."""
     return dg.RunRequest(
         run_key=run_key,
         job_name=EVERYTHING,
@@ -28,10 +28,10 @@ def request_run(
 
 
 def run_config(store: Store, settings: GraphSettings) -> dict[str, Any]:
-    """Run configuration that repeats ``settings`` and ``store``, to the letter.
+    """Return run configuration that repeats ``settings`` and ``store``, to the letter.
 
     The store that the process works in anyway is not named, so that a run of a store that is moved
-    later can be executed again where it then lies.
+    later can be executed again in its new place.
     """
     root = "" if store.base == default_store() else str(store.base)
     return {

@@ -1,4 +1,4 @@
-"""The weekly retraining: a backstop for what no sensor saw."""
+"""The weekly retraining: a backstop for changes that no sensor saw."""
 
 import dagster as dg
 
@@ -13,7 +13,7 @@ from resources.store import Store
     job=everything,
     cron_schedule="0 3 * * 1",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Mondays at 3:00: the whole graph; what has not changed is kept.",
+    description="Mondays at 3:00: the whole graph; what has not changed is reused.",
 )
 def weekly_retraining(
     context: dg.ScheduleEvaluationContext, store: Store, settings: GraphSettings

@@ -21,7 +21,7 @@ from resources.store import Store
     description=(
         "Digests the annotation files of the data set. A new or changed file launches the shards "
         "of its split, and what follows from them: from the training split retraining and "
-        "evaluation, from the validation split evaluation alone; the rest is kept."
+        "evaluation, from the validation split evaluation alone; the rest is reused."
     ),
 )
 def annotations(

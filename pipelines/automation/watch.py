@@ -89,7 +89,7 @@ def _age(look: list[int], now: float) -> float:
 
 
 def _digest_of(path: Path, look: list[int]) -> str | None:
-    """SHA-256 of a file, None when it changed meanwhile."""
+    """Return the SHA-256 of a file, None when it changed meanwhile."""
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -99,14 +99,14 @@ def _digest_of(path: Path, look: list[int]) -> str | None:
 
 
 def splits_of(name: str) -> tuple[str, ...]:
-    """The splits a relative path speaks of; all of them when it names none."""
+    """Return the splits a relative path speaks of; all of them when it names none."""
     named = tuple(split for split in SPLITS if split in name)
     return named or SPLITS
 
 
 def _annotation_files(root: Path) -> list[Path]:
-    """The files that may be annotations: not those that systems and editors leave beside them
-    (``._a.json``, ``a.json~``), nor copies that somebody keeps there."""
+    """Return the files that may be annotations: not those that systems and editors leave beside
+    them (``._a.json``, ``a.json~``), nor copies that somebody keeps there."""
     top = root / "annotations"
     top = top if top.is_dir() else root
     return sorted(

@@ -1,1 +1,1 @@
-"""One run from the command line: start it, follow it, show it."""
+"""Start, follow and report one run from the command line."""

@@ -1,4 +1,4 @@
-"""Keep what child processes print out of the user's terminal: it goes to a log file."""
+"""Redirect the output of child processes from the terminal to a log file."""
 
 import os
 import sys

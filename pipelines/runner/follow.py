@@ -1,4 +1,4 @@
-"""Follow a run from outside: progress lines on stderr, and why it failed."""
+"""Follow a run: progress lines on stderr, and the reason of a failure."""
 
 import logging
 import time
@@ -29,7 +29,7 @@ class ErrorInfo(Protocol):
 
 @dataclass
 class Progress:
-    """What a run has told so far: assets kept and built, and the first failure.
+    """Progress of a run: assets reused and built, and the first failure.
 
     ``say`` takes lines; ``show`` the newest state of a training, which takes the place of the one
     before it.
@@ -93,14 +93,14 @@ class Progress:
             self.failure = self.failure or line
 
     def summary(self) -> str:
-        """One line: what was kept and what was built."""
+        """Return one line: what was reused and what was built."""
         if not self.built:
             return f"nothing had changed: all {len(self.kept)} assets were kept"
         return f"{len(self.built)} assets built ({', '.join(self.built)}), {len(self.kept)} kept"
 
 
 def reason_of(error: ErrorInfo | None) -> str:
-    """The first error of a chain that is not Dagster's own, in one line."""
+    """Return the first error of a chain that is not Dagster's own, in one line."""
     while error is not None and error.cause and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
     if error is None:

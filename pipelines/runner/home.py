@@ -1,4 +1,4 @@
-"""DAGSTER_HOME: in the store, so that a store is one whole history."""
+"""DAGSTER_HOME in the store, so that a store holds its complete history."""
 
 import os
 import shutil

@@ -4,7 +4,7 @@ The one file that imports from Dagster's private modules, tried with the version
 What Dagster offers publicly for this (``dagster job launch``, the GraphQL client and its mutations)
 puts a run into the instance's queue, which only a running daemon empties; ``dagster job execute``
 leaves the job's origin out, without which the UI cannot re-execute the run. Here a run starts
-without a daemon, stands in the UI like any other, and its code server ends with the caller.
+without a daemon, is listed in the UI like any other, and its code server ends with the caller.
 """
 
 from collections.abc import Iterator, Mapping

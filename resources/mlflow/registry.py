@@ -52,7 +52,7 @@ def register_model(
 
 
 def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
-    """The registered ``version`` of ``name``."""
+    """Return the registered ``version`` of ``name``."""
     found = tracking.client().get_model_version(name, version)
     import mlflow
 
@@ -69,7 +69,7 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
 
 
 def champion(tracking: Tracking, name: str) -> ModelVersion | None:
-    """The version that the alias names, or None when there is none yet."""
+    """Return the version that the alias names, or None when there is none yet."""
     client = tracking.client()
     registered = client.search_registered_models(filter_string=f"name = '{name}'")
     if not registered or CHAMPION not in registered[0].aliases:

@@ -1,4 +1,4 @@
-"""A store that was renamed or copied: MLflow's records follow it.
+"""Update MLflow's records after a store was renamed or copied.
 
 MLflow notes the absolute address of every artifact folder, of runs, logged models and versions, and
 offers no way to change one. In a store that was moved, runs would write to the old place and the

@@ -54,7 +54,7 @@ class ServedUniGS(PythonModel):
 
 
 def _arguments(record: Any) -> dict[str, Any]:
-    """The arguments of the pipeline call, files read; ConfigError for what is none."""
+    """Return the arguments of the pipeline call, files read; raise ConfigError for what is none."""
     import inspect
 
     from unigs.errors import ConfigError

@@ -42,7 +42,7 @@ class Tracking(dg.ConfigurableResource):
         return self.uri or self.store.tracking_uri
 
     def client(self) -> "MlflowClient":
-        """A client of the records, the experiment made if need be; telemetry stays off."""
+        """Return a client of the records, the experiment made if need be; telemetry stays off."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         self.store.folder()
         import mlflow

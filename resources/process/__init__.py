@@ -1,1 +1,1 @@
-"""Processes that the graph starts, and how they end with it."""
+"""Child processes of the graph, and how they end with it."""

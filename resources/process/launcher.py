@@ -1,4 +1,4 @@
-"""Run a child process under Dagster Pipes so that nothing of it outlives its run."""
+"""Run a child process under Dagster Pipes that never outlives its run."""
 
 import os
 import signal
@@ -82,7 +82,7 @@ class ProcessLauncher(dg.ConfigurableResource):
                 end_group(process, self.grace_seconds)
                 echo.join(timeout=5)
         if code != 0:
-            context.log.error("last words of the child process:\n%s", "\n".join(tail))
+            context.log.error("last output of the child process:\n%s", "\n".join(tail))
             raise ProcessFailed(_last_words(command, code, tail))
 
 

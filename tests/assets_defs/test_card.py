@@ -1,4 +1,4 @@
-"""The card that the graph writes beside a pipeline, and the one with figures in the report."""
+"""The card that the graph writes with a pipeline, and the one with metrics in the report."""
 
 from pathlib import Path
 

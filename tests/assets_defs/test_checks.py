@@ -25,7 +25,7 @@ Case = tuple[GraphSettings, tuple[str, ...]]
 def execute(
     store: Store, settings: GraphSettings, names: tuple[str, ...]
 ) -> tuple[dg.ExecuteInProcessResult, Progress]:
-    """Run some assets; the result, and what a user is told of it."""
+    """Run some assets; return the result and the messages that a user sees."""
     job = build_defs().resolve_implicit_global_asset_job_def()
     progress = Progress(lambda line: None, lambda state: None)
     with dg.DagsterInstance.ephemeral() as instance:
@@ -73,7 +73,7 @@ def settings_without_latents() -> GraphSettings:
 
 
 def flipped_byte(store: Store) -> Case:
-    """One bit of an image in a kept shard."""
+    """One bit of an image in a cached shard."""
     place = shards_of(store, settings_without_latents())[2]
     (shard,) = place.glob("*.tar")
     (*_, row) = read_sample_table(place, ["key", "members"]).to_pylist()

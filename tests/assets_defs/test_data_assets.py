@@ -1,4 +1,4 @@
-"""The data half of the graph on an ephemeral instance: what is refused, kept and rebuilt."""
+"""The data half of the graph on an ephemeral instance: what is quarantined, reused and rebuilt."""
 
 import json
 from pathlib import Path

@@ -150,7 +150,7 @@ def test_a_run_on_one_data_set_takes_all_its_tasks(root: Path) -> None:
     assert alone.evaluated == "coco_panoptic"
 
 
-def test_a_mix_without_its_folder_or_its_judge_is_one_line() -> None:
+def test_a_mix_without_its_folder_or_its_evaluation_set_is_one_line() -> None:
     with pytest.raises(ConfigError, match="coco_panoptic needs its folder"):
         GraphSettings(dataset="mix", overrides=OVERRIDES).sources  # noqa: B018
     with pytest.raises(ConfigError, match="mixes nothing"):

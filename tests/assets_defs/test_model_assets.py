@@ -151,7 +151,7 @@ def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
     assert sorted(run.info.status for run in runs) == ["FINISHED", "FINISHED"]
 
 
-def test_the_judge_of_a_mix_is_that_of_the_data_set_it_is_trained_on(tmp_path: Path) -> None:
+def test_the_evaluators_of_a_mix_are_those_of_its_evaluation_set(tmp_path: Path) -> None:
     mixed = GraphSettings(dataset="mix", overrides={"data.mix": {"shapes": {}}})
     alone = inputs_of(evaluators, "evaluator/segmenter", GraphSettings(), tmp_path)
     assert inputs_of(evaluators, "evaluator/segmenter", mixed, tmp_path) == alone

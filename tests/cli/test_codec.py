@@ -1,4 +1,4 @@
-"""`unigs codec` from the command line: keys of the answer, options, and refusals."""
+"""`unigs codec` from the command line: keys of the output, options, and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(root: Path, *options: str) -> Result:
     return CliRunner().invoke(app, [*common, "--json", *options])
 
 
-def answer(root: Path, *options: str) -> dict:
+def report_of(root: Path, *options: str) -> dict:
     result = run(root, *options)
     if isinstance(result.exception, ModuleNotFoundError):
         # Swallowed by the runner; the test is skipped where the environment does without.
@@ -37,8 +37,8 @@ def answer(root: Path, *options: str) -> dict:
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
-def test_answer_has_the_agreed_keys(shapes: Path) -> None:
-    report = answer(shapes)
+def test_output_has_the_agreed_keys(shapes: Path) -> None:
+    report = report_of(shapes)
     assert {
         "images",
         "entities",
@@ -56,24 +56,24 @@ def test_answer_has_the_agreed_keys(shapes: Path) -> None:
 
 
 def test_options_reach_the_codec(shapes: Path) -> None:
-    merged = answer(shapes, "--decoder", "pdm", "--delta", "200")
-    split = answer(shapes, "--decoder", "pdm", "--delta", "5")
+    merged = report_of(shapes, "--decoder", "pdm", "--delta", "200")
+    split = report_of(shapes, "--decoder", "pdm", "--delta", "5")
     assert merged["predicted"] < split["predicted"]
-    one = answer(shapes, "--max-entities", "1", "--palette", "contrast-5-v1-share")
+    one = report_of(shapes, "--max-entities", "1", "--palette", "contrast-5-v1-share")
     assert one["entities"] == 4
     assert one["coverage"] == 1
     assert one["palette"] == "contrast-5-v1-share"
-    noisy = answer(shapes, "--noise", "15", "--blur", "1", "--jpeg", "60", "--limit", "2")
+    noisy = report_of(shapes, "--noise", "15", "--blur", "1", "--jpeg", "60", "--limit", "2")
     assert noisy["images"] == 2
     assert noisy["colormap_rmse"] > 5
-    true = answer(shapes, "--decoder", "kmeans", "--clusters", "-1", "--scores")
-    assert true["miou"] > answer(shapes, "--decoder", "kmeans", "--clusters", "2")["miou"]
+    true = report_of(shapes, "--decoder", "kmeans", "--clusters", "-1", "--scores")
+    assert true["miou"] > report_of(shapes, "--decoder", "kmeans", "--clusters", "2")["miou"]
     assert 0 <= true["ap_e_constant"] <= 1
 
 
 def test_refined_latents_lose_less(shapes: Path, test_weights: Path) -> None:
     way = ("--autoencoder", str(test_weights / "taesd"), "--limit", "2")
-    plain, refined = (answer(shapes, *way, "--refine-steps", steps) for steps in ("0", "6"))
+    plain, refined = (report_of(shapes, *way, "--refine-steps", steps) for steps in ("0", "6"))
     assert refined["colormap_rmse"] < 0.8 * plain["colormap_rmse"]
     assert (plain["refine_steps"], refined["refine_steps"]) == (0, 6)
 
@@ -100,7 +100,7 @@ def test_explain_writes_a_page_with_its_pictures(shapes: Path, tmp_path: Path) -
     from unigs.datasets import open_dataset
 
     key = next(iter(open_dataset("shapes", shapes, "val"))).key
-    page = Path(answer(shapes, "--explain", key, "--noise", "5", "--out", str(tmp_path))["page"])
+    page = Path(report_of(shapes, "--explain", key, "--noise", "5", "--out", str(tmp_path))["page"])
     text = page.read_text(encoding="utf-8")
     assert "Progressive dichotomy" in text
     for name in ("picture3.png", "node0.png"):

@@ -40,13 +40,13 @@ def test_one_json_line_with_the_files_it_names(model, files):
                  "--coarse-mask", files / "mask.png", "--names", "dog", "--seed", 4)  # fmt: skip
     first = run(*arguments, "--out", files / "one", "--json")
     assert first.exit_code == 0, first.output
-    answer = json.loads(first.stdout.strip().splitlines()[-1])
-    assert {"image", "colormap", "panoptic", "entities"} <= set(answer)
-    assert Image.open(answer["colormap"]).size == (SIZE, SIZE)
-    assert json.loads(Path(answer["panoptic"]).read_text())["annotations"]
+    prediction = json.loads(first.stdout.strip().splitlines()[-1])
+    assert {"image", "colormap", "panoptic", "entities"} <= set(prediction)
+    assert Image.open(prediction["colormap"]).size == (SIZE, SIZE)
+    assert json.loads(Path(prediction["panoptic"]).read_text())["annotations"]
     again = run(*arguments, "--out", files / "two", "--json")
     same = json.loads(again.stdout.strip().splitlines()[-1])
-    assert same["entities"] == answer["entities"]
+    assert same["entities"] == prediction["entities"]
     merged = run(*arguments, "--out", files / "three", "--merge", "seeds", "--runs", 2, "--json")
     assert merged.exit_code == 0, merged.output
 

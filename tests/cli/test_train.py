@@ -1,4 +1,4 @@
-"""`unigs train`: shards in, a pipeline out that answers."""
+"""`unigs train`: shards in, a pipeline out that predicts."""
 
 import json
 

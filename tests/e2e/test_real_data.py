@@ -16,5 +16,5 @@ def test_coco_excerpt_goes_through_to_metrics(test_data: Path, tmp_path: Path) -
     )  # fmt: skip
     result = result_of(done)
     assert tuple(result["metrics"]) == TASKS
-    assert all(figures["n"] >= 25 for figures in result["metrics"].values())
+    assert all(values["n"] >= 25 for values in result["metrics"].values())
     assert not list((tmp_path / "coco_panoptic-tiny" / "raw").rglob("*.jpg"))

@@ -34,15 +34,15 @@ def first(store: Path, preset: Path) -> dict:
     return result
 
 
-def test_every_task_has_its_figures(first: dict) -> None:
+def test_every_task_has_its_metrics(first: dict) -> None:
     assert tuple(first["metrics"]) == TASKS
-    for task, figures in first["metrics"].items():
-        assert figures["n"] >= 1, task
-        assert [key for key in figures if key.startswith("miou")], task
-        assert [key for key in figures if key.startswith("untrained.")], task
-        assert [key for key in figures if "ceiling" in key], task
+    for task, values in first["metrics"].items():
+        assert values["n"] >= 1, task
+        assert [key for key in values if key.startswith("miou")], task
+        assert [key for key in values if key.startswith("untrained.")], task
+        assert [key for key in values if "ceiling" in key], task
         kinds = ["all"] if task == "entity" else ["single", "multiple"]
-        assert all(figures[f"protocol.{kind}.n"] >= 1 for kind in kinds), task
+        assert all(values[f"protocol.{kind}.n"] >= 1 for kind in kinds), task
     assert Path(first["model"]["joint"], "model_index.json").is_file()
     assert first["kept"] == []
 
@@ -93,7 +93,7 @@ def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path)
     assert {run.data.tags["protocol"] for run in evaluated} == {record["digest"]}
 
 
-def test_the_models_cards_name_its_data_and_figures(first: dict, store: Path) -> None:
+def test_the_models_cards_name_its_data_and_metrics(first: dict, store: Path) -> None:
     best = champion(Tracking(store=Store(root=str(store))), MODEL)
     assert best is not None
     base = store / "shapes-smoke"

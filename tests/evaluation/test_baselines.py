@@ -21,18 +21,20 @@ def images(tmp_path_factory):
     return np.stack([scene.image() for scene in scenes(tmp_path_factory.mktemp("fit"), 4)])
 
 
-def test_the_coarse_mask_answers_with_its_components(tmp_path):
+def test_the_coarse_mask_predicts_its_components(tmp_path):
     for sample in samples(tmp_path, "inpainting", 5):
-        answer = coarse_mask_baseline([sample])[0]
-        assert np.array_equal(answer.segments > 0, sample.coarse_mask)
-        assert set(answer.scores) == set(np.unique(answer.segments)) - {0}
-        assert (answer.image[sample.coarse_mask] == 128).all()
-        assert np.array_equal(answer.image[~sample.coarse_mask], sample.image[~sample.coarse_mask])
+        prediction = coarse_mask_baseline([sample])[0]
+        assert np.array_equal(prediction.segments > 0, sample.coarse_mask)
+        assert set(prediction.scores) == set(np.unique(prediction.segments)) - {0}
+        assert (prediction.image[sample.coarse_mask] == 128).all()
+        assert np.array_equal(
+            prediction.image[~sample.coarse_mask], sample.image[~sample.coarse_mask]
+        )
 
 
 def test_flat_colours_are_the_means_of_the_classes(tmp_path):
     drawn = samples(tmp_path, "synthesis", 5)
-    answers = FlatColourBaseline(drawn)(drawn)
+    predictions = FlatColourBaseline(drawn)(drawn)
     pixels: dict[str, list] = {}
     for sample in drawn:
         for entity in sample.entities:
@@ -40,42 +42,42 @@ def test_flat_colours_are_the_means_of_the_classes(tmp_path):
                 sample.image[sample.segments == entity.id]
             )
     everything = np.concatenate([sample.image.reshape(-1, 3) for sample in drawn]).mean(0)
-    for sample, answer in zip(drawn, answers, strict=True):
-        assert np.abs(answer.image[sample.segments == 0] - everything).max(initial=0) <= 0.5
+    for sample, prediction in zip(drawn, predictions, strict=True):
+        assert np.abs(prediction.image[sample.segments == 0] - everything).max(initial=0) <= 0.5
         for entity in sample.entities:
-            inside = answer.image[sample.segments == entity.id]
+            inside = prediction.image[sample.segments == entity.id]
             assert np.abs(inside - np.mean(pixels[entity.class_name], 0)).max() <= 0.5
 
 
 @pytest.mark.parametrize("task", ["entity", "referring"])
-def test_the_codec_ceiling_is_high_but_honest(tmp_path, images, task):
+def test_the_codec_upper_bound_is_high_but_below_one(tmp_path, images, task):
     drawn = samples(tmp_path, task, 6)
     maps = np.stack([sample.colormap for sample in drawn])
     codec = Codec(PatchAutoencoder.fit(np.concatenate([images, maps]), 4, 24), Palette(grid=5))
     metric = SegmentationMetric()
-    for sample, answer in zip(drawn, CodecCeiling(codec, TASKS[task])(drawn), strict=True):
-        assert answer.colormap.shape == (SIDE, SIDE, 3)
-        assert not np.array_equal(answer.colormap, sample.colormap)
-        metric.update(sample.key, sample.segments, answer.segments)
+    for sample, prediction in zip(drawn, CodecCeiling(codec, TASKS[task])(drawn), strict=True):
+        assert prediction.colormap.shape == (SIDE, SIDE, 3)
+        assert not np.array_equal(prediction.colormap, sample.colormap)
+        metric.update(sample.key, sample.segments, prediction.segments)
     assert 0.5 < metric.compute()["miou"] <= 1
 
 
-def test_the_codec_ceiling_is_of_latents_refined_as_the_models_are(tmp_path, images):
+def test_the_codec_upper_bound_refines_latents_as_the_model_does(tmp_path, images):
     drawn = samples(tmp_path, "entity", 6)
     wanted = np.stack([sample.colormap for sample in drawn])
     autoencoder = PatchAutoencoder.fit(np.concatenate([images, wanted]), 4, 6)
-    answers = [
+    predictions = [
         CodecCeiling(Codec(autoencoder, Palette(grid=5), refine_steps=steps), TASKS["entity"])(
             drawn
         )
         for steps in (0, 5)
     ]
     plain, refined = (
-        np.abs(np.stack([answer.colormap for answer in given]).astype(int) - wanted).mean()
-        for given in answers
+        np.abs(np.stack([prediction.colormap for prediction in given]).astype(int) - wanted).mean()
+        for given in predictions
     )
     assert refined < 0.95 * plain
-    for one, other in zip(*answers, strict=True):
+    for one, other in zip(*predictions, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
 
 

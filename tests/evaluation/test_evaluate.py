@@ -19,47 +19,47 @@ COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def judges():
+def evaluators():
     return toy_evaluators()
 
 
 @pytest.fixture
-def judge(judges, tmp_path, monkeypatch):
+def evaluated(evaluators, tmp_path, monkeypatch):
     def run(task, worth, **options):
         drawn = samples(tmp_path / "scenes", task, COUNT)
         monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
         pipeline = KnowingPipeline(drawn, worth)
         arguments = {"batch_size": 4, **options}
-        values = evaluate(pipeline, task, tmp_path, judges, tmp_path / "out", **arguments)
+        values = evaluate(pipeline, task, tmp_path, evaluators, tmp_path / "out", **arguments)
         return values.named()
 
     return run
 
 
 @pytest.mark.parametrize("task", ["inpainting", "referring", "entity"])
-def test_the_truth_scores_perfectly(judge, task):
-    figures = judge(task, "truth")
+def test_the_truth_scores_perfectly(evaluated, task):
+    metrics = evaluated(task, "truth")
     for key in ("miou", "miou_image", "recall_50", "ar", "pixel_recall", "pq", "sq", "rq"):
-        assert figures[key] == 1, key
-    assert figures["ap_e"] == pytest.approx(1, abs=1e-12)
-    assert figures["ap_e_constant"] == pytest.approx(1, abs=1e-12)
-    assert figures["n"] == COUNT
+        assert metrics[key] == 1, key
+    assert metrics["ap_e"] == pytest.approx(1, abs=1e-12)
+    assert metrics["ap_e_constant"] == pytest.approx(1, abs=1e-12)
+    assert metrics["n"] == COUNT
 
 
 @pytest.mark.parametrize("task", ["inpainting", "synthesis"])
-def test_real_images_are_at_distance_zero(judge, task):
-    figures = judge(task, "truth")
-    assert figures["frechet_distance.toy-clip.00000000"] == pytest.approx(0, abs=1e-9)
-    assert figures["clip_i_region.toy-clip.00000000"] == pytest.approx(100, abs=1e-4)
-    own = figures["clip_t_full.toy-clip.00000000"]
-    assert own == pytest.approx(figures["real_ceiling.clip_t_full.toy-clip.00000000"])
-    assert "fid" not in figures
-    # The photograph answers no masks, so it has no score in them.
-    assert "real_ceiling.miou" not in figures
+def test_real_images_are_at_distance_zero(evaluated, task):
+    metrics = evaluated(task, "truth")
+    assert metrics["frechet_distance.toy-clip.00000000"] == pytest.approx(0, abs=1e-9)
+    assert metrics["clip_i_region.toy-clip.00000000"] == pytest.approx(100, abs=1e-4)
+    own = metrics["clip_t_full.toy-clip.00000000"]
+    assert own == pytest.approx(metrics["real_ceiling.clip_t_full.toy-clip.00000000"])
+    assert "fid" not in metrics
+    # The photograph predicts no masks, so it has no score in them.
+    assert "real_ceiling.miou" not in metrics
 
 
-def test_synthesis_is_judged_by_the_segmenter_with_the_real_images_as_ceiling(judge):
-    truth, noise = judge("synthesis", "truth"), judge("synthesis", "noise")
+def test_synthesis_is_evaluated_by_the_segmenter_with_real_images_as_upper_bound(evaluated):
+    truth, noise = evaluated("synthesis", "truth"), evaluated("synthesis", "noise")
     key = "miou.colours.00000000"
     assert truth[key] == truth[f"real_ceiling.{key}"] > 0.8
     assert noise[key] < 0.3
@@ -72,8 +72,8 @@ def test_synthesis_is_judged_by_the_segmenter_with_the_real_images_as_ceiling(ju
 
 
 @pytest.mark.parametrize("task", ["inpainting", "referring", "entity"])
-def test_nothing_scores_nothing_and_noise_little(judge, task):
-    nothing, noise = judge(task, "nothing"), judge(task, "noise")
+def test_nothing_scores_nothing_and_noise_little(evaluated, task):
+    nothing, noise = evaluated(task, "nothing"), evaluated(task, "noise")
     for key in ("miou", "recall_50", "ap_e", "pq", "n_predicted"):
         assert nothing[key] == 0, key
     assert 0 < noise["miou"] < 0.4
@@ -82,37 +82,39 @@ def test_nothing_scores_nothing_and_noise_little(judge, task):
 
 
 @pytest.mark.parametrize("task", list(TASKS))
-def test_figures_do_not_depend_on_the_batch(judge, task):
-    first, second = judge(task, "noise", batch_size=1), judge(task, "noise", batch_size=5)
+def test_metrics_do_not_depend_on_the_batch(evaluated, task):
+    first, second = evaluated(task, "noise", batch_size=1), evaluated(task, "noise", batch_size=5)
     assert list(first) == list(second)
     assert list(first.values()) == pytest.approx(list(second.values()), abs=1e-4, nan_ok=True)
-    other = judge(task, "noise", seed=1)
+    other = evaluated(task, "noise", seed=1)
     assert list(other.values()) != pytest.approx(list(first.values()), abs=1e-4, nan_ok=True)
 
 
-def test_limit_and_progress(judge):
+def test_limit_and_progress(evaluated):
     steps = []
-    figures = judge("entity", "truth", limit=3, batch_size=2, progress=steps.append)
-    assert figures["n"] == figures["n_images"] == 3
+    metrics = evaluated("entity", "truth", limit=3, batch_size=2, progress=steps.append)
+    assert metrics["n"] == metrics["n_images"] == 3
     assert steps == [2, 1]
 
 
-def test_baselines_can_be_left_out(judge):
-    assert not [key for key in judge("inpainting", "truth", baselines=False) if "baseline" in key]
+def test_baselines_can_be_left_out(evaluated):
+    assert not [
+        key for key in evaluated("inpainting", "truth", baselines=False) if "baseline" in key
+    ]
 
 
-def test_other_tools_get_the_same_figures_from_the_files(judge, tmp_path):
-    figures = judge("entity", "noise")
+def test_other_tools_get_the_same_metrics_from_the_files(evaluated, tmp_path):
+    metrics = evaluated("entity", "noise")
     out = tmp_path / "out"
-    assert MetricValues.read(out).named() == pytest.approx(figures, nan_ok=True)
+    assert MetricValues.read(out).named() == pytest.approx(metrics, nan_ok=True)
     written = json.loads((out / "metrics.json").read_text())
-    assert written == {k: None if np.isnan(v) else v for k, v in figures.items()}
+    assert written == {k: None if np.isnan(v) else v for k, v in metrics.items()}
     truth = json.loads((out / "truth.json").read_text())
     results = json.loads((out / "results.json").read_text())
-    assert coco_scores(truth, results)["ap"] == figures["ap_e"]
+    assert coco_scores(truth, results)["ap"] == metrics["ap_e"]
     files = (out / "truth_panoptic", out / "panoptic")
     scores = panoptic_scores(out / "truth_panoptic.json", files[0], out / "panoptic.json", files[1])
-    assert scores["pq"] == figures["pq"]
+    assert scores["pq"] == metrics["pq"]
     assert len(list((out / "images").iterdir())) == COUNT
     grid = Image.open(out / "grid.png")
     assert grid.width == 7 * 128
@@ -135,26 +137,26 @@ def test_a_pipeline_is_given_what_table_2_says(tmp_path, task, given):
         assert (seen[drawn[0].coarse_mask] == 128).all()
 
 
-def test_absent_names_are_looked_at_apart(judges, tmp_path, monkeypatch):
+def test_absent_names_are_looked_at_apart(evaluators, tmp_path, monkeypatch):
     drawn = samples(tmp_path / "scenes", "referring", 12, negative_probability=0.5)
     assert 0 < sum(bool(sample.absent) for sample in drawn) < 12
     monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
     known = KnowingPipeline(drawn)
-    figures = evaluate(known, "referring", tmp_path, judges, tmp_path / "out").named()
-    assert figures["absent.n_images"] == sum(bool(sample.absent) for sample in drawn)
-    assert figures["absent.extra_entities"] == 0
+    metrics = evaluate(known, "referring", tmp_path, evaluators, tmp_path / "out").named()
+    assert metrics["absent.n_images"] == sum(bool(sample.absent) for sample in drawn)
+    assert metrics["absent.extra_entities"] == 0
     told = KnowingPipeline(drawn, "too much")
-    worse = evaluate(told, "referring", tmp_path, judges, tmp_path / "out").named()
+    worse = evaluate(told, "referring", tmp_path, evaluators, tmp_path / "out").named()
     assert worse["absent.extra_entities"] > 0
 
 
-def test_shards_of_another_task_and_empty_ones_are_refused(judges, tmp_path, monkeypatch):
+def test_shards_of_another_task_and_empty_ones_are_refused(evaluators, tmp_path, monkeypatch):
     drawn = samples(tmp_path / "scenes", "entity", 2)
     monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
     with pytest.raises(DataError, match="give the shards of referring"):
-        evaluate(KnowingPipeline(drawn), "referring", tmp_path, judges, tmp_path)
+        evaluate(KnowingPipeline(drawn), "referring", tmp_path, evaluators, tmp_path)
     with pytest.raises(DataError, match="no sample"):
-        evaluate(KnowingPipeline(drawn), "entity", tmp_path, judges, tmp_path, limit=0)
+        evaluate(KnowingPipeline(drawn), "entity", tmp_path, evaluators, tmp_path, limit=0)
 
 
 def test_each_sample_has_its_own_seed(tmp_path):

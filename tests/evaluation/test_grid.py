@@ -1,4 +1,4 @@
-"""Pictures of answers: every sample shown is shown whole."""
+"""Pictures of predictions: every sample is shown completely."""
 
 from types import SimpleNamespace
 

@@ -65,11 +65,11 @@ def test_the_inception_distance_is_preferred_where_it_was_measured():
 
 
 @pytest.mark.parametrize("many", [1, 30])
-def test_it_stays_short_however_many_figures_there_are(many):
-    more = [MetricValue("miou", 0.5, f"judge.{number}") for number in range(many)]
+def test_it_stays_short_however_many_metrics_there_are(many):
+    more = [MetricValue("miou", 0.5, f"evaluator.{number}") for number in range(many)]
     more += [MetricValue(f"more{number}", 0.1, protocol="single") for number in range(200)]
-    figures = {task: row + more for task, row in VALUES.items()}
-    assert len(paper_rows(figures)) <= 20
+    values = {task: row + more for task, row in VALUES.items()}
+    assert len(paper_rows(values)) <= 20
 
 
 def test_markdown_and_terminal_show_the_same_cells():

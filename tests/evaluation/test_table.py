@@ -44,6 +44,6 @@ def test_markdown_and_terminal_say_the_same():
     assert len(text.splitlines()) == 2 + len(report_rows(VALUES))
     assert text.startswith(f"| {' | '.join(HEADER)} |\n| --- |")
     out = io.StringIO()
-    Console(file=out, width=160).print(rich_table(VALUES, "figures"))
+    Console(file=out, width=160).print(rich_table(VALUES, "metrics"))
     for row in report_rows(VALUES):
         assert all(cell in out.getvalue() for cell in row)

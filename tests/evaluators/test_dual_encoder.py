@@ -39,7 +39,7 @@ def test_training_is_reproducible(drawn, encoder):
     assert np.array_equal(again.embed_images(images), encoder.embed_images(images))
 
 
-def test_saving_keeps_the_answers_and_gives_the_name(tmp_path, drawn, encoder):
+def test_saving_preserves_the_predictions_and_gives_the_name(tmp_path, drawn, encoder):
     encoder.save(tmp_path / "clip", "shapes-clip")
     loaded = DualEncoder.load(tmp_path / "clip")
     assert loaded.name == encoder.name

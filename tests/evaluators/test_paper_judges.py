@@ -13,7 +13,7 @@ from unigs.evaluators.mask2former import Mask2FormerEvaluator
 @pytest.fixture(scope="module")
 def mask2former(tmp_path_factory):
     """A Mask2Former of random weights, small enough for a test."""
-    folder = tmp_path_factory.mktemp("judges") / "Mask2Former-Tiny"
+    folder = tmp_path_factory.mktemp("evaluators") / "Mask2Former-Tiny"
     backbone = SwinConfig(
         image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
         out_features=["stage1", "stage2", "stage3", "stage4"],
@@ -32,21 +32,21 @@ def mask2former(tmp_path_factory):
     return folder
 
 
-def test_mask2former_answers_with_prompt_names_at_the_size_of_the_image(mask2former):
-    judge = load_evaluators(segmenter=mask2former).segmenter
-    assert isinstance(judge, Mask2FormerEvaluator)
-    assert judge.name.startswith("mask2former-tiny.")
+def test_mask2former_predicts_prompt_names_at_the_size_of_the_image(mask2former):
+    evaluator = load_evaluators(segmenter=mask2former).segmenter
+    assert isinstance(evaluator, Mask2FormerEvaluator)
+    assert evaluator.name.startswith("mask2former-tiny.")
     images = list(np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8))
-    answers = list(judge.segment(images))
-    assert len(answers) == 3
-    for answer in answers:
-        assert answer.segments.shape == (40, 56)
-        labels = set(np.unique(answer.segments)) - {0}
-        assert labels <= set(answer.classes)
-        assert set(answer.classes.values()) <= {"person", "sky", "brick wall"}
+    predictions = list(evaluator.segment(images))
+    assert len(predictions) == 3
+    for prediction in predictions:
+        assert prediction.segments.shape == (40, 56)
+        labels = set(np.unique(prediction.segments)) - {0}
+        assert labels <= set(prediction.classes)
+        assert set(prediction.classes.values()) <= {"person", "sky", "brick wall"}
 
 
-def test_a_folder_without_a_judge_is_named(tmp_path):
+def test_a_folder_without_an_evaluator_is_named(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match="not a Mask2Former"):
         load_evaluators(segmenter=tmp_path)
@@ -54,7 +54,7 @@ def test_a_folder_without_a_judge_is_named(tmp_path):
 
 @pytest.fixture(scope="module")
 def inception(tmp_path_factory):
-    """Inception of the right shapes and random weights: enough for everything but the figure."""
+    """Inception of the right shapes and random weights: enough for everything but the value."""
     extractor = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
     path = tmp_path_factory.mktemp("inception") / "weights.pth"
 

@@ -35,9 +35,9 @@ def test_training_is_reproducible(drawn, segmenter):
     assert np.array_equal(again.classify(images), segmenter.classify(images))
 
 
-def test_saving_keeps_the_answers(tmp_path, drawn, segmenter):
-    segmenter.save(tmp_path / "judge", "shapes-segmenter")
-    loaded = load_evaluators(segmenter=tmp_path / "judge").segmenter
+def test_saving_preserves_the_predictions(tmp_path, drawn, segmenter):
+    segmenter.save(tmp_path / "evaluator", "shapes-segmenter")
+    loaded = load_evaluators(segmenter=tmp_path / "evaluator").segmenter
     assert loaded.name == segmenter.name
     assert loaded.name.startswith("shapes-segmenter.")
     assert loaded.accuracy == segmenter.accuracy
@@ -47,7 +47,7 @@ def test_saving_keeps_the_answers(tmp_path, drawn, segmenter):
         assert a.classes == b.classes
 
 
-def test_any_size_is_answered(segmenter):
+def test_any_size_is_segmented(segmenter):
     image = np.zeros((1, 13, 21, 3), np.uint8)
     assert segmenter.classify(image).shape == (1, 13, 21)
 
@@ -55,13 +55,13 @@ def test_any_size_is_answered(segmenter):
 @given(arrays(np.int64, (6, 7), elements=st.integers(0, 3)))
 def test_segments_are_the_class_map_cut_up(classes):
     names = ("ball", "sky", "star")
-    answer = split_classes(classes, names, frozenset({"ball", "star"}))
-    labels = np.unique(answer.segments[answer.segments > 0]).tolist()
-    assert labels == sorted(answer.classes) == list(range(1, len(labels) + 1))
-    for label, name in answer.classes.items():
-        assert (classes[answer.segments == label] == names.index(name) + 1).all()
-    assert ((answer.segments > 0) == (classes > 0)).all()
-    assert list(answer.classes.values()).count("sky") <= 1
+    prediction = split_classes(classes, names, frozenset({"ball", "star"}))
+    labels = np.unique(prediction.segments[prediction.segments > 0]).tolist()
+    assert labels == sorted(prediction.classes) == list(range(1, len(labels) + 1))
+    for label, name in prediction.classes.items():
+        assert (classes[prediction.segments == label] == names.index(name) + 1).all()
+    assert ((prediction.segments > 0) == (classes > 0)).all()
+    assert list(prediction.classes.values()).count("sky") <= 1
 
 
 def test_scenes_become_arrays(drawn):
@@ -75,13 +75,15 @@ def test_scenes_become_arrays(drawn):
 
 
 def test_folders_that_are_no_segmenter_are_named(tmp_path, segmenter):
-    segmenter.save(tmp_path / "judge", "shapes-segmenter")
-    (tmp_path / "judge" / "config.json").write_text('{"names": ["a"], "things": [], "width": 8}')
-    with pytest.raises(ModelError, match="judge: not a segmenter"):
-        Segmenter.load(tmp_path / "judge")
-    (tmp_path / "judge" / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(ModelError, match="judge: not a segmenter"):
-        Segmenter.load(tmp_path / "judge")
-    (tmp_path / "judge" / "evaluator.json").write_text("{")
+    segmenter.save(tmp_path / "evaluator", "shapes-segmenter")
+    (tmp_path / "evaluator" / "config.json").write_text(
+        '{"names": ["a"], "things": [], "width": 8}'
+    )
+    with pytest.raises(ModelError, match="evaluator: not a segmenter"):
+        Segmenter.load(tmp_path / "evaluator")
+    (tmp_path / "evaluator" / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelError, match="evaluator: not a segmenter"):
+        Segmenter.load(tmp_path / "evaluator")
+    (tmp_path / "evaluator" / "evaluator.json").write_text("{")
     with pytest.raises(ModelError, match=r"evaluator\.json"):
-        Segmenter.load(tmp_path / "judge")
+        Segmenter.load(tmp_path / "evaluator")

@@ -1,4 +1,4 @@
-"""Compiled kernels are kept, and made again when a kernel they call has changed."""
+"""Compiled kernels are cached, and rebuilt when a kernel they call has changed."""
 
 import os
 import subprocess

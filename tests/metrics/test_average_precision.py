@@ -43,10 +43,10 @@ def test_detectron2_case(test_data):
 
 
 def test_inputs_stay_as_they_are(test_data):
-    truth, answer = fake100(test_data)
-    before = copy.deepcopy((truth, answer))
-    coco_scores(truth, answer, class_agnostic=True)
-    assert (truth, answer) == before
+    truth, predictions = fake100(test_data)
+    before = copy.deepcopy((truth, predictions))
+    coco_scores(truth, predictions, class_agnostic=True)
+    assert (truth, predictions) == before
 
 
 def test_nothing_is_printed(test_data, capsys):
@@ -62,9 +62,9 @@ def squares(gt_ids=(1, 2)):
     pairs = zip(masks.truth, gt_ids, strict=True)
     truth = [masks.record(runs, 0, id=number, category_id=0) for runs, number in pairs]
     pairs = zip(masks.found, masks.scores, strict=True)
-    answer = [masks.record(runs, 0, score=score, category_id=0) for runs, score in pairs]
+    predictions = [masks.record(runs, 0, score=score, category_id=0) for runs, score in pairs]
     images = [{"id": 0, "height": 16, "width": 16}]
-    return {"images": images, "annotations": truth, "categories": [{"id": 0}]}, answer
+    return {"images": images, "annotations": truth, "categories": [{"id": 0}]}, predictions
 
 
 @pytest.mark.parametrize("gt_ids", [(0, 1), (1, 0), (5, 5)])
@@ -107,9 +107,11 @@ def test_confidence_decides_and_constant_scores_do_not():
 
 
 def test_constant_score_is_the_mean_over_seeded_orders():
-    truth, answer = squares()
-    assert constant_score_ap(truth, answer, seed=1) == constant_score_ap(truth, answer, seed=1)
-    assert constant_score_ap(truth, answer) == pytest.approx(1, abs=1e-12)
+    truth, predictions = squares()
+    assert constant_score_ap(truth, predictions, seed=1) == constant_score_ap(
+        truth, predictions, seed=1
+    )
+    assert constant_score_ap(truth, predictions) == pytest.approx(1, abs=1e-12)
 
 
 def test_masks_on_void_are_forgiven_only_in_the_variant():
@@ -130,7 +132,7 @@ def test_any_split_over_processes_gives_the_same_bits():
         scores = {label: rng.random() for label in (1, 2, 3)}
         whole.update(f"{i}", gt, pred, scores)
         (left if i % 2 else right).update(f"{i}", gt, pred, scores)
-        if i == 1:  # the second answer to an image replaces the first
+        if i == 1:  # the second prediction for an image replaces the first
             right.update("0", SQUARES, SQUARES, {1: 1.0, 2: 1.0})
             right.update("0", *first)
         first = (gt, pred, scores) if i == 0 else first
@@ -139,24 +141,24 @@ def test_any_split_over_processes_gives_the_same_bits():
 
 
 def test_masks_of_another_size_and_unknown_images_are_refused():
-    truth, answer = squares()
+    truth, predictions = squares()
     with pytest.raises(DataError, match="16x16"):
-        coco_scores(truth, [answer[0] | {"segmentation": {"size": [4, 4], "counts": b"04"}}])
+        coco_scores(truth, [predictions[0] | {"segmentation": {"size": [4, 4], "counts": b"04"}}])
     with pytest.raises(DataError, match="not in the ground truth"):
-        coco_scores(truth, [answer[0] | {"image_id": 99}])
+        coco_scores(truth, [predictions[0] | {"image_id": 99}])
     with pytest.raises(DataError, match="no score"):
         AveragePrecisionMetric().update("a", SQUARES, SQUARES, {1: 0.5})
 
 
 def test_polygons_and_uncompressed_runs_are_read():
-    truth, answer = squares()
-    polygon = answer[0] | {"segmentation": [[0, 0, 8, 0, 8, 8, 0, 8]]}
-    runs = answer[1] | {"segmentation": {"size": [16, 16], "counts": [136, *[8, 8] * 7, 8]}}
+    truth, predictions = squares()
+    polygon = predictions[0] | {"segmentation": [[0, 0, 8, 0, 8, 8, 0, 8]]}
+    runs = predictions[1] | {"segmentation": {"size": [16, 16], "counts": [136, *[8, 8] * 7, 8]}}
     assert coco_scores(truth, [polygon, runs])["ap"] == 1
 
 
 def random_case(rng):
-    """Images of rectangles with copies and noise as the answer, equal scores among them."""
+    """Images of rectangles with copies and noise as the prediction, equal scores among them."""
     count, classes = (int(value) for value in rng.integers(1, 5, 2))
     height, width = (int(value) for value in rng.integers(5, 60, 2))
 
@@ -166,7 +168,7 @@ def random_case(rng):
         mask[top : top + rng.integers(1, height), left : left + rng.integers(1, width)] = 1
         return mask_codec.encode(mask)
 
-    truth, answer = [], []
+    truth, predictions = [], []
     for image in range(count):
         owner = {"image_id": image}
         for _ in range(int(rng.integers(0, 6))):
@@ -177,10 +179,10 @@ def random_case(rng):
             copied = truth and rng.random() < 0.5
             code = truth[rng.integers(len(truth))]["segmentation"] if copied else rectangle()
             record = owner | {"category_id": int(rng.integers(classes)), "segmentation": code}
-            answer.append(record | {"score": round(rng.normal(), 1)})
+            predictions.append(record | {"score": round(rng.normal(), 1)})
     images = [{"id": i, "height": height, "width": width} for i in range(count)]
     categories = [{"id": i} for i in range(classes)]
-    return {"images": images, "annotations": truth, "categories": categories}, answer
+    return {"images": images, "annotations": truth, "categories": categories}, predictions
 
 
 class TestFasterBackend:
@@ -190,9 +192,9 @@ class TestFasterBackend:
     def _installed(self):
         pytest.importorskip("hotcoco")
 
-    def assert_equal(self, truth, answer, **options):
-        slow = coco_scores(truth, answer, **options)
-        fast = coco_scores(truth, answer, backend="faster", **options)
+    def assert_equal(self, truth, predictions, **options):
+        slow = coco_scores(truth, predictions, **options)
+        fast = coco_scores(truth, predictions, backend="faster", **options)
         assert np.array_equal(list(slow.values()), list(fast.values()), equal_nan=True)
 
     @pytest.mark.parametrize("class_agnostic", [False, True])
@@ -207,11 +209,11 @@ class TestFasterBackend:
             self.assert_equal(*random_case(rng))
 
     def test_with_nothing_on_either_side(self):
-        truth, answer = squares()
+        truth, predictions = squares()
         self.assert_equal(truth, [])
-        self.assert_equal(truth | {"annotations": []}, answer)
+        self.assert_equal(truth | {"annotations": []}, predictions)
         crowd = [record | {"iscrowd": 1} for record in truth["annotations"]]
-        self.assert_equal(truth | {"annotations": crowd}, answer)
+        self.assert_equal(truth | {"annotations": crowd}, predictions)
 
     def test_another_name_is_refused(self):
         with pytest.raises(ConfigError, match="pycocotools or faster"):

@@ -17,12 +17,12 @@ def binary_masks(labels):
 
 @given(label_maps, label_maps)
 def test_iou_is_bit_equal_to_pycocotools(gt, pred):
-    truth, answer = ([rle.encode(m) for m in binary_masks(x)] for x in (gt, pred))
-    if truth and answer:
-        expected = rle.iou(answer, truth, [0] * len(truth)).T
+    truth, predicted = ([rle.encode(m) for m in binary_masks(x)] for x in (gt, pred))
+    if truth and predicted:
+        expected = rle.iou(predicted, truth, [0] * len(truth)).T
         assert np.array_equal(iou_matrix(gt, pred), expected)
     else:
-        assert iou_matrix(gt, pred).shape == (len(truth), len(answer))
+        assert iou_matrix(gt, pred).shape == (len(truth), len(predicted))
 
 
 @given(label_maps, label_maps, st.permutations(range(1, 6)))

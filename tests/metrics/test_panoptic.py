@@ -105,17 +105,17 @@ def test_background_that_is_no_void_counts():
 def test_files_that_disagree_are_named(test_data, tmp_path):
     gt_json, gt_dir, pred_json, pred_dir = sample(test_data)
     folder = shutil.copytree(pred_dir, tmp_path / "pred")
-    answer = json.loads(pred_json.read_text())
-    answer["annotations"][0]["segments_info"].pop()
+    prediction = json.loads(pred_json.read_text())
+    prediction["annotations"][0]["segments_info"].pop()
     changed = tmp_path / "pred.json"
-    changed.write_text(json.dumps(answer))
+    changed.write_text(json.dumps(prediction))
     with pytest.raises(DataError, match=r"000000142238\.png"):
         panoptic_scores(gt_json, gt_dir, changed, folder)
     (folder / "000000439180.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"000000439180\.png"):
         panoptic_scores(gt_json, gt_dir, pred_json, folder)
-    answer["annotations"] = []
-    changed.write_text(json.dumps(answer))
+    prediction["annotations"] = []
+    changed.write_text(json.dumps(prediction))
     with pytest.raises(DataError, match="no prediction for image"):
         panoptic_scores(gt_json, gt_dir, changed, folder)
     with pytest.raises(DataError, match=r"missing\.json: does not read"):

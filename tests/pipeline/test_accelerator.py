@@ -61,7 +61,7 @@ def test_two_accelerators_learn_what_one_learns(tmp_path, parallel):
 
 
 @pytest.mark.parametrize("way", ["to", "enable_model_cpu_offload", "enable_sequential_cpu_offload"])
-def test_the_pipeline_answers_on_it(way):
+def test_the_pipeline_predicts_on_it(way):
     pipeline = tiny_pipeline()
     (picture,) = pictures(1)
     expected = pipeline("entity", image=picture, output_type="latent")
@@ -72,7 +72,7 @@ def test_the_pipeline_answers_on_it(way):
     assert again.colormaps.shape == expected.colormaps.shape
 
 
-def test_half_precision_answers_are_close():
+def test_half_precision_predictions_are_close():
     (picture,) = pictures(1)
     noise = tiny_pipeline()("entity", image=picture, output_type="latent").images
     start = torch.cat([noise, noise], dim=1)

@@ -19,7 +19,7 @@ def example():
     return inputs, torch.tensor([999, 3]), text, torch.tensor([2, 0])
 
 
-def answer(unet, given):
+def predict(unet, given):
     with torch.no_grad():
         return unet(*given[:3], class_labels=given[3]).sample
 
@@ -30,7 +30,7 @@ def test_the_program_gives_what_the_unet_gives(tmp_path):
     assert export_unet(unet, tmp_path / "unet.pt2", 8, 8, tokens=32, batch=2) < 1e-5
     program = torch.export.load(tmp_path / "unet.pt2").module()
     given = example()
-    assert torch.allclose(program(*given), answer(unet, given), atol=1e-5)
+    assert torch.allclose(program(*given), predict(unet, given), atol=1e-5)
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_onnx_gives_what_the_unet_gives(tmp_path):
     assert names == ["inputs", "timesteps", "text", "task"]
     arrays = {name: value.numpy() for name, value in zip(names, given, strict=True)}
     found = torch.from_numpy(session.run(None, arrays)[0])
-    assert torch.allclose(found, answer(unet, given), atol=1e-4)
+    assert torch.allclose(found, predict(unet, given), atol=1e-4)
 
 
 @pytest.mark.slow

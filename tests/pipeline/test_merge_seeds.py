@@ -34,8 +34,8 @@ def test_the_reference_is_the_run_most_like_the_others():
 
 
 def test_runs_are_merged_and_an_outlier_is_voted_down():
-    answers = iter([rectangle(0, 10), rectangle(20, 30), rectangle(0, 12)])
-    pipeline = MadePipeline(lambda call: (next(answers), [0.9], ["dog"]))
+    predictions = iter([rectangle(0, 10), rectangle(20, 30), rectangle(0, 12)])
+    pipeline = MadePipeline(lambda call: (next(predictions), [0.9], ["dog"]))
     output = predict_with_seeds(pipeline, "referring", [1, 2, 3], names=["dog"])
     (entity,) = output.entities[0]
     assert entity.class_name == "dog"
@@ -49,7 +49,7 @@ def test_wrong_use():
         predict_with_seeds(None, "inpainting", [1, 2])
     with pytest.raises(ConfigError, match="at least two"):
         predict_with_seeds(MadePipeline(None), "entity", [1])
-    quiet = MadePipeline(None)
-    quiet.config["zero_initial_noise"] = ["entity"]
+    noiseless = MadePipeline(None)
+    noiseless.config["zero_initial_noise"] = ["entity"]
     with pytest.raises(ConfigError, match="without noise"):
-        predict_with_seeds(quiet, "entity", [1, 2])
+        predict_with_seeds(noiseless, "entity", [1, 2])

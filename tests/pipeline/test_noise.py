@@ -1,4 +1,4 @@
-"""What a pipeline starts from: seeds, given latents, silence, the known half."""
+"""What a pipeline starts from: seeds, given latents, zero noise, the known half."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from unigs.tasks import TASKS
 
 
 @pytest.mark.parametrize("task", ["inpainting", "entity"])
-def test_an_answer_depends_on_its_own_seed_alone(pipeline, task):
+def test_a_prediction_depends_on_its_own_seed_alone(pipeline, task):
     both = pipeline(**arguments(task) | {"output_type": "latent"})
     second = arguments(task) | {"image": pictures()[1], "generator": seeded(2)}
     alone = pipeline(**second, output_type="latent")
@@ -27,20 +27,22 @@ def test_latents_stand_in_for_the_generator(pipeline):
 
 
 def latents_by_seed(components, task, steps):
-    """Both halves of a quiet model's answer, for two seeds."""
-    quiet = tiny_pipeline(components, zero_initial_noise=list(TASKS))
+    """Both halves of the output of a model with zero initial noise, for two seeds."""
+    noiseless = tiny_pipeline(components, zero_initial_noise=list(TASKS))
     given = arguments(task) | {"num_inference_steps": steps, "output_type": "latent"}
-    answers = [quiet(**given | {"generator": seeded(seed, seed + 1)}) for seed in (1, 5)]
-    return [torch.cat([answer.images, answer.colormaps]) for answer in answers]
+    predictions = [noiseless(**given | {"generator": seeded(seed, seed + 1)}) for seed in (1, 5)]
+    return [torch.cat([prediction.images, prediction.colormaps]) for prediction in predictions]
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_first_step_of_a_quiet_task_hears_no_noise(components, task):
+def test_the_first_step_of_a_zero_initial_noise_task_has_no_noise(components, task):
     assert torch.equal(*latents_by_seed(components, task, 1))
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_only_new_images_of_quiet_tasks_differ_by_seed_in_later_steps(components, task):
+def test_only_new_images_of_zero_initial_noise_tasks_differ_by_seed_in_later_steps(
+    components, task
+):
     assert torch.equal(*latents_by_seed(components, task, 2)) == (not TASKS[task].new_image)
 
 

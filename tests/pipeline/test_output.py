@@ -1,4 +1,4 @@
-"""An answer in the common formats: COCO results, COCO panoptic, a drawing."""
+"""A prediction in the common formats: COCO results, COCO panoptic, a drawing."""
 
 import json
 

@@ -27,7 +27,7 @@ from unigs.tasks import TASKS
 
 @pytest.fixture
 def perfect(pipeline, monkeypatch):
-    """The same pipeline around a UNet that answers with the control in both halves."""
+    """The same pipeline around a UNet that predicts the control in both halves."""
 
     class Prediction:
         config = pipeline.unet.config
@@ -47,7 +47,7 @@ def perfect(pipeline, monkeypatch):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_task_answers_in_its_form(pipeline, task):
+def test_every_task_predicts_in_its_form(pipeline, task):
     output = pipeline(**arguments(task))
     assert [image.size for image in output.images] == [(SIZE, SIZE)] * 2
     assert output.colormaps.shape == (2, SIZE, SIZE, 3)
@@ -150,10 +150,10 @@ def test_round_trip_from_a_fresh_process(pipeline, tmp_path):
         "p = UniGSPipeline.from_pretrained(sys.argv[1]); p.set_progress_bar_config(disable=True);"
         "g = [torch.Generator().manual_seed(s) for s in (1, 2)];"
         "o = p('synthesis', colormap=list(np.load(sys.argv[1] + '/colormap.npy')), names=['dog'],"
-        " generator=g, output_type='np'); np.save(sys.argv[1] + '/answer.npy', o.images)"
+        " generator=g, output_type='np'); np.save(sys.argv[1] + '/prediction.npy', o.images)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True)
-    again = np.load(tmp_path / "answer.npy")
+    again = np.load(tmp_path / "prediction.npy")
     assert np.abs(again.astype(int) - expected.images).max() <= 1
     loaded = UniGSPipeline.from_pretrained(tmp_path)
     assert {k: v for k, v in loaded.config.items() if not k.startswith("_")}["steps"] == {
@@ -221,7 +221,7 @@ def test_components_that_do_not_fit_are_refused(components):
         tiny_pipeline(components, palette="rainbow-3-v1")
 
 
-def test_nan_weights_are_told_from_an_answer(pipeline):
+def test_nan_weights_are_an_error(pipeline):
     broken = build_unet(UNET, latent_channels=CHANNELS).eval()
     broken.conv_out.bias.data.fill_(float("nan"))
     pipeline.register_modules(unet=broken)

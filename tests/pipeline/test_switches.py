@@ -71,7 +71,7 @@ def test_a_given_colormap_is_refined_as_those_of_training_were(components, vae, 
     assert not torch.allclose(expected, encode_images(made.vae, maps), atol=1e-3)
 
 
-def test_diffusers_switches_leave_the_answer_alone(components, vae):
+def test_diffusers_switches_do_not_change_the_prediction(components, vae):
     made = tiny_pipeline(components | {"vae": vae})
     given = arguments("inpainting") | {"output_type": "np"}
     plain = made(**given).images.astype(int)
@@ -86,7 +86,7 @@ def test_diffusers_switches_leave_the_answer_alone(components, vae):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("c++"), reason="needs a C++ compiler")
-def test_a_compiled_unet_answers_alike_and_is_saved_as_it_was(pipeline, tmp_path):
+def test_a_compiled_unet_predicts_the_same_and_is_saved_as_it_was(pipeline, tmp_path):
     plain = pipeline(**arguments("inpainting"), output_type="latent")
     pipeline.unet = torch.compile(pipeline.unet)
     found = pipeline(**arguments("inpainting"), output_type="latent")

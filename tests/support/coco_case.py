@@ -1,4 +1,4 @@
-"""One image with one square, and an answer to it, in COCO's formats."""
+"""One image with one square, and a prediction for it, in COCO's formats."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""A small folder of shards and pipelines of known worth, for the tests of the judgement."""
+"""A small folder of shards and pipelines of known quality, for the tests of evaluation."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Output:
 
 
 class KnowingPipeline:
-    """Answers with what `worth` makes of the truth; finds the sample by the inputs it is given."""
+    """Predicts what `worth` makes of the ground truth; finds the sample by its inputs."""
 
     def __init__(self, known, worth="truth"):
         self.known, self.worth, self.calls = list(known), worth, []

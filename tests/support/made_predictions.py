@@ -1,4 +1,4 @@
-"""A stand-in for the pipeline that answers with label maps made by a function."""
+"""A stand-in for the pipeline that predicts label maps made by a function."""
 
 import numpy as np
 from PIL import Image

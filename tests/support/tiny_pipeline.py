@@ -1,4 +1,4 @@
-"""A random pipeline of every real component, small enough to answer in a blink."""
+"""A random pipeline of every real component, small enough to predict in a blink."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Pixel shards of generated scenes for the tests that train or judge for real."""
+"""Pixel shards of generated scenes for the tests that really train or evaluate."""
 
 from pathlib import Path
 

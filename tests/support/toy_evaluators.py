@@ -12,7 +12,7 @@ from unigs.models.tokenizer import build_tokenizer
 
 
 class ColourEvaluator:
-    """Segments the test scenes by their colours: a perfect judge of the real ones."""
+    """Segments the test scenes by their colours: a perfect evaluator of the real ones."""
 
     name = "colours.00000000"
     accuracy = {}  # noqa: RUF012

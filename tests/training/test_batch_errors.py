@@ -1,4 +1,4 @@
-"""The error of a batch: which of its samples count by length."""
+"""The error of a batch: which of its samples count by Charbonnier loss."""
 
 import torch
 

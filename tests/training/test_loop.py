@@ -175,9 +175,9 @@ def test_pictures_are_shown_early_and_at_the_end_and_change_no_weight(tmp_path, 
     assert pictures[1].dtype == np.uint8
     # What the model makes of a sample changes, what it was given and what is true does not.
     changed = (pictures[1] != pictures[5]).any((0, 2))
-    given, answered = slice(0, side), slice(side, 3 * side)
+    given, predicted = slice(0, side), slice(side, 3 * side)
     assert not changed[given].any()
-    assert changed[answered].any()
+    assert changed[predicted].any()
     assert not changed[3 * side :].any()
     monkeypatch.setattr(loop, "FIRST_PREVIEW_SECONDS", 3600.0)
     last = {}

@@ -9,10 +9,10 @@ from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
 from unigs.training.loss import (
     add_noise,
+    apply_zero_initial_noise,
     by_task,
     choose_timesteps,
     loss_weights,
-    quiet,
     weighted_error,
 )
 
@@ -99,21 +99,23 @@ def test_halves_count_alike():
     assert weighted_error(prediction, target, (ones, 0 * ones), squares).tolist() == [0.0]
 
 
-def test_lengths_ask_for_the_likeliest_colour_and_squares_for_the_mean():
+def test_charbonnier_predicts_the_likeliest_colour_and_squared_error_the_mean():
     """A place is of one colour in two thirds of the cases, of another in one third."""
     outcomes = torch.tensor([[0.0, 0.0], [0.0, 0.0], [3.0, 4.0]])
     target = torch.cat([torch.zeros_like(outcomes), outcomes], dim=1)[:, :, None, None]
     ones = torch.ones(3, 1, 1, 1)
     found = {}
     for median in (False, True):
-        answer = torch.full((4, 1, 1), 0.5, requires_grad=True)
-        optimizer = torch.optim.Adam([answer], lr=0.02)
+        predicted = torch.full((4, 1, 1), 0.5, requires_grad=True)
+        optimizer = torch.optim.Adam([predicted], lr=0.02)
         for _ in range(1500):
             optimizer.zero_grad()
             chosen = torch.full((3,), median)
-            weighted_error(answer.expand(3, 4, 1, 1), target, (ones, ones), chosen).sum().backward()
+            weighted_error(
+                predicted.expand(3, 4, 1, 1), target, (ones, ones), chosen
+            ).sum().backward()
             optimizer.step()
-        found[median] = answer[2:, 0, 0].detach()
+        found[median] = predicted[2:, 0, 0].detach()
     assert torch.allclose(found[False], torch.tensor([1.0, 4 / 3]), atol=0.02)
     assert found[True].norm() < 0.1
 
@@ -127,7 +129,7 @@ def test_lengths_count_only_where_asked():
     assert error[0] == pytest.approx((9 + 3) / 2, abs=0.1)
 
 
-def test_quiet_tasks_start_without_noise_and_only_there():
+def test_zero_initial_noise_tasks_start_without_noise_and_only_there():
     config = DiffusionConfig(
         scheduler={"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"},
         zero_initial_noise=("referring", "entity"),
@@ -135,7 +137,7 @@ def test_quiet_tasks_start_without_noise_and_only_there():
     noise = torch.ones(8, 2, 1, 1)
     task = torch.arange(4).repeat(2)
     timesteps = torch.tensor([999] * 4 + [500] * 4)
-    left = quiet(noise, task, timesteps, config, 1000)[:, 0, 0, 0]
+    left = apply_zero_initial_noise(noise, task, timesteps, config, 1000)[:, 0, 0, 0]
     assert left.tolist() == [1, 1, 0, 0, 1, 1, 1, 1]
 
 
@@ -146,6 +148,6 @@ def test_quiet_tasks_start_without_noise_and_only_there():
         {"scheduler": {}, "zero_initial_noise": ["entity"]},
     ],
 )
-def test_a_quiet_start_needs_a_task_and_zero_terminal_snr(values):
+def test_zero_initial_noise_needs_a_task_and_zero_terminal_snr(values):
     with pytest.raises(ValueError, match="zero_initial_noise"):
         DiffusionConfig(**values)

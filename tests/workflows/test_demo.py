@@ -8,7 +8,7 @@ from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.errors import ConfigError
 from unigs.io.image_file import read_image
 from unigs.pipeline.initial_noise import seeded_generator
-from unigs.workflows.demo import answer, build_demo, newest_model, strokes_of
+from unigs.workflows.demo import build_demo, newest_model, predict, strokes_of
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,9 @@ def test_strokes_of_all_layers_make_the_mask():
 
 
 @pytest.mark.parametrize("task", ["inpainting", "synthesis", "referring", "entity"])
-def test_the_page_answers_every_task(pipeline, task):
+def test_the_page_predicts_every_task(pipeline, task):
     page = editor((4, 4, 24, 24))
-    image, colormap, overlay, rows = answer(pipeline, task, page, "dog", 1, 0, 0, True)
+    image, colormap, overlay, rows = predict(pipeline, task, page, "dog", 1, 0, 0, True)
     assert image.size == colormap.size == overlay.size == (SIZE, SIZE)
     assert all(len(row) == 8 for row in rows)
     if task == "inpainting":
@@ -46,11 +46,11 @@ def test_the_page_answers_every_task(pipeline, task):
 
 def test_what_is_missing_is_told(pipeline):
     with pytest.raises(ConfigError, match="coarse_mask"):
-        answer(pipeline, "referring", editor(), "dog", 1, 0, 0, False)
+        predict(pipeline, "referring", editor(), "dog", 1, 0, 0, False)
     with pytest.raises(ConfigError, match="names"):
-        answer(pipeline, "synthesis", editor(), "", 1, 0, 0, False)
+        predict(pipeline, "synthesis", editor(), "", 1, 0, 0, False)
     with pytest.raises(ConfigError, match="no picture"):
-        answer(pipeline, "entity", None, "", 1, 0, 0, False)
+        predict(pipeline, "entity", None, "", 1, 0, 0, False)
 
 
 def test_the_page_is_built_without_telemetry(pipeline):
@@ -84,7 +84,7 @@ def test_a_16_bit_picture_is_seen_as_the_command_sees_it(pipeline, tmp_path):
     )  # fmt: skip
     file = FileData(path=str(path), orig_name="deep.png")
     value = component.preprocess(EditorData(background=file, layers=[], composite=None))
-    image, _, _, _ = answer(pipeline, "entity", value, "", 1, 0, 0, False)
+    image, _, _, _ = predict(pipeline, "entity", value, "", 1, 0, 0, False)
     direct = pipeline(
         task="entity",
         image=read_image(path),
@@ -105,10 +105,10 @@ def test_a_16_bit_picture_is_seen_as_the_command_sees_it(pipeline, tmp_path):
 )
 def test_a_field_without_a_usable_number_is_told(pipeline, fields, reason):
     with pytest.raises(ConfigError, match=reason):
-        answer(pipeline, "entity", editor(), "", *fields, False)
+        predict(pipeline, "entity", editor(), "", *fields, False)
 
 
 def test_emptied_fields_are_the_models_own(pipeline):
-    emptied = answer(pipeline, "entity", editor(), None, None, None, 0, False)
-    own = answer(pipeline, "entity", editor(), "", 0, 0, 0, False)
+    emptied = predict(pipeline, "entity", editor(), None, None, None, 0, False)
+    own = predict(pipeline, "entity", editor(), "", 0, 0, 0, False)
     assert np.array_equal(np.asarray(emptied[0]), np.asarray(own[0]))

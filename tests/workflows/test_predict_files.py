@@ -24,22 +24,22 @@ def folder(tmp_path):
     return images
 
 
-def test_a_folder_is_answered_file_by_file(pipeline, folder, tmp_path):
+def test_a_folder_is_predicted_file_by_file(pipeline, folder, tmp_path):
     (folder / "broken.jpg").write_bytes(b"no picture")
     done = predict_files(pipeline, "entity", {"image": folder}, tmp_path / "out", seed=3)
-    assert [answer["name"] for answer in done.predictions] == ["a", "b"]
+    assert [prediction["name"] for prediction in done.predictions] == ["a", "b"]
     assert [item["file"] for item in done.skipped] == [str(folder / "broken.jpg")]
-    for answer in done.predictions:
-        panoptic = json.loads(Path(answer["panoptic"]).read_text())
+    for prediction in done.predictions:
+        panoptic = json.loads(Path(prediction["panoptic"]).read_text())
         (record,) = panoptic["annotations"]
         channels = np.asarray(Image.open(tmp_path / "out" / record["file_name"]), dtype=int)
         labels = channels @ [1, 256, 65536]
         assert labels.shape == (40, 48)
         assert {s["id"]: s["area"] for s in record["segments_info"]} == {
-            entity["id"]: int((labels == entity["id"]).sum()) for entity in answer["entities"]
+            entity["id"]: int((labels == entity["id"]).sum()) for entity in prediction["entities"]
         }
         for kind in ("image", "colormap", "overlay"):
-            assert Image.open(answer[kind]).size == (48, 40)
+            assert Image.open(prediction[kind]).size == (48, 40)
     alone = predict_files(pipeline, "entity", {"image": folder / "b.png"}, tmp_path / "one", seed=3)
     assert alone.predictions[0]["entities"] == done.predictions[1]["entities"]
 
@@ -56,9 +56,9 @@ def test_a_mask_file_serves_every_picture_and_names_the_class(pipeline, folder, 
         options={"names": ["dog"]},
     )
     assert len(done.predictions) == 2
-    for answer in done.predictions:
-        assert all(entity["class_name"] == "dog" for entity in answer["entities"])
-        categories = json.loads(Path(answer["panoptic"]).read_text())["categories"]
+    for prediction in done.predictions:
+        assert all(entity["class_name"] == "dog" for entity in prediction["entities"])
+        categories = json.loads(Path(prediction["panoptic"]).read_text())["categories"]
         assert [c["name"] for c in categories] == ["entity", "dog"][: len(categories)]
 
 
@@ -73,7 +73,7 @@ def test_a_missing_mask_of_a_folder_is_told_and_the_rest_goes_on(pipeline, folde
         tmp_path / "out",
         options={"names": ["dog"], "paste_back": True},
     )
-    assert [answer["name"] for answer in done.predictions] == ["b"]
+    assert [prediction["name"] for prediction in done.predictions] == ["b"]
     assert "a.png" in done.skipped[0]["reason"]
 
 

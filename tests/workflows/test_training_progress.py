@@ -1,4 +1,4 @@
-"""What is said of a training: on a terminal one line, elsewhere plain lines."""
+"""The progress of a training: on a terminal one line, elsewhere plain lines."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""`unigs codec`: what the colormap codec alone loses, without any model."""
+"""`unigs codec`: evaluate the colormap codec alone, without any model."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from unigs.cli.output import print_result
 
 def codec(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
-    root: Annotated[Path, typer.Option(help="Its folder, in its own layout.")],
-    split: Annotated[str, typer.Option(help="The split to read.")],
+    root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],
+    split: Annotated[str, typer.Option(help="Split to read.")],
     size: Annotated[int, typer.Option(min=1, help="Side of the colormap in pixels.")] = 512,
-    limit: Annotated[int | None, typer.Option(min=1, help="Read this many images.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of images.")] = None,
     max_entities: Annotated[
-        int | None, typer.Option(min=1, help="Draw at most this many entities an image, seed 0.")
+        int | None, typer.Option(min=1, help="Sample at most this many entities per image, seed 0.")
     ] = None,
     autoencoder: Annotated[
-        str | None, typer.Option(help="Send the colormap through this autoencoder and back.")
+        str | None, typer.Option(help="Encode and decode the colormap with this autoencoder.")
     ] = None,
     trips: Annotated[
-        Path | None, typer.Option(help="Keep what the autoencoder returns in this folder.")
+        Path | None, typer.Option(help="Cache the autoencoder's reconstructions in this folder.")
     ] = None,
     latent_noise: Annotated[
-        float, typer.Option(min=0, help="Noise on the latents, in their standard deviations.")
+        float,
+        typer.Option(min=0, help="Noise on the latents, in units of their standard deviation."),
     ] = 0.0,
-    refine_steps: Annotated[
-        int, typer.Option(min=0, help="Refine the latents in so many steps.")
-    ] = 0,
+    refine_steps: Annotated[int, typer.Option(min=0, help="Refinement steps of the latents.")] = 0,
     noise: Annotated[float, typer.Option(min=0, help="Gaussian noise, levels of 255.")] = 0.0,
     blur: Annotated[float, typer.Option(min=0, help="Gaussian blur, pixels.")] = 0.0,
     jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG quality.")] = None,
@@ -47,19 +46,19 @@ def codec(
         str | None, typer.Option(help="pdm and kmeans: rgb, lab or rgb+lab.")
     ] = None,
     clusters: Annotated[
-        int | None, typer.Option(help="kmeans: how many; -1 gives it the true number.")
+        int | None, typer.Option(help="kmeans: number of clusters; -1: the true number.")
     ] = None,
     background: Annotated[
         bool, typer.Option(help="Black means nothing; without it black regions are entities.")
     ] = True,
     scores: Annotated[bool, typer.Option(help="Also evaluate the scores (AP).")] = False,
     explain: Annotated[
-        str | None, typer.Option(help="Draw the decoding of this image (key) as PNG and HTML.")
+        str | None, typer.Option(help="Explain the decoding of this image (key) as PNG and HTML.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for --explain.")] = Path("explained"),
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Paint every scene, distort the colormap as asked, decode it and compare."""
+    """Encode every scene as a colormap, distort it, decode it and compute metrics."""
     from itertools import islice
 
     import numpy as np

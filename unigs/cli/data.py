@@ -1,4 +1,4 @@
-"""`unigs data`: read a whole data set and tell what is in it, noted of it and refused."""
+"""`unigs data`: read a whole data set and report its content, notes and quarantined records."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from unigs.cli.output import print_result
 
 def data(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
-    root: Annotated[Path, typer.Option(help="Its folder, in its own layout.")],
-    split: Annotated[str, typer.Option(help="The split to read.")],
+    root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],
+    split: Annotated[str, typer.Option(help="Split to read.")],
     index: Annotated[
         Path | None, typer.Option(help="Also write the scenes index to this parquet file.")
     ] = None,

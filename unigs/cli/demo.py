@@ -1,4 +1,4 @@
-"""`unigs demo`: a page on 127.0.0.1 to try a model."""
+"""`unigs demo`: serve a web page on 127.0.0.1 to try a model."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def demo(
         page = build_demo(pipeline)
     except ModuleNotFoundError as error:
         raise ConfigError("gradio is missing", hint="pip install 'unigs[demo]'") from error
-    # somebody may have taken it while the model was loaded
+    # another process may have taken it while the model was loaded
     _require_free(port)
     page.launch(server_name=ADDRESS, server_port=port, share=False)
 
 
 def _require_free(port: int) -> None:
-    """ConfigError that offers the next free port, if this one is in use."""
+    """Raise ConfigError, with the next free port as a hint, if this port is in use."""
     if _is_free(port):
         return
     following = next((one for one in range(port + 1, 65536) if _is_free(one)), None)

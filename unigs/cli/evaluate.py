@@ -1,4 +1,4 @@
-"""`unigs evaluate`: every metric of a model on a folder of shards."""
+"""`unigs evaluate`: compute all metrics of a model on a folder of shards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def evaluate(
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
     shards: Annotated[Path, typer.Option(help="Folder of shards of that task.")],
     out: Annotated[
-        Path | None, typer.Option(help="Keep predictions, metrics and the sample grid here.")
+        Path | None, typer.Option(help="Save predictions, metrics and the sample grid here.")
     ] = None,
     dual_encoder: Annotated[
         str | None, typer.Option(help="CLIP folder or Hub id: Frechet distance and CLIP scores.")
@@ -26,18 +26,17 @@ def evaluate(
     inception: Annotated[
         Path | None, typer.Option(help="File of the 2015 Inception weights: FID.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Evaluator the first so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of samples.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     baselines: Annotated[
-        bool, typer.Option(help="Evaluator baselines and ceilings beside the model.")
+        bool, typer.Option(help="Also evaluate baselines and upper bounds.")
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Predict the samples and compute all metrics of the task.
-
+    """Run the model on the samples and compute all metrics of the task.
     Started by torchrun, the processes share the samples; give --out a folder that all can write.
     """
     import sys
@@ -58,8 +57,8 @@ def evaluate(
     from unigs.tasks import task_named
 
     kind = task_named(task)
-    judges = load_evaluators(dual_encoder, segmenter, inception)
-    if kind.new_image and judges.dual_encoder is None and judges.inception is None:
+    evaluators = load_evaluators(dual_encoder, segmenter, inception)
+    if kind.new_image and evaluators.dual_encoder is None and evaluators.inception is None:
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
     pipeline = UniGSPipeline.from_pretrained(model)
     total = read_manifest(shards).samples
@@ -72,7 +71,7 @@ def evaluate(
             pipeline,
             kind.name,
             shards,
-            judges,
+            evaluators,
             folder,
             limit,
             steps,

@@ -1,4 +1,4 @@
-"""`unigs export`: the UNet of a model for programs that do not have this package."""
+"""`unigs export`: export the UNet of a model for programs without this package."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def export(
         Literal["torch", "onnx"], typer.Option("--format", help="torch.export or ONNX.")
     ] = "torch",
     size: Annotated[
-        int, typer.Option(min=0, help="Side of the pictures; 0: what the model was trained at.")
+        int, typer.Option(min=0, help="Image size in pixels; 0: the training size.")
     ] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Batch size.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Write the UNet for inputs of fixed shapes and compare its output with the model's."""
+    """Export the UNet for inputs of fixed shapes and compare its output with the model's."""
     from unigs.errors import ConfigError, DataError
     from unigs.models.autoencoder import vae_scale_factor
     from unigs.models.text import max_tokens

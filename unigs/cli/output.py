@@ -1,4 +1,4 @@
-"""How every command speaks: results on stdout, progress and errors on stderr."""
+"""Command output: results on stdout, progress and errors on stderr."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def _plain(value: Any) -> Any:
 
 
 def print_result(result: Mapping[str, Any], as_json: bool) -> None:
-    """Print ``result`` on stdout: one JSON line with ``--json``, else one ``key: value`` a line."""
+    """Print ``result`` on stdout: one JSON line with ``--json``, else ``key: value`` lines."""
     if as_json:
         typer.echo(json.dumps(result, default=_plain, sort_keys=False))
         return

@@ -1,4 +1,4 @@
-"""`unigs predict`: entities and images of a picture, or of every picture of a folder."""
+"""`unigs predict`: predict entities and images for one picture or a folder of them."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ def predict(
     model: Annotated[Path, typer.Option(help="Folder of a UniGS model, or its Hub id.")],
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
     out: Annotated[Path, typer.Option(help="Folder of the predictions.")],
-    image: Annotated[Path | None, typer.Option(help="A picture or a folder of them.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Picture, or folder of pictures.")] = None,
     coarse_mask: Annotated[
         Path | None,
-        typer.Option(help="Where to fill: white, or painted; a folder with the same names."),
+        typer.Option(help="Coarse mask: white or painted pixels; or a folder with the same names."),
     ] = None,
-    colormap: Annotated[
-        Path | None, typer.Option(help="Synthesis: the colormap to paint over.")
+    colormap: Annotated[Path | None, typer.Option(help="Synthesis: the colormap.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Full prompt.")] = None,
+    names: Annotated[str | None, typer.Option(help="Class names, comma-separated.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps; default: the model's.")] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="Guidance scale; default: the model's.")
     ] = None,
-    prompt: Annotated[str | None, typer.Option(help="The whole prompt.")] = None,
-    names: Annotated[str | None, typer.Option(help="Class names, with commas between.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Sampling steps; the model's own.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Guidance scale; the model's own.")] = None,
-    seed: Annotated[int, typer.Option(help="Random seed, the same for each picture.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed, the same for every picture.")] = 0,
     fit: Annotated[
         Literal["native", "stretch", "auto"],
-        typer.Option(help="Run at the picture's size, or at the size of training."),
+        typer.Option(help="Run at the picture's size or at the training size."),
     ] = "auto",
-    decoder: Annotated[str | None, typer.Option(help="Reads colormaps; the model's own.")] = None,
+    decoder: Annotated[
+        str | None, typer.Option(help="Colormap decoder; default: the model's.")
+    ] = None,
     paste_back: Annotated[
-        bool, typer.Option(help="Inpainting: keep the picture outside the mask.")
+        bool, typer.Option(help="Inpainting: restore the picture outside the mask.")
     ] = False,
     clamp_known: Annotated[
-        bool, typer.Option(help="Hold the half that the task repeats to what is known.")
+        bool, typer.Option(help="Clamp the half that the task repeats to the known latents.")
     ] = False,
     merge: Annotated[
         Literal["none", "seeds", "names", "tiles"],
-        typer.Option(help="One prediction of several runs: of seeds, one a name, one a tile."),
+        typer.Option(help="Merge several runs into one prediction: by seeds, names or tiles."),
     ] = "none",
     runs: Annotated[int, typer.Option(min=2, help="Seeds to merge.")] = 5,
     precision: Annotated[
-        Literal["float32", "bfloat16", "float16"], typer.Option(help="Of the weights.")
+        Literal["float32", "bfloat16", "float16"], typer.Option(help="Precision of the weights.")
     ] = "float32",
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Write image, colormap, overlay and panoptic masks of each prediction."""
-    # what is wrong with the request is told before torch and the model are loaded
+    """Predict and write image, colormap, overlay and panoptic masks."""
+    # report a wrong request before torch and the model are loaded
     from unigs.config.seeds import checked_seed
     from unigs.errors import DataError
     from unigs.models.source import check_tasks

@@ -1,4 +1,4 @@
-"""``unigs run``: the whole graph, from annotations to a evaluated model."""
+"""``unigs run``: run the whole graph, from annotations to an evaluated model."""
 
 import os
 import signal
@@ -13,27 +13,27 @@ from unigs.errors import DataError
 
 
 def run(
-    preset: Annotated[str, typer.Option(help="Name or file of a preset.")] = "tiny",
+    preset: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "tiny",
     dataset: Annotated[
-        str, typer.Option(help="Name of the data set; mix: those of the preset's data.mix.")
+        str, typer.Option(help="Data set name; mix: those of the preset's data.mix.")
     ] = "shapes",
     root: Annotated[
         Path | None,
-        typer.Option(help="Folder of the data set, of mix one folder for all; shapes needs none."),
+        typer.Option(help="Folder of the data set (mix: the parent folder); shapes needs none."),
     ] = None,
     store: Annotated[
-        Path | None, typer.Option(help="Folder of all results [$UNIGS_STORE, else ./store].")
+        Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")
     ] = None,
-    train_steps: Annotated[
-        int, typer.Option(min=0, help="Optimiser steps; 0 leaves them to the preset.")
-    ] = 0,
-    job: Annotated[str, typer.Option(help="Job of the code location.")] = "everything",
+    train_steps: Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")] = 0,
+    job: Annotated[str, typer.Option(help="Dagster job.")] = "everything",
     from_failure: Annotated[
-        bool, typer.Option("--from-failure", help="Go on with the last run that broke off.")
+        bool, typer.Option("--from-failure", help="Continue the last run from its failed step.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Last line: one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line.")
+    ] = False,
 ) -> None:
-    """Build the shards, train, evaluate and report, through Dagster; what is unchanged is kept."""
+    """Build shards, train, evaluate and report with Dagster; reuse what is unchanged."""
     from unigs.datasets import DATASETS
 
     if dataset not in (*DATASETS, "mix"):
@@ -52,8 +52,10 @@ def run(
 
 
 def _see_through(command: list[str]) -> int:
-    """Run the command in a session of its own: a Ctrl-C reaches the run once, as a request to
-    cancel, instead of hitting all its processes at the same time."""
+    """Run the command in its own session.
+
+    A Ctrl-C then reaches the run once, as a request to cancel, not all its processes at once.
+    """
     environment = {**os.environ, "UNIGS_PARENT_PID": str(os.getpid())}
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""`unigs score`: evaluate files that anything wrote, in the formats of COCO."""
+"""`unigs score`: evaluate prediction files of any tool, in COCO's formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unigs.cli.output import print_result
 score = typer.Typer(help="Evaluate files in COCO's formats, or two folders of images.")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Agnostic = Annotated[bool, typer.Option("--class-agnostic", help="Take every category as one.")]
+Agnostic = Annotated[bool, typer.Option("--class-agnostic", help="Treat all categories as one.")]
 
 
 @score.command()
@@ -22,11 +22,11 @@ def segmentation(
     class_agnostic: Agnostic = False,
     backend: Annotated[
         Literal["pycocotools", "faster"],
-        typer.Option(help="faster: hotcoco, the same figures in less time."),
+        typer.Option(help="faster: hotcoco, the same metrics in less time."),
     ] = "pycocotools",
     json: Json = False,
 ) -> None:
-    """AP and AR of masks by stock COCOeval."""
+    """Compute AP and AR of masks with stock COCOeval."""
     from unigs.metrics.average_precision import coco_scores
     from unigs.metrics.coco.json_files import read_ground_truth, read_results
 
@@ -49,7 +49,7 @@ def panoptic(
     class_agnostic: Agnostic = False,
     json: Json = False,
 ) -> None:
-    """Panoptic quality, counted as panopticapi does."""
+    """Compute panoptic quality with panopticapi's counting rules."""
     from unigs.metrics.panoptic import panoptic_scores
 
     scores = panoptic_scores(gt, gt_dir, pred, pred_dir, class_agnostic=class_agnostic)
@@ -67,7 +67,7 @@ def frechet(
     ] = "pixels",
     json: Json = False,
 ) -> None:
-    """Frechet distance and KID between two folders of images; `skipped` lists what is none."""
+    """Compute Frechet distance and KID between two image folders; `skipped` lists other files."""
     from tqdm import tqdm
 
     from unigs.evaluators.bundle import load_features
@@ -78,5 +78,5 @@ def frechet(
 
 
 def _finite(scores: dict[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN: a figure without meaning is null."""
+    """Replace NaN by null, since JSON has no NaN."""
     return {key: value if value == value else None for key, value in scores.items()}

@@ -1,4 +1,4 @@
-"""`unigs shards`: build, verify and look at the samples of a task."""
+"""`unigs shards`: build, verify, mirror and show the samples of a task."""
 
 from __future__ import annotations
 
@@ -18,50 +18,61 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 @shards.command()
 def build(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
-    root: Annotated[Path, typer.Option(help="Its folder, in its own layout.")],
-    split: Annotated[str, typer.Option(help="The split to read.")],
+    root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],
+    split: Annotated[str, typer.Option(help="Split to read.")],
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
-    out: Annotated[Path, typer.Option(help="Folder of the shards; updated if there.")],
+    out: Annotated[Path, typer.Option(help="Output folder; updated if it exists.")],
     size: Annotated[int, typer.Option(min=1, help="Side of a sample in pixels.")] = 512,
     palette: Annotated[str, typer.Option(help="Name of the palette, e.g. smooth-5-v1.")] = "",
     max_entities: Annotated[
-        int, typer.Option(min=0, help="Entities sampled at most; 0: 4 for train, 3 else.")
+        int, typer.Option(min=0, help="Most entities per sample; 0: 4 for train, 3 otherwise.")
     ] = 0,
-    min_entities: Annotated[int, typer.Option(min=1, help="Entities sampled at least.")] = 1,
+    min_entities: Annotated[int, typer.Option(min=1, help="Fewest entities per sample.")] = 1,
     negatives: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of absent classes in referring prompts.")
+        float,
+        typer.Option(min=0, max=1, help="Probability of an absent class in referring prompts."),
     ] = 0.2,
     all_negative: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of referring prompts of absent classes only.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of referring prompts that name only absent classes."
+        ),
     ] = 0.0,
     coarse: Annotated[
-        Literal["sample", "bezier", "box"], typer.Option(help="Kind of coarse masks.")
+        Literal["sample", "bezier", "box"], typer.Option(help="Kind of coarse mask.")
     ] = "sample",
-    random_crop: Annotated[bool, typer.Option(help="Crop at random, not the centre.")] = False,
-    flip: Annotated[float, typer.Option(min=0, max=1, help="Share of mirrored samples.")] = 0.0,
+    random_crop: Annotated[
+        bool, typer.Option(help="Random crop instead of a centre crop.")
+    ] = False,
+    flip: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability of a horizontal flip.")
+    ] = 0.0,
     variants: Annotated[int, typer.Option(min=1, help="Samples per scene.")] = 1,
     image_format: Annotated[
-        Literal["png", "jpg"], typer.Option(help="Of the images in the shards.")
+        Literal["png", "jpg"], typer.Option(help="Image format in the shards.")
     ] = "png",
     shard_count: Annotated[
-        int, typer.Option("--shards", min=0, help="Number of shards; 0: by --samples-per-shard.")
+        int, typer.Option("--shards", min=0, help="Number of shards; 0: from --samples-per-shard.")
     ] = 0,
-    samples_per_shard: Annotated[int, typer.Option(min=1, help="Aim for a new folder.")] = 256,
+    samples_per_shard: Annotated[int, typer.Option(min=1, help="Target samples per shard.")] = 256,
     megabytes_per_shard: Annotated[
-        int, typer.Option(min=0, help="Not more, about, for a new folder; 0: no limit.")
+        int, typer.Option(min=0, help="Approximate maximum shard size in MB; 0: no limit.")
     ] = 0,
     energon: Annotated[
-        bool, typer.Option("--energon", help="Write the .nv-meta index of NVIDIA's Energon too.")
+        bool, typer.Option("--energon", help="Also write the .nv-meta index of NVIDIA's Energon.")
     ] = False,
-    reshard: Annotated[bool, typer.Option(help="Allow another number of shards.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the bytes are the same.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    reshard: Annotated[bool, typer.Option(help="Allow a different number of shards.")] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Worker processes; the output does not depend on it.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     index: Annotated[
-        Path | None, typer.Option(help="A scenes index of this split, instead of reading it anew.")
+        Path | None,
+        typer.Option(help="Scenes index of this split, instead of reading the data set again."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write the shards of one task; shards whose inputs are unchanged are left alone."""
+    """Build the shards of one task; shards whose inputs are unchanged are reused."""
     import time
     from tempfile import TemporaryDirectory
 
@@ -148,7 +159,7 @@ def verify(
     place: Annotated[str, typer.Argument(help="Folder or address of pixel or latent shards.")],
     json: Json = False,
 ) -> None:
-    """Compare every byte with what was written; fails when one differs."""
+    """Verify all checksums; exit with 1 on a mismatch."""
     from unigs.errors import DataError
     from unigs.shards.manifest import REBUILD
     from unigs.shards.place import opened
@@ -173,10 +184,10 @@ def verify(
 @shards.command()
 def push(
     folder: Annotated[Path, typer.Argument(help="Folder of pixel or latent shards.")],
-    address: Annotated[str, typer.Argument(help="Where to, e.g. s3://bucket/folder.")],
+    address: Annotated[str, typer.Argument(help="Destination, e.g. s3://bucket/folder.")],
     json: Json = False,
 ) -> None:
-    """Copy what changed to a bucket, after every byte was compared with the manifest."""
+    """Upload changed shards to a bucket after verifying their checksums."""
     from unigs.shards.mirror import push_shards
 
     print_result(asdict(push_shards(folder, address)), json)
@@ -184,11 +195,11 @@ def push(
 
 @shards.command()
 def pull(
-    address: Annotated[str, typer.Argument(help="Where from, e.g. s3://bucket/folder.")],
-    folder: Annotated[Path, typer.Argument(help="The local copy that training reads.")],
+    address: Annotated[str, typer.Argument(help="Source, e.g. s3://bucket/folder.")],
+    folder: Annotated[Path, typer.Argument(help="Local copy for training.")],
     json: Json = False,
 ) -> None:
-    """Copy what changed from a bucket; every byte is compared with the manifest."""
+    """Download changed shards from a bucket and verify their checksums."""
     from unigs.shards.mirror import pull_shards
 
     print_result(asdict(pull_shards(address, folder)), json)
@@ -197,7 +208,7 @@ def pull(
 @shards.command()
 def show(
     place: Annotated[str, typer.Argument(help="Folder or address of pixel shards.")],
-    out: Annotated[Path, typer.Option(help="The PNG to write.")],
+    out: Annotated[Path, typer.Option(help="PNG to write.")],
     count: Annotated[int, typer.Option(min=1, help="Samples to draw.")] = 16,
     json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`unigs train`: pixel shards in, a pipeline directory out, without the graph."""
+"""`unigs train`: train a pipeline on pixel shards, without the graph."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def train(
     ],
     shards: Annotated[
         Path,
-        typer.Option(help="Folder of a task's pixel shards, or of one such folder per task."),
+        typer.Option(help="Folder of a task's pixel shards, or with one such folder per task."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the run; the model is OUT/model.")],
-    preset: Annotated[str, typer.Option(help="Name of a preset, or a .yaml file.")] = "tiny",
+    out: Annotated[Path, typer.Option(help="Output folder; the model is OUT/model.")],
+    preset: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "tiny",
     steps: Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the newest checkpoint in OUT.")
+        bool, typer.Option("--resume", help="Resume from the newest checkpoint in OUT.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:

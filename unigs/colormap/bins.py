@@ -26,7 +26,10 @@ class ColorBins:
 
 
 def check_colormap(colormap: np.ndarray) -> np.ndarray:
-    """Return `colormap` as a contiguous (h, w, 3) uint8 array; ValueError for anything else."""
+    """Return `colormap` as a contiguous (h, w, 3) uint8 array.
+
+    Raises ValueError for anything else.
+    """
     array = np.asarray(colormap)
     if array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(f"a colormap must have the shape (h, w, 3), not {array.shape}")

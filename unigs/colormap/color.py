@@ -65,7 +65,8 @@ def _to_lab(colors, table, roots, matrix, out):
 
 
 def rgb_to_lab(colors: np.ndarray) -> np.ndarray:
-    """CIELAB of sRGB colours (..., 3) in 0..255: float64, L in 0..100, a and b about -108..98.
+    """Return CIELAB of sRGB colours (..., 3) in 0..255: float64, L in 0..100, a and b about
+    -108..98.
 
     The reference white is the image of (255, 255, 255), so greys have a = b = 0. Between whole
     levels the gamma curve is interpolated linearly.
@@ -79,7 +80,8 @@ def rgb_to_lab(colors: np.ndarray) -> np.ndarray:
 
 
 def pixel_features(colors: np.ndarray, features: str = "rgb+lab") -> np.ndarray:
-    """Features p of colours (n, 3) in 0..255 as (n, 3 or 6) float64 (paper, section 3.2).
+    """Return the features p of colours (n, 3) in 0..255 as (n, 3 or 6) float64 (paper, section
+    3.2).
 
     RGB in 0..255 and CIELAB in its native scale, side by side.
     """

@@ -1,4 +1,4 @@
-"""How sure the region decoder is of an entity, from what can be seen in the colormap alone."""
+"""Confidence of the region decoder in an entity, from the colormap alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRICE_WITHOUT_PALETTE = 1.0
 
 
 def evidence(found: Gathered, cells: Cells) -> np.ndarray:
-    """What speaks for or against each entity of `found`, (n, 4) float64.
+    """Return what speaks for or against each entity of `found`, (n, 4) float64.
 
     Logarithm of the area in pixels, spread of the colour inside, distance to the colours that
     belong where the entity lies (the price of `best_cell`), and step of colour to the
@@ -31,5 +31,6 @@ def evidence(found: Gathered, cells: Cells) -> np.ndarray:
 
 
 def confidence(clues: np.ndarray) -> np.ndarray:
-    """Probability (n,) that entities with the `evidence` (n, 4) overlap a true one by IoU > 0.5."""
+    """Return the probability (n,) that entities with the `evidence` (n, 4) overlap a true one by
+    IoU > 0.5."""
     return np.asarray(1 / (1 + np.exp(-INTERCEPT - clues @ np.array(WEIGHTS))))

@@ -1,4 +1,4 @@
-"""What every decoder answers, and the score that the paper's clusters lack."""
+"""The output of every decoder, and a score for the paper's clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One door to every decoder, for one colormap or a batch."""
+"""Decode one colormap or a batch with any decoder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def decode(
     image: np.ndarray | None = None,
     **options: Any,
 ) -> Decoded:
-    """Entities of `colormap` (h, w, 3) uint8.
+    """Return the entities of `colormap` (h, w, 3) uint8.
 
     Args:
         decoder: a name of `DECODERS`; `options` are its own keyword arguments.
@@ -69,7 +69,7 @@ def decode_batch(
 ) -> list[Decoded]:
     """`decode` of every colormap (n, h, w, 3), on `threads` threads (all cores if None).
 
-    `images` (n, h, w, 3) are the photographs, one a colormap, if they are known. The kernels hold
+    `images` (n, h, w, 3) are the photographs, one per colormap, if they are known. The kernels hold
     no GIL, so threads scale; the order of the results is that of the input.
     """
     workers = threads or len(os.sched_getaffinity(0))

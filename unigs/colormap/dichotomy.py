@@ -154,7 +154,7 @@ def decode_dichotomy(
     min_area: float = 0.0005,
     bits: int = 6,
 ) -> Decoded:
-    """The paper's decoder: `dichotomy`, then `finish_clusters`.
+    """Return the entities by the paper's decoder: `dichotomy`, then `finish_clusters`.
 
     `min_area` is a share of the image; the other options are those of `dichotomy`.
     """

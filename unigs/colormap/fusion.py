@@ -1,4 +1,4 @@
-"""Two readings of one colormap made into one: what is surer goes first."""
+"""Fuse two decodings of one colormap: higher scores first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SAME = 0.5
 
 
 def fuse(first: Decoded, second: Decoded) -> Decoded:
-    """Entities of two readings of one size, the higher score first, without overlap.
+    """Return the entities of two readings of one size, the higher score first, without overlap.
 
     An entity whose IoU with one already taken is above a half, or of which less than half is
     still free, is not taken; what is free of it goes in the end to the one it overlaps most,

@@ -15,7 +15,7 @@ RADIUS = 1 / 16
 # In squared units of an image in [0, 1]: below this variance a window has no edge.
 FLATNESS = 1e-4
 PASSES = 2
-# Levels of 255 a pixel: on a slope this steep a pixel counts half.
+# Levels of 255 per pixel: on a slope this steep a pixel counts half.
 STEEP = 16.0
 # Pixels an edge takes: narrower than the first is sharp, wider than the second is blurred.
 SHARP, BLURRED = 1.5, 2.5
@@ -23,7 +23,7 @@ EDGE_WINDOW = 9
 
 
 def follow_image(colormap: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """`colormap` with its blurred edges moved to those of `image`, both (h, w, 3) uint8.
+    """Return `colormap` with its blurred edges moved to those of `image`, both (h, w, 3) uint8.
 
     The radius of the windows is 1/16 of the shorter side. All numbers were chosen on training
     scenes and what a model predicted for them.

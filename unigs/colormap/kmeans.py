@@ -14,8 +14,8 @@ MAX_ITERATIONS = 100
 
 
 def farthest_points(points: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
-    """Where k-means starts: the one of `points` (k, f) nearest to the mean, then each time the one
-    farthest from those chosen, (count, f).
+    """Return where k-means starts: the one of `points` (k, f) nearest to the mean, then each time
+    the one farthest from those chosen, (count, f).
 
     scikit-learn's own start needs no seeds but finds fewer entities: on 24 photographs of COCO with
     noise of 10 grey levels mIoU .715 instead of .895.

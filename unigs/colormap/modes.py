@@ -156,7 +156,7 @@ def _sharpen(colors, counts, order, radius, peaks, weight, found):
 def find_modes(
     pixels: np.ndarray, bins: ColorBins, radius: float, flat_step: float, limit: int = 512
 ) -> Modes:
-    """Peaks of the colours of `pixels` (h, w, 3) uint8, whose bins are `bins`.
+    """Return the peaks of the colours of `pixels` (h, w, 3) uint8, whose bins are `bins`.
 
     Colours within `radius` of a more populous peak belong to it. Pixels count where no channel
     differs by more than `flat_step` from the next pixel to the right or below. An entity too thin

@@ -24,7 +24,7 @@ def decode_nearest(
     min_area: float = 1 / 64,
     image: np.ndarray | None = None,
 ) -> Decoded:
-    """Entities of `colormap` (h, w, 3) uint8 by nearest palette colour.
+    """Return the entities of `colormap` (h, w, 3) uint8 by nearest palette colour.
 
     Blur between two entities shows colours of a third. So colours leave one by one, the least
     missed first: without it, its pixels take the nearest of the colours that stay, and what that
@@ -73,7 +73,8 @@ def decode_nearest(
 
 
 def _needed(square: np.ndarray, counts: np.ndarray, background: bool, pixels: float) -> np.ndarray:
-    """The colours that stay, ascending; `square` (points, colours), `counts` pixels a point."""
+    """Return the colours that stay, ascending; `square` (points, colours), `counts` pixels per
+    point."""
     taken = np.bincount(square.argmin(axis=1), counts, minlength=square.shape[1])
     alive = [color for color, area in enumerate(taken) if area or (background and not color)]
     while len(alive) > 1:

@@ -21,7 +21,8 @@ MAX_GRID = 11
 
 @cache
 def all_colors() -> np.ndarray:
-    """The 124 colours, (124, 3) uint8, ascending by (red, green, blue); black is left out."""
+    """Return the 124 colours, (124, 3) uint8, ascending by (red, green, blue); black is left
+    out."""
     levels = np.array(LEVELS, np.uint8)
     red, green, blue = np.meshgrid(levels, levels, levels, indexing="ij")
     colors = np.stack([red, green, blue], axis=-1).reshape(-1, 3)[1:]
@@ -31,7 +32,8 @@ def all_colors() -> np.ndarray:
 
 @cache
 def order_colors(order: str, grid: int) -> np.ndarray:
-    """Colours of the cells in row order, (grid * grid, 3) uint8; all 124 for `random`."""
+    """Return the colours of the cells in row order, (grid * grid, 3) uint8; all 124 for
+    `random`."""
     if order == "random":
         return all_colors()
     if order == "lexicographic":
@@ -63,7 +65,7 @@ def _smooth(grid: int) -> np.ndarray:
     """Red follows the column, green the row, blue alternates like a chessboard, far from black.
 
     Red and green are then nearly linear in the location, so that a network in doubt between two
-    cells answers with a colour between theirs, and direct neighbours still differ strongly in
+    cells predicts a colour between theirs, and direct neighbours still differ strongly in
     blue. Grids beyond 5 x 5 have several cells to a (red, green) pair; an optimal assignment
     keeps every cell as near to its target as distinct colours allow.
     """
@@ -72,7 +74,7 @@ def _smooth(grid: int) -> np.ndarray:
 
 
 def _assign(grid: int, blue: np.ndarray) -> np.ndarray:
-    """The colour of each cell: red by column, green by row, `blue` (cells,) in [0, 1]."""
+    """Return the colour of each cell: red by column, green by row, `blue` (cells,) in [0, 1]."""
     colors = all_colors().astype(np.int64)
     row, column = np.divmod(np.arange(grid * grid), grid)
     steps = max(grid - 1, 1)

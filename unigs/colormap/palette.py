@@ -70,7 +70,7 @@ class Palette:
 
     @classmethod
     def from_name(cls, name: str) -> Palette:
-        """The palette of a name; ValueError for an unknown name or another version."""
+        """Return the palette of a name; raise ValueError for an unknown name or another version."""
         match = re.fullmatch(r"([a-z]+)-(\d+)-v(\d+)(?:-([a-z_]+))?(?:-grow(\d+))?", name)
         if match is None:
             raise ValueError(f"no palette is named {name!r}; a name looks like smooth-5-v{VERSION}")
@@ -126,7 +126,8 @@ class Palette:
     def assign(
         self, segments: np.ndarray, rng: np.random.Generator | int | None = None
     ) -> dict[int, np.ndarray]:
-        """Colour (3,) uint8 of every label of `segments` (h, w); dropped entities are absent.
+        """Return the colour (3,) uint8 of every label of `segments` (h, w); dropped entities are
+        absent.
 
         `rng` (a generator or a seed) draws the colours of the order `random`, which needs it.
         """
@@ -141,7 +142,7 @@ class Palette:
     def encode(
         self, segments: np.ndarray, rng: np.random.Generator | int | None = None
     ) -> np.ndarray:
-        """Colormap (h, w, 3) uint8 of a label map (h, w) or of masks (n, h, w).
+        """Return the colormap (h, w, 3) uint8 of a label map (h, w) or of masks (n, h, w).
 
         Label 0 is black. Of masks that overlap the smaller is on top. `rng` as in `assign`.
         Cells and colours are those of the entities before they grow.
@@ -161,7 +162,7 @@ class Palette:
         return colormap
 
     def coverage(self, segments: np.ndarray) -> float:
-        """Share of entities whose cell holds no other entity, before any reassignment.
+        """Return the share of entities whose cell holds no other entity, before any reassignment.
 
         1.0 for a map without entities.
         """

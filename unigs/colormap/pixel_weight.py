@@ -1,4 +1,4 @@
-"""How much a pixel's colour matters when every entity counts alike, however small."""
+"""Pixel weights under which every entity counts equally, however small."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ AREA = 600
 
 
 def weigh_pixels(labels: np.ndarray, area: float = AREA) -> np.ndarray:
-    """Weight (h, w) float32 of every pixel's error: 1, and up to 13 in and near small entities.
+    """Return the weight (h, w) float32 of every pixel's error: 1, and up to 13 in and near small
+    entities.
 
     Entities are evaluated by their IoU, in which a pixel counts by the inverse of the area; a pixel
     beside a small entity can spoil it as much as one inside.

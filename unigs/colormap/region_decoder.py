@@ -39,7 +39,8 @@ def decode_regions(
     smallest: int = 8,
     price: float = 2.0,
 ) -> Decoded:
-    """Entities of `colormap` (h, w, 3) uint8 without a count and without trusting its colours.
+    """Return the entities of `colormap` (h, w, 3) uint8 without a count and without trusting its
+    colours.
 
     1. While `noise_level` exceeds `calm`, average 3 x 3 pixels, at most three times.
     2. Peaks of colour among flat pixels (`find_modes` with `radius` and `flat_step`), without

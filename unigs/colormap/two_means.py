@@ -1,4 +1,4 @@
-"""2-means of weighted points of six features, kept as the columns of (6, k).
+"""2-means of weighted points of six features, stored as the columns of (6, k).
 
 The kernels work on a slice of the columns, so that the parts of a part lie side by side.
 """

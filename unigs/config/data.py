@@ -1,4 +1,4 @@
-"""The data half of a preset: which scenes a run reads, and how samples are drawn from them."""
+"""The data section of a preset: which scenes a run reads, and how samples are drawn."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DataConfig(Strict):
     """Which scenes, and how samples are drawn from them (paper, section 4.1 and supplement).
 
     Attributes:
-        dataset: the data set of ``mix`` whose validation split judges a run on the mix; a run on
+        dataset: the data set of ``mix`` on whose validation split a mix is evaluated; a run on
             one data set names it itself.
         train_scenes, val_scenes: size of the generated `shapes` set.
         size: side of a sample in pixels.
@@ -46,7 +46,7 @@ class DataConfig(Strict):
         negative_probability: lambda of section 3.4.
         all_negative: share of referring training samples whose every class is negative.
         random_crop: crop training samples at random along the longer side.
-        refused_share: share of refused records above which the run stops.
+        refused_share: share of quarantined records above which the run stops.
         latents: samples are encoded once, to disk; false: training encodes them on the fly.
         mix: the training data sets of a run on the data set ``mix``, by name. It is evaluated
             on the validation split of ``dataset``, which is one of them.

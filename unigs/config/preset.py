@@ -1,4 +1,4 @@
-"""A preset: every choice of a run in one checked record, read from YAML.
+"""Presets: all settings of a run in one validated record, read from YAML.
 
 The presets ship in ``unigs/presets``; ``tiny`` and ``sd15`` differ by values alone.
 """
@@ -83,11 +83,11 @@ class DiffusionConfig(Strict):
         scheduler: arguments of diffusers' DDIMScheduler.
         terminal_share: by task, the share of training draws at the last, noisiest timestep;
             the others are uniform over all timesteps.
-        zero_initial_noise: tasks that hear no noise at the last timestep, in training and in
-            the first step of sampling. With zero terminal SNR that noise says nothing; leaving
-            it out makes what is known clear (single-step fine-tuning of depth estimators found the
-            same: Martin Garcia et al., 2024). Later steps of tasks with a new image hear their
-            noise, so that seeds still differ.
+        zero_initial_noise: tasks with zero noise at the last timestep, in training and in the
+            first step of sampling. With zero terminal SNR that noise carries no information;
+            without it the known inputs stay clear (as in single-step fine-tuning of depth
+            estimators: Martin Garcia et al., 2024). Later steps of tasks with a new image still
+            add noise, so that seeds differ.
     """
 
     scheduler: dict[str, Any]
@@ -119,7 +119,7 @@ class InferenceConfig(Strict):
 
 
 class EvaluationConfig(Strict):
-    """The test protocol and its judges.
+    """The test protocol and its evaluators.
 
     Attributes:
         scenes: validation scenes that are evaluated (1000 in the paper).

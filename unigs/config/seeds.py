@@ -12,7 +12,10 @@ _END = 1 << 63
 
 
 def checked_seed(seed: Any, argument: str = "seed") -> int:
-    """The seed as an int; ConfigError unless it is a whole number from 0 to 2**63 - 1."""
+    """Return the seed as an int.
+
+    Raises ConfigError unless it is a whole number from 0 to 2**63 - 1.
+    """
     number = whole_number(seed)
     if number is None or not 0 <= number < _END:
         shown = "empty" if seed is None or seed == "" else repr(seed)[:40]
@@ -21,7 +24,7 @@ def checked_seed(seed: Any, argument: str = "seed") -> int:
 
 
 def whole_number(value: Any) -> int | None:
-    """An int, or a float of a whole value, as an int; None for anything else."""
+    """Return an int, or a float of a whole value, as an int; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():

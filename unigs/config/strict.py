@@ -1,4 +1,4 @@
-"""What every part of a preset is."""
+"""The base of every section of a preset."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
-    """A record that refuses fields it does not know, and changes."""
+    """A frozen record that rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

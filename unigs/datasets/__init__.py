@@ -1,4 +1,4 @@
-"""Readers of annotated data sets: every format becomes scenes, every refusal has a reason."""
+"""Readers of annotated data sets: every format becomes scenes; bad records are quarantined."""
 
 from unigs.datasets.catalog import DATASETS, open_dataset
 from unigs.datasets.dataset import Category, Dataset, Record

@@ -1,4 +1,4 @@
-"""ADE20K full, release 2021_17_01: one JSON and one label PNG an image.
+"""ADE20K full, release 2021_17_01: one JSON and one label PNG per image.
 
 Layout, below the root or its folder `ADE20K_2021_17_01`: `images/ADE/{training,validation}/**/`
 with `X.jpg`, `X.json` and `X_seg.png`, in which R / 10 * 256 + G is the class and B the instance.
@@ -84,7 +84,7 @@ class Ade20k(Dataset):
             raise DataError("holds no image: the data set is empty", file=self.folder)
 
     def _stems(self) -> Iterator[Path]:
-        """Every image, and every JSON without one, as its path without extension."""
+        """Yield every image, and every JSON without one, as its path without extension."""
         for parent, folders, files in os.walk(self.folder):
             folders[:] = sorted(name for name in folders if not is_side_file(name))
             names = {
@@ -149,7 +149,8 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _categories(document: dict[str, Any]) -> tuple[dict[int, Category], list[str]]:
-    """The classes of the objects of an image, and what was taken for granted in naming them."""
+    """Return the classes of the objects of an image, and assumptions made in naming
+    them."""
     sources: dict[int, Any] = {}
     for item in field(document, "object", list):
         parts = item.get("parts") if isinstance(item, dict) else None

@@ -1,6 +1,6 @@
 """Class names as prompts use them: "brick wall", not "wall-brick"; "sky", not "sky-other-merged".
 
-The whole table stands in docs/data.md.
+The whole table is in docs/data.md.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def prompt_name(source_name: str) -> str:
 
 
 def class_names(sources: Mapping[int, Any]) -> tuple[dict[int, str], list[str]]:
-    """The names in prompts of the classes of a data set.
+    """Return the names in prompts of the classes of a data set.
 
     A name without a word becomes "class 7" after the id, a long one is cut to `MAX_WORDS` words
     and `MAX_CHARACTERS` characters. Two different names may become one.
@@ -86,7 +86,7 @@ def class_names(sources: Mapping[int, Any]) -> tuple[dict[int, str], list[str]]:
 
 
 def source_text(value: Any) -> str:
-    """The name of a class as text: numbers are names too, null is an empty one.
+    """Return the name of a class as text: numbers are names too, null is an empty one.
 
     Raises:
         DataError: it is a list or an object.
@@ -100,7 +100,7 @@ def source_text(value: Any) -> str:
 
 
 def _name(number: int, source: Any) -> tuple[str, str]:
-    """The name of one class, and what to note of it or ""."""
+    """Return the name of one class, and what to note of it or ""."""
     text = source_text(source)
     try:
         name = prompt_name(text)

@@ -1,4 +1,4 @@
-"""What the readers of COCO's JSON layouts share."""
+"""The common base of the readers of COCO's JSON layouts."""
 
 from __future__ import annotations
 
@@ -71,27 +71,30 @@ class CocoDataset(Dataset):
                 yield Quarantined(self.relative(file), "image", reason)
 
     def files(self, image: ImageRecord) -> tuple[Path, ...]:
-        """The files of an image, its photo first; DataError if one has no proper name."""
+        """Return the files of an image, its photo first.
+
+        Raises DataError if one has no proper name.
+        """
         file = image.file or self.locate(field(image.image, "file_name", str))
         self.document.staging.mark(self.relative(file))
         return (file,)
 
     def locate(self, name: str) -> Path:
-        """The image of that file name."""
+        """Return the image of that file name."""
         return located(self.folders[0], name)
 
     @abstractmethod
     def read_image(
         self, image: ImageRecord, files: tuple[Path, ...]
     ) -> Iterator[Scene | Quarantined]:
-        """The scene of an image, behind the annotations of it that are refused.
+        """Return the quarantined annotations of an image, then its scene.
 
         Raises:
-            DataError: the image as a whole is refused.
+            DataError: the whole image is quarantined.
         """
 
     def photo(self, image: ImageRecord, file: Path, size: tuple[int, int] | None = None) -> Photo:
-        """The photo of an image, the way up that is annotated.
+        """Return the photo of an image, in the annotated orientation.
 
         Args:
             image: its record.

@@ -1,7 +1,7 @@
 """COCO instances: one JSON file with polygons and run lengths, and the JPEGs.
 
 Layout: `annotations/instances_{split}2017.json`, `{split}2017/*.jpg`. An annotation that is broken,
-or that smaller ones hide completely, is refused alone: its pixels stay unlabelled.
+or that smaller ones hide completely, is quarantined alone: its pixels stay unlabelled.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class CocoInstances(CocoDataset):
 
 
 def _rle_size(annotations: Iterable[dict[str, Any]]) -> tuple[int, int] | None:
-    """The size (h, w) of the first run lengths among some annotations; None if there are none."""
+    """Return the size (h, w) of the first run lengths among some annotations; None if there are
+    none."""
     for annotation in annotations:
         rle = annotation.get("segmentation")
         size = rle.get("size") if isinstance(rle, dict) else None

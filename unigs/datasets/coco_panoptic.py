@@ -1,8 +1,8 @@
-"""COCO panoptic: a JSON file, one PNG of segment ids an image, and the JPEGs.
+"""COCO panoptic: a JSON file, one PNG of segment ids per image, and the JPEGs.
 
 Layout: `annotations/panoptic_{split}2017.json`, `annotations/panoptic_{split}2017/*.png`,
 `{split}2017/*.jpg`. A pixel of the PNG holds the id R + 256 G + 65536 B; 0 is unlabelled. Map and
-record stand or fall together: one bad segment refuses the image.
+record stand or fall together: one bad segment quarantines the image.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class CocoPanoptic(CocoDataset):
         )
 
     def _own(self, image: ImageRecord) -> list[dict[str, Any]]:
-        """The annotations of an image that name it by its own id; those of another listing of the
-        same file where there are none."""
+        """Return the annotations of an image that name it by its own id; those of another listing
+        of the same file where there are none."""
         own = identity(image.image, "id")
         mine = [a for a in image.annotations if identity(a, "image_id") in (own, other_form(own))]
         if mine or not image.annotations:
@@ -95,7 +95,7 @@ class CocoPanoptic(CocoDataset):
 
 
 def segment_ids(png: bytes, path: Path) -> np.ndarray:
-    """The ids a panoptic PNG holds.
+    """Return the ids a panoptic PNG holds.
 
     Returns:
         (h, w) int32.

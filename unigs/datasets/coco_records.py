@@ -45,11 +45,11 @@ class CocoRecords:
 
     Args:
         path: the JSON file.
-        locate: finds the image file of a name; DataError if the name is none.
+        locate: finds the image file of a name; raise DataError if the name is none.
 
     Attributes:
         categories: the classes by number.
-        notes: what was taken for granted -> how often.
+        notes: assumptions made -> how often.
         masks: annotations that have a segmentation.
         boxes: annotations that have a box and no segmentation.
 
@@ -76,13 +76,16 @@ class CocoRecords:
             raise DataError(f"holds no images{why}", file=path)
 
     def __iter__(self) -> Iterator[ImageRecord]:
-        """The images in the order of the file."""
+        """Yield the images in the order of the file."""
         for key, file, image, records in self.staging:
             annotations = tuple(json.loads(text) for text in records)
             yield ImageRecord(key, file, json.loads(image), annotations)
 
     def category(self, record: Any) -> Category:
-        """The class that the record of an annotation or a segment names; DataError if none is."""
+        """Return the class that the record of an annotation or a segment names.
+
+        Raises DataError if it names none.
+        """
         wanted = identity(record, "category_id")
         found = self._by_id.get(wanted) or self._by_id.get(other_form(wanted))
         if found is None:
@@ -90,7 +93,7 @@ class CocoRecords:
         return found
 
     def licence(self, image: dict[str, Any]) -> str | None:
-        """The name of the licence of an image."""
+        """Return the name of the licence of an image."""
         try:
             return self.licences.get(identity(image, "license"))
         except DataError:
@@ -121,7 +124,7 @@ class CocoRecords:
         try:
             file = self._locate(name)
         except DataError:
-            # told when the image is read, so that its annotations are not told as well
+            # reported when the image is read, so that its annotations are not reported as well
             self.staging.add_image(number, image, name, text)
             return
         before = self.staging.image_of(file)
@@ -177,7 +180,7 @@ class CocoRecords:
             self.categories[number] = self._by_id[own]
 
     def _numbers(self, ids: list[str]) -> dict[str, int]:
-        """The ids as numbers: their own where they have one that no other has."""
+        """Return the ids as numbers: their own where they have one that no other has."""
         numbers: dict[str, int] = {}
         taken: set[int] = set()
         # numbers come before texts that look like them

@@ -1,4 +1,4 @@
-"""What all readers have in common."""
+"""The common base of all readers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Record:
         file: where a fault is looked for that names no file of its own.
         said: everything the annotations say of it, as JSON values.
         files: all files its scene is made of.
-        read: reads it; DataError if the image as a whole is refused.
+        read: reads it; raise DataError if the whole image is quarantined.
     """
 
     key: str
@@ -84,14 +84,14 @@ class Dataset(ABC):
 
     @abstractmethod
     def records(self) -> Iterator[Record | Quarantined]:
-        """Every image, not yet read, and every record that is refused without being read.
+        """Return every image, not yet read, and every record that is quarantined unread.
 
         Raises:
             DataError: the data set as a whole is unreadable.
         """
 
     def scan(self) -> Iterator[Scene | Quarantined]:
-        """Read everything once: each image as a scene, or the reason why it is refused.
+        """Read everything once: each image as a scene, or the reason why it is quarantined.
 
         Raises:
             DataError: the data set as a whole is unreadable.
@@ -103,14 +103,15 @@ class Dataset(ABC):
                 yield from self.read(record)
 
     def read(self, record: Record) -> Iterator[Scene | Quarantined]:
-        """Read one image: its scene or the reason why there is none, behind refused parts of it."""
+        """Read one image: its quarantined parts, then its scene or the reason why there is none."""
         try:
             yield from record.read()
         except DataError as error:
             yield self.quarantined(record.name, error, record.file)
 
     def fingerprint(self, record: Record) -> str:
-        """SHA-256 (hex) that changes with what is said of an image and with size or time of a file.
+        """Return the SHA-256 (hex) that changes with what is said of an image and with size or time
+        of a file.
 
         No file is opened for it.
         """
@@ -126,7 +127,7 @@ class Dataset(ABC):
 
     @property
     def notes(self) -> dict[str, int]:
-        """What was taken for granted in reading the annotations, one sentence each -> how often.
+        """Assumptions made in reading the annotations, one sentence each -> how often.
 
         Notes on single images are in their scenes.
         """
@@ -141,12 +142,12 @@ class Dataset(ABC):
         return (record for record in self.scan() if isinstance(record, Scene))
 
     def quarantined(self, record: str, error: DataError, file: Path) -> Quarantined:
-        """Refuse a record for an error, told of the file it names or else of `file`."""
+        """Quarantine a record for an error in the file that the error names, else in `file`."""
         at_fault = error.file if isinstance(error.file, Path) else file
         return Quarantined(self.relative(at_fault), one_line(record), error.reason)
 
     def relative(self, path: Path) -> str:
-        """A path below the root as it is told to users."""
+        """Return a path below the root as shown to users."""
         try:
             below = path.relative_to(self.root)
         except ValueError:

@@ -16,7 +16,7 @@ MAX_NAME, MAX_PART = 1000, 255
 
 
 def located(folder: Path, name: str) -> Path:
-    """The file in `folder` that a name means: the first of its `spellings` that is there.
+    """Return the file in `folder` that a name means: the first of its `spellings` that is there.
 
     Returns:
         The file, or where it would be if there is none.
@@ -28,16 +28,16 @@ def located(folder: Path, name: str) -> Path:
     forms = spellings(name)
     for form in forms:
         file = inside(folder, form)
-        # unlike Path.is_file this takes any name for an answer
+        # unlike Path.is_file this raises nothing for an odd name
         if os.path.isfile(file):
             return file
     return inside(folder, name.replace("\\", "/"))
 
 
 def spellings(name: str) -> list[str]:
-    """What a name may stand for, the likeliest first.
+    """Return what a name may stand for, the likeliest first.
 
-    As it is; with `/` for the `\\` of Windows; with percent codes decoded; and each of these with
+    As it is; with `/` for the `\` of Windows; with percent codes decoded; and each of these with
     accents composed and decomposed (Unicode NFC and NFD).
     """
     plain = [name, name.replace("\\", "/")]
@@ -48,7 +48,7 @@ def spellings(name: str) -> list[str]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The file of that relative name in `folder`.
+    """Return the file of that relative name in `folder`.
 
     Raises:
         DataError: the name is absolute, climbs out of the folder or is no file name at all.

@@ -25,7 +25,7 @@ def rle_of(segmentation: Any, height: int, width: int) -> Rle:
 
 
 def rle_of_mask(mask: np.ndarray) -> Rle:
-    """Compressed run lengths of a (h, w) bool mask; DataError if it is empty."""
+    """Compressed run lengths of a (h, w) bool mask; raise DataError if it is empty."""
     if not mask.any():
         raise DataError("mask is empty")
     return coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))

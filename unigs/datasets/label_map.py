@@ -49,7 +49,7 @@ def scene_from_regions(
         digest: of the annotation.
         licence: of the image.
         file_name: the image in the words of the data set.
-        notes: what was taken for granted in reading it, besides the notes of the photo.
+        notes: assumptions made in reading it, besides the notes of the photo.
 
     Raises:
         DataError: an id is listed twice, listed but not in the map, in the map but not listed, or
@@ -125,7 +125,7 @@ def relabel(ids: np.ndarray, labels: dict[int, int]) -> np.ndarray:
 
 
 def present_ids(ids: np.ndarray) -> list[int]:
-    """The ids a map holds, ascending, 0 left out."""
+    """Return the ids a map holds, ascending, 0 left out."""
     return [value for value in np.unique(ids.ravel()[_run_starts(ids)]).tolist() if value]
 
 

@@ -27,7 +27,7 @@ class MaskFiles:
         self._open: tuple[Path, zipfile.ZipFile] | None = None
 
     def read(self, name: str) -> tuple[bytes, Path]:
-        """The bytes of a mask and the file they are in.
+        """Return the bytes of a mask and the file they are in.
 
         Args:
             name: as the CSV lists it; its first character tells the folder or archive.
@@ -42,7 +42,7 @@ class MaskFiles:
         raise DataError(f"is in no folder or archive {self.stem}")
 
     def find(self, name: str) -> Path | None:
-        """The file or archive that `read` would read; None if there is none."""
+        """Return the file or archive that `read` would read; None if there is none."""
         try:
             return next((file for file in self._candidates(name) if file.is_file()), None)
         except DataError:

@@ -4,7 +4,7 @@ Layout: `{split}-annotations-object-segmentation.csv`, `class-descriptions-boxab
 `{split}/*.jpg`, and the masks in `{split}-masks/`, in folders `{split}-masks-{0..f}` or in the
 archives `{split}-masks-{0..f}.zip`, at the root or inside `{split}-masks/`. Masks have another size
 than their JPEG and are scaled to it. Only a few objects of an image are annotated; the rest is
-unlabelled. A broken mask is refused alone.
+unlabelled. A broken mask is quarantined alone.
 """
 
 from __future__ import annotations
@@ -192,7 +192,8 @@ class OpenImages(Dataset):
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str] | DataError]]:
-    """The rows of a CSV file with their line, each as its fields or as the reason it has none."""
+    """Yield the rows of a CSV file with their line, each as its fields or as the reason it has
+    none."""
     try:
         with path.open(encoding=encoding_of(path), errors="replace", newline="") as file:
             reader = csv.reader(file)
@@ -211,7 +212,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str] | DataError]]:
 
 
 def _mask(data: bytes, path: Path) -> np.ndarray:
-    """A mask file as (h, w); DataError if it is none."""
+    """Return a mask file as (h, w); raise DataError if it is none."""
     mask = decode_labels(data, path)
     if mask.ndim != 2:
         raise DataError("mask has several channels", file=path)
@@ -219,7 +220,8 @@ def _mask(data: bytes, path: Path) -> np.ndarray:
 
 
 def _as_masked(photo: Photo, masks: list[np.ndarray]) -> Photo:
-    """The photo the way up that has the shape of more of its masks; upright if it is all one."""
+    """Return the photo the way up that has the shape of more of its masks; upright if it is all
+    one."""
     upright, stored = (
         sum(_has_shape(mask, *size) for mask in masks)
         for size in (photo.size.upright, photo.size.stored)
@@ -228,13 +230,13 @@ def _as_masked(photo: Photo, masks: list[np.ndarray]) -> Photo:
 
 
 def _has_shape(mask: np.ndarray, height: int, width: int) -> bool:
-    """Whether a mask has the proportions of an image, about."""
+    """Return whether a mask has the proportions of an image, about."""
     stretch = mask.shape[1] * height / (mask.shape[0] * width)
     return 1 - ASPECT_TOLERANCE < stretch < 1 + ASPECT_TOLERANCE
 
 
 def _fit(mask: np.ndarray, path: Path, photo: Photo) -> np.ndarray:
-    """A mask as (h, w) bool of the size of its image."""
+    """Return a mask as (h, w) bool of the size of its image."""
     if not _has_shape(mask, photo.height, photo.width):
         raise DataError(
             f"mask is {mask.shape[0]}x{mask.shape[1]}, its image {photo.height}x{photo.width}:"

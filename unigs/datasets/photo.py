@@ -24,7 +24,7 @@ class Photo:
         size: its size as stored, and its EXIF orientation.
         digest: SHA-256 (hex) of its bytes.
         turned: whether its annotation refers to the pixels turned as the EXIF record says.
-        notes: what was taken for granted.
+        notes: assumptions made.
     """
 
     file: Path
@@ -46,7 +46,7 @@ class Photo:
         return self.size.upright if self.turned else self.size.stored
 
     def annotated(self, height: int | None, width: int | None) -> Photo:
-        """The photograph the way up that has the size annotated; None is a side not given.
+        """Return the photograph in the orientation of the annotated size; None is a side not given.
 
         Upright where that size fits, also where the pixels as stored would fit as well. Where
         neither does, as stored: the caller compares.
@@ -64,13 +64,14 @@ def _fits(said: tuple[int | None, int | None], size: tuple[int, int]) -> bool:
 
 
 def read_photo(path: Path) -> Photo:
-    """Check an image file; DataError if it is missing, broken or refused."""
+    """Check an image file; raise DataError if it is missing, broken or not accepted."""
     data = read_bytes(path)
     return Photo(path, verified_size(data, path), hashlib.sha256(data).hexdigest())
 
 
 def annotation_digest(*parts: Any) -> str:
-    """SHA-256 (hex) of JSON records and bytes; field order and white space of JSON do not count."""
+    """Return the SHA-256 (hex) of JSON records and bytes; field order and white space of JSON do
+    not count."""
     digest = hashlib.sha256()
     for part in parts:
         if not isinstance(part, bytes):

@@ -13,7 +13,7 @@ _FLAGS = {"0": False, "1": True, "false": False, "true": True}
 
 
 def field(record: Any, name: str, kind: type[Field]) -> Field:
-    """A field of a JSON object that must have the given type; DataError otherwise."""
+    """Return a field of a JSON object that must have the given type; raise DataError otherwise."""
     value = present(record, name)
     # bool is an int to Python, but no id or size is written as true
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -22,7 +22,7 @@ def field(record: Any, name: str, kind: type[Field]) -> Field:
 
 
 def present(record: Any, name: str) -> Any:
-    """A field of a JSON object, whatever its value; DataError where there is none."""
+    """Return a field of a JSON object, whatever its value; raise DataError where there is none."""
     if not isinstance(record, dict):
         raise DataError(f"expected an object, found {json_kind(record)}")
     if name not in record:
@@ -31,7 +31,7 @@ def present(record: Any, name: str) -> Any:
 
 
 def identity(record: Any, name: str) -> str:
-    """The id in a field, as a text that is equal for equal ids: any number or text is one.
+    """Return the id in a field, as a text that is equal for equal ids: any number or text is one.
 
     It begins with `n` for a number and with `s` for a text, so that 1 and "1" differ; 1 and 1.0 do
     not.
@@ -51,12 +51,12 @@ def identity(record: Any, name: str) -> str:
 
 
 def other_form(identity: str) -> str:
-    """The id 1 for the id "1", and the other way round."""
+    """Return the id 1 for the id "1", and the other way round."""
     return ("s" if identity[0] == "n" else "n") + identity[1:]
 
 
 def whole_number(value: Any) -> int | None:
-    """The whole number that a JSON value is, also as 7.0 or "7"; None if it is none."""
+    """Return the whole number that a JSON value is, also as 7.0 or "7"; None if it is none."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
@@ -67,7 +67,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def whole(record: Any, name: str) -> int:
-    """The whole number in a field, also as 7.0 or "7"; DataError if it holds none."""
+    """Return the whole number in a field, also as 7.0 or "7"; raise DataError if it holds none."""
     number = whole_number(present(record, name))
     if number is None:
         raise DataError(f"field {name!r} should be int, is {json_kind(record[name])}")
@@ -75,9 +75,9 @@ def whole(record: Any, name: str) -> int:
 
 
 def flag(record: dict[str, Any], name: str, default: bool) -> bool:
-    """What a field says that is 0 or 1, as number, text or truth value.
+    """Return what a field says that is 0 or 1, as number, text or truth value.
 
-    A field that is missing or null says the default; DataError if it says anything else.
+    A field that is missing or null says the default; raise DataError if it says anything else.
     """
     value = record.get(name)
     if value is None:
@@ -89,7 +89,7 @@ def flag(record: dict[str, Any], name: str, default: bool) -> bool:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether a JSON value is a number that a coordinate can have."""
+    """Return whether a JSON value is a number that a coordinate can have."""
     # a huge integer is finite, but too large to become a float
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
@@ -97,7 +97,8 @@ def is_finite(value: Any) -> bool:
 
 
 def said_size(record: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Height and width in pixels that the record of an image gives; None where it gives none.
+    """Return the height and width in pixels that the record of an image gives; None where it gives
+    none.
 
     Some exporters write -1, 0 or null for what they do not know, others leave it out.
     """
@@ -109,7 +110,7 @@ def said_size(record: dict[str, Any]) -> tuple[int | None, int | None]:
 
 
 def json_kind(value: Any) -> str:
-    """The kind of a JSON value in the words of JSON."""
+    """Return the kind of a JSON value in the words of JSON."""
     if value is None:
         return "null"
     kinds = {bool: "a truth value", int: "a number", float: "a number", str: "a text"}

@@ -50,7 +50,7 @@ class StagedImage(NamedTuple):
 class Staging:
     """A temporary SQLite database of the source text of images and of records about images.
 
-    It lies in the temporary folder and is deleted when this object goes. Ids are those of
+    It is in the temporary folder and is deleted when this object goes. Ids are those of
     `record_values.identity`.
 
     Args:
@@ -92,7 +92,7 @@ class Staging:
             image: its id.
             name: its file name, of which its key is made.
             text: what is said of it.
-            file: where its file lies, if that is known.
+            file: path of its file, if known.
 
         Raises:
             DataError: its id was there before.
@@ -105,23 +105,26 @@ class Staging:
             raise DataError(f"image {image[1:]} has the id of an image before it") from error
 
     def image_of(self, file: Path) -> tuple[str, str] | None:
-        """Id and text of the image staged with that file; None if there is none."""
+        """Return the id and text of the image staged with that file; None if there is none."""
         query = "SELECT id, text FROM images WHERE file = ?"
         return self._database.execute(query, (_storable(str(file)),)).fetchone()
 
     def add_alias(self, image: str, same: str) -> None:
-        """Let an id stand for the image of another id."""
+        """Make an id an alias for the image of another id."""
         if self.has_image(image):
             raise DataError(f"image {image[1:]} has the id of an image before it")
         self._database.execute("INSERT OR IGNORE INTO aliases VALUES (?, ?)", (image, same))
 
     def has_image(self, image: str) -> bool:
-        """Whether an image of that id is staged."""
+        """Return whether an image of that id is staged."""
         row = self._database.execute("SELECT 1 FROM images WHERE id = ?", (image,)).fetchone()
         return row is not None
 
     def add_record(self, number: int, image: str, text: str, record: str | None = None) -> None:
-        """Stage a record about an image; DataError if its own id, where it has one, is taken."""
+        """Stage a record about an image.
+
+        Raises DataError if its own id, where it has one, is taken.
+        """
         row = (record, number, image, text)
         try:
             self._database.execute("INSERT INTO records VALUES (?, ?, ?, ?)", row)
@@ -137,12 +140,12 @@ class Staging:
         self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (_storable(file),))
 
     def marked(self, file: str) -> bool:
-        """Whether `mark` was called for that file."""
+        """Return whether `mark` was called for that file."""
         row = (_storable(file),)
         return bool(self._database.execute("SELECT 1 FROM seen WHERE file = ?", row).fetchone())
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         return int(self._database.execute("SELECT count(*) FROM images").fetchone()[0])
 
     def __iter__(self) -> Iterator[StagedImage]:
@@ -157,7 +160,7 @@ class Staging:
             yield StagedImage(key, place, text, [row for (row,) in rows])
 
     def refused(self) -> Iterator[tuple[str, str]]:
-        """Record and reason of what was refused, and of records about images not staged."""
+        """Yield quarantined records with the reason, and records without a staged image."""
         yield from self._database.execute("SELECT record, reason FROM refused ORDER BY rowid")
         orphans = self._database.execute(
             "SELECT image, count(*) FROM records WHERE image NOT IN (SELECT id FROM images)"

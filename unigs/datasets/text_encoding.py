@@ -15,7 +15,7 @@ _MARKS = {
 
 
 def encoding_of(source: Path | bytes) -> str:
-    """The encoding that a file or its bytes announce: UTF-8 where they announce none.
+    """Return the encoding that a file or its bytes announce: UTF-8 where they announce none.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""Answers that need no model: the least a model must beat, and the most its codec allows."""
+"""Baselines and upper bounds: predictions that need no model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unigs.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """What a pipeline turns masks into latents and back with: autoencoder, palette, decoder."""
+    """Autoencoder, palette and decoder, by which a pipeline turns masks into latents and back."""
 
     autoencoder: Any
     palette: Palette | None = None
@@ -31,7 +31,7 @@ class Codec:
 
     @classmethod
     def of(cls, pipeline: Any) -> Codec:
-        """The codec of a ``UniGSPipeline``."""
+        """Return the codec of a ``UniGSPipeline``."""
         config = pipeline.config
         palette = Palette.from_name(config.palette)
         return cls(
@@ -39,11 +39,11 @@ class Codec:
         )
 
     def images_through(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """(n, h, w, 3) uint8: encoded and decoded."""
+        """Return (n, h, w, 3) uint8: encoded and decoded."""
         return decode_latents(self.autoencoder, encode_images(self.autoencoder, np.stack(images)))
 
     def colormaps_through(self, colormaps: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """The same for colormaps, whose latents may be refined."""
+        """Return the same for colormaps, whose latents may be refined."""
         latents = encode_colormaps(self.autoencoder, np.stack(colormaps), self.refine_steps)
         return decode_latents(self.autoencoder, latents)
 
@@ -51,12 +51,12 @@ class Codec:
 def coarse_mask_baseline(samples: Sequence[Sample]) -> list[Prediction]:
     """Predict the coarse mask itself: its connected components are the entities (more of them
     match than of the mask in one piece), the image keeps its hole in mid-grey."""
-    answers = []
+    predictions = []
     for sample in samples:
         segments = components(sample.coarse_mask)
         scores = dict.fromkeys(range(1, int(segments.max()) + 1), 1.0)
-        answers.append(Prediction(with_hole(sample), None, segments, scores))
-    return answers
+        predictions.append(Prediction(with_hole(sample), None, segments, scores))
+    return predictions
 
 
 class FlatColourBaseline:
@@ -77,13 +77,13 @@ class FlatColourBaseline:
         self._everywhere = _mean_color(total)
 
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
-        answers = []
+        predictions = []
         for sample in samples:
             table = np.tile(self._everywhere, (int(sample.segments.max(initial=0)) + 1, 1))
             for entity in sample.entities:
                 table[entity.id] = self._means[entity.class_name]
-            answers.append(Prediction(image=table[sample.segments]))
-        return answers
+            predictions.append(Prediction(image=table[sample.segments]))
+        return predictions
 
 
 def _color_sum(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -105,7 +105,7 @@ class CodecCeiling:
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
         images = self.codec.images_through([sample.image for sample in samples])
         colormaps = self.codec.colormaps_through([sample.colormap for sample in samples])
-        answers = []
+        predictions = []
         for sample, image, colormap in zip(samples, images, colormaps, strict=True):
             decoded = decode(
                 colormap,
@@ -119,12 +119,12 @@ class CodecCeiling:
             if self.task.coarse == "sampled":
                 segments = np.where(sample.coarse_mask, segments, 0)
             scores = {int(i): float(decoded.scores[i - 1]) for i in np.unique(segments) if i}
-            answers.append(Prediction(image, colormap, segments, scores))
-        return answers
+            predictions.append(Prediction(image, colormap, segments, scores))
+        return predictions
 
 
 def real_images(samples: Sequence[Sample]) -> list[Prediction]:
-    """Predict the photograph: what the evaluators themselves make of real images."""
+    """Predict the photograph: the evaluators' upper bound on real images."""
     return [Prediction(image=sample.image) for sample in samples]
 
 
@@ -135,9 +135,9 @@ _SELF_COMPARED = ("fid", "kid", "frechet_distance", "clip_i_region")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A source that is scored beside the model.
+    """A baseline or upper bound that is evaluated with the model.
 
-    ``masks`` tells whether it answers masks, ``copies`` whether its images are the real ones.
+    ``masks`` tells whether it predicts masks, ``copies`` whether its images are the real ones.
     """
 
     name: str
@@ -154,7 +154,8 @@ class Reference:
 
 
 def references(task: Task, samples: Iterable[Sample], codec: Codec | None) -> list[Reference]:
-    """What is scored beside a model: baselines and ceilings that mean something for the task.
+    """Return what is evaluated with a model: baselines and upper bounds that mean something for the
+    task.
 
     ``samples`` is read once, and only for synthesis (the mean colours).
     """

@@ -1,6 +1,6 @@
-"""Answers and their truth on disk, in the formats that other tools judge.
+"""Write predictions and ground truth to disk, in formats that other tools evaluate.
 
-``images/`` and ``colormaps/`` hold a PNG a sample. Masks are written twice, as COCO panoptic
+``images/`` and ``colormaps/`` hold a PNG per sample. Masks are written twice, as COCO panoptic
 (``panoptic.json`` with ``panoptic/``, truth in ``truth_panoptic.json`` with ``truth_panoptic/``)
 and as COCO results (``results.json``, truth in ``truth.json``), with one category, "entity".
 """
@@ -28,26 +28,26 @@ CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity
 
 
 class PredictionFiles:
-    """Writes answers one by one into ``folder``; ``close()`` writes the JSON files."""
+    """Writes predictions one by one into ``folder``; ``close()`` writes the JSON files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._images: list[_Records] = []
 
-    def add(self, number: int, sample: Sample, answer: Prediction) -> None:
-        """Write answer ``number`` (from 0, over all processes) and its truth."""
+    def add(self, number: int, sample: Sample, prediction: Prediction) -> None:
+        """Write prediction ``number`` (from 0, over all processes) and its ground truth."""
         name = f"{sample.key}.png"
         height, width = sample.segments.shape
         image = {"id": number + 1, "file_name": name, "height": height, "width": width}
-        for kind, pixels in (("images", answer.image), ("colormaps", answer.colormap)):
+        for kind, pixels in (("images", prediction.image), ("colormaps", prediction.colormap)):
             if pixels is not None:
                 _write_png(self.folder / kind / name, pixels)
         panoptic, results = None, []
-        if answer.segments is not None:
-            panoptic = self._panoptic("panoptic", image, answer.segments)
+        if prediction.segments is not None:
+            panoptic = self._panoptic("panoptic", image, prediction.segments)
             results = [
-                _mask(image, rle) | {"score": answer.scores[label]}
-                for label, rle in _runs(answer.segments)
+                _mask(image, rle) | {"score": prediction.scores[label]}
+                for label, rle in _runs(prediction.segments)
             ]
         truth = [
             {
@@ -64,7 +64,7 @@ class PredictionFiles:
         )
 
     def close(self) -> None:
-        """Write the four JSON files, each whole, with the answers of all processes."""
+        """Write the four JSON files atomically, with the predictions of all processes."""
         everything = [records for part in gathered(self._images) for records in part]
         if rank_and_world()[0]:
             return

@@ -1,4 +1,4 @@
-"""Evaluate a pipeline on a folder of shards: every metric of its task, and the references'."""
+"""Evaluate a pipeline on a folder of shards: all metrics, with baselines and upper bounds."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ def evaluate(
     codec: Codec | None = None,
     baselines: bool = True,
 ) -> MetricValues:
-    """Answer the samples of a folder of shards and compute all metrics of the task.
+    """Evaluate a pipeline on a folder of shards and compute all metrics of the task.
 
-    In a group of processes each answers every so-manieth batch, torchmetrics gathers what was
-    measured, and all return the same values, those of one process to the last bit. `out_dir` must
+    In a process group the batches are distributed round-robin and torchmetrics gathers the
+    states; all processes return the values of one process, to the last bit. `out_dir` must
     be one folder for all of them.
 
     Args:
-        pipeline: a ``UniGSPipeline``, or anything that is called and answers like one.
+        pipeline: a ``UniGSPipeline``, or anything with the same call and output.
         task: the task of the shards.
         shard_dir: what ``build_shards`` wrote.
         evaluators: the networks that images are scored with; see ``load_evaluators``.
         out_dir: predictions (see ``PredictionFiles``), metrics (see ``MetricValues.write``) and
             ``grid.png``.
-        limit: evaluate the first so many samples.
+        limit: maximum number of samples.
         num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
-        seed: an answer depends on it and on its sample alone, not on ``batch_size``.
-        progress: called with the number of samples answered after each batch.
-        codec: adds the values of its ceiling; see ``Codec``.
-        baselines: score baselines and ceilings too (they are the same for every model).
+        seed: a prediction depends only on it and on its sample, not on ``batch_size``.
+        progress: called after each batch with the number of its samples.
+        codec: adds its upper bounds; see ``Codec``.
+        baselines: also evaluate baselines and upper bounds (the same for every model).
 
     Returns:
         The values, documented in docs/metrics.md.
@@ -85,12 +85,12 @@ def evaluate(
     shown: list[tuple[int, Sample, Prediction]] = []
     seen = 0
     for turn, batch in enumerate(_batches(_samples(shard_dir, kind.name, limit), batch_size)):
-        # Whole batches: a network's answers differ in their last digits with the batch's size.
+        # Whole batches: a network's predictions differ in the last digits with the batch size.
         if turn % world != rank:
             continue
-        answers = source(batch)
-        scores.update(batch, answers)
-        for number, pair in enumerate(zip(batch, answers, strict=True), turn * batch_size):
+        predictions = source(batch)
+        scores.update(batch, predictions)
+        for number, pair in enumerate(zip(batch, predictions, strict=True), turn * batch_size):
             files.add(number, *pair)
             if number < GRID_ROWS:
                 shown.append((number, *pair))

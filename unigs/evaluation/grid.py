@@ -1,4 +1,4 @@
-"""A picture of answers beside their truth, for the report and for people."""
+"""Draw predictions next to the ground truth, for the report."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ INK, PAPER = (20, 20, 20), (255, 255, 255)
 
 
 def sample_grid(
-    samples: Sequence[Sample], answers: Sequence[Prediction], path: Path, tile: int = 128
+    samples: Sequence[Sample], predictions: Sequence[Prediction], path: Path, tile: int = 128
 ) -> None:
-    """Write a PNG with one row a sample: what the model was given, what it answered, what is true.
+    """Write a PNG with one row per sample: inputs, prediction and ground truth.
 
-    ``tile`` is the side of a picture in pixels. What an answer lacks stays white.
+    ``tile`` is the side of a picture in pixels. What a prediction lacks stays white.
     """
     font = ImageFont.load_default(TEXT - 4)
     row_height = tile + TEXT
@@ -32,11 +32,11 @@ def sample_grid(
     draw = ImageDraw.Draw(sheet)
     for column, title in enumerate(COLUMNS):
         draw.text((column * tile + 2, 0), title, INK, font)
-    for row, (sample, answer) in enumerate(zip(samples, answers, strict=True)):
+    for row, (sample, prediction) in enumerate(zip(samples, predictions, strict=True)):
         top = TEXT + row * row_height
         absent = f"   (not there: {', '.join(sample.absent)})" if sample.absent else ""
         draw.text((2, top), sample.prompt + absent, INK, font)
-        for column, pixels in enumerate(_pictures(sample, answer)):
+        for column, pixels in enumerate(_pictures(sample, prediction)):
             if pixels is not None:
                 picture = Image.fromarray(pixels).resize((tile, tile), Image.Resampling.NEAREST)
                 sheet.paste(picture, (column * tile, top + TEXT))
@@ -50,7 +50,7 @@ def grid_height(rows: int, tile: int = 128) -> int:
 
 
 def stack_grids(files: Sequence[Path], out: Path, rows: int = 3) -> None:
-    """Write the first ``rows`` samples of each of several grids under each other as one PNG."""
+    """Stack the first ``rows`` samples of several grids into one PNG."""
     pictures = []
     for file in files:
         with Image.open(file) as image:
@@ -65,17 +65,17 @@ def stack_grids(files: Sequence[Path], out: Path, rows: int = 3) -> None:
         sheet.save(partial, "PNG", optimize=True)
 
 
-def _pictures(sample: Sample, answer: Prediction) -> list[NDArray[np.uint8] | None]:
+def _pictures(sample: Sample, prediction: Prediction) -> list[NDArray[np.uint8] | None]:
     control = control_image(sample.task, sample.image, sample.colormap, sample.coarse_mask)
     mask = np.repeat(sample.coarse_mask[..., None], 3, 2).astype(np.uint8) * 255
     entities = None
-    if answer.segments is not None:
-        entities = outlined(sample.image, answer.segments)
+    if prediction.segments is not None:
+        entities = outlined(sample.image, prediction.segments)
     return [
         np.rint((control + 1) * 127.5).astype(np.uint8),
         mask,
-        answer.image,
-        answer.colormap,
+        prediction.image,
+        prediction.colormap,
         entities,
         sample.colormap,
         sample.image,
@@ -83,7 +83,7 @@ def _pictures(sample: Sample, answer: Prediction) -> list[NDArray[np.uint8] | No
 
 
 def outlined(image: NDArray[np.uint8], segments: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The image, each entity tinted in a colour of its own; 0 is dimmed."""
+    """Return the image, each entity tinted in a colour of its own; 0 is dimmed."""
     labels = np.arange(int(segments.max(initial=0)) + 1)
     # Steps of the golden angle keep the hues of any number of labels apart.
     hues = (labels * 0.61803398875 * 255).astype(np.uint8)

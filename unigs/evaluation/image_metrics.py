@@ -26,11 +26,11 @@ CLIP_SCORES = ("clip_i_region", "clip_t_region", "clip_t_full")
 
 
 class ImageScores(Protocol):
-    """What one evaluator measures of generated images."""
+    """Metrics of generated images by one evaluator."""
 
     @property
     def metrics(self) -> Metric | MetricCollection:
-        """The state, which is gathered from all processes when it is computed."""
+        """The state, which is gathered from all processes on ``compute()``."""
         ...
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
@@ -38,12 +38,12 @@ class ImageScores(Protocol):
         ...
 
     def compute(self) -> list[MetricValue]:
-        """Every value over what was added, the evaluator named in each."""
+        """Compute all values, each with the evaluator's name."""
         ...
 
 
 class _RealFeatures:
-    """Embeds the real image of each sample once, however many sources are evaluated."""
+    """Embeds the real image of each sample once and caches it for all evaluated sources."""
 
     def __init__(self, network: FeatureNetwork) -> None:
         self.network = network
@@ -57,7 +57,7 @@ class _RealFeatures:
 
 
 class FrechetScores:
-    """Generated against real images of the same samples (a paired reference set).
+    """Compares generated with real images of the same samples (a paired reference set).
 
     ``fid`` and ``kid.<network>`` on the published Inception weights; any other network gives
     ``frechet_distance.<network>`` and never ``fid``.
@@ -74,7 +74,7 @@ class FrechetScores:
             self.metrics.update(sample.key, a, b)
 
     def compute(self) -> list[MetricValue]:
-        """The distance, KID and the number of images."""
+        """Compute the distance, KID and the number of images."""
         scores, name = self.metrics.compute(), self.network.name
         distance = MetricValue("frechet_distance", scores["frechet_distance"], name)
         if isinstance(self.network, InceptionFeatures) and self.network.is_fid:
@@ -103,7 +103,7 @@ class _Regions:
         return regions
 
     def crops(self, images: Sequence[Image]) -> list[Image]:
-        """The box of every region, cut from its image."""
+        """Return the box of every region, cut from its image."""
         pairs = zip(self.owner, self.masks, strict=True)
         return [region_crop(images[number], mask) for number, mask in pairs]
 
@@ -139,43 +139,44 @@ class ClipScores:
                 self.metrics[name].update(sample.key, *pairs)
 
     def compute(self) -> list[MetricValue]:
-        """The three scores, 100 * cosine."""
+        """Compute the three scores, 100 * cosine."""
         scores = self.metrics.compute()
         return [MetricValue(name, scores[name], self.encoder.name) for name in CLIP_SCORES]
 
 
 def spoken_names(sample: Sample) -> str:
-    """The class names of the target, largest entity first: "dog, grass"."""
+    """Return the class names of the target, largest entity first: "dog, grass"."""
     return ", ".join(dict.fromkeys(entity.class_name for entity in sample.entities))
 
 
 class LayoutScores:
-    """Does the generated image follow its colormap? (paper, section 4.3)
+    """Measure whether the generated image follows its colormap (paper, section 4.3).
 
-    The judge's segments of the image against the entities of the given colormap, matched one to
-    one and only within a class: ``miou.<judge>`` and ``recall_50.<judge>``.
+    The evaluator's segments of the image are matched with the entities of the given colormap, one
+    to one and only within a class: ``miou.<evaluator>`` and ``recall_50.<evaluator>``.
     """
 
-    def __init__(self, judge: PanopticEvaluator) -> None:
-        self.judge = judge
+    def __init__(self, evaluator: PanopticEvaluator) -> None:
+        self.evaluator = evaluator
         self.metrics = SegmentationMetric()
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
         """Add a batch."""
-        for sample, found in zip(samples, self.judge.segment(images), strict=True):
+        for sample, found in zip(samples, self.evaluator.segment(images), strict=True):
             allowed = same_class(sample, found)
             self.metrics.update(sample.key, sample.segments, found.segments, allowed=allowed)
 
     def compute(self) -> list[MetricValue]:
-        """The two scores with the judge's name."""
+        """Compute the two scores, with the evaluator's name."""
         scores = self.metrics.compute()
-        return [MetricValue(k, scores[k], self.judge.name) for k in ("miou", "recall_50")]
+        return [MetricValue(k, scores[k], self.evaluator.name) for k in ("miou", "recall_50")]
 
 
 def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:
-    """(g, p) bool over the labels present: the pair is of one class."""
+    """Return (g, p) bool over the labels present: the pair is of one class."""
     both = overlap(sample.segments, found.segments)
     names = {entity.id: entity.class_name for entity in sample.entities}
     truth = np.array([names[label] for label in both.gt_labels.tolist()], dtype=object)
-    answer = np.array([found.classes[label] for label in both.pred_labels.tolist()], dtype=object)
-    return np.asarray(truth[:, None] == answer[None], bool)
+    pred_labels = both.pred_labels.tolist()
+    predicted = np.array([found.classes[label] for label in pred_labels], dtype=object)
+    return np.asarray(truth[:, None] == predicted[None], bool)

@@ -1,4 +1,4 @@
-"""Metrics of the masks of one task: mIoU and its kin, AP, PQ, and names that are not there."""
+"""Mask metrics of one task: mIoU, recall, AP, PQ, and metrics of absent names."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class VoidIgnoredMetric(ImageTable):
 
 
 class AbsentNamesMetric(ImageTable):
-    """What a model makes of names in the prompt that are not in the image.
+    """Metrics of names in the prompt that are absent from the image.
 
     ``absent.*`` are over the images with such a name: ``absent.miou`` of the entities that are
-    there, ``absent.extra_entities`` predicted beyond the true number an image
+    there, ``absent.extra_entities`` predicted beyond the true number per image
     (``present.extra_entities``: in the other images). ``absent.quiet`` is the share of the images
-    without any true entity, with such a name or not, that are answered with none.
+    without any true entity, with such a name or not, and without a predicted one.
     """
 
     def __init__(self) -> None:
@@ -76,13 +76,13 @@ class AbsentNamesMetric(ImageTable):
         self.add_image(key, **columns, absent=absent, quiet=quiet)
 
     def compute(self) -> dict[str, float]:
-        """The five scores, NaN over no image."""
+        """Compute the five scores; NaN over no image."""
         rows = list(self.image_rows().values())
         absent, present = (
             segmentation_scores(matches_of(row) for row in rows if row["absent"].item() == kind)
             for kind in (1, 0)
         )
-        quiet = [answer for row in rows for answer in row["quiet"].tolist()]
+        quiet = [value for row in rows for value in row["quiet"].tolist()]
         return {
             "absent.n_images": absent["n_images"],
             "absent.miou": absent["miou"],
@@ -102,8 +102,8 @@ def _extra(scores: Mapping[str, float]) -> float:
 class MaskScores:
     """Predicted entities against the target's, class-agnostic, matched one to one.
 
-    Where every pixel is an entity's, values with the unlabelled pixels ignored stand beside the
-    plain ones; where entities are found by name, :class:`AbsentNamesMetric`'s.
+    Where every pixel is an entity's, values with the unlabelled pixels ignored are added to
+    the plain ones; where entities are found by name, those of :class:`AbsentNamesMetric`.
     """
 
     def __init__(self, task: Task) -> None:
@@ -125,7 +125,7 @@ class MaskScores:
     def update(
         self, sample: Sample, pred: NDArray[np.int32], confidence: Mapping[int, float]
     ) -> None:
-        """Add one answer: (h, w) labels, 0 = nothing, and the confidence of each label."""
+        """Add one prediction: (h, w) labels, 0 = nothing, and the confidence of each label."""
         self.metrics.update(
             key=sample.key,
             gt=sample.segments,
@@ -138,6 +138,6 @@ class MaskScores:
         )
 
     def compute(self) -> list[MetricValue]:
-        """Every value over what was added."""
+        """Compute all values."""
         found = self.metrics.compute()
         return [MetricValue(name, found[name]) for name in self.reported]

@@ -1,7 +1,7 @@
-"""What was measured: every value with its metric, its evaluator and whose it is.
+"""Metric values with their metric, evaluator and role as fields.
 
-Names as ``codec_ceiling.miou`` are for people, MLflow and scripts. They are made here and never
-taken apart again: code asks the fields.
+Names such as ``codec_ceiling.miou`` are for people, MLflow and scripts. They are built here and
+never parsed again: code reads the fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ METRICS_FILE, VALUES_FILE = "metrics.json", "metric_values.json"
 
 
 class Role(StrEnum):
-    """Whose answers a value was measured on."""
+    """Whose predictions a value was measured on."""
 
     MODEL = "model"
     UNTRAINED = "untrained"
@@ -37,8 +37,8 @@ class MetricValue:
         metric: what was measured, as docs/metrics.md names it: `miou`, `absent.miou`, `kid`.
         value: NaN where it has no meaning.
         evaluator: name of the network that it was measured with, "" for none.
-        role: whose answers were measured.
-        source: which baseline or ceiling: `coarse_mask`, `codec`; "" for a model.
+        role: whose predictions were measured.
+        source: which baseline or upper bound: `coarse_mask`, `codec`; "" for a model.
         protocol: part of the test protocol (`single`, `multiple`, `all`), "" for held-out shards.
     """
 
@@ -51,12 +51,12 @@ class MetricValue:
 
     @property
     def subject(self) -> tuple[str, str, str]:
-        """What was measured, on what and with what, whoever answered."""
+        """Metric, evaluator and protocol, without the role."""
         return self.protocol, self.metric, self.evaluator
 
     @property
     def name(self) -> str:
-        """The one name that people and scripts know the value by (docs/metrics.md, "Names")."""
+        """Flat name of the value for people and scripts (docs/metrics.md, "Names")."""
         parts = [self.metric, self.evaluator]
         if self.protocol:
             parts.insert(0, f"protocol.{self.protocol}")
@@ -71,7 +71,7 @@ class MetricValue:
 
 @dataclass(frozen=True, slots=True)
 class MetricValues:
-    """Values of one task, in the order in which they are shown; no two of one name."""
+    """Values of one task in display order, with unique names."""
 
     values: tuple[MetricValue, ...]
 
@@ -88,11 +88,11 @@ class MetricValues:
         return MetricValues((*self.values, *other))
 
     def where(self, wanted: Callable[[MetricValue], bool]) -> MetricValues:
-        """Those that `wanted` is true for."""
+        """Return the values for which `wanted` is true."""
         return MetricValues(tuple(value for value in self.values if wanted(value)))
 
     def changed(self, **fields: Any) -> MetricValues:
-        """The same values with other `role`, `source` or `protocol`."""
+        """Return the same values with another `role`, `source` or `protocol`."""
         return MetricValues(tuple(replace(value, **fields) for value in self.values))
 
     def named(self) -> dict[str, float]:
@@ -105,7 +105,7 @@ class MetricValues:
 
     @classmethod
     def of_records(cls, records: list[dict[str, Any]]) -> MetricValues:
-        """The values that :meth:`records` gave."""
+        """Return the values that :meth:`records` gave."""
         if not isinstance(records, list):
             raise TypeError("not a list")
         return cls(tuple(_value(record) for record in records))
@@ -133,7 +133,7 @@ class MetricValues:
 
 
 def finite(value: float) -> float | None:
-    """JSON has no NaN: a value without meaning is null."""
+    """Replace NaN by null, since JSON has no NaN."""
     return None if math.isnan(value) else value
 
 

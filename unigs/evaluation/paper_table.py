@@ -1,4 +1,4 @@
-"""The paper's metrics as one short table: a model's figures on the test protocol and on held-out
+"""The paper's metrics as one short table: a model's values on the test protocol and on held-out
 scenes, with baselines and upper bounds."""
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _ONE, _ALL = ("single",), ("multiple", "all")
 
 
 def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
-    """A row of text for each of the paper's metrics, the columns as in ``COLUMNS``, "" where there
-    is no value.
+    """Return a row of text for each of the paper's metrics, the columns as in ``COLUMNS``, "" where
+    there is no value.
 
     Args:
-        values: by task, with baselines, ceilings and those of the test protocol.
+        values: by task, with baselines, upper bounds and those of the test protocol.
     """
     rows: list[tuple[str, ...]] = []
     for task, of_task in values.items():
@@ -37,9 +37,9 @@ def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
             own = _measured(model, alternatives)
             if own is None:
                 continue
-            _, value, _, baseline, ceiling = cells[own.name]
+            _, value, _, baseline, bound = cells[own.name]
             one, everything = (_on_protocol(model, parts, own) for parts in (_ONE, _ALL))
-            rows.append((task, own.name, one, everything, value, baseline, ceiling))
+            rows.append((task, own.name, one, everything, value, baseline, bound))
     return rows
 
 
@@ -59,7 +59,7 @@ def _on_protocol(model: MetricValues, parts: tuple[str, ...], own: MetricValue) 
 
 
 def paper_table(values: Mapping[str, MetricValues], title: str) -> Table:
-    """The rows for a terminal."""
+    """Return the rows for a terminal."""
     table = Table(title=title)
     for place, name in enumerate(COLUMNS):
         table.add_column(name, justify="left" if place < 2 else "right", overflow="fold")
@@ -69,7 +69,7 @@ def paper_table(values: Mapping[str, MetricValues], title: str) -> Table:
 
 
 def paper_markdown(values: Mapping[str, MetricValues], title: str) -> str:
-    """The rows in Markdown under a heading."""
+    """Return the rows in Markdown under a heading."""
     rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
     lines = [COLUMNS, rule, *paper_rows(values)]
     return f"# {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

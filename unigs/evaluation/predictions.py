@@ -1,4 +1,4 @@
-"""What is evaluated: the answer to one sample, from the pipeline or from anything else."""
+"""The prediction for one sample, from the pipeline or any other source."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOLE_GREY = 128
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """``image`` and ``colormap`` (h, w, 3) uint8, ``segments`` (h, w) int32 with 0 = nothing and
-    ``scores`` by label; what a source does not answer is None or empty."""
+    ``scores`` by label; what a source does not predict is None or empty."""
 
     image: NDArray[np.uint8] | None = None
     colormap: NDArray[np.uint8] | None = None
@@ -31,17 +31,17 @@ class Prediction:
 
 
 class Source(Protocol):
-    """Anything that answers samples: a pipeline, a baseline, a ceiling."""
+    """Anything that predicts samples: a pipeline, a baseline, an upper bound."""
 
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineSource:
-    """Asks a ``UniGSPipeline``.
+    """Predicts with a ``UniGSPipeline``.
 
-    Every sample has a generator of its own, seeded by ``seed`` and the sample's key, so that an
-    answer depends neither on the batch nor on the other samples. ``options`` go to the pipeline
+    Every sample has its own generator, seeded by ``seed`` and the sample's key, so that a
+    prediction depends neither on the batch nor on the other samples. ``options`` go to the pipeline
     as they are (``num_inference_steps``, ``guidance_scale``, ...).
     """
 
@@ -57,7 +57,7 @@ class PipelineSource:
             **task_inputs(self.task, samples),
             **self.options,
         )
-        answers = [
+        predictions = [
             Prediction(
                 image=np.asarray(image.convert("RGB")),
                 colormap=np.asarray(colormap),
@@ -68,9 +68,11 @@ class PipelineSource:
                 output.images, output.colormaps, output.segments, output.entities, strict=True
             )
         ]
-        if len(answers) != len(samples):
-            raise ModelError(f"the pipeline gave {len(answers)} answers to {len(samples)} samples")
-        return answers
+        if len(predictions) != len(samples):
+            raise ModelError(
+                f"the pipeline gave {len(predictions)} predictions for {len(samples)} samples"
+            )
+        return predictions
 
     def _generator(self, key: str) -> torch.Generator:
         digest = hashlib.sha256(f"{self.seed}/{self.task}/{key}".encode()).digest()
@@ -78,7 +80,8 @@ class PipelineSource:
 
 
 def task_inputs(task: str, samples: Sequence[Sample]) -> dict[str, Any]:
-    """The keyword arguments of a pipeline call, as lists: what Table 2 gives the task, no more.
+    """Return the keyword arguments of a pipeline call, as lists: what Table 2 gives the task, no
+    more.
 
     The image of an inpainting sample is cut before it is handed over: nothing that is to be
     generated can leak.
@@ -99,5 +102,5 @@ def task_inputs(task: str, samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def with_hole(sample: Sample) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8: the image, mid-grey inside the coarse mask."""
+    """Return (h, w, 3) uint8: the image, mid-grey inside the coarse mask."""
     return np.where(sample.coarse_mask[..., None], np.uint8(HOLE_GREY), sample.image)

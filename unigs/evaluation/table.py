@@ -1,5 +1,5 @@
-"""Metrics as a table: the model's values, and the untrained model's, the baseline's and the
-ceiling's beside them."""
+"""Metrics as a table: values of the model and the untrained model, with baselines and upper
+bounds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.table import Table
 
 from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
-HEADER = ("metric", "model", "untrained", "baseline", "ceiling")
+HEADER = ("metric", "model", "untrained", "baseline", "upper bound")
 
 
 def report_rows(values: MetricValues) -> list[tuple[str, ...]]:
-    """A row of text for each metric of the model, the columns as in ``HEADER``, "" where there is
-    no value; a baseline's and a ceiling's carry their source."""
+    """Return a row of text for each metric of the model, the columns as in ``HEADER``, "" where
+    there is no value; those of a baseline or an upper bound carry their source."""
     beside: dict[tuple[str, str, str], list[MetricValue]] = {}
     for value in values:
         beside.setdefault(value.subject, []).append(value)
@@ -43,13 +43,13 @@ def number(value: float) -> str:
 
 
 def markdown(values: MetricValues) -> str:
-    """The table in Markdown, ended by a line break."""
+    """Return the table in Markdown, with a final newline."""
     lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *report_rows(values)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def rich_table(values: MetricValues, title: str | None = None) -> Table:
-    """The table for a terminal."""
+    """Return the table for a terminal."""
     table = Table(title=title)
     table.add_column(HEADER[0])
     for name in HEADER[1:]:

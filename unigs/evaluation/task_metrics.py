@@ -1,4 +1,4 @@
-"""All metrics of one task over answered samples (definitions: docs/metrics.md)."""
+"""All metrics of one task over predicted samples (definitions: docs/metrics.md)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from unigs.tasks import Task
 
 
 class TaskScores:
-    """Collects answers to the samples of one task; ``compute()`` names every value.
+    """Collects predictions for the samples of one task; ``compute()`` names every value.
 
     Masks are scored where the task makes a new colormap, images where it makes a new image.
 
     Args:
         task, evaluators: what is scored, and with which networks.
-        masks, images: whether the answers hold them at all.
-        device: where the state is kept and gathered.
+        masks, images: whether the predictions contain them.
+        device: where the state is stored and gathered.
     """
 
     def __init__(
@@ -43,22 +43,22 @@ class TaskScores:
             if scores is not None and device is not None:
                 scores.metrics.to(device)
 
-    def update(self, samples: Sequence[Sample], answers: Sequence[Prediction]) -> None:
-        """Add a batch; what an answer leaves out (None) is not scored, an empty map is."""
-        pairs = list(zip(samples, answers, strict=True))
+    def update(self, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> None:
+        """Add a batch; what a prediction leaves out (None) is not scored, an empty map is."""
+        pairs = list(zip(samples, predictions, strict=True))
         if self._masks is not None:
-            for sample, answer in pairs:
-                if answer.segments is not None:
-                    self._masks.update(sample, answer.segments, answer.scores)
-        shown = [(sample, answer.image) for sample, answer in pairs if answer.image is not None]
+            for sample, prediction in pairs:
+                if prediction.segments is not None:
+                    self._masks.update(sample, prediction.segments, prediction.scores)
+        shown = [(sample, found.image) for sample, found in pairs if found.image is not None]
         if shown:
             for scores in self._images:
                 scores.update([sample for sample, _ in shown], [image for _, image in shown])
 
     def compute(self) -> MetricValues:
-        """Every value of the task over what was added in all processes of the group.
+        """Compute all values over the samples of all processes of the group.
 
-        Each process must ask, in the same order; each gets the same bits.
+        Every process must call this, in the same order; all get the same bits.
         """
         parts = [] if self._masks is None else [self._masks.compute()]
         parts += [scores.compute() for scores in self._images]

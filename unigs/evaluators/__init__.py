@@ -1,5 +1,5 @@
-"""Networks that judge: trained in the graph on the data set itself, or the paper's own from disk.
+"""Evaluators: networks trained in the graph on the data set itself, or the paper's from disk.
 
 Every evaluator has a ``name`` with the first eight digits of its weights' SHA-256, which becomes
-part of the name of every metric it gives: two evaluators never share a figure's name.
+part of the name of every metric it gives: two evaluators never share a metric name.
 """

@@ -1,4 +1,4 @@
-"""Which judges an evaluation uses, and where they come from."""
+"""The evaluators of an evaluation, and how they are loaded."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class FeatureNetwork(Protocol):
     name: str
 
     def embed_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(n, d) float32 of (h, w, 3) uint8 images."""
+        """Return (n, d) float32 of (h, w, 3) uint8 images."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluators:
-    """The judges of generated images; a missing one leaves its metrics out."""
+    """Evaluators of generated images; without one its metrics are left out."""
 
     dual_encoder: DualEncoder | None = None
     segmenter: PanopticEvaluator | None = None
@@ -44,7 +44,7 @@ def load_evaluators(
     inception: Path | str | None = None,
     device: str = "cpu",
 ) -> Evaluators:
-    """Load judges from local folders or Hub ids (the Inception from a weights file).
+    """Load evaluators from local folders or Hub ids (the Inception from a weights file).
 
     ``dual_encoder`` is ours or any CLIP of transformers, ``segmenter`` ours or a Mask2Former.
     Raises :class:`~unigs.errors.ModelError` naming the folder at fault.
@@ -64,8 +64,8 @@ def _load_segmenter(source: Path | str, device: str) -> PanopticEvaluator:
 
 
 def load_features(name: str, device: str = "cpu") -> FeatureNetwork:
-    """The network for a Frechet distance: ``pixels``, a file of Inception weights, or the folder
-    or Hub id of a dual encoder."""
+    """Return the network for a Frechet distance: ``pixels``, a file of Inception weights, or the
+    folder or Hub id of a dual encoder."""
     if name == "pixels":
         return PixelFeatures()
     if Path(name).is_file():

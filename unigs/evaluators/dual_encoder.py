@@ -1,6 +1,6 @@
-"""An image-text dual encoder behind one door: ours, trained on scenes, or a CLIP from disk or Hub.
+"""Image-text dual encoders: ours, trained on scenes, or a CLIP from disk or Hub.
 
-Its image embeddings are the features of the Frechet distance (Paint-by-Example judges so too, with
+Its image embeddings are the features of the Frechet distance (as in Paint-by-Example, with
 CLIP ViT-B/32) and of ``clip_i_region``; with its text embeddings come ``clip_t_*``.
 """
 
@@ -58,7 +58,8 @@ class DualEncoder:
     def embed_images(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 64
     ) -> NDArray[np.float32]:
-        """(n, d) float32 of (h, w, 3) uint8 images, each squashed to the network's square."""
+        """Return (n, d) float32 of (h, w, 3) uint8 images, each squashed to the network's
+        square."""
         parts = [np.zeros((0, self.dimensions), np.float32)]
         for start in range(0, len(images), batch_size):
             pixels = self.pixels(images[start : start + batch_size]).to(self._device)
@@ -67,7 +68,7 @@ class DualEncoder:
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str], batch_size: int = 256) -> NDArray[np.float32]:
-        """(n, d) float32 of texts; those longer than the network reads are cut."""
+        """Return (n, d) float32 of texts; those longer than the network reads are cut."""
         parts = [np.zeros((0, self.dimensions), np.float32)]
         for start in range(0, len(texts), batch_size):
             tokens = self.tokens(texts[start : start + batch_size])
@@ -76,7 +77,7 @@ class DualEncoder:
         return np.concatenate(parts)
 
     def pixels(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """(n, 3, s, s) float32, normalised."""
+        """Return (n, 3, s, s) float32, normalised."""
         stack = np.stack([_squash(image, self.size) for image in images])
         values = (stack.astype(np.float32) / np.float32(255) - self._mean) / self._std
         return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous()
@@ -90,7 +91,7 @@ class DualEncoder:
         return {"input_ids": encoded.input_ids, "attention_mask": encoded.attention_mask}
 
     def save(self, folder: Path, label: str) -> None:
-        """Write a transformers folder with ``evaluator.json``, whole or not at all."""
+        """Write a transformers folder with ``evaluator.json``, atomically."""
         with replacing_folder(Path(folder)) as partial:
             self._write(partial, label)
         self.name = evaluator_name(Path(folder))
@@ -129,12 +130,12 @@ class DualEncoder:
 
 
 def image_features(model: CLIPModel, pixels: Tensor) -> Tensor:
-    """(n, d) projected image embeddings."""
+    """Return (n, d) projected image embeddings."""
     return model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
 
 
 def text_features(model: CLIPModel, tokens: Mapping[str, Tensor]) -> Tensor:
-    """(n, d) projected text embeddings."""
+    """Return (n, d) projected text embeddings."""
     return model.text_projection(model.text_model(**tokens).pooler_output)
 
 

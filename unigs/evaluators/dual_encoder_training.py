@@ -25,9 +25,10 @@ LABEL = "clip"
 class DualEncoderOptions:
     """Size and schedule; the defaults take under a minute on two cores at 64x64.
 
-    ``size`` pixels a side, ``patch`` pixels a token, ``width`` and ``layers`` of the vision tower,
-    ``dimensions`` of the shared space, ``scenes`` read at most, ``steps`` of ``batch`` pairs, peak
-    ``learning_rate``, ``held_out`` share of the scenes, ``names_at_most`` names in a prompt.
+    ``size`` pixels per side, ``patch`` pixels per token, ``width`` and ``layers`` of the vision
+    tower, ``dimensions`` of the shared space, ``scenes`` read at most, ``steps`` of ``batch``
+    pairs, peak ``learning_rate``, ``held_out`` share of the scenes, ``names_at_most`` names in a
+    prompt.
     """
 
     size: int = 64
@@ -134,7 +135,7 @@ def _draw(arrays: SceneArrays, rng: np.random.Generator, options: DualEncoderOpt
 
 
 def _names(arrays: SceneArrays, classes: NDArray[np.int64], share: float = 0.0) -> list[str]:
-    """Names on more than ``share`` of the pixels, largest first."""
+    """Return the names on more than ``share`` of the pixels, largest first."""
     counts = np.bincount(classes.ravel(), minlength=len(arrays.names) + 1)[1:]
     order = np.argsort(-counts, kind="stable")
     return [arrays.names[k] for k in order if counts[k] > share * classes.size]
@@ -185,7 +186,7 @@ def _contrast(encoder: DualEncoder, pairs: TextPairs) -> Tensor:
 
 
 def truths(texts: list[tuple[str, ...]], pairs: TextPairs) -> Tensor:
-    """(images, texts) bool: the image shows everything that the text names."""
+    """Return (images, texts) bool: the image shows everything that the text names."""
     return torch.tensor([[shown.issuperset(text) for text in texts] for shown in pairs.shown])
 
 

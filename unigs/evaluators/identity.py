@@ -1,4 +1,4 @@
-"""Who an evaluator is: its label, the digest of its weights and what it scored when it was made."""
+"""Identity of an evaluator: its label, the digest of its weights and its held-out accuracy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ IDENTITY_FILE = "evaluator.json"
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
+    """Return the SHA-256 (hex) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model folder; raises ModelError when there is none."""
+    """Return the safetensors files of a model folder; raises ModelError when there is none."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ModelError(
@@ -43,7 +43,7 @@ def evaluator_name(folder: Path, label: str | None = None) -> str:
 
 
 def read_identity(folder: Path) -> dict[str, Any]:
-    """The folder's ``evaluator.json``; empty for a model that was not trained here."""
+    """Return the folder's ``evaluator.json``; empty for a model that was not trained here."""
     path = folder / IDENTITY_FILE
     if not path.exists():
         return {}

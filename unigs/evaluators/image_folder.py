@@ -17,7 +17,7 @@ _CHUNK = 64
 
 
 def split_folder(folder: Path | str) -> tuple[list[Path], list[Path]]:
-    """The images directly in a folder and everything else but hidden files, both sorted.
+    """Return the images directly in a folder and everything else but hidden files, both sorted.
 
     Raises:
         DataError: no folder, or no image in it.
@@ -37,7 +37,8 @@ def folder_features(
     network: FeatureNetwork,
     progress: Callable[[int], object] | None = None,
 ) -> NDArray[np.float32]:
-    """(n, d) float32 of the images directly in a folder, upright, in the order of their names.
+    """Return (n, d) float32 of the images directly in a folder, upright, in the order of their
+    names.
 
     Raises:
         DataError: no folder, no image in it, or one that does not read.

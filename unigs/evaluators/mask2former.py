@@ -1,4 +1,4 @@
-"""The paper's judge of synthesised images: Mask2Former on COCO panoptic, through transformers."""
+"""The paper's evaluator of synthesised images: Mask2Former on COCO panoptic, from transformers."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Mask2FormerEvaluator:
     def segment(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 4
     ) -> Iterator[Segmented]:
-        """One answer for every (h, w, 3) uint8 image, at the image's own size."""
+        """Segment each (h, w, 3) uint8 image, at the image's own size."""
         names = self._model.config.id2label
         for start in range(0, len(images), batch_size):
             batch = list(images[start : start + batch_size])
             inputs = self._processor(images=batch, return_tensors="pt").to(self._device)
-            answers = self._processor.post_process_panoptic_segmentation(
+            predictions = self._processor.post_process_panoptic_segmentation(
                 self._model(**inputs), target_sizes=[image.shape[:2] for image in batch]
             )
-            for answer in answers:
+            for prediction in predictions:
                 # Segments count from 1; the processor marks pixels of none with -1 or 0.
-                segments = answer["segmentation"].cpu().numpy().astype(np.int32)
+                segments = prediction["segmentation"].cpu().numpy().astype(np.int32)
                 classes = {
                     int(part["id"]): prompt_name(names[part["label_id"]])
-                    for part in answer["segments_info"]
+                    for part in prediction["segments_info"]
                 }
                 known = np.isin(segments, [label for label in classes if label > 0])
                 yield Segmented(np.where(known, segments, 0), classes)

@@ -12,12 +12,12 @@ GRID = 8
 
 
 class PixelFeatures:
-    """Sees layout and colour and nothing else: for a first look where no network is at hand."""
+    """Mean colours as features: layout and colour only, for a first look without a network."""
 
     name = f"pixels-{GRID}"
 
     def embed_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(n, 192) float32 in [0, 1] of (h, w, 3) uint8 images of any size."""
+        """Return (n, 192) float32 in [0, 1] of (h, w, 3) uint8 images of any size."""
         rows = [
             np.asarray(Image.fromarray(image).resize((GRID, GRID), Image.Resampling.BOX))
             for image in images

@@ -29,7 +29,7 @@ class SceneArrays:
     things: frozenset[str]
 
     def split(self, share: float) -> tuple[SceneArrays, SceneArrays]:
-        """The first scenes and the last ``share`` of them (at least one), to be held out."""
+        """Return the first scenes and the last ``share`` of them (at least one), to be held out."""
         cut = len(self.images) - max(1, round(share * len(self.images)))
         if cut < 1:
             raise DataError(f"{len(self.images)} scenes cannot be split; give at least two")

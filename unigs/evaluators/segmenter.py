@@ -1,6 +1,6 @@
-"""A small semantic segmenter whose answer is read as panoptic: components of things, whole stuff.
+"""A small semantic segmenter read as panoptic: connected components of things, whole stuff.
 
-It stands in for the Mask2Former with which the paper judges whether a synthesised image follows
+It replaces the Mask2Former with which the paper evaluates whether a synthesised image follows
 the given colormap (section 4.3).
 """
 
@@ -37,13 +37,13 @@ class Segmented:
 
 
 class PanopticEvaluator(Protocol):
-    """What synthesis is evaluated with: ours or the paper's."""
+    """Evaluator of synthesis: ours or the paper's."""
 
     name: str
     accuracy: dict[str, float]
 
     def segment(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[Segmented]:
-        """One answer for every (h, w, 3) uint8 image, in order."""
+        """Segment each (h, w, 3) uint8 image, in order."""
         ...
 
 
@@ -105,7 +105,8 @@ class Segmenter:
 
     @torch.inference_mode()
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(n, h, w) int64 class maps of (n, h, w, 3) uint8 images: 0, or 1 + index into names."""
+        """Return (n, h, w) int64 class maps of (n, h, w, 3) uint8 images: 0, or 1 + index into
+        names."""
         height, width = images.shape[1:3]
         pixels = to_pixels(images).to(self._device)
         padding = (0, -width % 8, 0, -height % 8)
@@ -115,13 +116,14 @@ class Segmenter:
     def segment(
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32
     ) -> Iterator[Segmented]:
-        """The class map of each image cut into 8-connected things and one region a stuff class."""
+        """Yield the class map of each image cut into 8-connected things and one region per stuff
+        class."""
         for start in range(0, len(images), batch_size):
             for classes in self.classify(np.stack(images[start : start + batch_size])):
                 yield split_classes(classes, self.names, self.things)
 
     def save(self, folder: Path, label: str) -> None:
-        """Write weights, ``config.json`` and ``evaluator.json``, whole or not at all."""
+        """Write weights, ``config.json`` and ``evaluator.json``, atomically."""
         with replacing_folder(Path(folder)) as partial:
             self._write(partial, label)
         self.name = evaluator_name(Path(folder))
@@ -158,7 +160,7 @@ def to_pixels(images: NDArray[np.uint8]) -> Tensor:
 def split_classes(
     classes: NDArray[np.int64], names: Sequence[str], things: frozenset[str]
 ) -> Segmented:
-    """A (h, w) class map as segments: connected components of things, stuff classes whole.
+    """Return a (h, w) class map as segments: connected components of things, stuff classes whole.
 
     Two touching things of one class stay one segment; the score of the real images shows what
     that costs.

@@ -19,7 +19,7 @@ from unigs.scene import Scene
 class SegmenterOptions:
     """Size and schedule; the defaults take under a minute on two cores at 64x64.
 
-    ``size`` pixels a side, ``width`` channels at full resolution, ``scenes`` read at most,
+    ``size`` pixels per side, ``width`` channels at full resolution, ``scenes`` read at most,
     ``steps`` of ``batch`` images, peak ``learning_rate``, ``held_out`` share of the scenes.
     """
 
@@ -80,7 +80,8 @@ def train_segmenter(
 
 
 def _class_weights(arrays: SceneArrays) -> torch.Tensor:
-    """(classes + 1,) float32: inverse roots of the classes' areas, lest small things be ignored."""
+    """Return (classes + 1,) float32: inverse roots of the classes' areas, lest small things be
+    ignored."""
     counts = np.bincount(arrays.classes.ravel(), minlength=len(arrays.names) + 1)
     weights = 1 / np.sqrt(np.maximum(counts, 1))
     weights[0] = 0
@@ -91,9 +92,9 @@ def _score(segmenter: Segmenter, arrays: SceneArrays) -> dict[str, float]:
     k = len(arrays.names) + 1
     table = np.zeros((k, k), np.int64)
     for start in range(0, len(arrays.images), 64):
-        answer = segmenter.classify(arrays.images[start : start + 64])
+        prediction = segmenter.classify(arrays.images[start : start + 64])
         truth = arrays.classes[start : start + 64]
-        table += np.bincount((truth * k + answer).ravel(), minlength=k * k).reshape(k, k)
+        table += np.bincount((truth * k + prediction).ravel(), minlength=k * k).reshape(k, k)
     evaluated = table[1:]
     hits = np.diagonal(table)[1:]
     union = evaluated.sum(1) + evaluated[:, 1:].sum(0) - hits

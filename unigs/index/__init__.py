@@ -1,1 +1,1 @@
-"""The scenes index: one parquet row an image."""
+"""The scenes index: one parquet row per image."""

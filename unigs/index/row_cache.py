@@ -1,6 +1,6 @@
 """Rows of an earlier index, for the images whose files and annotations did not change since.
 
-Whether they did is told by `Dataset.fingerprint`, from the annotation records and from size and
+`Dataset.fingerprint` tells whether they did, from the annotation records and from size and
 time of every file, so that nothing is opened. The cache can be deleted at any time.
 """
 
@@ -39,7 +39,7 @@ class RowCache:
             self._places.clear()
 
     def row(self, key: str, fingerprint: str) -> Row | None:
-        """The row of that key, if it was made from what has this fingerprint."""
+        """Return the row of that key, if it was made from what has this fingerprint."""
         place = self._places.get((key, fingerprint))
         if place is None:
             return None

@@ -1,4 +1,4 @@
-"""Scenes and refused records as the rows of the scenes index, and back."""
+"""Convert scenes and quarantined records to rows of the scenes index, and back."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SCHEMA = pa.schema(
 
 
 def row_of(dataset: Dataset, record: Scene | Quarantined) -> Row:
-    """The row of a scene, or of a record that is refused."""
+    """Return the row of a scene, or of a quarantined record."""
     if isinstance(record, Quarantined):
         return {
             "dataset": dataset.name,
@@ -98,7 +98,7 @@ def row_of(dataset: Dataset, record: Scene | Quarantined) -> Row:
 
 
 def scene_of(row: Row, root: Path) -> Scene:
-    """The scene of a row whose status is `OK`; `root` is that of its data set."""
+    """Return the scene of a row whose status is `OK`; `root` is that of its data set."""
     entities = tuple(
         Entity(
             entity["id"],

@@ -1,4 +1,4 @@
-"""Where a build of shards takes its scenes from: as many shards at a time as fit in memory."""
+"""Sources of scenes for a build of shards: as many shards at a time as fit in memory."""
 
 from __future__ import annotations
 

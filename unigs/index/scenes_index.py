@@ -1,6 +1,6 @@
-"""The scenes index: one parquet row an image, enough to rebuild its scene without the annotations.
+"""The scenes index: one parquet row per image, enough to rebuild its scene without the annotations.
 
-Rows stand in the order of the reader, refused records among them with their reason. Equal data
+Rows are in the order of the reader, quarantined records included, with their reason. Equal data
 gives equal bytes. Image paths are relative to the root of the data set, and that root is noted
 relative to the folder of the index.
 """
@@ -39,12 +39,12 @@ class IndexReport:
         entities: their entities, crowd regions not counted.
         crowd: their crowd regions.
         classes: distinct class names among the entities.
-        quarantined: records refused.
+        quarantined: number of quarantined records.
         reused: scenes whose row was taken from the cache.
         reasons: how often each reason was given.
-        notes: what was taken for granted in reading what can be used, and how often.
+        notes: assumptions made in reading what can be used, and how often.
         digest: SHA-256 (hex) over keys and digests of the scenes, in their order: equal for equal
-            data, wherever it lies.
+            data, in any folder.
     """
 
     path: Path
@@ -71,7 +71,7 @@ def build_index(
         dataset: what to read.
         path: the parquet file, replaced as a whole when it is complete.
         progress: called with 1 after each record.
-        cache: a file that keeps the rows for the next build, which then reads only images whose
+        cache: a file that caches the rows for the next build, which then reads only images whose
             annotation changed, or a file of theirs in size or time. The index is the same.
 
     Raises:
@@ -100,7 +100,7 @@ def build_index(
 
 
 def _rows(dataset: Dataset, cache: Path | None, stack: ExitStack) -> Iterator[tuple[Row, bool]]:
-    """Every row of a data set, and whether it comes from the cache."""
+    """Yield every row of a data set, and whether it comes from the cache."""
     if cache is None:
         yield from ((row_of(dataset, record), False) for record in dataset.scan())
         return
@@ -117,7 +117,7 @@ def _rows(dataset: Dataset, cache: Path | None, stack: ExitStack) -> Iterator[tu
             yield row, True
             continue
         rows = [row_of(dataset, part) for part in dataset.read(record)]
-        # what is refused, in part or as a whole, is looked at again: its files may be fixed
+        # what is quarantined, in part or as a whole, is read again: its files may be fixed
         if len(rows) == 1 and rows[0]["status"] == OK:
             kept.add(rows[0], fingerprint)
         yield from ((row, False) for row in rows)
@@ -151,27 +151,28 @@ class ScenesIndex:
         self._notes: dict[str, int] = json.loads(notes[b"unigs.notes"])
 
     def __len__(self) -> int:
-        """Rows, refused records included."""
+        """Number of rows, quarantined records included."""
         return int(self._file.metadata.num_rows)
 
     def __iter__(self) -> Iterator[Scene]:
         return (self.scene(row) for row in self.rows() if row["status"] == OK)
 
     def quarantined(self) -> Iterator[Quarantined]:
-        """The refused records."""
+        """Yield the quarantined records."""
         for row in self.rows(["status", "file", "record", "reason"]):
             if row["status"] == QUARANTINED:
                 yield Quarantined(row["file"], row["record"], row["reason"])
 
     def notes(self) -> dict[str, int]:
-        """What was taken for granted in reading the data set, one sentence each -> how often."""
+        """Return the assumptions made in reading the data set, one sentence each -> how
+        often."""
         notes = Counter(self._notes)
         for row in self.rows(["notes"]):
             notes.update(row["notes"] or ())
         return dict(notes)
 
     def rows(self, columns: list[str] | None = None) -> Iterator[Row]:
-        """The rows as they are stored, a row group in memory at a time.
+        """Yield the rows as they are stored, a row group in memory at a time.
 
         Args:
             columns: which to read, e.g. "key" or "entities.list.element.area"; all if None.
@@ -180,16 +181,16 @@ class ScenesIndex:
             yield from batch.to_pylist()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows as they are stored, a row group in memory at a time."""
+        """Return all rows as they are stored, a row group in memory at a time."""
         return self._file.iter_batches(ROWS_PER_GROUP)
 
     def scene(self, row: Row) -> Scene:
-        """The scene of a row with status ok."""
+        """Return the scene of a row with status ok."""
         return scene_of(row, self.root)
 
 
 def read_index(path: Path | str, root: Path | str | None = None) -> Iterator[Scene]:
-    """The scenes of an index, rebuilt one by one; `ScenesIndex` offers more."""
+    """Return the scenes of an index, rebuilt one by one; `ScenesIndex` offers more."""
     return iter(ScenesIndex(path, root))
 
 

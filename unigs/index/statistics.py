@@ -1,4 +1,4 @@
-"""What a data set is like: histograms and shares over its scenes index, without decoding a mask."""
+"""Statistics of a data set: histograms and shares over its scenes index, without decoding masks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class SceneStatistics:
-    """Figures of one scenes index; crowd regions count as entities nowhere.
+    """Statistics of one scenes index; crowd regions never count as entities.
 
     Attributes:
         images: scenes that can be used.
@@ -43,7 +43,7 @@ class SceneStatistics:
             any reassignment; NaN without entities.
         coverage_first: b -> share of entities that keep the colour of their cell when the first
             of several in a cell does; NaN without entities.
-        quarantined: reason -> number of records refused for it.
+        quarantined: reason -> number of records.
     """
 
     images: int

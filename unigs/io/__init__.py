@@ -1,1 +1,1 @@
-"""Files, images, run lengths, kernels and processes: what every room reads and writes with."""
+"""Files, images, run lengths, kernels and processes, for all other packages."""

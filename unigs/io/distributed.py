@@ -43,7 +43,7 @@ def any_of(flag: bool) -> bool:
 
 
 def gathered(value: Any) -> list[Any]:
-    """What all processes of the group hand in, by their number: [value] outside a group."""
+    """Return what all processes of the group hand in, by their number: [value] outside a group."""
     if not distributed.is_initialized():
         return [value]
     everything: list[Any] = [None] * distributed.get_world_size()

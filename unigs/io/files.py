@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or not there, and the digests of files."""
+"""Atomic writes of files and folders, and digests of files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unigs.errors import DataError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place when the block ends well.
+    """Yield a temporary file next to `path` that replaces it when the block succeeds.
 
     An error inside the block leaves whatever was at `path` and no temporary file.
     """
@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder beside `path` that takes its place when the block ends well.
+    """Yield an empty folder next to `path` that replaces it when the block succeeds.
 
     An error inside the block leaves whatever was at `path` and no temporary folder. What was
     there is set aside and removed only once the new folder stands in its place.
@@ -71,7 +71,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def write_if_changed(path: Path, data: bytes) -> bool:
-    """Write a file whole, or leave it with its times if it already holds `data`.
+    """Write a file atomically, or leave it with its times if it already holds `data`.
 
     Returns:
         Whether it was written.
@@ -84,7 +84,7 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def sha256_of(content: Path | bytes) -> str:
-    """SHA-256 (hex) of bytes, or of a file's; "" for a file that cannot be read."""
+    """Return the SHA-256 (hex) of bytes, or of a file's; "" for a file that cannot be read."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     try:

@@ -1,6 +1,6 @@
-"""Image files of any kind that people have, read as 8-bit RGB: one rule for every entrance.
+"""Read image files as 8-bit RGB: one rule for every interface.
 
-Read are JPEG, PNG, WebP, BMP and TIFF, told by their content and not by their suffix; of several
+Read are JPEG, PNG, WebP, BMP and TIFF, recognised by content, not by suffix; of several
 frames the first. Conversions: grey, palette and CMYK images become RGB, alpha is dropped, 16-bit
 samples keep their high byte. Refused: other formats, floating-point images, more pixels than
 `PIL.Image.MAX_IMAGE_PIXELS`, anything that does not decode to its last byte.
@@ -62,7 +62,7 @@ def read_image(
         (h, w, 3) uint8 RGB.
 
     Raises:
-        DataError: missing, unreadable, refused or of another size.
+        DataError: missing, unreadable, not accepted or of another size.
     """
     image = _decode(read_bytes(path), path)
     if upright and _orientation(image) != 1:
@@ -84,14 +84,14 @@ def open_image(path: Path) -> Image.Image:
         The decoded image, upright.
 
     Raises:
-        DataError: missing, unreadable or refused.
+        DataError: missing, unreadable or not accepted.
     """
     image = _decode(read_bytes(path), path)
     return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file that is there and holds something; DataError otherwise."""
+    """Return the bytes of a file that is there and holds something; raise DataError otherwise."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -103,7 +103,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def verified_size(data: bytes, path: Path) -> ImageSize:
-    """Check that an image decodes to its end; DataError otherwise.
+    """Check that an image decodes to its end; raise DataError otherwise.
 
     Args:
         data: the bytes of the file.
@@ -131,7 +131,7 @@ def decode_labels(data: bytes, path: Path) -> np.ndarray:
 
 
 def image_files(folder: Path, below: bool = True) -> Iterator[Path]:
-    """The image files of a folder, sorted, and those of the folders below it, one by one.
+    """Yield the image files of a folder, sorted, and those of the folders below it, one by one.
 
     Hidden files and folders are skipped, such as the `._x.jpg` that macOS leaves on foreign
     drives, and so is its `__MACOSX`. No link to a folder is followed.
@@ -148,7 +148,8 @@ def image_files(folder: Path, below: bool = True) -> Iterator[Path]:
 
 
 def is_side_file(name: str) -> bool:
-    """Whether a name is that of a file or folder which a system leaves beside what is meant."""
+    """Return whether a name is that of a file or folder which a system leaves beside what is
+    meant."""
     return name.startswith(".") or name == "__MACOSX"
 
 
@@ -184,7 +185,8 @@ def _load(image: Image.Image, path: Path) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation of a loaded image; 1 where the record is missing, broken or obeyed.
+    """Return the EXIF orientation of a loaded image; 1 where the record is missing, broken or
+    obeyed.
 
     Pillow itself turns a TIFF while it loads it, and then says so by leaving out the orientation.
     """

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class _Announce(event.Listener):
-    """Say once a process that kernels are compiled; one that comes from the cache is no event."""
+    """Say once per process that kernels are compiled; one that comes from the cache is no event."""
 
     said = False
 
@@ -38,7 +38,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba, without the GIL.
 
     Sums may be reordered so that they vectorise; infinities and NaN keep their meaning. The
-    machine code is cached beside the module or in the user's cache folder, and made again when
+    machine code is cached next to the module or in the user's cache folder, and rebuilt when
     any kernel of the package changed. A read-only installation without a home offers no place:
     there the kernel is compiled in every process.
     """
@@ -54,7 +54,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def kernels_digest(package: Path) -> str:
-    """SHA-256 of all files below `package` that define kernels."""
+    """Return the SHA-256 of all files below `package` that define kernels."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()

@@ -15,14 +15,15 @@ def look_up(segments: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def pick(segments: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """(len(rows), len(columns)): the labels where some rows and columns cross."""
+    """Return (len(rows), len(columns)): the labels where some rows and columns cross."""
     found = np.empty((len(rows), len(columns)), dtype=segments.dtype)
     _pick(np.ascontiguousarray(segments), rows, columns, found)
     return found
 
 
 def count_inside(segments: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarray:
-    """(labels,) int64: how many pixels of each label 0..labels-1, the only ones, are in a mask."""
+    """Return (labels,) int64: how many pixels of each label 0..labels-1, the only ones, are in a
+    mask."""
     counts = np.zeros(labels, dtype=np.int64)
     _count(segments.reshape(-1), mask.reshape(-1), counts)
     return counts

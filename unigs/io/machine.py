@@ -1,4 +1,4 @@
-"""What the machine does well, and every choice that follows from it.
+"""Machine capabilities, and every choice that depends on them.
 
 Dtypes, memory formats, attention kernels and the number of processes are chosen here and nowhere
 else. Processor flags do not tell: a kernel library may lack the fast path, or be told not to take
@@ -56,13 +56,13 @@ class Machine:
 
 
 def machine(device: torch.device | str = "cpu") -> Machine:
-    """What `device` does well; timed at the first call of a process."""
+    """Return what `device` does well; timed at the first call of a process."""
     return _machine(torch.device(device).type)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """The autocast context of a precision: `fp32`, `bf16`, `fp16`, or `auto` for what the device
-    does well."""
+    """Return the autocast context of a precision: `fp32`, `bf16`, `fp16`, or `auto` for what the
+    device does well."""
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     dtype = machine(device).low_precision if precision == "auto" else dtypes[precision]
     enabled = dtype != torch.float32
@@ -75,8 +75,9 @@ def cores() -> int:
 
 
 def processes(wanted: int) -> int:
-    """How many of the `wanted` processes have a device of their own: an accelerator each where
-    there is one, else a core each. A divisor of `wanted`, so that shares of a batch stay whole."""
+    """Return how many of the `wanted` processes have a device of their own: an accelerator each
+    where there is one, else a core each. A divisor of `wanted`, so that shares of a batch stay
+    whole."""
     places = torch.cuda.device_count() if torch.cuda.is_available() else cores()
     return max(count for count in range(1, wanted + 1) if wanted % count == 0 and count <= places)
 

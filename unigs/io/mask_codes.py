@@ -78,7 +78,7 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
 
 
 def unpack_runs(code: str | bytes) -> np.ndarray:
-    """The (n,) int64 run lengths of COCO's compressed text; they may still be negative.
+    """Return the (n,) int64 run lengths of COCO's compressed text; they may still be negative.
 
     Raises:
         DataError: a character that no run is written with, a run of more than 32 bits, a text
@@ -154,7 +154,7 @@ def _flat_polygons(polygons: Any) -> list[Any]:
 
 
 def _are_points(value: Any) -> bool:
-    """Whether it is a list of [x, y], more than one."""
+    """Return whether it is a list of [x, y], more than one."""
     if not isinstance(value, list | tuple) or len(value) < 2:
         return False
     points = all(isinstance(point, list | tuple) and len(point) == 2 for point in value)
@@ -169,7 +169,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _whole(value: Any) -> int | None:
-    """A whole number, also as 48.0 or "48"."""
+    """Return a whole number, also as 48.0 or "48"."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""What a mask marks: one rule for files, pictures in memory and every entrance.
+"""Read masks: one rule for files and pictures in memory, used by every interface.
 
 1. Where some pixels are clear (alpha 0) and others are not, the mask is what is not clear, in
    whatever colour it is painted.
@@ -51,7 +51,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def marked(picture: Image.Image | np.ndarray) -> np.ndarray:
-    """What a picture marks as a mask.
+    """Return what a picture marks as a mask.
 
     Args:
         picture: a PIL image, or an array (h, w), (h, w, 1), with alpha (h, w, 2), (h, w, 3) or
@@ -77,7 +77,8 @@ def marked(picture: Image.Image | np.ndarray) -> np.ndarray:
 
 
 def painted(layer: Image.Image) -> np.ndarray:
-    """(h, w) bool: where a transparent layer was painted on, all of it or nothing included."""
+    """Return (h, w) bool: where a transparent layer was painted on, all of it or nothing
+    included."""
     return np.asarray(layer.convert("RGBA"))[..., 3] > 0
 
 
@@ -98,7 +99,8 @@ def _of_image(image: Image.Image) -> tuple[np.ndarray, str]:
 
 
 def _white_is_first(image: Image.Image) -> bool:
-    """Whether a palette holds white as index 0 and black behind it, as some optimisers write it."""
+    """Return whether a palette holds white as index 0 and black behind it, as some optimisers write
+    it."""
     colors = np.array(image.getpalette("RGB")).reshape(-1, 3)
     used = [colors[i] for i in np.unique(np.asarray(image)).tolist() if i < len(colors)]
     blackened = any(tuple(color.tolist()) == _BLACK for color in used)

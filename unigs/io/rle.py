@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 
 def encode_labels(segments: np.ndarray, labels: Sequence[int]) -> list[bytes]:
-    """The compressed RLE of each label, all of them from one pass over the map.
+    """Return the compressed RLE of each label, all of them from one pass over the map.
 
     Args:
         segments: (h, w) int32, not negative.
@@ -44,7 +44,7 @@ def encode_labels(segments: np.ndarray, labels: Sequence[int]) -> list[bytes]:
 def decode_labels(
     codes: Sequence[bytes], labels: Sequence[int], height: int, width: int
 ) -> np.ndarray:
-    """The label map that disjoint masks make up; the inverse of `encode_labels`.
+    """Return the label map that disjoint masks make up; the inverse of `encode_labels`.
 
     Returns:
         (h, w) int32, 0 where no mask is.

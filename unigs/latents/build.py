@@ -1,10 +1,10 @@
-"""Latent shards: what training reads, encoded once.
+"""Build latent shards: samples encoded once, for training.
 
 A folder of latents follows a folder of pixel shards, shard by shard. Per sample it holds
 ``image.npy``, ``colormap.npy`` and, where it differs from both, ``control.npy``: (C, h, w)
 float16, scaled as the autoencoder asks; ``coarse.npy``, ``valid.npy`` and ``balance.npy`` (see
 `unigs.latents.entity_balance`): (1, h, w) float16;
-``json``. The text embeddings lie beside the shards, once per prompt.
+``json``. The text embeddings are stored next to the shards, once per prompt.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def build_latents(
     batch_size: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> ShardManifest:
-    """Encode a folder of pixel shards; latent shards whose inputs are unchanged are left alone.
+    """Encode a folder of pixel shards; latent shards whose inputs are unchanged are reused.
 
     The inputs of a shard are its pixel shard's SHA-256, the autoencoder's weight digest and the
     steps of refinement; an embedding is taken over when the text encoder's and the tokenizer's
@@ -150,8 +150,8 @@ def latents_are_current(
     tokenizer: Any,
     refine_steps: int = 0,
 ) -> bool:
-    """Whether a folder holds the finished latents of these pixel shards by these models, refined
-    in so many steps, in the format of this version."""
+    """Return whether a folder holds the finished latents of these pixel shards by these models,
+    refined in so many steps, in the format of this version."""
     if not (folder / MANIFEST).is_file():
         return False
     made = read_manifest(folder)
@@ -215,7 +215,7 @@ def _write_latents(
 
 
 def npy_bytes(array: np.ndarray) -> bytes:
-    """An array as the bytes of an .npy file."""
+    """Return an array as the bytes of an .npy file."""
     return _npy_header(array.dtype.str, array.shape) + np.ascontiguousarray(array).tobytes()
 
 
@@ -251,7 +251,7 @@ def _write_text(
 
 
 def _whole(before: ShardManifest, folder: Path) -> bool:
-    """Whether the text of an earlier build still has its bytes."""
+    """Return whether the text of an earlier build still has its bytes."""
     return all(before.files.get(name) == sha256_of(folder / name) for name in (TEXT, PROMPTS))
 
 

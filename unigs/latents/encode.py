@@ -24,7 +24,7 @@ def encode_samples(
     refine_steps: int = 0,
     batch_size: int = 64,
 ) -> dict[str, np.ndarray]:
-    """What the UNet reads of some samples, apart from the text.
+    """Return what the UNet reads of some samples, apart from the text.
 
     Returns ``image``, ``colormap`` and ``control`` (n, C, h, w) float16, ``coarse``, ``valid`` and
     ``balance`` (n, 1, h, w) float16. Control is the same array as image or colormap where the

@@ -1,4 +1,4 @@
-"""How much a pixel weighs in the loss, so that small entities are learned as well.
+"""Loss weights per pixel, so that small entities are learned too.
 
 Every entity counts alike in mIoU and recall; in a plain mean over pixels an entity of 2 % of the
 image weighs a twentieth of one of 40 %. (Ours; the paper's loss is the plain mean of Eq. 2.)
@@ -13,7 +13,7 @@ MOST = 6.0
 
 
 def entity_balance(segments: np.ndarray) -> np.ndarray:
-    """Weights of the pixels of a label map.
+    """Return the weights of the pixels of a label map.
 
     Args:
         segments: (h, w) integers, 0 = nothing.

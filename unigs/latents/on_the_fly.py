@@ -1,4 +1,4 @@
-"""Training without latents on disk: pixel shards encoded when a batch asks for them."""
+"""Training without latents on disk: pixel shards are encoded when a batch needs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sa
 from unigs.shards.maps import ShardMaps
 from unigs.tasks import TASKS
 
-# Embeddings kept for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.
+# Embeddings cached for prompts that come again: 240 MB at most at the sizes of Stable Diffusion.
 PROMPTS_KEPT = 1000
 
 
@@ -59,7 +59,7 @@ class PixelStore:
         return len(self.keys)
 
     def sample(self, index: int) -> Sample:
-        """The sample itself, decoded."""
+        """Return the sample itself, decoded."""
         row = self._rows.slice(index, 1).to_pylist()[0]
         data = self._maps[row["shard"]]
         return decode_sample(

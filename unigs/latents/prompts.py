@@ -1,6 +1,6 @@
-"""Text embeddings of many prompts in one safetensors file, written and read without holding it.
+"""Text embeddings of many prompts in one safetensors file, streamed from and to disk.
 
-The file has one tensor ``embeddings`` (P, L, D) float16; ``prompts.json`` beside it lists the P
+The file has one tensor ``embeddings`` (P, L, D) float16; ``prompts.json`` lists the P
 prompts. Row 0 is always the empty prompt, which guidance and its training need.
 """
 
@@ -50,7 +50,7 @@ class TextTable:
         self.shape: tuple[int, int, int] = (count, length, width)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """(L, D) float16."""
+        """Return (L, D) float16."""
         return self._rows[int(row)]
 
 
@@ -65,7 +65,7 @@ def write_text_table(
     first = _half(encode(wanted[:1]))
     shape = (len(wanted), *first.shape[1:])
     with writing(folder / TEXT) as partial, tempfile.TemporaryFile(dir=folder) as scratch:
-        # The table may be larger than memory: a file stands in for it until it is written.
+        # The table may be larger than memory: a temporary file holds it until it is written.
         scratch.truncate(int(np.prod(shape)) * first.itemsize)
         table = np.memmap(scratch, dtype=np.float16, mode="r+", shape=shape)
         table[0] = first[0]

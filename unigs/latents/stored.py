@@ -31,7 +31,7 @@ class LatentStore:
         text_shape: (L, D).
 
     Raises DataError when the folder has no finished latents, when a table or the size of a shard
-    is not what the manifest says, and when a shard whose bytes are not is first asked for.
+    does not match the manifest, and on first access to a shard with a checksum mismatch.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -56,7 +56,7 @@ class LatentStore:
         self._prompt = np.array([rows[prompt] for prompt in self.prompts])
 
     def _index(self, table: pa.Table) -> np.ndarray:
-        """(n, 5) int64: where the values of each of PARTS begin in its shard."""
+        """Return (n, 5) int64: where the values of each of PARTS begin in its shard."""
         members = table["members"].combine_chunks()
         flat = members.flatten()
         sample = members.value_parent_indices().to_numpy()

@@ -1,4 +1,4 @@
-"""What training draws from: latents where they are there, else pixels encoded on the fly."""
+"""Open the samples for training: stored latents where present, else pixels encoded on the fly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Encoders:
     refine_steps: int
 
     def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int]]:
-        # a process that is told to train loads its own
+        # each training process loads its own
         return Encoders, (self.autoencoder, self.text_encoder, self.refine_steps)
 
     @cached_property
@@ -69,8 +69,8 @@ def _open(folder: Path, encoders: Encoders) -> Store:
 def training_stream(
     preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
 ) -> MixedStream:
-    """Batches over the samples of some tasks, mixed by the preset's ratios and the weights of its
-    data sets; in a group of processes, this one's share of them."""
+    """Return the batches over the samples of some tasks, mixed by the preset's ratios and the
+    weights of its data sets; in a group of processes, this one's share of them."""
     training = preset.training
     stores = open_stores(folders, encoders)
     ratios = {task: training.ratios[task] for task in stores}
@@ -83,7 +83,7 @@ def training_stream(
 def validation_stream(
     preset: Preset, folders: Mapping[str, SampleFolders], encoders: Encoders
 ) -> MixedStream:
-    """An even mix of held-out samples."""
+    """Return an even mix of held-out samples."""
     stores = open_stores(folders, encoders)
     even = dict.fromkeys(stores, 1.0)
     return MixedStream(stores, even, VALIDATION_BATCH, seed=preset.training.seed)

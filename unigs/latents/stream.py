@@ -1,6 +1,6 @@
-"""Batches for training as a pure function of the step: nothing to save, nothing to restore.
+"""Training batches as a pure function of the step: nothing to save, nothing to restore.
 
-webdataset keeps no state that could be restored in the middle of an epoch; here the step
+webdataset has no state that could be restored in the middle of an epoch; here the step
 number is the state.
 """
 
@@ -29,7 +29,7 @@ class Store(Protocol):
     def __len__(self) -> int: ...
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Samples stacked, float32: image, colormap, control, coarse, valid, balance, text."""
+        """Stack samples, float32: image, colormap, control, coarse, valid, balance, text."""
 
     @property
     def empty_text(self) -> np.ndarray:
@@ -90,15 +90,15 @@ class MixedStream:
         self._orders: dict[tuple[str, int], np.ndarray] = {}
 
     def draws(self, step: int) -> list[tuple[str, int]]:
-        """(stream, index in its store) of each sample of this rank's part of a batch; a stream
-        is named as its task, or ``task/data set``."""
+        """Return (stream, index in its store) of each sample of this rank's part of a batch; a
+        stream is named as its task, or ``task/data set``."""
         share = self.batch_size // self.world
         first = step * self.batch_size + self.rank * share
         return [self._draw(position) for position in range(first, first + share)]
 
     def batch(self, step: int) -> dict[str, Tensor]:
-        """The batch of a step: `image`, `colormap`, `control` (B, C, h, w), `coarse`, `valid`,
-        `balance` (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, its index."""
+        """Return the batch of a step: `image`, `colormap`, `control` (B, C, h, w), `coarse`,
+        `valid`, `balance` (B, 1, h, w), `text` (B, L, D) float32; `task` (B,) int64, its index."""
         draws = self.draws(step)
         merged: dict[str, np.ndarray] = {}
         for name, store in self._streams.items():
@@ -114,7 +114,7 @@ class MixedStream:
         return batch
 
     def steps_per_epoch(self, task: str) -> float:
-        """Steps after which every sample of a task came once."""
+        """Return the steps after which every sample of a task came once."""
         return max(
             len(store) * len(self._block) / (int(quota) * self.batch_size)
             for (name, store), quota in zip(self._streams.items(), self._quotas, strict=True)

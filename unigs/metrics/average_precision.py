@@ -1,7 +1,7 @@
 """AP of entity masks by stock COCOeval, with its silent traps closed.
 
 Every category is 1 (the class-agnostic AP^e of Open-World Entity Segmentation), IoU thresholds
-0.50:0.05:0.95, at most 100 masks an image, IoU of masks. ``useCats=0`` is not the same: it breaks
+0.50:0.05:0.95, at most 100 masks per image, IoU of masks. ``useCats=0`` is not the same: it breaks
 ties in another order.
 """
 
@@ -76,10 +76,10 @@ def constant_score_ap(
     orders: int = 20,
     seed: int = 0,
 ) -> float:
-    """Mean AP, every score equal, over seeded orders of the images.
+    """Return the mean AP, every score equal, over seeded orders of the images.
 
     With equal scores COCOeval ranks by image order, so one order alone would be luck. Masks within
-    an image are shuffled once, lest the order a decoder emits them in act as a hidden score.
+    an image are shuffled once, so that the decoder's order is no hidden score.
     """
     rng = np.random.default_rng(seed)
     shuffled = [{**predictions[i], "score": 1.0} for i in rng.permutation(len(predictions))]
@@ -104,7 +104,7 @@ def constant_score_ap(
 
 
 def _evaluator(truth: GroundTruth, results: list[Record], backend: Backend) -> Any:
-    """A COCOeval of either back end, ready to run."""
+    """Return a COCOeval of either back end, ready to run."""
     coco, evaluate = _coco_classes(backend)
     with redirect_stdout(io.StringIO()):
         known = coco()

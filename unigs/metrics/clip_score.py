@@ -43,7 +43,7 @@ class ClipScoreMetric(ImageTable):
 
 
 def cosines(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """(n,) float64 cosines of the rows of two (n, d) arrays; a zero vector has cosine 0."""
+    """Return (n,) float64 cosines of the rows of two (n, d) arrays; a zero vector has cosine 0."""
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if left.shape != right.shape or left.ndim != 2:
         raise DataError(f"embeddings of shapes {left.shape} and {right.shape}; pass (n, d) twice")
@@ -52,7 +52,8 @@ def cosines(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def region_crop(image: NDArray[np.uint8], mask: ArrayLike) -> NDArray[np.uint8]:
-    """The box of a (h, w) bool mask, cut from a (h, w, 3) image; the mask must own a pixel."""
+    """Return the box of a (h, w) bool mask, cut from a (h, w, 3) image; the mask must own a
+    pixel."""
     rows, columns = np.nonzero(np.asarray(mask))
     if not rows.size:
         raise DataError("an empty mask has no region; drop it first")

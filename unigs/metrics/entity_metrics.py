@@ -14,7 +14,7 @@ from unigs.metrics.matching import Matches, match
 from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
 from unigs.metrics.segmentation import segmentation_scores
 
-#: The columns that :class:`~unigs.metrics.matching.Matches` is kept in.
+#: The columns that store :class:`~unigs.metrics.matching.Matches`.
 MATCHES = {
     "gt_labels": torch.int64,
     "pred_labels": torch.int64,
@@ -50,12 +50,12 @@ class SegmentationMetric(ImageTable):
         self.add_image(key, **columns_of(found))
 
     def compute(self) -> dict[str, float]:
-        """Scores over all images of all processes."""
+        """Return the scores over all images of all processes."""
         return segmentation_scores(map(matches_of, self.image_rows().values()))
 
 
 def columns_of(matches: Matches) -> dict[str, ArrayLike]:
-    """The matches of one image as columns of ``MATCHES``."""
+    """Return the matches of one image as columns of ``MATCHES``."""
     counts = (matches.n_pred, matches.empty_gt, matches.empty_pred)
     return {name: getattr(matches, name) for name in MATCHES if name != "counts"} | {
         "counts": np.array(counts)
@@ -63,7 +63,7 @@ def columns_of(matches: Matches) -> dict[str, ArrayLike]:
 
 
 def matches_of(row: Row) -> Matches:
-    """The matches of one image from its row."""
+    """Return the matches of one image from its row."""
     n_pred, empty_gt, empty_pred = row["counts"].tolist()
     arrays = {name: row[name] for name in MATCHES if name != "counts"}
     return Matches(**arrays, n_pred=n_pred, empty_gt=empty_gt, empty_pred=empty_pred)
@@ -108,7 +108,7 @@ class AveragePrecisionMetric(ImageTable):
         )
 
     def compute(self) -> dict[str, float]:
-        """Scores over all images of all processes."""
+        """Return the scores over all images of all processes."""
         images = {key: _masks(row) for key, row in self.image_rows().items()}
         return entity_precision(images, self.orders, self.seed)
 

@@ -65,7 +65,7 @@ class EntityMasks:
 def entity_precision(
     images: Mapping[str, EntityMasks], orders: int = 20, seed: int = 0
 ) -> dict[str, float]:
-    """Scores over all images, in the order of their keys, as fractions in [0, 1].
+    """Return the scores over all images, in the order of their keys, as fractions in [0, 1].
 
     ``ap_e`` (ranked by the given scores), ``ap_e_50``, ``ap_e_75``, ``ar_e_100``,
     ``ap_e_constant`` (every score equal, mean over ``orders`` seeded orders of the images: what

@@ -51,7 +51,7 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     if min(len(left), len(right)) < 2:
         raise DataError(
             f"a Frechet distance needs two samples a side, not {len(left)} and "
-            f"{len(right)}; judge more images"
+            f"{len(right)}; evaluate more images"
         )
     if min(len(left), len(right)) > left.shape[1]:
         # Far from the origin its sums of squares lose digits: at a mean of 100 the eighth.
@@ -82,7 +82,7 @@ def kernel_distance(
     are not larger than ``subset_size`` are compared once and whole, with deviation 0.
 
     Raises:
-        DataError: features that are not finite or not (n, d), or fewer than two vectors a side.
+        DataError: features that are not finite or not (n, d), or fewer than two vectors per side.
     """
     left, right = _features(a), _features(b)
     size = min(len(left), len(right), subset_size)

@@ -1,7 +1,7 @@
-"""The state that every metric here keeps: a table with one row an image, told apart by its key.
+"""The state of every metric here: a table with one row per image, identified by its key.
 
 Sums in the order of arrival differ in their last digits between one process and several, and a
-sampler that pads its shares hands images out twice. So no metric keeps sums: each image leaves a
+sampler that pads its shares hands images out twice. So no metric stores sums: each image adds a
 row, torchmetrics gathers the rows of all processes, and the result is computed once, over each
 image once, in the order of the keys. It has the same bits for any split.
 """
@@ -23,8 +23,8 @@ Row = dict[str, NDArray[Any]]
 class ImageTable(Metric):
     """A :class:`torchmetrics.Metric` whose states are the columns of a table of images.
 
-    A column holds any number of values an image (run lengths, IoUs, features), as one
-    one-dimensional tensor an image. All states are reduced by concatenation, so processes may have
+    A column holds any number of values per image (run lengths, IoUs, features), as one
+    one-dimensional tensor per image. All states are reduced by concatenation, so processes may have
     any number of images each, none included.
 
     Args:
@@ -51,7 +51,7 @@ class ImageTable(Metric):
             getattr(self, state).append(tensor)
 
     def image_rows(self) -> dict[str, Row]:
-        """The rows by key, keys ascending; of a key that was added twice the last one."""
+        """Return the rows by key, keys ascending; of a key that was added twice the last one."""
         whole = {name: self._joined(name) for name in self._dtypes}
         rows: dict[str, Row] = {}
         at = np.zeros(len(self._columns) + 1, int)

@@ -57,7 +57,8 @@ class Matches:
 
 
 def _compact(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels present (ascending, 0 first even if absent) and every pixel's index into them."""
+    """Return the labels present (ascending, 0 first even if absent) and every pixel's index into
+    them."""
     if labels.size and labels.max() >= _DENSE_LABELS:
         present = np.unique(np.append(labels, 0))
         return present, np.searchsorted(present, labels)
@@ -108,7 +109,8 @@ def overlap(gt: ArrayLike, pred: ArrayLike, ignore: ArrayLike | None = None) -> 
 
 
 def iou_matrix(gt: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:
-    """(g, p) float64 IoU of the labels present in two (h, w) label maps, in ascending order."""
+    """Return (g, p) float64 IoU of the labels present in two (h, w) label maps, in ascending
+    order."""
     return overlap(gt, pred).iou
 
 
@@ -155,6 +157,7 @@ def _without_pixels(ids: Sequence[int] | None, present: NDArray[np.int64]) -> in
 
 
 def components(mask: ArrayLike) -> NDArray[np.int32]:
-    """(h, w) int32 label map, from 1, of the 8-connected components of a (h, w) bool mask."""
+    """Return (h, w) int32 label map, from 1, of the 8-connected components of a (h, w) bool
+    mask."""
     labels, _ = connected_components(np.asarray(mask, bool), structure=np.ones((3, 3), int))
     return labels.astype(np.int32)

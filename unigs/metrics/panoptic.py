@@ -26,11 +26,11 @@ def panoptic_scores(
     """
     truth = PanopticFile(gt_json, gt_dir)
     categories = None if class_agnostic else truth.categories()
-    answer = PanopticFile(pred_json, pred_dir)
-    truth.check_images(answer)
+    prediction = PanopticFile(pred_json, pred_dir)
+    truth.check_images(prediction)
     tallies: dict[str, Tally] = {}
     for image in truth.images:
-        gt, pred = truth.segments(image), answer.segments(image)
+        gt, pred = truth.segments(image), prediction.segments(image)
         if gt.shape != pred.shape:
             raise DataError(
                 f"image {image} is {pred.shape[0]}x{pred.shape[1]},"
@@ -39,7 +39,7 @@ def panoptic_scores(
                 hint="write the PNG at the size of the truth",
             )
         classes, crowd = truth.classes(image, categories)
-        pred_classes, _ = answer.classes(image, categories)
+        pred_classes, _ = prediction.classes(image, categories)
         tallies[str(image)] = count_segments(gt, pred, classes, pred_classes, crowd)
     totals = per_class(tallies[key] for key in sorted(tallies))
     result = average(totals.values())

@@ -88,10 +88,10 @@ def _crowd_pixels(
     is_crowd: NDArray[np.bool_],
     pred_class: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """(p,) pixels of each predicted segment on the crowd region of its class.
+    """Return (p,) pixels of each predicted segment on the crowd region of its class.
 
-    panopticapi remembers one crowd region a class and image, the last one listed; so do we, or the
-    figures would not compare.
+    As panopticapi, this considers one crowd region per class and image, the last one listed;
+    otherwise the values would not be comparable.
     """
     pixels = np.zeros(pred_class.size, np.int64)
     for row in np.flatnonzero(is_crowd):

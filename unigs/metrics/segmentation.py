@@ -14,14 +14,13 @@ AR_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 
 def segmentation_scores(images: Iterable[Matches]) -> dict[str, float]:
-    """Scores over the matches of all images.
+    """Return the scores over the matches of all images.
 
     Gives, all in [0, 1]: ``miou`` (mean over all ground-truth entities, unmatched ones count 0),
     ``miou_image`` (mean of the means of the images that have an entity), ``recall_50`` (share
     matched with IoU > 0.5), ``ar`` (mean recall over IoU 0.50:0.05:0.95), ``pixel_recall`` (share
     of entity pixels inside the matched mask), and the counts ``n_entities``, ``n_predicted``,
-    ``n_images``, ``n_empty_gt``, ``n_empty_pred``. A score over no entity is NaN: there is nothing
-    it could mean.
+    ``n_images``, ``n_empty_gt``, ``n_empty_pred``. A score over no entity is NaN.
     """
     matches = list(images)
     iou = np.concatenate([np.zeros(0), *(m.iou for m in matches)])

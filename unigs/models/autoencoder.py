@@ -30,7 +30,7 @@ TAESD_ENCODER, TAESD_DECODER = "taesd_encoder.safetensors", "taesd_decoder.safet
 
 
 def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
-    """The autoencoder at `source`, frozen and in evaluation mode.
+    """Return the autoencoder at `source`, frozen and in evaluation mode.
 
     `source` is a directory written by diffusers (an AutoencoderKL, AutoencoderTiny or
     PatchAutoencoder, or a pipeline that holds one under vae/), a Hub id, or a directory with
@@ -83,7 +83,7 @@ def _freeze(model: nn.Module) -> nn.Module:
 
 
 def vae_scale_factor(autoencoder: Any) -> int:
-    """Image pixels per latent pixel along a side: 8 for Stable Diffusion."""
+    """Return the image pixels per latent pixel along a side: 8 for Stable Diffusion."""
     config = autoencoder.config
     if "patch_size" in config:
         return int(config["patch_size"])
@@ -113,7 +113,7 @@ def encode_images(
         (AutoencoderKL) the mean is taken.
 
     Raises:
-        ModelError: another shape, or sides the reduction factor f does not divide.
+        ModelError: another shape, or sides that the scale factor f does not divide.
     """
     batch = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
     if batch.ndim != 4 or batch.shape[-1] != 3:
@@ -166,8 +166,8 @@ def _scale_and_shift(autoencoder: Any) -> tuple[float, float]:
 
 
 def weights_digest(module: nn.Module) -> str:
-    """SHA-256 (hex) over names, dtypes, shapes and bytes of all parameters and buffers and,
-    of an autoencoder, its scaling: equal digests make equal latents."""
+    """Return the SHA-256 (hex) over names, dtypes, shapes and bytes of all parameters and buffers
+    and, of an autoencoder, its scaling: equal digests make equal latents."""
     digest = hashlib.sha256()
     config = getattr(module, "config", None)
     if hasattr(config, "get"):

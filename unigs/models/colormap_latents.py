@@ -2,9 +2,9 @@
 
 An autoencoder's encoder was trained on photographs and loses entities of a few latent pixels that
 its decoder could paint. The latents are what the UNet learns, and any latents will do that decode
-to the colormap: so they are moved from the encoder's answer towards what the decoder needs. The
+to the colormap: so they are moved from the encoder's output towards what the decoder needs. The
 autoencoder stays as it is, and the result depends on the colormap alone. (Ours; the paper takes
-the encoder's answer, Eq. 3.)
+the encoder's output, Eq. 3.)
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from unigs.colormap.pixel_weight import weigh_pixels
 from unigs.io.machine import machine
 from unigs.models.autoencoder import decoded_values, encode_images, vae_scale_factor
 
-# Part of all that is kept of refined latents: raise it when equal colormaps are refined to others.
+# Part of every cache key of refined latents: raise it when equal colormaps are refined to others.
 REFINEMENT = 1
 RATE, MOMENTUM, SMOOTHING = 0.1, 0.9, 0.95
 SOFT = 1e-4
 # Entities of so many latent pixels weigh twice as much as the ground, smaller ones more.
 SMALL_CELLS = 9.4
-# Activations of all layers are kept for the way back: 2 GB for so many pixels of TAESD. One
+# The backward pass stores the activations of all layers: 2 GB for so many pixels of TAESD. One
 # colormap is the least, however large.
 PIXELS_AT_ONCE = 512 * 512
 
@@ -56,7 +56,7 @@ def encode_colormaps(
         (n, C, h/f, w/f) float32 on the autoencoder's device.
 
     Raises:
-        ModelError: sides the autoencoder's reduction does not divide.
+        ModelError: sides that the autoencoder's scale factor does not divide.
         ValueError: colormaps of another shape or type, or a negative number of steps.
     """
     if refine_steps < 0:
@@ -119,7 +119,7 @@ def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int
 
 
 def _labels(colormap: np.ndarray) -> np.ndarray:
-    """A number for each colour of (h, w, 3) uint8, 0 for black: (h, w)."""
+    """Return a number for each colour of (h, w, 3) uint8, 0 for black: (h, w)."""
     packed = colormap.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
     colors, labels = np.unique(packed, return_inverse=True)
     return labels.reshape(packed.shape) + int(colors[0] != 0)

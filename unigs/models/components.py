@@ -1,4 +1,4 @@
-"""The parts of a preset's model before training: autoencoder, text encoder and UNet."""
+"""The components of a preset's model before training: autoencoder, text encoder and UNet."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from unigs.shards.read import read_samples
 
 
 def make_autoencoder(wanted: AutoencoderConfig, shards: Sequence[Path]) -> Any:
-    """The pretrained autoencoder, or principal components over the first images and colormaps of
-    each folder of pixel shards."""
+    """Return the pretrained autoencoder, or principal components over the first images and
+    colormaps of each folder of pixel shards."""
     if wanted.source is not None:
         return load_autoencoder(wanted.source)
     each = -(-wanted.fit_images // len(shards))
@@ -41,7 +41,7 @@ def make_autoencoder(wanted: AutoencoderConfig, shards: Sequence[Path]) -> Any:
 def make_text_encoder(
     wanted: TextConfig, class_names: Sequence[str], most: int
 ) -> tuple[CLIPTokenizer, CLIPTextModel]:
-    """The pretrained text encoder, or a frozen seeded one over the class names.
+    """Return the pretrained text encoder, or a frozen seeded one over the class names.
 
     The seeded one takes as many tokens as a prompt of `most` classes needs, and at least those
     of the preset.
@@ -60,7 +60,8 @@ def make_text_encoder(
 
 
 def fresh_unet(preset: Preset, autoencoder: Any) -> UNet2DConditionModel:
-    """The UNet before its first step: from scratch, or grown from a Stable Diffusion checkpoint."""
+    """Return the UNet before its first step: from scratch, or grown from a Stable Diffusion
+    checkpoint."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(preset.unet.seed)
         if preset.unet.source is not None:

@@ -9,7 +9,7 @@ from unigs.errors import ConfigError
 
 
 def build_scheduler(config: DiffusionConfig) -> DDIMScheduler:
-    """The scheduler of a preset.
+    """Return the scheduler of a preset.
 
     Raises:
         ConfigError: zero terminal SNR with noise prediction, whose target says nothing about

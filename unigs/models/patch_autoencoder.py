@@ -35,7 +35,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
     variance of the fitted images 1.
 
     Parameters:
-        patch_size: p, pixels a side.
+        patch_size: p, pixels per side.
         latent_channels: C, at most 3 * p * p (there the code loses nothing).
         energy: 1 keeps the natural proportions of the channels' deviations, 0 whitens them
             (all deviations 1), values between do so partly. Natural energy keeps the

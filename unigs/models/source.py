@@ -1,4 +1,4 @@
-"""Where a component's files come from: a local diffusers directory or a Hub id."""
+"""Locate a component's files: a local diffusers directory or a Hub id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HUB_IGNORED = ("safety_checker/*", "*non_ema*")
 
 
 def resolve_directory(source: str | PathLike[Any]) -> Path:
-    """The local directory behind `source`: itself, or the snapshot of a Hub id `owner/name`.
+    """Return the local directory behind `source`: itself, or the snapshot of a Hub id `owner/name`.
 
     Only JSON, text and the components' safetensors files are taken from the Hub.
 
@@ -52,7 +52,7 @@ def resolve_directory(source: str | PathLike[Any]) -> Path:
 
 
 def component_directory(source: str | Path, name: str) -> Path:
-    """The directory of component `name` ("vae", "unet", ...) of a pipeline directory, or the
+    """Return the directory of component `name` ("vae", "unet", ...) of a pipeline directory, or the
     directory itself when it holds that component's own config.json.
 
     Raises:
@@ -70,7 +70,7 @@ def component_directory(source: str | Path, name: str) -> Path:
 
 
 def read_config(directory: Path, name: str = "config.json") -> dict[str, Any]:
-    """A component's configuration file as a dict.
+    """Return a component's configuration file as a dict.
 
     Raises:
         ModelError: missing or unreadable.

@@ -1,4 +1,4 @@
-"""Text encoders: a small frozen one for closed vocabularies, CLIP's from a directory."""
+"""Text encoders: a small frozen one for closed vocabularies, or CLIP's from a directory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def build_text_encoder(
     max_length: int = 32,
     seed: int = 0,
 ) -> tuple[CLIPTokenizer, CLIPTextModel]:
-    """A frozen, seeded CLIP text encoder for prompts over the class `names`.
+    """Return a frozen, seeded CLIP text encoder for prompts over the class `names`.
 
     Its embeddings form a tight frame (orthogonal while the vocabulary is smaller than
     `hidden_size`), and its layers are random and weak, so the state at a word tells which word
@@ -72,7 +72,8 @@ def build_text_encoder(
 
 
 def _whole_word_ids(tokenizer: CLIPTokenizer) -> list[int]:
-    """Ids of pieces that are whole words of several letters, and of the special tokens."""
+    """Return the ids of pieces that are whole words of several letters, and of the special
+    tokens."""
     vocabulary = tokenizer.get_vocab()
     whole = {index for piece, index in vocabulary.items() if len(piece.removesuffix("</w>")) > 1}
     inner = {index for piece, index in vocabulary.items() if not piece.endswith("</w>")}
@@ -118,7 +119,7 @@ def max_tokens(tokenizer: CLIPTokenizer, encoder: CLIPTextModel) -> int:
 def longest_prompt(
     tokenizer: CLIPTokenizer, class_names: Iterable[str], most: int
 ) -> tuple[str, int]:
-    """The prompt of the most tokens, start and end included, that names up to `most` of some
+    """Return the prompt of the most tokens, start and end included, that names up to `most` of some
     classes, and its number of tokens."""
     names = sorted(set(class_names), key=lambda name: (-_tokens(tokenizer, name), name))[:most]
     prompts = [make_prompt(t, names) for t in TASKS.values() if names or not t.takes_names]

@@ -1,4 +1,4 @@
-"""A CLIP tokenizer for a closed vocabulary: one token a known word, bytes for any other."""
+"""A CLIP tokenizer for a closed vocabulary: one token per known word, bytes for any other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPLATE_WORDS = (
 
 
 def build_tokenizer(names: Iterable[str], max_length: int = 32) -> CLIPTokenizer:
-    """A tokenizer in which each word of `names` and of the prompt templates is one token.
+    """Return a tokenizer in which each word of `names` and of the prompt templates is one token.
 
     The byte-pair merges are learned from those words alone until each is whole, so the result
     depends on the set of words and nothing else. Any other word falls back to pieces down to

@@ -69,13 +69,13 @@ def unet_latent_channels(unet: Any) -> int:
 def build_unet(
     architecture: str | Mapping[str, Any], latent_channels: int = 4, tasks: bool = True
 ) -> UNet2DConditionModel:
-    """A freshly initialised UniGS UNet.
+    """Return a freshly initialised UniGS UNet.
 
     Args:
         architecture: a name of `ARCHITECTURES`, or keyword arguments of diffusers'
             UNet2DConditionModel; the channels and the task embedding are set here.
         latent_channels: C of the autoencoder.
-        tasks: add the task embedding, a vector a task that starts at zero.
+        tasks: add the task embedding, a vector per task that starts at zero.
 
     Raises:
         ModelError: unknown name, or arguments that diffusers does not take.
@@ -103,7 +103,7 @@ def build_unet(
 
 
 def load_unet(source: str | Path, dtype: torch.dtype = torch.float32) -> UNet2DConditionModel:
-    """The UNet of a diffusers directory (its own, or a pipeline's under unet/) or Hub id.
+    """Return the UNet of a diffusers directory (its own, or a pipeline's under unet/) or Hub id.
 
     Raises:
         ModelError: missing, of another family, pickles only, or unreadable.
@@ -171,12 +171,12 @@ def expand_unet(source: UNet2DConditionModel, tasks: bool = True) -> UNet2DCondi
 
 
 def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A diffusers config without what diffusers notes for itself."""
+    """Return a diffusers config without what diffusers notes for itself."""
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
 def _columns(channels: int, count: int) -> list[int]:
-    """Where the source's input channels stand among ours."""
+    """Return where the source's input channels stand among ours."""
     image, control = list(range(count)), list(range(2 * count + 1, 3 * count + 1))
     if channels == count:
         return image
@@ -189,6 +189,9 @@ def _columns(channels: int, count: int) -> list[int]:
 
 
 def join_inputs(image: Tensor, colormap: Tensor, coarse: Tensor, control: Tensor) -> Tensor:
-    """Eq. 8: (B, C, h, w) noised image and colormap, (B, 1, h, w) coarse mask with 1 = fill,
-    (B, C, h, w) control -> (B, 3C+1, h, w)."""
+    """Concatenate the UNet's inputs to (B, 3C+1, h, w) (Eq. 8).
+
+    ``image``, ``colormap`` (both noised) and ``control`` are (B, C, h, w), ``coarse``
+    (B, 1, h, w) with 1 = fill.
+    """
     return torch.cat([image, colormap, coarse, control], dim=1)

@@ -1,4 +1,4 @@
-"""The pipeline around a trained UNet, as its preset says."""
+"""Assemble the pipeline of a trained UNet from its preset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def assemble(
     text_encoder: CLIPTextModel,
     tasks: Sequence[str],
 ) -> UniGSPipeline:
-    """The pipeline around a UNet, with the preset's codec and defaults of inference."""
+    """Return the pipeline around a UNet, with the preset's codec and defaults of inference."""
     return UniGSPipeline(
         vae=autoencoder,
         text_encoder=text_encoder,

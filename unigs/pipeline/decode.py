@@ -1,4 +1,4 @@
-"""From decoded pictures to an answer: entities, task by task."""
+"""Turn decoded pictures into a prediction: entities, task by task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def decode_predictions(
     options: Mapping[str, Any],
     paste_back: bool,
 ) -> UniGSOutput:
-    """The answer to a batch, at the size of the given pictures.
+    """Build the prediction for a batch, at the size of the given pictures.
 
     Where the task has a sampled coarse mask, entities end at it and the background is dropped;
     in the entity task every region stays (supplementary section 6). Where the image is known,
@@ -54,7 +54,7 @@ def decode_predictions(
         segments = np.where(inputs.coarse_mask, segments, 0)
     if paste_back:
         images = np.where(inputs.coarse_mask[..., None], images, inputs.source)
-    answers: list[list[EntityPrediction]] = []
+    predictions: list[list[EntityPrediction]] = []
     final = np.zeros_like(segments)
     for index, names in enumerate(inputs.names):
         class_name = names[0] if names is not None and len(names) == 1 else None
@@ -62,5 +62,5 @@ def decode_predictions(
         final[index], entities = describe_entities(
             segments[index], scores, [class_name] * len(scores)
         )
-        answers.append(entities)
-    return UniGSOutput(images=images, colormaps=colormaps, segments=final, entities=answers)
+        predictions.append(entities)
+    return UniGSOutput(images=images, colormaps=colormaps, segments=final, entities=predictions)

@@ -21,7 +21,7 @@ def predict(
     labels: Tensor | None,
     scale: float,
 ) -> Tensor:
-    """The UNet's prediction for both halves, (n, 2C, h', w') float32.
+    """Return the UNet's prediction for both halves, (n, 2C, h', w') float32.
 
     Args:
         latents: (n, 2C, h', w'), scaled as the scheduler asks.
@@ -44,7 +44,8 @@ def predict(
 
 
 def with_known(task: Task, latents: Tensor, known: Tensor) -> Tensor:
-    """The latents (n, 2C, h', w'), with the half that the task repeats taken from `known`."""
+    """Return the latents (n, 2C, h', w'), with the half that the task repeats taken from
+    `known`."""
     image, colormap = latents.chunk(2, dim=1)
     known_image, known_colormap = known.chunk(2, dim=1)
     return torch.cat(

@@ -62,9 +62,10 @@ def export_unet(
 def export_onnx(
     unet: Any, path: Path | str, height: int, width: int, tokens: int, batch: int = 1
 ) -> float:
-    """The same as an ONNX file, its weights beside it in ``NAME.onnx.data``; needs the extra
-    `onnx`. The inputs are named `inputs`, `timesteps`, `text` and, where the UNet has a task
-    embedding, `task`.
+    """Export the UNet as an ONNX file, with its weights in ``NAME.onnx.data``.
+
+    Needs the extra `onnx`. The inputs are named `inputs`, `timesteps`, `text` and, where the UNet
+    has a task embedding, `task`.
 
     Returns:
         As `export_unet`, the program being run by onnxruntime on the CPU.

@@ -1,4 +1,4 @@
-"""Pictures of any size in, results of that size out.
+"""Resize or pad pictures of any size for the model, and the results back.
 
 `native` runs at the picture's own size; sides the autoencoder does not divide are padded below
 and right with the edge pixels, and the padding is cut from the results. `stretch` resizes to the
@@ -34,7 +34,7 @@ class Frame:
     def choose(
         cls, height: int, width: int, factor: int, size: int | None, fit: Fit | None
     ) -> Frame:
-        """The frame of a picture.
+        """Return the frame of a picture.
 
         Args:
             factor: the sides at which the model runs are multiples of it.
@@ -63,15 +63,16 @@ class Frame:
         return (self.height, self.width) != (self.inner_height, self.inner_width)
 
     def enter_images(self, images: np.ndarray) -> np.ndarray:
-        """(n, h, w, 3) uint8 photographs at the inner size."""
+        """Return (n, h, w, 3) uint8 photographs at the inner size."""
         return self._enter(images, Image.Resampling.BICUBIC)
 
     def enter_colormaps(self, colormaps: np.ndarray) -> np.ndarray:
-        """(n, h, w, 3) uint8 colormaps at the inner size, without mixed colours."""
+        """Return (n, h, w, 3) uint8 colormaps at the inner size, without mixed colours."""
         return self._enter(colormaps, Image.Resampling.NEAREST)
 
     def enter_masks(self, masks: np.ndarray) -> np.ndarray:
-        """(n, h, w) bool at the inner size; an inner pixel is set when any of its pixels is."""
+        """Return (n, h, w) bool at the inner size; an inner pixel is set when any of its pixels
+        is."""
         if self.fit == "native":
             rest = ((0, self.inner_height - self.height), (0, self.inner_width - self.width))
             return np.pad(masks, ((0, 0), *rest), mode="edge")

@@ -1,4 +1,4 @@
-"""The noise a sampling run starts from, image by image."""
+"""Initial noise of a sampling run, per image."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
 def seeded_generator(seed: Any) -> torch.Generator:
-    """A generator on the CPU; ConfigError for what is no seed (`unigs.config.seeds`)."""
+    """Return a generator on the CPU.
+
+    Raises ConfigError for what is no seed (`unigs.config.seeds`).
+    """
     return torch.Generator().manual_seed(checked_seed(seed))
 
 
 def initial_noise(control: Tensor, generator: Generators) -> Tensor:
-    """Standard normal (n, 2C, h', w') for control latents (n, C, h', w').
+    """Return standard normal noise (n, 2C, h', w') for control latents (n, C, h', w').
 
     Args:
-        generator: one, drawn from image after image, or one an image: then an image's noise
+        generator: one, drawn from image after image, or one per image: then an image's noise
             does not depend on the batch. They may live on another device than `control`.
 
     Raises:
@@ -38,7 +41,7 @@ def initial_noise(control: Tensor, generator: Generators) -> Tensor:
     if len(generators) != count:
         raise ConfigError(
             f"generator: {len(generators)} given for a batch of {count}",
-            hint="give one, or one an image",
+            hint="give one, or one per image",
         )
     drawn = []
     for one in generators:

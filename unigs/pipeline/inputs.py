@@ -1,4 +1,4 @@
-"""Checking and unifying what a pipeline call is given (Table 2: what each task takes)."""
+"""Check and normalise the inputs of a pipeline call (Table 2: what each task takes)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_options(
     paste_back: bool,
     decoder: str,
 ) -> Task:
-    """The task of a call, once its options fit it and the model's tasks; else ConfigError.
+    """Return the task of a call, once its options fit it and the model's tasks; else ConfigError.
 
     `most_steps` is the number of time steps of the model's noise schedule.
     """
@@ -82,7 +82,7 @@ def check_inputs(
     names: Sequence[str] | Sequence[Sequence[str]] | None,
     colormap: OneOrMany | None,
 ) -> Inputs:
-    """One form for everything a call may be given.
+    """Normalise everything a call may be given.
 
     Pictures are PIL images or arrays, one or a list. Grey becomes RGB, alpha is dropped, 16-bit
     pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be an (h, w)
@@ -124,7 +124,7 @@ def check_inputs(
 
 
 def as_rgb(picture: Any, argument: str) -> np.ndarray:
-    """(h, w, 3) uint8 of a PIL image, turned upright, or an array; else ConfigError."""
+    """Return (h, w, 3) uint8 of a PIL image, turned upright, or an array; else ConfigError."""
     array = picture if isinstance(picture, np.ndarray) else None
     if isinstance(picture, Image.Image):
         picture = _loaded(picture, argument)
@@ -150,7 +150,7 @@ def as_rgb(picture: Any, argument: str) -> np.ndarray:
 
 
 def names_in(task: Task, prompt: str) -> tuple[str, ...] | None:
-    """The class names of a prompt that `make_prompt` could have written, else None."""
+    """Return the class names of a prompt that `make_prompt` could have written, else None."""
     before, _, after = task.template.partition("{names}")
     if not after or not (prompt.startswith(before) and prompt.endswith(after)):
         return None
@@ -197,8 +197,8 @@ def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
 
 
 def as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) bool of a PIL image or an array of that size, by the rule of `unigs.io.mask_file`;
-    ConfigError for anything else, and for a mask with nothing in it."""
+    """Return (h, w) bool of a PIL image or an array of that size, by the rule of
+    `unigs.io.mask_file`; raise ConfigError for anything else, and for a mask with nothing in it."""
     argument = f"coarse_mask {index}"
     if isinstance(picture, Image.Image):
         picture = _loaded(picture, argument)
@@ -218,7 +218,7 @@ def as_mask(picture: Any, index: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def _loaded(picture: Image.Image, argument: str) -> Image.Image:
-    """The picture decoded to its end and turned upright."""
+    """Return the picture decoded to its end and turned upright."""
     try:
         picture.load()
         return ImageOps.exif_transpose(picture)
@@ -257,6 +257,6 @@ def _spread(argument: str, values: list[Any], count: int) -> list[Any]:
     if len(values) not in (1, count):
         raise ConfigError(
             f"{argument}: {len(values)} given for a batch of {count}",
-            hint="give one, or one an image",
+            hint="give one, or one per image",
         )
     return values * count if len(values) == 1 else values

@@ -12,7 +12,7 @@ from unigs.pipeline.output import UniGSOutput, describe_entities
 
 
 def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: Any) -> UniGSOutput:
-    """One referring run a name, merged: where entities overlap, the higher score keeps the pixel.
+    """Run referring once per name and merge: where entities overlap, the higher score wins.
 
     Colours carry no class, so a prompt of several names leaves open which entity is which.
 
@@ -35,7 +35,7 @@ def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: 
     ]
     segments = np.zeros_like(runs[0].segments)
     colormaps = np.zeros_like(runs[0].colormaps)
-    answers = []
+    predictions = []
     for index in range(len(segments)):
         found = [
             (entity.score, number, entity)
@@ -52,7 +52,7 @@ def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: 
             np.array([score for score, _, _ in found]),
             [entity.class_name for _, _, entity in found],
         )
-        answers.append(entities)
+        predictions.append(entities)
     return UniGSOutput(
-        images=runs[0].images, colormaps=colormaps, segments=segments, entities=answers
+        images=runs[0].images, colormaps=colormaps, segments=segments, entities=predictions
     )

@@ -1,4 +1,4 @@
-"""Several seeds, one answer: entities by vote, agreement as their score."""
+"""Merge several seeds into one prediction: entities by vote, agreement as their score."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unigs.tasks import task_named
 
 
 def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: Any) -> UniGSOutput:
-    """Run a segmentation task once a seed and merge the answers, image by image.
+    """Run a segmentation task once per seed and merge the predictions, image by image.
 
     The run that agrees best with the others is the reference. A pixel belongs to the reference
     entity that most runs give it to, if at least half of them do; an entity's score is its mean
@@ -37,7 +37,7 @@ def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: A
         )
     if task in pipeline.config.get("zero_initial_noise", ()):
         raise ConfigError(
-            f"seeds: this model answers {task} without noise", hint="ask once, no seed matters"
+            f"seeds: this model predicts {task} without noise", hint="run it once, no seed matters"
         )
     if len(seeds) < 2:
         raise ConfigError(f"seeds: {len(seeds)} given", hint="give at least two")
@@ -62,7 +62,7 @@ def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: A
 
 
 def reference_run(maps: Sequence[np.ndarray]) -> int:
-    """Index of the map whose entities overlap most with those of the others."""
+    """Return the index of the map whose entities overlap most with those of the others."""
     count = len(maps)
     likeness = np.zeros((count, count))
     for i in range(count):
@@ -74,7 +74,8 @@ def reference_run(maps: Sequence[np.ndarray]) -> int:
 
 
 def vote(maps: Sequence[np.ndarray], reference: int) -> tuple[np.ndarray, np.ndarray]:
-    """Segments (h, w) by majority over the reference's n entities, and their agreement (n,)."""
+    """Return the segments (h, w) by majority over the reference's n entities, and their agreement
+    (n,)."""
     count = int(maps[reference].max(initial=0))
     votes = np.zeros((count + 1, *maps[reference].shape))
     agreement = np.zeros(count)

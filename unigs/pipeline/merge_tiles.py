@@ -64,19 +64,19 @@ def predict_in_tiles(
                 if not mask[window].any():
                     continue
                 given["coarse_mask"] = mask[window]
-            answer = pipeline(
+            prediction = pipeline(
                 task=task,
                 image=pixels[window],
                 generator=seeded_generator(seed),
                 **given,
             )
-            merged.add(top, left, answer, join)
-    return merged.answer(pixels)
+            merged.add(top, left, prediction, join)
+    return merged.output(pixels)
 
 
 def starts(length: int, side: int, overlap: float) -> list[int]:
-    """Where tiles begin along a length: at most `side * (1 - overlap)` apart, evenly, the last one
-    ending with the picture."""
+    """Return where tiles begin along a length: at most `side * (1 - overlap)` apart, evenly, the
+    last one ending with the picture."""
     if length <= side:
         return [0]
     count = int(np.ceil((length - side) / max(side * (1 - overlap), 1))) + 1
@@ -93,9 +93,9 @@ class _Mosaic:
         self.parents = [0]
         self.entities: list[EntityPrediction] = []
 
-    def add(self, top: int, left: int, answer: UniGSOutput, join: float) -> None:
-        """Lay a tile's answer below the others and join its entities to theirs."""
-        (found,), (entities,) = answer.segments, answer.entities  # type: ignore[misc]
+    def add(self, top: int, left: int, prediction: UniGSOutput, join: float) -> None:
+        """Paste a tile's prediction below the others and join its entities to theirs."""
+        (found,), (entities,) = prediction.segments, prediction.entities  # type: ignore[misc]
         labels = np.where(found > 0, found + np.int64(len(self.entities)), 0)
         self.entities += entities
         self.parents += range(len(self.parents), len(self.entities) + 1)
@@ -105,7 +105,7 @@ class _Mosaic:
         window = np.s_[top : top + labels.shape[0], left : left + labels.shape[1]]
         empty = (self.segments[window] == 0) & (labels > 0)
         self.segments[window][empty] = labels[empty]
-        self.colormap[window][empty] = answer.colormaps[0][empty]
+        self.colormap[window][empty] = prediction.colormaps[0][empty]
 
     def _join(
         self, down: int, right: int, first: np.ndarray, second: np.ndarray, join: float
@@ -127,8 +127,8 @@ class _Mosaic:
             label = self.parents[label]
         return label
 
-    def answer(self, pixels: np.ndarray) -> UniGSOutput:
-        """The joined entities of the whole picture."""
+    def output(self, pixels: np.ndarray) -> UniGSOutput:
+        """Return the joined entities of the whole picture."""
         roots = np.array([self._root(label) for label in range(len(self.parents))])
         areas = np.array([0, *(entity.area for entity in self.entities)])
         scores = np.array([0, *(entity.score for entity in self.entities)])

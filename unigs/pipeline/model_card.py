@@ -1,4 +1,4 @@
-"""The README.md of a model folder: what it is, what made it, how it did, how it is used."""
+"""The model card: README.md of a model folder, with origin, training, metrics and usage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ARGUMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the weights do not say themselves; what is not known stays out of the card.
+    """Facts of a model card; unknown ones are left out.
 
     Attributes:
         licence: SPDX name, of the weights.
@@ -46,7 +46,8 @@ def facts_of(
     data: Mapping[str, str],
     metrics: Mapping[str, Mapping[str, float]],
 ) -> ModelFacts:
-    """The facts of a training by a preset; weights from scratch have this package's licence."""
+    """Return the facts of a training by a preset; weights from scratch have this package's
+    licence."""
     training = preset.training
     length = {"steps": training.steps} if training.steps else {"epochs": training.epochs}
     return ModelFacts(
@@ -64,7 +65,7 @@ def facts_of(
 
 
 def write_model_card(folder: Path | str, pipeline: Any, facts: ModelFacts) -> Path:
-    """Write `README.md` beside a saved pipeline; the path."""
+    """Write `README.md` into the folder of a saved pipeline; return its path."""
     path = Path(folder) / "README.md"
     with replacing(path) as partial:
         partial.write_text(model_card(pipeline, facts), encoding="utf-8")
@@ -72,7 +73,7 @@ def write_model_card(folder: Path | str, pipeline: Any, facts: ModelFacts) -> Pa
 
 
 def model_card(pipeline: Any, facts: ModelFacts) -> str:
-    """The card as Markdown with the Hub's YAML head."""
+    """Return the card as Markdown with the Hub's YAML head."""
     config = pipeline.config
     head = ["---", "library_name: diffusers", "tags: [unigs, image-segmentation, inpainting]"]
     if facts.licence:

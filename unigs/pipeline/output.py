@@ -1,4 +1,4 @@
-"""What the pipeline answers: images, colormaps and entities, and their common formats."""
+"""The output of the pipeline: images, colormaps and entities, and their export formats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unigs.io.segment_ids import id_to_rgb
 
 @dataclass(frozen=True, slots=True)
 class EntityPrediction:
-    """One entity of an answer.
+    """One predicted entity.
 
     Attributes:
         id: its label in `UniGSOutput.segments`, from 1, larger entities first.
@@ -36,7 +36,7 @@ class EntityPrediction:
     area: int
 
     def mask(self) -> np.ndarray:
-        """(h, w) bool."""
+        """Return (h, w) bool."""
         return rle_codec.decode(self.rle).astype(bool)
 
     def to_dict(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class EntityPrediction:
 
 @dataclass
 class UniGSOutput(BaseOutput):
-    """Answers to a batch of n images of h x w pixels.
+    """Predictions for a batch of n images of h x w pixels.
 
     Attributes:
         images: n PIL images; uint8 (n, h, w, 3) with output_type "np"; latents (n, C, h', w')
@@ -66,7 +66,7 @@ class UniGSOutput(BaseOutput):
         image_ids: Sequence[int | str] | None = None,
         category_ids: Mapping[str, int] | None = None,
     ) -> list[dict[str, Any]]:
-        """COCO results: one record an entity.
+        """COCO results: one record per entity.
 
         Args:
             image_ids: of the n images; 1..n if None.
@@ -116,7 +116,8 @@ class UniGSOutput(BaseOutput):
         return pictures, records
 
     def draw(self, opacity: float = 0.5) -> list[Image.Image]:
-        """The images with each entity tinted in its mean colormap colour and outlined white."""
+        """Return the images with each entity tinted in its mean colormap colour and outlined
+        white."""
         pictures = []
         for index, (_, entities) in enumerate(self._answers(None)):
             pixels = np.asarray(self.images[index], dtype=np.float32).copy()

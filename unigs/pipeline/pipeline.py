@@ -50,8 +50,8 @@ class UniGSPipeline(DiffusionPipeline):
         decoder, decoder_options: how colormaps are read (`unigs.colormap.decode`).
         steps, guidance: by task, the defaults of `num_inference_steps`, `guidance_scale`.
         tasks: the tasks the model was trained for.
-        zero_initial_noise: tasks whose first step hears no noise, as they were trained
-            (`DiffusionConfig.zero_initial_noise`); one step answers them.
+        zero_initial_noise: tasks whose first step has zero noise, as they were trained
+            (`DiffusionConfig.zero_initial_noise`); one step suffices for them.
         size: side of the square it was trained at; other pictures are stretched to it unless
             a call says otherwise.
         refine_steps: by which the latents of the colormaps were refined that it was trained on
@@ -121,10 +121,10 @@ class UniGSPipeline(DiffusionPipeline):
 
     @classmethod
     def from_stable_diffusion(cls, source: str | Path, tasks: bool = True, **config: Any) -> Self:
-        """An untrained pipeline grown from a Stable Diffusion 1 or 2 checkpoint (plain or
+        """Return an untrained pipeline grown from a Stable Diffusion 1 or 2 checkpoint (plain or
         inpainting); `tasks` adds the task embedding, `config` are parameters of this class.
 
-        The source's noise schedule and prediction type are kept.
+        The source's noise schedule and prediction type are reused.
         """
         folder = resolve_directory(source)
         autoencoder = load_autoencoder(folder)
@@ -162,7 +162,7 @@ class UniGSPipeline(DiffusionPipeline):
         callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
     ) -> UniGSOutput | tuple[Any, ...]:
-        """Answer a batch of one task.
+        """Run one task on a batch.
 
         Args:
             task: `inpainting` and `referring` take `image`, `coarse_mask` and `names` (or the
@@ -171,7 +171,7 @@ class UniGSPipeline(DiffusionPipeline):
                 size; see `unigs.pipeline.inputs.check_inputs` for what is converted.
             num_inference_steps, guidance_scale: the model's own for the task if None. A scale
                 other than 1 runs the UNet on the empty prompt as well.
-            generator: one, or one an image: then an image's noise does not depend on the batch.
+            generator: one, or one per image: then an image's noise does not depend on the batch.
             latents: (n, 2C, h', w') initial noise in place of the generator's.
             clamp_known: set the half that the task only repeats (Table 2) to its noised latent
                 before each step.
@@ -215,8 +215,8 @@ class UniGSPipeline(DiffusionPipeline):
                 hint=f"give {(len(control), 2 * control.shape[1], *control.shape[2:])}",
             )
         noise = noise.to(control.device, torch.float32)
-        quiet = latents is None and kind.name in self.config["zero_initial_noise"]
-        if quiet and not kind.new_image:
+        zero_noise = latents is None and kind.name in self.config["zero_initial_noise"]
+        if zero_noise and not kind.new_image:
             noise = torch.zeros_like(noise)
         steps = int(num_inference_steps or self.config["steps"][kind.name])
         self.scheduler.set_timesteps(steps, device=control.device)
@@ -232,7 +232,7 @@ class UniGSPipeline(DiffusionPipeline):
                     )
                     latents = with_known(kind, latents, known)
                 model_input = self.scheduler.scale_model_input(latents, timestep)
-                if quiet and index == 0:
+                if zero_noise and index == 0:
                     model_input = torch.zeros_like(model_input)
                 prediction = predict(
                     self.unet, model_input, timestep, coarse, control, text, labels, scale
@@ -268,7 +268,7 @@ class UniGSPipeline(DiffusionPipeline):
         return control, torch.from_numpy(small).to(device, torch.float32)
 
     def _text(self, prompts: list[str], guided: bool) -> Tensor:
-        """(n, L, D), or (2n, L, D) with the empty prompt first."""
+        """Return (n, L, D), or (2n, L, D) with the empty prompt first."""
         wanted = [*([""] * len(prompts) if guided else []), *prompts]
         unique = list(dict.fromkeys(wanted))
         states = encode_prompts(
@@ -277,7 +277,7 @@ class UniGSPipeline(DiffusionPipeline):
         return states[[unique.index(prompt) for prompt in wanted]]
 
     def _step_arguments(self, generator: Generators) -> dict[str, Any]:
-        """The generator goes on to schedulers that draw noise in their steps."""
+        """Pass the generator on to schedulers that draw noise in their steps."""
         takes = "generator" in inspect.signature(self.scheduler.step).parameters
         if not takes or generator is None:
             return {}

@@ -38,7 +38,8 @@ def extend_boxes(
 
 
 def curve_points(boxes: np.ndarray, extended: np.ndarray) -> np.ndarray:
-    """Points of Algorithm 1's four quadratic curves, before jitter: (n, 72, 2) as (x, y).
+    """Return the points of Algorithm 1's four quadratic curves, before jitter: (n, 72, 2) as (x,
+    y).
 
     Each side runs from corner to corner of the box; its middle control point is the middle of
     that side in the box, moved out to the extended box. Sides follow in the order top, right,
@@ -139,7 +140,7 @@ def strokes_mask(
 
 
 def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:
-    """The coarse mask at the size of the latents: (..., h, w) bool -> (..., h/f, w/f) bool.
+    """Return the coarse mask at the size of the latents: (..., h, w) bool -> (..., h/f, w/f) bool.
 
     A latent pixel is filled when any of its pixels is, so that no hole is left outside.
     """

@@ -18,7 +18,7 @@ ATTEMPTS = 16
 
 
 class NoSample(UnigsError):
-    """A scene has nothing to offer to a task; ``reason`` is one of a few fixed phrases."""
+    """A scene is skipped for a task; ``reason`` is one of a few fixed phrases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Choice:
 class EntityDraw:
     """One draw: the cropped scene, what may be sampled, the generator.
 
-    ``counts`` says how many entities each filter held back; ``boxes[label]`` is the x0, y0, x1, y1
+    ``counts`` says how many entities each filter removed; ``boxes[label]`` is the x0, y0, x1, y1
     of a label.
     """
 
@@ -82,7 +82,8 @@ class EntityDraw:
         return Choice(chosen, mask, tuple((name, name) for name in self._classes(chosen)))
 
     def relabel(self, labels: Iterable[int]) -> tuple[np.ndarray, list[Entity]]:
-        """(h, w) int32 with ids from 1, larger entities first, and the entities in that order."""
+        """Return (h, w) int32 with ids from 1, larger entities first, and the entities in that
+        order."""
         order = by_area(self.entities[label] for label in labels)
         table = np.zeros(len(self.boxes), dtype=np.int32)
         table[[entity.id for entity in order]] = np.arange(1, len(order) + 1)
@@ -121,7 +122,7 @@ class EntityDraw:
                 "referring samples with negatives need the class names of the data set",
                 hint="give class_names, or negative_probability 0 and all_negative 0",
             )
-        # Once a sample: an attempt that fails must not change how many are negative throughout.
+        # Once per sample: an attempt that fails must not change how many are negative throughout.
         throughout = o.all_negative > 0 and self.rng.uniform() < o.all_negative
         for attempt in range(ATTEMPTS):
             choice = self._attempt(attempt, 1.0 if throughout else o.negative_probability)
@@ -154,7 +155,8 @@ class EntityDraw:
         )
 
     def _present(self, mask: np.ndarray, share: float) -> list[int]:
-        """Labels of which at least ``share`` of the area, and one pixel, lies in the mask."""
+        """Return the labels of which at least ``share`` of the area, and one pixel, lies in the
+        mask."""
         known = self.entities | self.crowd
         inside = count_inside(self.segments, mask, len(self.boxes))
         return [i for i, entity in known.items() if inside[i] >= max(1, share * entity.area)]
@@ -165,7 +167,8 @@ class EntityDraw:
         return [i for i in present if known[i].class_name in named and i not in chosen]
 
     def _absent(self, mask: np.ndarray, negative: set[str]) -> dict[str, str] | None:
-        """A name that is not in the mask for each negative class; None if there are too few."""
+        """Return a name that is not in the mask for each negative class; None if there are too
+        few."""
         if not negative:
             return {}
         known = self.entities | self.crowd

@@ -59,7 +59,8 @@ class SampleOptions:
             raise ConfigError(f"sample size {self.size}: give a positive number of pixels")
 
     def to_dict(self) -> dict[str, Any]:
-        """All options as JSON values, the palette by name: equal exactly when samples are."""
+        """Return all options as JSON values, the palette by name: equal exactly when samples
+        are."""
         plain = asdict(self)
         plain["palette"] = self.palette.name
         plain["class_names"] = list(self.class_names)

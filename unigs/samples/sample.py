@@ -86,7 +86,7 @@ class Sample:
 
 
 def sample_seed(scene_digest: str, task: Task | str, seed: int, variant: int) -> int:
-    """Seed of one sample, frozen by what it is made of: 0 <= seed < 2**63."""
+    """Return the seed of one sample, frozen by what it is made of: 0 <= seed < 2**63."""
     text = f"{scene_digest}/{task_named(task).name}/{seed}/{variant}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 

@@ -1,7 +1,7 @@
 """A sample as the files of a shard, and back.
 
 ``image.png`` or ``image.jpg``; ``colormap.png`` indexed, pixel = entity id, palette = its colour;
-``coarse.png`` and ``valid.png`` with one bit a pixel; ``json`` with everything else.
+``coarse.png`` and ``valid.png`` with one bit per pixel; ``json`` with everything else.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def encode_sample(sample: Sample, image_format: ImageFormat) -> dict[str, bytes]
 
 
 def encode_photo(image: np.ndarray, image_format: ImageFormat) -> bytes:
-    """(h, w, 3) uint8 as PNG, or as JPEG of quality 95 without chroma subsampling."""
+    """Return (h, w, 3) uint8 as PNG, or as JPEG of quality 95 without chroma subsampling."""
     picture = Image.fromarray(image)
     if image_format == "png":
         buffer = io.BytesIO()
@@ -73,7 +73,7 @@ def encode_photo(image: np.ndarray, image_format: ImageFormat) -> bytes:
 
 
 def decode_sample(files: Mapping[str, bytes | memoryview]) -> Sample:
-    """The sample of those files; DataError names the file that does not fit."""
+    """Return the sample of those files; DataError names the file that does not fit."""
     try:
         record = json.loads(bytes(files["json"]))
         photo = files["image.png"] if "image.png" in files else files["image.jpg"]

@@ -10,8 +10,8 @@ from unigs.samples.options import SampleOptions
 
 
 def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> SampleOptions:
-    """Options of the split: on any but `train` as in the test protocol (fewer entities, the crop
-    in the centre, a class negative by lambda alone)."""
+    """Return the options of the split: on any but `train` as in the test protocol (fewer entities,
+    the crop in the centre, a class negative by lambda alone)."""
     data = preset.data
     training = split == "train"
     return SampleOptions(

@@ -55,7 +55,8 @@ def resize_and_crop(
 
 
 def _nearest(offset: int, size: int, full: int, scaled: int) -> np.ndarray:
-    """The pixel of `full` under the middle of each of `size` pixels of `scaled`, from `offset`."""
+    """Return the pixel of `full` under the middle of each of `size` pixels of `scaled`, from
+    `offset`."""
     return (2 * (offset + np.arange(size)) + 1) * full // (2 * scaled)
 
 

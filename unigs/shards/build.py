@@ -27,7 +27,7 @@ from unigs.tasks import Task, task_named
 # Part of every shard's inputs: raise it when equal inputs give other bytes than before.
 FORMAT = 2
 
-# Samples that are drawn to judge how many bytes a shard will have.
+# Samples that are drawn to estimate how many bytes a shard will have.
 PROBES = 16
 
 
@@ -48,7 +48,7 @@ def build_shards(
     energon: Split | None = None,
     progress: Progress | None = None,
 ) -> ShardManifest:
-    """Write the shards of one task; shards whose inputs are unchanged are left alone.
+    """Write the shards of one task; shards whose inputs are unchanged are reused.
 
     A scene belongs to the shard that the hash of its key names, so a new scene touches one
     shard. The number of shards is fixed when the folder is first built: ``shards``, or as many
@@ -60,7 +60,7 @@ def build_shards(
         scenes: all scenes of the partition.
         out_dir: folder of this task's shards, made if missing.
         seed: of every draw, together with the scene's digest, the task and the variant.
-        bytes_per_shard: evaluated by the first few samples, drawn as they will be; only where the
+        bytes_per_shard: estimated from the first few samples, drawn as they will be; only where the
             number of shards is not fixed yet.
         variants: samples per scene.
         energon: also write the index by which Energon reads the shards, as this part of its split
@@ -154,7 +154,8 @@ def sample_sizes(
     seed: int,
     image_format: ImageFormat,
 ) -> list[int]:
-    """Bytes in a tar of the samples of up to `PROBES` scenes, spread over all by their hash."""
+    """Return the bytes in a tar of the samples of up to `PROBES` scenes, spread over all by their
+    hash."""
     spread = sorted(heads, key=lambda head: hashlib.sha256(head.key.encode()).digest())
     (scenes,) = source.split([[head.key for head in spread[:PROBES]]])
     sizes = []

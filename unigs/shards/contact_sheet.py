@@ -1,4 +1,4 @@
-"""A picture of what is in a folder of shards, for people."""
+"""A contact sheet: a picture of some samples of a folder of shards."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ CREATE INDEX idx_sample_parts_full ON sample_parts(
 
 
 def energon_part(split: str) -> Split:
-    """The part of Energon's split for a data set's split: train, test or else val."""
+    """Return the part of Energon's split for a data set's split: train, test or else val."""
     return next((part for part in SPLITS if split.startswith(part)), "val")
 
 
@@ -122,7 +122,7 @@ def _write_database(path: Path, records: Iterable[dict[str, Any]]) -> None:
 
 
 def _places(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[int, int]]:
-    """Where each sample begins and ends in its tar, headers and padding included."""
+    """Yield where each sample begins and ends in its tar, headers and padding included."""
     for row in rows:
         first, last = row["members"][0], row["members"][-1]
         end = last["offset"] + last["size"]

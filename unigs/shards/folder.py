@@ -1,4 +1,4 @@
-"""One build of a folder of pixel or latent shards: lock, keep what is current, write the rest."""
+"""Build a folder of pixel or latent shards: lock, reuse what is current, write the rest."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def build_folder(
 
 
 def manifest_before(folder: Path) -> ShardManifest | None:
-    """The manifest of the last build that ended, also when a later one was killed; None where
-    there is none, or another version wrote it: everything is built again then."""
+    """Return the manifest of the last build that ended, also when a later one was killed; None
+    where there is none, or another version wrote it: everything is built again then."""
     for name in (MANIFEST, PREVIOUS):
         if (folder / name).exists():
             with contextlib.suppress(OtherFormat):
@@ -152,8 +152,8 @@ def set_manifest_aside(folder: Path) -> None:
 
 
 def current_record(folder: Path, name: str, inputs: str) -> dict[str, Any] | None:
-    """The record of a shard that was made from ``inputs`` and still has the bytes it was written
-    with; None otherwise."""
+    """Return the record of a shard that was made from ``inputs`` and still has the bytes it was
+    written with; None otherwise."""
     record = read_record(folder, name)
     if record is None or record.get("shard", {}).get("inputs") != inputs:
         return None
@@ -163,7 +163,8 @@ def current_record(folder: Path, name: str, inputs: str) -> dict[str, Any] | Non
 
 
 def is_shard_name(name: str) -> bool:
-    """Whether a file is called as shards are: no side file of another tool, nothing hidden."""
+    """Return whether a file is called as shards are: no side file of another tool, nothing
+    hidden."""
     return _SHARD.fullmatch(name) is not None
 
 

@@ -1,7 +1,7 @@
-"""What a folder of shards says about itself: manifest.json, samples.parquet, records of shards.
+"""Metadata of a folder of shards: manifest.json, samples.parquet, records of shards.
 
 The record of a shard (``records/NAME.json``) is written right after the shard and holds the
-digest of its inputs. A later build reads it to leave an unchanged shard alone, also when the
+digest of its inputs. A later build reads it to reuse an unchanged shard, also when the
 build before was killed and never got to the manifest.
 """
 
@@ -93,8 +93,8 @@ class ShardManifest:
         removed: scenes that an earlier build of this folder held and this one does not.
         configuration: task, options, seed, variants, image format, number of shards.
         code_version: of unigs.
-        files: SHA-256 of each file beside the shards that belongs to them, by its path.
-        built, kept: names of the shards that this build wrote and left alone (not stored).
+        files: SHA-256 of each side file that belongs to the shards, by its path.
+        built, kept: names of the shards that this build wrote and reused (not stored).
     """
 
     shards: tuple[ShardRecord, ...]
@@ -128,13 +128,13 @@ class OtherFormat(DataError):
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 (hex) of a JSON value in its canonical form."""
+    """Return the SHA-256 (hex) of a JSON value in its canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def shards_digest(shards: Iterable[ShardRecord]) -> str:
-    """SHA-256 (hex) over names and digests of shards."""
+    """Return the SHA-256 (hex) over names and digests of shards."""
     return digest_of([[shard.path, shard.sha256] for shard in shards])
 
 
@@ -148,8 +148,11 @@ def write_manifest(folder: Path, manifest: ShardManifest) -> None:
 
 
 def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
-    """Read manifest.json; DataError if it is missing, unreadable, changed since it was sealed or
-    of another version's format."""
+    """Read manifest.json.
+
+    Raises DataError if it is missing, unreadable, changed since it was sealed or of another
+    version's format.
+    """
     file = folder / name
     content = read_json(file)
     if content.get("seal") != _seal(content):
@@ -177,7 +180,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
 
 
 def check_vouched(folder: Path, name: str) -> None:
-    """Raise DataError unless a file beside the shards is the one that the manifest vouches for."""
+    """Raise DataError on a checksum mismatch of a side file with the manifest."""
     if read_manifest(folder).files.get(name) != sha256_of(folder / name):
         raise DataError("changed since it was written", file=folder / name, hint=REBUILD)
 
@@ -191,7 +194,7 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:
-    """The record of a shard; None if there is none, or it changed since it was written."""
+    """Return the record of a shard; None if there is none, or it changed since it was written."""
     try:
         record = read_json(folder / RECORDS / f"{name}.json")
     except DataError:
@@ -200,7 +203,7 @@ def read_record(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns: pa.Schema) -> None:
-    """Write samples.parquet; the rows of a shard stand together."""
+    """Write samples.parquet; the rows of a shard are contiguous."""
     rows: list[dict[str, Any]] = []
     with writing(folder / SAMPLES) as partial, pq.ParquetWriter(partial, columns) as writer:
 
@@ -219,7 +222,7 @@ def write_sample_table(folder: Path, records: Iterable[dict[str, Any]], columns:
 def read_sample_table(
     folder: Path, columns: list[str] | None = None, shard: str | None = None
 ) -> pa.Table:
-    """samples.parquet, or its rows of one shard; DataError if it is missing or broken."""
+    """samples.parquet, or its rows of one shard; raise DataError if it is missing or broken."""
     filters = None if shard is None else [("shard", "==", shard)]
     try:
         return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
@@ -234,7 +237,7 @@ def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; DataError if there is none."""
+    """Read a JSON object; raise DataError if there is none."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

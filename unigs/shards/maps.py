@@ -1,4 +1,4 @@
-"""The shards of a folder mapped into memory, for training's order, which is none of theirs."""
+"""Memory-mapped shards of a folder, for random access in training."""
 
 from __future__ import annotations
 

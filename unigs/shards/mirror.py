@@ -1,4 +1,4 @@
-"""A folder of shards in a bucket, and back as a local cache that training reads.
+"""Mirror a folder of shards to a bucket, and back to a local cache for training.
 
 Addresses are fsspec's: ``s3://bucket/folder`` (needs the extra ``s3``), ``memory://``, a path.
 Only shards that differ are copied; the manifest is written last, so that a reader of an address
@@ -23,7 +23,7 @@ from unigs.shards.verify import verify_shards
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """What a copy did: names of the shards it copied, left alone, and removed at the far end."""
+    """Result of a copy: names of the shards copied, left unchanged, and removed."""
 
     copied: tuple[str, ...]
     kept: tuple[str, ...]
@@ -79,9 +79,9 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
         digest: of the manifest that is wanted; None takes whatever the address holds.
 
     Raises:
-        DataError: the address holds no finished shards, cannot be read or holds other bytes than
-            its manifest says, or other shards than ``digest`` asks for, which leaves the folder
-            as it is; or the folder cannot be written.
+        DataError: the address holds no finished shards, cannot be read, has a checksum mismatch, or
+            holds other shards than ``digest`` asks for (the folder then stays as it is); or the
+            folder cannot be written.
     """
     folder = Path(folder)
     with locked(folder), reaching(address) as (files, base):
@@ -106,7 +106,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
                     files.get_file(f"{base}/{name}", str(partial))
                     if sha256_of(partial) != digest:
                         raise DataError(
-                            "other bytes than its manifest says", file=f"{address}/{name}",
+                            "checksum mismatch", file=f"{address}/{name}",
                             hint="push it again",
                         )  # fmt: skip
             named = {shard.path for shard in there.shards}

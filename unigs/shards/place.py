@@ -1,4 +1,4 @@
-"""Where a folder of shards lies: on this machine, or at an address of fsspec (``s3://...``)."""
+"""Location of a folder of shards: a local path or an fsspec address (``s3://...``)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def opened(place: Path | str) -> Iterator[ShardPlace]:
 
 @contextlib.contextmanager
 def reaching(address: str) -> Iterator[tuple[Any, str]]:
-    """The file system of an address and its path there; DataError for whatever goes wrong."""
+    """The file system of an address and its path there; raise DataError for whatever goes wrong."""
     try:
         files, base = url_to_fs(address)
         yield files, base.rstrip("/")
@@ -68,7 +68,7 @@ def reaching(address: str) -> Iterator[tuple[Any, str]]:
 
 
 def names_at(files: Any, base: str) -> set[str]:
-    """Names of the files directly at a path of a file system, as it is now."""
+    """Return the names of the files directly at a path of a file system, as it is now."""
     files.invalidate_cache()
     if not files.exists(base):
         return set()

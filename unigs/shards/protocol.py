@@ -50,7 +50,7 @@ def build_protocol(
     tasks: Sequence[str] = tuple(TASKS),
     workers: int = 1,
 ) -> Protocol:
-    """Write the shards of the protocol and protocol.json; what is unchanged is kept.
+    """Write the shards of the protocol and protocol.json; reuse what is unchanged.
 
     Scenes are chosen by the hash of their key and the seed, so a scene that is added or removed
     changes at most one of them. Prompts have no negatives, crops are centred and nothing is

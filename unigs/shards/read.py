@@ -1,4 +1,4 @@
-"""Shards read from the first byte to the last, and compared with their digests meanwhile.
+"""Read shards sequentially and verify their checksums meanwhile.
 
 webdataset takes the tars apart, on this machine or straight from a bucket. Nothing of a sample is
 handed out before each of its files has the digest that was written down for it.
@@ -32,8 +32,8 @@ _MAGIC = slice(257, 262)
 
 
 def read_samples(place: Path | str, shard: str | None = None) -> Iterator[Sample]:
-    """The samples of a folder of shards, or at an address, in the order of the shards, or of one
-    of its shards.
+    """Yield the samples of a folder of shards, or at an address, in the order of the shards, or of
+    one of its shards.
 
     Raises DataError that names shard and key where a byte is not the one that was written: before
     the sample is handed out; for what belongs to no sample, after the last of its shard.
@@ -47,7 +47,8 @@ def read_samples(place: Path | str, shard: str | None = None) -> Iterator[Sample
 
 
 def read_shard(source: ShardPlace, record: ShardRecord) -> Iterator[dict[str, bytes]]:
-    """The files of each sample of a shard, extension -> bytes, compared as in `read_samples`."""
+    """Yield the files of each sample of a shard, extension -> bytes, compared as in
+    `read_samples`."""
     rows = read_sample_table(source.folder, ["key", "members"], shard=record.path).to_pylist()
     try:
         with source.open(record.path) as file:
@@ -65,7 +66,7 @@ def read_shard(source: ShardPlace, record: ShardRecord) -> Iterator[dict[str, by
 
 
 class _Changed(Exception):
-    """Bytes that are not those written; the key of the sample they belong to, or ""."""
+    """A checksum mismatch; the key of the sample it belongs to, or ""."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)

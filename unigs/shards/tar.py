@@ -1,4 +1,4 @@
-"""One shard: a tar whose bytes depend on nothing but its members, and where they lie in it."""
+"""One shard: a tar whose bytes depend only on its members, and their offsets in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOCK = tarfile.BLOCKSIZE
 MODE = 0o644
 
 # webdataset takes everything after the first dot for the extension, and paths that leave the
-# folder they are unpacked in are nobody's wish.
+# folder they are unpacked in are not allowed.
 _KEY = re.compile(r"[^\s.\\/][^\s.\\]*")
 
 
@@ -43,7 +43,7 @@ class ShardFile:
     members: tuple[Member, ...]
 
     def members_by_key(self) -> dict[str, list[dict[str, Any]]]:
-        """The members as JSON values without their key, grouped by it in file order."""
+        """Return the members as JSON values without their key, grouped by it in file order."""
         grouped: dict[str, list[dict[str, Any]]] = {}
         for member in self.members:
             row = asdict(member)
@@ -52,7 +52,7 @@ class ShardFile:
 
 
 def member_header(name: str, size: int) -> bytes:
-    """The tar header of a member: USTAR, mode 0644, no owner, time 0.
+    """Return the tar header of a member: USTAR, mode 0644, no owner, time 0.
 
     Raises DataError for a name that USTAR cannot hold: more than 100 bytes without a folder.
     """
@@ -95,7 +95,7 @@ class _Digesting:
 
 def write_shard(path: Path, samples: Iterable[tuple[str, dict[str, bytes]]]) -> ShardFile:
     """Write (key, extension -> bytes), samples in the order given and their files sorted by
-    extension; the file appears whole or not at all.
+    extension; the file is written atomically.
 
     Raises DataError when the folder cannot be written, the disk is full, or a name does not fit.
     """

@@ -1,4 +1,4 @@
-"""Finding what changed in a folder of shards since it was written."""
+"""Verify the checksums of a folder of shards."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from unigs.shards.tar import BLOCK, member_header, padding
 
 
 def verify_shards(place: Path | str) -> list[tuple[str, str]]:
-    """Compare every byte of a folder of pixel or latent shards, or at an address, with what was
-    written.
+    """Verify every byte of pixel or latent shards in a folder or at an address.
 
     Returns:
         (file, key) of whatever differs, sorted; the key is "" where no sample is meant: a
         missing or foreign shard, its end, the manifest, a table. After a broken manifest
-        nothing else can be evaluated, after a broken table no keys can be told. Hidden files, which
-        tools of others leave behind, are passed over.
+        nothing else can be verified, after a broken table no keys are known. Hidden files, which
+        other tools leave behind, are ignored.
 
     Raises:
         DataError: there is no manifest, or it is of another version's format.
@@ -58,15 +57,17 @@ def verify_shards(place: Path | str) -> list[tuple[str, str]]:
 
 
 def foreign_shards(source: ShardPlace) -> set[str]:
-    """Tars in the place that are none of its shards; hidden files are passed over."""
+    """Return tars in the place that are none of its shards; hidden files are ignored."""
     known = {shard.path for shard in read_manifest(source.folder).shards}
     tars = {name for name in source.names if name.endswith(".tar") and name[0] != "."}
     return tars - known
 
 
 def changed_keys(source: ShardPlace, name: str) -> Iterator[str]:
-    """Keys of the samples of a shard that are not as they were written, from the place that the
-    table gives each of them; "" for the end of the shard, or for one that cannot be read."""
+    """Yield the keys of samples of a shard with a checksum mismatch, at the offsets of the table.
+
+    The key is "" for the end of the shard, or for a shard that cannot be read.
+    """
     rows = read_sample_table(source.folder, ["key", "members"], shard=name).to_pylist()
     members = [(member["offset"], row["key"], member) for row in rows for member in row["members"]]
     try:

@@ -1,4 +1,4 @@
-"""Writing one shard, in this process or in several."""
+"""Write shards, in this process or in several."""
 
 from __future__ import annotations
 

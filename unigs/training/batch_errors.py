@@ -21,7 +21,7 @@ def batch_errors(
     noise: Tensor,
     device: torch.device,
 ) -> Tensor:
-    """(n,) weighted errors on `device`; see `unigs.training.loss.weighted_error`.
+    """Return (n,) weighted errors on `device`; see `unigs.training.loss.weighted_error`.
 
     Args:
         batch: as `MixedStream.batch` gives it, on any device.

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: safetensors and JSON, written whole or not at all."""
+"""Checkpoints of a training run: safetensors and JSON, written atomically."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATE = "state.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a run needs to go on as if it had never stopped.
+    """The complete state that a run needs to resume exactly.
 
     Attributes:
         step: optimiser steps done.
@@ -42,7 +42,7 @@ class Checkpoint:
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write ``folder/step-NNNNNNNN`` atomically, then remove all but the `keep` newest."""
     target = folder / f"step-{checkpoint.step:08d}"
-    for left in folder.glob(".step-*"):  # by a run that was killed while it wrote
+    for left in folder.glob(".step-*"):  # left by a run that was killed while writing
         shutil.rmtree(left, ignore_errors=True)
     with replacing_folder(target) as partial:
         digests = {}
@@ -61,7 +61,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that is whole; damaged ones are named in the log and passed over."""
+    """Return the newest checkpoint that is whole; damaged ones are named in the log and skipped."""
     for path in reversed(_folders(folder)):
         try:
             state = json.loads((path / _STATE).read_text())

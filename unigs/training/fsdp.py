@@ -1,7 +1,7 @@
-"""Parameters, gradients, moments and averages spread over the processes of a group (FSDP).
+"""Parameters, gradients, moments and averages sharded over the processes of a group (FSDP).
 
 A process holds its share of each and, while a module computes, that module's whole parameters.
-Checkpoints hold whole tensors, so that a run can go on in another number of processes, sharded or
+Checkpoints hold whole tensors, so that a run can resume in another number of processes, sharded or
 not.
 """
 
@@ -25,7 +25,7 @@ _UNITS = ("ResnetBlock2D", "Transformer2DModel")
 
 
 def sharded(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """A copy of `unet` that is spread over the group.
+    """Return a copy of `unet` that is spread over the group.
 
     `unet` gives its own weights up (they go to the meta device), since two whole models are what
     sharding shall save; `leave_in` puts the learned ones back.
@@ -48,7 +48,7 @@ def leave_in(unet: UNet2DConditionModel, spread: nn.Module) -> None:
 
 
 def gathered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The whole tensors in process 0, nothing in the others; all of them must call this."""
+    """Return the whole tensors in process 0, nothing in the others; all of them must call this."""
     kept = {}
     for name, value in tensors.items():
         full = _whole(value)

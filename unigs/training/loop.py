@@ -45,13 +45,13 @@ from unigs.training.validation import preview_picture, validation_losses
 Log = Callable[[int, dict[str, float]], None]
 Preview = Callable[[int, NDArray[np.uint8]], None]
 LOG_EVERY = 20
-# Logged too: the first step warms up, the second tells how long all will take.
+# Also logged: the first step warms up, the second gives the expected duration.
 PROBE_STEPS = 2
 FIRST_PREVIEW_SECONDS = 60.0
 
 
 class Interrupted(Exception):
-    """The run was asked to stop; its last step is in a checkpoint."""
+    """The run was interrupted on request; its last step is in a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ def train(
     Args:
         unet: 3C+1 channels in, 2C out.
         stream: batches of latents.
-        out_dir: ``checkpoints/`` are written here; with `resume`, the newest whole one is
-            taken up.
+        out_dir: ``checkpoints/`` are written here; with `resume`, training resumes
+            from the newest complete one.
         validation: held-out latents; their loss by task and noise level is logged.
-        log: called with the step and metrics after the second step, whose speed tells how long
-            the run will take, every 20 steps and at each validation.
+        log: called with the step and metrics after the second step, whose speed gives the
+            expected duration, every 20 steps and at each validation.
         should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
         on_preview: called with the step and a picture (`preview_picture`) of held-out samples,
             or of training samples where there is no `validation`: after a minute, whenever the
@@ -102,7 +102,7 @@ def train(
         autoencoder: of the latents, frozen; previews need it.
 
     Raises:
-        ModelError: the loss is not finite; the batch is saved beside the checkpoints.
+        ModelError: the loss is not finite; the batch is saved next to the checkpoints.
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)

@@ -12,20 +12,20 @@ from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
-# Below this root mean square error of a place's latents its length counts like a square, so that
-# the gradient is smooth at zero.
+# Below this root mean square error the Charbonnier loss is quadratic, so that the gradient is
+# smooth at zero.
 CHARBONNIER_EPSILON = 0.1
 
 
 def by_task(values: dict[str, Any]) -> Tensor:
-    """One float32 value a task, in the order of `TASKS`, to be indexed by task numbers."""
+    """One float32 value per task, in the order of `TASKS`, to be indexed by task numbers."""
     return torch.tensor([float(values[name]) for name in TASKS])
 
 
 def choose_timesteps(
     task: Tensor, terminal_share: Tensor, uniform: Tensor, chance: Tensor, count: int
 ) -> Tensor:
-    """(B,) int64 timesteps: the last one with the task's `terminal_share`, else uniform.
+    """Return (B,) int64 timesteps: the last one with the task's `terminal_share`, else uniform.
 
     Segmentation is close to regression, since the image is known: most of what is learned
     there is learned at the last timestep, where one sampling step starts.
@@ -38,7 +38,7 @@ def choose_timesteps(
     return torch.where(chance < terminal_share[task], torch.full_like(uniform, count - 1), uniform)
 
 
-def quiet(
+def apply_zero_initial_noise(
     noise: Tensor, task: Tensor, timesteps: Tensor, config: DiffusionConfig, count: int
 ) -> Tensor:
     """`noise` (B, 2C, h, w), zero for `zero_initial_noise` tasks at the last timestep."""
@@ -70,7 +70,8 @@ _VALID_ONLY = [task.entities == "all" for task in TASKS.values()]
 def loss_weights(
     task: Tensor, valid: Tensor, balance: Tensor, config: TrainingConfig
 ) -> tuple[Tensor, Tensor]:
-    """Weights of the image half and of the colormap half, (B, 1, h, w) each or broadcastable.
+    """Return the weights of the image half and of the colormap half, (B, 1, h, w) each or
+    broadcastable.
 
     A half that only repeats what is known (Table 2) weighs `known_half_weight`; the colormap
     weighs `colormap_weight` times the image, small entities more (`entity_balance`; in the image
@@ -95,19 +96,20 @@ def loss_weights(
 
 
 def charbonnier_loss(square: Tensor) -> Tensor:
-    """The Charbonnier (pseudo-Huber) loss of mean squared errors, like `square`: their root, but
-    near zero a square."""
+    """Return the Charbonnier (pseudo-Huber) loss of mean squared errors, like `square`: their root,
+    but near zero a square."""
     return (square + CHARBONNIER_EPSILON**2).sqrt() - CHARBONNIER_EPSILON
 
 
 def weighted_error(
     prediction: Tensor, target: Tensor, weights: tuple[Tensor, Tensor], charbonnier: Tensor
 ) -> Tensor:
-    """(B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half alike.
+    """Return (B,) weighted mean squared error (Eq. 2 up to the factor), image and colormap half
+    alike.
 
     Where `charbonnier` holds, the colormap's error at a place counts by its Charbonnier loss.
-    Squares are least at the mean of the colours that a place may have, which is a third colour;
-    lengths are least at their geometric median, which is the likeliest colour.
+    Squared error is minimal at the mean of the colours that a place may have, which is a third
+    colour; the Charbonnier loss at their geometric median, which is the likeliest colour.
 
     Args:
         prediction, target: (B, 2C, h, w), the image half first.

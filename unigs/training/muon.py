@@ -1,4 +1,4 @@
-"""The Muon optimiser: steps whose every direction in a weight matrix weighs alike.
+"""The Muon optimiser: orthogonalised momentum for weight matrices.
 
 The momentum of each weight matrix (a convolution's kernel is flattened to out x in*h*w) is
 replaced by the nearest orthogonal matrix, found by Newton-Schulz iterations (K. Jordan et al.,
@@ -140,7 +140,8 @@ def _is_matrix(parameter: Tensor) -> bool:
 
 
 def _orthogonalize(matrices: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """The nearest orthogonal matrix of each (rows, columns), roughly, iterated in `dtype`."""
+    """Return the nearest orthogonal matrix of each (rows, columns), roughly, iterated in
+    `dtype`."""
     rank, world = rank_and_world()
     by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, matrix in enumerate(matrices):

@@ -1,4 +1,4 @@
-"""The optimiser of a run, its loss scale, and how both are kept in a checkpoint."""
+"""The optimiser of a run, its loss scale, and how both are saved in a checkpoint."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def build_optimizer(parameters: list[nn.Parameter], training: TrainingConfig) ->
 
 
 def build_scaler(training: TrainingConfig, device: torch.device) -> torch.amp.GradScaler:
-    """The loss scale of fp16, whose small gradients would vanish without; off otherwise."""
+    """Return the loss scale of fp16, whose small gradients would vanish without; off otherwise."""
     return torch.amp.GradScaler(device.type, enabled=training.precision == "fp16")
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's moments as named tensors, in the order of its parameters."""
+    """Return the optimiser's moments as named tensors, in the order of its parameters."""
     state = optimizer.state_dict()["state"]
     return {
         f"{index}.{key}": value for index, values in state.items() for key, value in values.items()

@@ -1,4 +1,4 @@
-"""One training from folders to weights, in as many processes as the preset asks for."""
+"""Run one training, from folders to weights, in the preset's number of processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TrainingJob:
             pixel shards, which are encoded when a batch asks for them.
         validation: the same of held-out scenes; empty for none.
         encoders: folders of the models that make, or made, the latents.
-        out_dir: checkpoints are written here, and taken up with `resume`.
+        out_dir: checkpoints are written here; `resume` continues from the newest.
     """
 
     preset: Preset

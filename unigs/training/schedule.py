@@ -1,4 +1,4 @@
-"""How long a run is, and the learning rate of each of its steps."""
+"""Number of steps of a run, and the learning rate of each step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unigs.latents.stream import MixedStream
 
 
 def training_steps(training: TrainingConfig, stream: MixedStream) -> int:
-    """Optimiser steps of a run: `steps`, or epochs of the task that takes longest."""
+    """Return the optimiser steps of a run: `steps`, or epochs of the task that takes longest."""
     if training.steps is not None:
         return training.steps
     longest = max(stream.steps_per_epoch(name) for name in stream.stores)

@@ -1,4 +1,4 @@
-"""All that a run needs to go on as if it had never stopped, to and from a checkpoint."""
+"""The complete state of a run, saved to and restored from a checkpoint."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TrainingState:
         save_checkpoint(self.folder, Checkpoint(step, tensors, state), training.checkpoints_kept)
 
     def resume(self) -> int:
-        """Take up the newest whole checkpoint; its step, 0 if there is none."""
+        """Resume from the newest complete checkpoint; return its step, 0 if there is none."""
         checkpoint = load_checkpoint(self.folder)
         if checkpoint is None:
             return 0

@@ -1,4 +1,4 @@
-"""What a training step draws at random: dropped prompts, timesteps and noise."""
+"""Random draws of a training step: dropped prompts, timesteps and noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unigs.config.preset import DiffusionConfig, TrainingConfig
-from unigs.training.loss import by_task, choose_timesteps, quiet
+from unigs.training.loss import apply_zero_initial_noise, by_task, choose_timesteps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ def draw_step(
     rank: int,
     world: int,
 ) -> StepDraws:
-    """The draws of a step, from a generator seeded by (seed, step) alone.
+    """Return the draws of a step, from a generator seeded by (seed, step) alone.
 
     They are made for the whole batch and on the CPU, so that neither the number of processes nor
     the device changes what is learned.
@@ -59,11 +59,13 @@ def draw_step(
     noise = torch.randn((*whole, 2 * channels, height, width), generator=generator)[share]
     terminal = by_task(diffusion.terminal_share)
     timesteps = choose_timesteps(task, terminal, uniform, chance, count)
-    return StepDraws(dropped, timesteps, quiet(noise, task, timesteps, diffusion, count))
+    return StepDraws(
+        dropped, timesteps, apply_zero_initial_noise(noise, task, timesteps, diffusion, count)
+    )
 
 
 def seeded_generator(seed: int, purpose: str, step: int) -> torch.Generator:
-    """A CPU generator that depends on the arguments alone."""
+    """Return a CPU generator that depends on the arguments alone."""
     text = f"{seed}/{purpose}/{step}"
     digest = hashlib.sha256(text.encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,4 +1,4 @@
-"""What held-out latents show of a model in training: losses by task and noise level, a picture."""
+"""Validation on held-out latents: losses by task and noise level, and a preview picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from unigs.models.autoencoder import decode_latents
 from unigs.models.unet import join_inputs
 from unigs.tasks import TASKS
 from unigs.training.batch_errors import batch_errors
-from unigs.training.loss import quiet
+from unigs.training.loss import apply_zero_initial_noise
 from unigs.training.step_draws import seeded_generator
 
 LEVELS = (0.25, 0.6, 1.0)
@@ -48,8 +48,8 @@ def validation_losses(
     losses = {}
     for level in LEVELS:
         timesteps = torch.full(batch["task"].shape, round(level * last))
-        heard = quiet(noise, batch["task"], timesteps, diffusion, last + 1)
-        errors = batch_errors(unet, scheduler, training, batch, timesteps, heard, device).cpu()
+        start = apply_zero_initial_noise(noise, batch["task"], timesteps, diffusion, last + 1)
+        errors = batch_errors(unet, scheduler, training, batch, timesteps, start, device).cpu()
         for name in validation.stores:
             mine = batch["task"] == TASKS[name].index
             if mine.any():
@@ -65,14 +65,14 @@ def preview_picture(
     batch: Mapping[str, Tensor],
     autoencoder: Any,
 ) -> NDArray[np.uint8]:
-    """What one sampling step makes of the first `PREVIEW_ROWS` samples of each task.
+    """Draw the result of one sampling step for the first `PREVIEW_ROWS` samples of each task.
 
     Args:
         batch: as `MixedStream.batch` gives it.
         autoencoder: of the latents.
 
     Returns:
-        (h, w, 3) uint8: a row a sample, the columns as in `PREVIEW_COLUMNS`, white between them.
+        (h, w, 3) uint8: a row per sample, the columns as in `PREVIEW_COLUMNS`, white between them.
     """
     rows = [
         row
@@ -87,7 +87,8 @@ def preview_picture(
     timesteps = torch.full((len(rows),), count - 1)
     clean = torch.cat([shown["image"], shown["colormap"]], 1)
     noise = torch.randn(clean.shape, generator=seeded_generator(0, "preview", 0))
-    start = quiet(noise, batch["task"][rows], timesteps, diffusion, count).to(device)
+    task = batch["task"][rows]
+    start = apply_zero_initial_noise(noise, task, timesteps, diffusion, count).to(device)
     image, colormap = start.chunk(2, dim=1)
     inputs = join_inputs(image, colormap, shown["coarse"], shown["control"])
     told = unet(inputs, timesteps.to(device), shown["text"], class_labels=shown["task"]).sample

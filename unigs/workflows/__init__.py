@@ -1,1 +1,1 @@
-"""What the commands and the demo call."""
+"""Workflows that the commands, the graph and the demo call."""

@@ -1,4 +1,4 @@
-"""A page to try the four tasks: brush strokes for the coarse mask, predictions beside them."""
+"""A web page to try the four tasks, with brush strokes for the coarse mask."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ name what to find. **entity**: load a picture, get every entity.
 
 
 def newest_model(store: Path) -> Path:
-    """The pipeline folder written last below a store; a joint model before single-task ones.
+    """Return the pipeline folder written last below a store; a joint model before single-task ones.
 
     Raises:
         ConfigError: none there.
@@ -42,7 +42,8 @@ def newest_model(store: Path) -> Path:
 
 
 def strokes_of(editor: Mapping[str, Any]) -> np.ndarray | None:
-    """The coarse mask (h, w) bool of an image editor's value: wherever a layer was painted on.
+    """Return the coarse mask (h, w) bool of an image editor's value: wherever a layer was painted
+    on.
 
     None where nothing was painted.
     """
@@ -51,7 +52,7 @@ def strokes_of(editor: Mapping[str, Any]) -> np.ndarray | None:
     return mask if mask is not None and mask.any() else None
 
 
-def answer(
+def predict(
     pipeline: Any,
     task: str,
     editor: Mapping[str, Any] | None,
@@ -94,14 +95,14 @@ def answer(
 
 
 def build_demo(pipeline: Any) -> Any:
-    """The page as a gradio Blocks, telemetry off; `launch` it on 127.0.0.1."""
+    """Return the page as a gradio Blocks, telemetry off; `launch` it on 127.0.0.1."""
     import gradio as gr
 
     tasks = list(pipeline.config["tasks"])
 
     def ask(*values: Any) -> tuple[Any, ...]:
         try:
-            return answer(pipeline, *values)
+            return predict(pipeline, *values)
         except UnigsError as error:
             raise gr.Error(str(error)) from error
 

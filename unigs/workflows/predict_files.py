@@ -1,4 +1,4 @@
-"""Predictions of picture files, written in formats that other tools read."""
+"""Predict picture files and write the results in formats that other tools read."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def predict_files(
         out: folder of the predictions, made if missing.
         options: further arguments of the pipeline call.
         merge: make one prediction of several runs: of `runs` seeds
-            (`unigs.pipeline.merge_seeds`), of one run a name (`unigs.pipeline.merge_names`), or
-            of one run a tile (`unigs.pipeline.merge_tiles`).
+            (`unigs.pipeline.merge_seeds`), of one run per name (`unigs.pipeline.merge_names`), or
+            of one run per tile (`unigs.pipeline.merge_tiles`).
 
     Raises:
         UnigsError: a single picture cannot be predicted, or the sources and `out` do not fit
-            (`plan_predictions`); of a folder, such a picture is told in the result and the others
+            (`plan_predictions`); of a folder, such a picture is listed in the result and the others
             are predicted.
     """
     checked_seed(seed)

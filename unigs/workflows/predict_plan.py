@@ -1,4 +1,4 @@
-"""What is read and what is written by a prediction of files, settled before anything is written.
+"""Plan the inputs and outputs of a prediction of files before anything is written.
 
 No two predictions share a file, and none is written over a picture that was given.
 """
@@ -45,7 +45,7 @@ class Request:
         return self.files["image" if "image" in self.files else "colormap"]
 
     def read(self) -> dict[str, np.ndarray]:
-        """The pictures as (h, w, 3) uint8, the mask as (h, w) bool, all upright.
+        """Return the pictures as (h, w, 3) uint8, the mask as (h, w) bool, all upright.
 
         Raises:
             DataError: one does not read; it names the file.
@@ -121,8 +121,8 @@ class _Listing:
             raise DataError("no pictures", file=folder, hint=f"give {', '.join(SUFFIXES)} files")
 
     def find(self, name: Path) -> list[Path]:
-        """The pictures that a picture of another folder stands for: that of the same file name,
-        else all of the same stem."""
+        """Return the pictures that a picture of another folder stands for: that of the same file
+        name, else all of the same stem."""
         same = [path for path in self.pictures if _plain(path.name) == _plain(name.name)]
         return same or [path for path in self.pictures if _plain(path.stem) == _plain(name.stem)]
 
@@ -167,7 +167,7 @@ def _matched(
 
 
 def _names(pictures: list[Path]) -> list[str]:
-    """A name a picture, distinct also where upper and lower case are one."""
+    """Return one name per picture, distinct also where upper and lower case are one."""
     names = [_shortened(path.stem) for path in pictures]
     for fallback in (
         lambda index: _shortened(pictures[index].name),

@@ -1,4 +1,4 @@
-"""From pixel shards to a pipeline directory in one call: what `unigs train` does."""
+"""Train a pipeline on pixel shards in one call, as `unigs train` does."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def train_from_shards(
 ) -> dict[str, Any] | None:
     """Train on some shards and save ``out/model``.
 
-    How long it takes is said on stderr; from the first minute on ``out/preview.png`` shows what the
-    model makes of some training samples.
+    The expected duration is printed on stderr; from the first minute on ``out/preview.png`` shows
+    predictions for some training samples.
 
-    Latents are kept in ``out/latents``; where the preset's ``data.latents`` is false none are
+    Latents are cached in ``out/latents``; where the preset's ``data.latents`` is false none are
     made: those that fit the shards are used, the rest is encoded on the fly.
 
     Under torchrun each of its processes calls this; `out` is a folder that all of them see.
@@ -60,7 +60,7 @@ def train_from_shards(
 
     Raises:
         DataError: a task has no shards there.
-        UnigsError: stopped before the end; the message says how to go on.
+        UnigsError: stopped before the end; the message says how to resume.
     """
     values = load_preset(preset, {"training.steps": steps} if steps else None)
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
@@ -89,7 +89,7 @@ def train_from_shards(
                 else:
                     unet, report = run_job(job, should_stop=should_stop)
             except Interrupted as interruption:
-                raise UnigsError(f"{interruption}; go on with --resume") from interruption
+                raise UnigsError(f"{interruption}; resume with --resume") from interruption
     if not first:
         return None
     tokenizer, text_encoder = load_text_encoder(out)

@@ -42,7 +42,7 @@ class Example(NamedTuple):
 
 
 def draw_example(number: int, trips: Sequence[Distortion], folder: Path) -> Example:
-    """Example `number`, made once and kept in `folder`.
+    """Return example `number`, made once and cached in `folder`.
 
     `trips` are the ways through the autoencoder, of which one is drawn.
     """
@@ -83,7 +83,8 @@ def draw_batch(examples: Sequence[Example], step: int) -> tuple[Tensor, Tensor, 
 
 
 def loss(restored: Tensor, clean: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean length of the colour error: lengths, whose least is a median, keep edges."""
+    """Return the weighted mean L2 norm of the colour error; unlike squared errors it preserves
+    edges."""
     square = (restored - clean).square().sum(dim=1)
     return ((square + SOFT).sqrt() * weights).mean()
 
@@ -91,7 +92,7 @@ def loss(restored: Tensor, clean: Tensor, weights: Tensor) -> Tensor:
 def train(examples: Sequence[Example], steps: int, folder: Path) -> Restorer:
     """Train a new restorer for `steps` steps of `BATCH` crops.
 
-    The state is kept in `folder` every `SAVED_EVERY` steps; an interrupted training goes on from
+    The state is saved in `folder` every `SAVED_EVERY` steps; an interrupted training resumes from
     there and draws the same batches as one without a break.
 
     Raises:

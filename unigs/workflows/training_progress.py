@@ -1,4 +1,4 @@
-"""What people see of a training: how long it will take, then one line that moves."""
+"""Progress of a training: the expected duration, then one updating line."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ def duration(seconds: float) -> str:
 
 
 def training_state(text: str) -> tuple[int, int, str] | None:
-    """(step, steps, the rest) of a line that `TrainingTeller` shows; None of any other text."""
+    """Return (step, steps, the rest) of a line that `TrainingTeller` shows; None of any other
+    text."""
     found = _STATE.match(text)
     return None if found is None else (int(found[1]), int(found[2]), found[3])
 
 
 class TrainingTeller:
-    """A training's log callback that speaks to people.
+    """A log callback of a training that prints progress.
 
     Args:
         steps: of the whole run.
-        say: told twice how long the training takes: by its first steps, and when the rate is known.
-        show: told the state (``step 120 of 2000: loss ...``) whenever there are metrics.
+        say: called twice with the expected duration: early, and when the rate is known.
+        show: called with the state (``step 120 of 2000: loss ...``) whenever there are metrics.
     """
 
     def __init__(self, steps: int, say: Callable[[str], None], show: Callable[[str], None]) -> None:
@@ -108,7 +109,7 @@ class TrainingLine:
             self.close()
 
     def close(self) -> None:
-        """Let the moving line stand as it is."""
+        """End the updating line."""
         if self._bar is not None:
             self._bar[0].stop()
             self._bar = None

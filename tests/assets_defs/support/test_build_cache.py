@@ -1,4 +1,4 @@
-"""What is unchanged is kept; what changed, broke off or lost a file is built again."""
+"""Unchanged folders are reused; changed, interrupted or damaged ones are rebuilt."""
 
 import errno
 import json

@@ -17,7 +17,7 @@ PALETTE = Palette()
 UNSEEN = [draw_segments(np.random.default_rng([1000, number]), 192) for number in range(12)]
 
 
-def judge(decoder, damage):
+def evaluate(decoder, damage):
     metric = SegmentationMetric()
     for number, segments in enumerate(UNSEEN):
         damaged = damage(PALETTE.encode(segments), np.random.default_rng(number))
@@ -69,5 +69,5 @@ def off(found, clean):
 
 def test_best_beats_the_default_where_edges_are_blurred_and_loses_little_where_all_is_clean():
     blur = add_blur(1.5)
-    assert judge("best", blur) > judge("regions", blur)
-    assert judge("best", lambda colormap, rng: colormap) > 0.95
+    assert evaluate("best", blur) > evaluate("regions", blur)
+    assert evaluate("best", lambda colormap, rng: colormap) > 0.95

@@ -1,4 +1,4 @@
-"""The trip through an autoencoder, and what is kept of it."""
+"""The trip through an autoencoder, and its cache."""
 
 from __future__ import annotations
 

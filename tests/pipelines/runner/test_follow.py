@@ -1,4 +1,4 @@
-"""What a run tells its user."""
+"""The messages of a run to its user."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ _UP = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
 
 
 def damage(colormap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A damaged copy of `colormap` (h, w, 3) uint8.
+    """Return a damaged copy of `colormap` (h, w, 3) uint8.
 
     Blur of 0.3 to 2 pixels in 30 % of the draws, else a half to a quarter of the resolution in
     20 %; white noise of up to 20 levels in 50 %; JPEG of quality 30 to 95 in 35 %.

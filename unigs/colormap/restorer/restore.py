@@ -18,7 +18,7 @@ WEIGHTS = Path(__file__).with_name("restorer.safetensors")
 
 @cache
 def load_restorer(weights: Path = WEIGHTS) -> Restorer:
-    """The network with the weights that `benchmarks/train_restorer.py` wrote, in float32."""
+    """Return the network with the weights that `benchmarks/train_restorer.py` wrote, in float32."""
     restorer = Restorer()
     restorer.load_state_dict({name: value.float() for name, value in load_file(weights).items()})
     return restorer.eval().requires_grad_(False)
@@ -26,7 +26,7 @@ def load_restorer(weights: Path = WEIGHTS) -> Restorer:
 
 @torch.inference_mode()
 def restore(colormap: np.ndarray, restorer: Restorer | None = None) -> np.ndarray:
-    """What `colormap` (h, w, 3) uint8, any size, probably was before it was damaged.
+    """Return what `colormap` (h, w, 3) uint8, any size, probably was before it was damaged.
 
     Borders are repeated up to the next multiple of 8 pixels. The network is that of the package,
     or `restorer`.

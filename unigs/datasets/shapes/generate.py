@@ -120,7 +120,7 @@ def _write_split(
 
 
 def categories() -> list[dict[str, Any]]:
-    """The categories of the set as COCO panoptic writes them."""
+    """Return the categories of the set as COCO panoptic writes them."""
     kinds = [(kind.name, kind.category_id, 1, "thing") for kind in THINGS]
     kinds += [(kind.name, kind.category_id, 0, "stuff") for kind in STUFF]
     return [
@@ -130,7 +130,8 @@ def categories() -> list[dict[str, Any]]:
 
 
 def _files_of(annotation_file: Path, split: str) -> set[Path]:
-    """What an earlier call wrote; an annotation file of another origin is not ours to replace."""
+    """Return what an earlier call wrote; an annotation file of another origin is not ours to
+    replace."""
     if not annotation_file.exists():
         return set()
     try:

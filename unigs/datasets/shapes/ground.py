@@ -33,7 +33,7 @@ class StuffClass:
 
 
 def noise(rng: np.random.Generator, size: int, cells: int, rows: int | None = None) -> np.ndarray:
-    """(size, size) float32 smooth noise in about [-1, 1]: `cells` x `rows` random knots."""
+    """Return (size, size) float32 smooth noise in about [-1, 1]: `cells` x `rows` random knots."""
     knots = rng.random((rows or cells, cells), dtype=np.float32) * 2 - 1
     return np.asarray(Image.fromarray(knots).resize((size, size), Image.Resampling.BICUBIC))
 
@@ -50,7 +50,7 @@ def _color(
 
 
 def _ramp(size: int) -> np.ndarray:
-    """(size, 1) float32 from 0 at the top to 1 at the bottom."""
+    """Return (size, 1) float32 from 0 at the top to 1 at the bottom."""
     return np.linspace(0, 1, size, dtype=np.float32)[:, None]
 
 
@@ -150,7 +150,8 @@ def _previous(labels: np.ndarray) -> np.ndarray:
 
 
 def _border(size: int, rng: np.random.Generator, height: float, slant: float) -> np.ndarray:
-    """(size,) float32: the position of a slanted wavy line in pixels, at every pixel across."""
+    """Return (size,) float32: the position of a slanted wavy line in pixels, at every pixel
+    across."""
     across = (np.arange(size) + 0.5) / size
     line = height + rng.uniform(-slant, slant) * (across - 0.5)
     for waves in (1, 2.5):
@@ -160,6 +161,6 @@ def _border(size: int, rng: np.random.Generator, height: float, slant: float) ->
 
 
 def _beyond(border: np.ndarray, size: int) -> np.ndarray:
-    """(size, size) float32: share of each pixel below the border."""
+    """Return (size, size) float32: share of each pixel below the border."""
     rows = np.arange(size, dtype=np.float32)[:, None] + 1
     return np.clip(rows - border[None, :], 0, 1)

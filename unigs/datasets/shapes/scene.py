@@ -61,7 +61,7 @@ class _Canvas:
         self.required = [0.0] * (len(stuff) + 1)
 
     def place(self, sprite: Sprite, x: int, y: int) -> tuple[tuple[slice, slice], Sprite] | None:
-        """The part of a sprite centred on pixel (x, y) that lies in the image."""
+        """Return the part of a sprite centred on pixel (x, y) that lies in the image."""
         radius = len(sprite.coverage) // 2
         left, top = x - radius, y - radius
         rows = slice(max(top, 0), min(top + 2 * radius + 1, self.size))

@@ -1,4 +1,4 @@
-"""Pictures of a decoding: the tree of the dichotomy (the paper's Figure 7) and its errors."""
+"""Explain a decoding with pictures: the dichotomy tree (the paper's Figure 7) and the errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ STYLE = (
 
 
 def node_picture(clusters: Clusters, node: int) -> np.ndarray:
-    """(h, w, 3) uint8: the pixels of one node in their mean colour per bin, the rest grey."""
+    """Return (h, w, 3) uint8: the pixels of one node in their mean colour per bin, the rest
+    grey."""
     bins = clusters.bins
     table = np.full((len(bins.colors), 3), 90, np.uint8)
     members = clusters.tree[node].members
@@ -36,7 +37,8 @@ def node_picture(clusters: Clusters, node: int) -> np.ndarray:
 
 
 def error_map(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8: grey where matched entities agree, red missed, blue too much, violet both.
+    """Return (h, w, 3) uint8: grey where matched entities agree, red missed, blue too much, violet
+    both.
 
     Both are label maps (h, w), matched one to one by IoU.
     """
@@ -54,7 +56,7 @@ def error_map(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def label_picture(segments: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8: every label in a colour of its own, 0 black."""
+    """Return (h, w, 3) uint8: every label in a colour of its own, 0 black."""
     label = np.arange(int(segments.max(initial=0)) + 1)
     table = (label[:, None] * np.array([97, 157, 211]) % 192 + 63).astype(np.uint8)
     table[0] = 0

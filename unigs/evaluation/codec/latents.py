@@ -1,4 +1,4 @@
-"""The way of a colormap through an autoencoder and back, as one more distortion."""
+"""Reconstruction of a colormap by an autoencoder, as one more distortion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def through_autoencoder(
     `noise` times their standard deviation, decode.
 
     The trip takes seconds on a CPU at 512 x 512, with refinement tens of seconds. With a folder
-    `cache` its results are kept there as PNG, named by a digest of the weights, the colormap, the
+    `cache` its results are cached there as PNG, named by a digest of the weights, the colormap, the
     noise and the refinement, so that another decoder, or a run that was interrupted, need not
     wait for them again.
     """

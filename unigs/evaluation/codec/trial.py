@@ -1,4 +1,4 @@
-"""Encode, distort, decode and compare: what a codec loses on given segments."""
+"""Encode, distort and decode given segments, and measure what the codec loses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ TRUE_CLUSTERS = -1
 def trial_segments(
     scene: Scene, size: int, max_entities: int | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Segments (size, size) int32 of a scene: crowd removed, nearest resize of either side.
+    """Return the segments (size, size) int32 of a scene: crowd removed, nearest resize of either
+    side.
 
     With `max_entities`, that many of the entities that still own a pixel, drawn uniformly.
     """
@@ -105,5 +106,5 @@ def run_trial(
 
 
 def _few(options: dict[str, Any]) -> dict[str, Any]:
-    """Options for the warm-up that compiles the kernels."""
+    """Return the options for the warm-up that compiles the kernels."""
     return {name: 2 if value == TRUE_CLUSTERS else value for name, value in options.items()}

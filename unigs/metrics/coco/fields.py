@@ -16,14 +16,14 @@ _FLAGS = {"0": False, "false": False, "1": True, "true": True}
 
 
 def record_of(value: Any) -> Mapping[str, Any]:
-    """The value, which must be an object."""
+    """Return the value, which must be an object."""
     if not isinstance(value, Mapping):
         raise DataError(f"is {shown(value)}, not an object")
     return value
 
 
 def records_of(content: Mapping[str, Any], part: str, kind: str) -> list[Any]:
-    """The list under a name."""
+    """Return the list under a name."""
     records = content.get(part)
     if not isinstance(records, list | tuple):
         raise DataError(f"no list of {part}", hint=f"give a COCO {kind} JSON")
@@ -38,7 +38,7 @@ def required(record: Mapping[str, Any], *names: str) -> None:
 
 
 def identifier(record: Mapping[str, Any], name: str = "id") -> int | float | str:
-    """An id: a number or a text."""
+    """Return an id: a number or a text."""
     value = record.get(name)
     if isinstance(value, str) or is_number(value):
         return value
@@ -46,7 +46,7 @@ def identifier(record: Mapping[str, Any], name: str = "id") -> int | float | str
 
 
 def number(record: Mapping[str, Any], name: str) -> float:
-    """A finite number."""
+    """Return a finite number."""
     value = record.get(name)
     if not is_number(value):
         raise DataError(f"{name} is {shown(value)}, not a finite number")
@@ -54,7 +54,7 @@ def number(record: Mapping[str, Any], name: str) -> float:
 
 
 def whole(record: Mapping[str, Any], name: str, least: int, most: int) -> int:
-    """A whole number from `least` to `most`; 48.0 counts as 48."""
+    """Return a whole number from `least` to `most`; 48.0 counts as 48."""
     value = record.get(name)
     if not is_number(value) or value != int(value) or not least <= value <= most:
         raise DataError(f"{name} is {shown(value)}, not a whole number from {least} to {most}")
@@ -71,7 +71,7 @@ def flag(record: Mapping[str, Any], name: str) -> bool:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a finite number that a float can hold."""
+    """Return whether a value is a finite number that a float can hold."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return False
     try:
@@ -81,7 +81,7 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 
 def shown(value: Any) -> str:
-    """A value in a message: short, null and the others as JSON has them."""
+    """Return a value in a message: short, null and the others as JSON has them."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
@@ -125,6 +125,6 @@ class Ids:
         return self._numbers[value]
 
     def find(self, value: int | float | str) -> int | None:
-        """The number of an id; None if it is not listed."""
+        """Return the number of an id; None if it is not listed."""
         found = self._numbers.get(value)
         return found or self._texts.get(str(value)) or None

@@ -1,4 +1,4 @@
-"""JSON files in COCO's formats, read with every failure told in one line."""
+"""JSON files in COCO's formats, read with every failure reported in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unigs.errors import DataError
 
 
 def read_ground_truth(path: Path) -> dict[str, Any]:
-    """A COCO instances JSON; DataError when it holds no object."""
+    """Return a COCO instances JSON; raise DataError when it holds no object."""
     content = read_json(path)
     if not isinstance(content, dict):
         raise DataError("not a COCO instances object", file=path, hint="give the ground truth")
@@ -18,7 +18,10 @@ def read_ground_truth(path: Path) -> dict[str, Any]:
 
 
 def read_results(path: Path) -> list[Any]:
-    """A COCO results JSON: a list, empty when nothing was found; DataError for anything else."""
+    """Return a COCO results JSON: a list, empty when nothing was found.
+
+    Raises DataError for anything else.
+    """
     content = read_json(path)
     if not isinstance(content, list):
         raise DataError("not a list", file=path, hint="give a COCO results JSON")
@@ -26,7 +29,7 @@ def read_results(path: Path) -> list[Any]:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds, in UTF-8 (with or without byte order mark), 16 or 32.
+    """Return what a JSON file holds, in UTF-8 (with or without byte order mark), 16 or 32.
 
     Raises:
         DataError: missing, empty, no JSON, or nested too deeply.

@@ -75,23 +75,23 @@ class PanopticFile:
         """The ids of its images, in the order of the file."""
         return list(self._records)
 
-    def check_images(self, answer: PanopticFile) -> None:
+    def check_images(self, prediction: PanopticFile) -> None:
         """DataError unless a prediction has a record for each image of this truth, and no other."""
         for image in self.images:
-            if answer._ids.find(image) is None:
+            if prediction._ids.find(image) is None:
                 raise DataError(
-                    f"no prediction for image {shown(image)}", file=answer.path,
+                    f"no prediction for image {shown(image)}", file=prediction.path,
                     hint="add its record",
                 )  # fmt: skip
-        for image in answer.images:
+        for image in prediction.images:
             if self._ids.find(image) is None:
                 raise DataError(
-                    f"image {shown(image)} is not in the ground truth", file=answer.path,
-                    record=answer._records[image][0], hint="leave it out",
+                    f"image {shown(image)} is not in the ground truth", file=prediction.path,
+                    record=prediction._records[image][0], hint="leave it out",
                 )  # fmt: skip
 
     def categories(self) -> Categories:
-        """Its categories; DataError when it lists none."""
+        """Its categories; raise DataError when it lists none."""
         records = self._list("categories")
         pairs = []
         for index, record in enumerate(records):
@@ -105,7 +105,7 @@ class PanopticFile:
     def classes(
         self, image: Id, categories: Categories | None
     ) -> tuple[dict[int, int], dict[int, int]]:
-        """The class of each segment of an image, and of its crowd segments alone.
+        """Return the class of each segment of an image, and of its crowd segments alone.
 
         Args:
             image: its id, as either file writes it.
@@ -125,7 +125,7 @@ class PanopticFile:
         return self._told(where, found)
 
     def segments(self, image: Id) -> NDArray[np.int32]:
-        """(h, w) int32 segment ids of an image; 0 = unlabelled.
+        """Return (h, w) int32 segment ids of an image; 0 = unlabelled.
 
         Raises:
             DataError: no PNG of 8 bits and colour there, broken, or with other segments than the

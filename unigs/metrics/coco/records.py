@@ -1,7 +1,7 @@
 """COCO instances and results, checked record by record for what COCOeval trusts.
 
 Ids are numbered anew from 1 in their order: to COCOeval an annotation id of 0 means "unmatched",
-and ids that are texts, above 63 bits or listed twice change its figures without a word.
+and ids that are texts, above 63 bits or listed twice change its metrics silently.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ class GroundTruth:
         }
 
     def image(self, record: Mapping[str, Any]) -> int:
-        """The new id of the image that a record names."""
+        """Return the new id of the image that a record names."""
         found = self.image_ids.find(identifier(record, "image_id"))
         if found is None:
             raise DataError(f"image {shown(record['image_id'])} is not in the ground truth")
         return found
 
     def category(self, record: Mapping[str, Any]) -> int:
-        """The new id of the category that a record names."""
+        """Return the new id of the category that a record names."""
         if self.class_agnostic:
             return 1
         found = self.category_ids.find(identifier(record, "category_id"))
