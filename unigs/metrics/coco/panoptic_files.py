@@ -83,12 +83,20 @@ class PanopticFile:
                     f"no prediction for image {shown(image)}", file=answer.path,
                     hint="add its record",
                 )  # fmt: skip
+        answered: set[int] = set()
         for image in answer.images:
-            if self._ids.find(image) is None:
+            where, number = answer._records[image][0], self._ids.find(image)
+            if number is None:
                 raise DataError(
                     f"image {shown(image)} is not in the ground truth", file=answer.path,
-                    record=answer._records[image][0], hint="leave it out",
+                    record=where, hint="leave it out",
                 )  # fmt: skip
+            if number in answered:
+                raise DataError(
+                    f"image {shown(image)} is listed as a number and as a text",
+                    file=answer.path, record=where, hint="write one record an image",
+                )  # fmt: skip
+            answered.add(number)
 
     def categories(self) -> Categories:
         """Its categories; DataError when it lists none."""
