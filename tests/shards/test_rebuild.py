@@ -18,7 +18,7 @@ from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import IndexedScenes, SceneHead
 from unigs.index.scenes_index import build_index
 from unigs.shards.build import assign, build_shards
-from unigs.shards.manifest import MANIFEST, PREVIOUS, read_manifest
+from unigs.shards.manifest import MANIFEST, PREVIOUS, RECORDS, SAMPLES, read_manifest
 from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 from unigs.tasks import TASKS
@@ -103,6 +103,21 @@ def test_removed_scene_leaves_everywhere_and_is_told(scenes, tmp_path):
     later = build_shards(scenes[6:], "inpainting", OPTIONS, tmp_path)
     assert later.removed == tuple(scene.key for scene in scenes[:6])
     assert build_shards(scenes, "inpainting", OPTIONS, tmp_path).removed == ()
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SAMPLES, "record"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", None])
+def test_a_build_mends_what_it_is_advised_for(scenes, tmp_path, name, content):
+    first = build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2)
+    file = tmp_path / (f"{RECORDS}/{first.shards[0].path}.json" if name == "record" else name)
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    again = build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2)
+    assert again == first
+    assert len(again.kept) == (1 if name == "record" else 2)
+    assert verify_shards(tmp_path) == []
 
 
 def test_shard_without_scenes_goes(scenes, tmp_path):

@@ -21,7 +21,6 @@ from unigs.shards.manifest import (
     PREVIOUS,
     RECORDS,
     SAMPLES,
-    OtherFormat,
     Refusal,
     ShardManifest,
     ShardRecord,
@@ -137,10 +136,11 @@ def build_folder(
 
 def manifest_before(folder: Path) -> ShardManifest | None:
     """The manifest of the last build that ended, also when a later one was killed; None where
-    there is none, or another version wrote it: everything is built again then."""
+    there is none, it is broken or another version wrote it: what a build would take from it is
+    found anew then."""
     for name in (MANIFEST, PREVIOUS):
         if (folder / name).exists():
-            with contextlib.suppress(OtherFormat):
+            with contextlib.suppress(DataError):
                 return read_manifest(folder, name)
     return None
 
