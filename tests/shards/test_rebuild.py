@@ -17,6 +17,7 @@ from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import IndexedScenes, SceneHead
 from unigs.index.scenes_index import build_index
+from unigs.io.files import replacing
 from unigs.shards.build import assign, build_shards
 from unigs.shards.manifest import MANIFEST, PREVIOUS, RECORDS, SAMPLES, read_manifest
 from unigs.shards.read import read_samples
@@ -118,6 +119,20 @@ def test_a_build_mends_what_it_is_advised_for(scenes, tmp_path, name, content):
     assert again == first
     assert len(again.kept) == (1 if name == "record" else 2)
     assert verify_shards(tmp_path) == []
+
+
+def test_hidden_files_of_others_stay(scenes, tmp_path):
+    names = {".keep.tar.gz", ".manifest.json.swp", "._a.json.Abcdefgh", ".notes.json.bak.old"}
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    for name in ("a.tar.idx", "a.tar", MANIFEST, SAMPLES):
+        with replacing(tmp_path / name) as partial:
+            left = partial
+        (tmp_path / name).unlink()
+        left.touch()
+    build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2)
+    hidden = {path.name for path in tmp_path.iterdir() if path.name[0] == "."}
+    assert hidden == names | {".lock"}
 
 
 def test_shard_without_scenes_goes(scenes, tmp_path):
@@ -230,7 +245,7 @@ def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(
     assert (tmp_path / PREVIOUS).exists()
     with pytest.raises(DataError):
         next(read_samples(tmp_path))
-    (tmp_path / ".referring-00004-of-00008.tar.abc123").write_bytes(b"half")
+    (tmp_path / ".referring-00004-of-00008.tar.abc123_z").write_bytes(b"half")
     resumed = build_shards(scenes, "referring", OPTIONS, tmp_path, workers=workers)
     # two workers have up to four shards under way, and their parent had counted two at most before
     assert 3 <= len(resumed.kept) <= (3 if workers == 1 else 2 + 4)

@@ -36,8 +36,9 @@ LOCK = ".lock"
 # A shard of any folder of ours, whatever its task and number.
 _SHARD = re.compile(r"\w+-\d{5,}-of-\d{5,}\.tar")
 
-# What `replacing` calls a file until it is whole: its name between a dot and a random end.
-LEFT_BEHIND = re.compile(r"\..+\.(tar|json|parquet|safetensors)\.[^.]+")
+# What `replacing` calls a file until it is whole: its name between a dot and a random end, that of
+# `tempfile`. Other hidden files are somebody's.
+LEFT_BEHIND = re.compile(r"\..+\.(tar|tar\.idx|json|parquet|safetensors)\.[a-z0-9_]{8}")
 
 
 @contextlib.contextmanager
@@ -179,6 +180,6 @@ def sweep(folder: Path, names: set[str], before: ShardManifest | None, now: Shar
         if path.stem not in names:
             path.unlink()
     for path in (*folder.glob(".*"), *(folder / RECORDS).glob(".*")):
-        if LEFT_BEHIND.match(path.name):
+        if LEFT_BEHIND.fullmatch(path.name):
             path.unlink()
     (folder / PREVIOUS).unlink(missing_ok=True)
