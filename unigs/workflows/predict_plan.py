@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -124,12 +124,16 @@ class _Listing:
         self.others = [path for path in files if not _is_picture(path)]
         if not self.pictures:
             raise DataError("no pictures", file=folder, hint=f"give {', '.join(SUFFIXES)} files")
+        self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
+        self._by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+        for path in self.pictures:
+            self._by_name[_plain(path.name)].append(path)
+            self._by_stem[_plain(path.stem)].append(path)
 
     def find(self, name: Path) -> list[Path]:
         """The pictures that a picture of another folder stands for: that of the same file name,
         else all of the same stem."""
-        same = [path for path in self.pictures if _plain(path.name) == _plain(name.name)]
-        return same or [path for path in self.pictures if _plain(path.stem) == _plain(name.stem)]
+        return self._by_name.get(_plain(name.name)) or self._by_stem.get(_plain(name.stem), [])
 
 
 def _matched(
