@@ -151,6 +151,8 @@ def _prepare(place: Path, finished: Path, key: str, carry: bool) -> bool:
     if started.is_file():
         resume = started.read_text(encoding="utf-8") == key
         if resume or carry:
+            # of a build that ended here without taking its place: what is built now is not it
+            (place / RECORD).unlink(missing_ok=True)
             _write(started, key)
             return resume
     _remove(place)

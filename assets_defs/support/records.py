@@ -18,6 +18,7 @@ RECORD = "kept.json"
 STARTED = "started"
 # Raised when the fields of a record change: every folder is then built again.
 FORMAT = 2
+_FIELDS = {"fingerprint", "seconds", "sealed", "files", "digest", "metadata"}
 
 # What this process has read to the last byte, by size and time of each file. A run is a process of
 # its own: within it a folder is read once, in the next one again.
@@ -35,7 +36,9 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if record.get("format") == FORMAT else None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        return None
+    return record if record.keys() >= _FIELDS else None
 
 
 def build_record(folder: Path) -> dict[str, Any]:

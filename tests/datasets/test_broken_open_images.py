@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.datasets.layouts import ANNOTATIONS, SIZE
+from unigs.datasets.mask_files import MaskFiles
+from unigs.errors import DataError
 
 
 def edit_line(root: Path, number: int, change: Any) -> list[str]:
@@ -112,3 +114,15 @@ def test_masks_in_sixteen_folders(benches, tmp_path):
     scenes, refused = bench.scan(root)
     bench.others(scenes, "")
     assert not refused
+
+
+def test_member_that_goes_on_behind_the_end_of_its_archive_is_told(tmp_path):
+    path = tmp_path / "train-masks-a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", b"x" * 100)
+    data = bytearray(path.read_bytes())
+    sizes = data.index(b"PK\1\2") + 20
+    data[sizes : sizes + 8] = (1 << 20).to_bytes(4, "little") * 2
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"train-masks-a\.zip: a\.png cannot be read: the archive"):
+        MaskFiles(tmp_path, "train").read("a.png")

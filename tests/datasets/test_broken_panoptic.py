@@ -48,7 +48,7 @@ PANOPTIC = {
     "png not there": (at("annotations", 1, "file_name", "x.png"), "cannot be read"),
     "image climbs out": (at("images", 1, "file_name", "a/../../b.jpg"), "not a plain relative"),
     "image name of a null byte": (at("images", 1, "file_name", "a\0.jpg"), "not a plain relative"),
-    "image name of half a pair": (at("images", 1, "file_name", "\ud800.jpg"), "cannot be read"),
+    "image name of half a pair": (at("images", 1, "file_name", "\ud800.jpg"), "not UTF-8"),
     "image name empty": (at("images", 1, "file_name", ""), "not a plain relative path"),
     "image name missing": (drop("images", 1, "file_name"), "is missing"),
     "image name a number": (at("images", 1, "file_name", 2), "should be str"),

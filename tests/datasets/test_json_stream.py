@@ -75,3 +75,10 @@ def test_an_element_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
     path.write_text('{"a": "' + "x" * 100_000)
     with pytest.raises(DataError, match="not the JSON expected"):
         list(stream_members(path))
+
+
+def test_a_number_of_too_many_digits_is_told_as_that(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"a": [' + "9" * 5000 + "]}")
+    with pytest.raises(DataError, match=r"digits.* at character 7"):
+        list(stream_members(path))

@@ -2,6 +2,7 @@
 
 import codecs
 import math
+import os
 import unicodedata
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.datasets.small_set import (
 )
 from unigs.datasets import open_dataset
 from unigs.errors import DataError
+from unigs.index.scenes_index import build_index
 from unigs.scene import Scene
 
 
@@ -30,7 +32,7 @@ def names_of(scene):
     return [entity.class_name for entity in scene.entities]
 
 
-@pytest.mark.parametrize("own", [0, "0", None, "x", 1.5, [1], 10**30])
+@pytest.mark.parametrize("own", [0, "0", None, "x", 1.5, [1], 10**30, "\ud800"])
 def test_ids_of_annotations_do_not_matter(tmp_path, own):
     second = annotation(own, segmentation=[SMALL], category_id=2)
     images = [image(), image(2, "b.jpg")]
@@ -41,6 +43,7 @@ def test_ids_of_annotations_do_not_matter(tmp_path, own):
     assert names_of(scenes["a"]) == ["cat", "dog"]
     assert names_of(scenes["b"]) == ["cat"]
     assert len({entity.source_id for entity in scenes["a"].entities}) == 2
+    assert scenes["b"].entities[0].source_id.encode()
     repeated = own is not None and own != [1]
     assert list(dataset.notes.values()) == ([2] if repeated else [])
 
@@ -73,7 +76,8 @@ def test_number_and_text_are_two_images_where_both_are_listed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("listed", "said"), [(1, "1"), ("1", 1), (1, 1.0), ("tail", "tail"), (-1, -1)]
+    ("listed", "said"),
+    [(1, "1"), ("1", 1), (1, 1.0), ("tail", "tail"), (-1, -1), ("9" * 5000, "9" * 5000)],
 )
 def test_category_ids_are_any_number_or_text(tmp_path, listed, said):
     classes = [{"id": listed, "name": "cat"}, {"id": 7, "name": "dog"}]
@@ -82,7 +86,18 @@ def test_category_ids_are_any_number_or_text(tmp_path, listed, said):
     assert not refused
     assert names_of(scenes["a"]) == ["cat", "dog"]
     assert len(dataset.categories) == 2
-    assert list(dataset.notes.values()) == ([1] if listed == "tail" else [])
+    assert list(dataset.notes.values()) == ([1] if listed in ("tail", "9" * 5000) else [])
+
+
+def test_a_file_name_that_is_not_utf8_refuses_its_image_alone(tmp_path):
+    images = [image(1, "caf%E9.jpg"), image(2, "b.jpg")]
+    root = write_set(tmp_path, images, [annotation(), annotation(2, 2)],
+                     files={os.fsdecode(b"caf\xe9.jpg"): {}, "b.jpg": {}})  # fmt: skip
+    scenes, refused, dataset = read(root)
+    assert list(scenes) == ["b"]
+    assert [(item.file, item.record) for item in refused] == [("val2017/caf\\udce9.jpg", "image 1")]
+    assert "not UTF-8" in refused[0].reason
+    assert build_index(dataset, tmp_path / "index.parquet").images == 1
 
 
 @pytest.mark.parametrize("name", ["shapes", "entityseg"])
@@ -310,6 +325,15 @@ def test_one_file_listed_twice_is_one_image(tmp_path):
     (scene,) = scenes.values()
     assert names_of(scene) == ["cat", "dog"]
     assert sorted(dataset.notes.values()) == [1, 1]
+
+
+@pytest.mark.parametrize("sizes", [(WIDTH, None), (None, WIDTH), (None, None)])
+def test_a_size_that_one_listing_does_not_know_is_not_another(tmp_path, sizes):
+    images = [image(number, width=width) for number, width in enumerate(sizes, 1)]
+    both = [annotation(), annotation(2, 2, category_id=2, segmentation=[SMALL])]
+    scenes, refused, _ = read(write_set(tmp_path, images, both))
+    assert not refused
+    assert names_of(scenes["a"]) == ["cat", "dog"]
 
 
 def test_one_file_of_two_sizes_is_told(tmp_path):

@@ -1,13 +1,21 @@
 """One rule for pictures: which are read, which way up, and which files of a folder they are."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from unigs.errors import DataError
-from unigs.io.image_file import decode_labels, image_files, read_image, verified_size
+from unigs.io.image_file import (
+    decode_labels,
+    image_files,
+    open_image,
+    read_image,
+    turned_upright,
+    verified_size,
+)
 
 HEIGHT, WIDTH = 32, 48
 # blocks of 16 x 16, so that no format blurs one into the next
@@ -51,6 +59,27 @@ def test_broken_exif_record_loses_no_image(tmp_path):
     path = write(tmp_path / "a.jpg", "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     assert verified_size(path.read_bytes(), path) == (HEIGHT, WIDTH, 1)
     assert read_image(path).shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (0x0100, 2, 3, b"ab\0\0"),
+        (0x0103, 4, 1, b"\xff\xff\xff\xff"),
+        (0x0106, 8, 1, b"\xfd\xff\0\0"),
+    ],
+)
+def test_photograph_is_turned_though_its_exif_record_cannot_be_written_again(tmp_path, kind, entry):
+    # width as text, a compression out of range, a negative kind of pixels
+    entries = [entry, (0x0112, 3, 1, b"\6\0\0\0")]
+    body = b"".join(struct.pack("<HHI", *one[:3]) + one[3] for one in entries)
+    record = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + body + bytes(4)
+    path = write(tmp_path / "a.jpg", kind, exif=record)
+    assert np.abs(read_image(path).astype(int) - SHOWN[6]).mean() < 8
+    opened = open_image(path)
+    assert opened.size == (HEIGHT, WIDTH)
+    assert turned_upright(opened) is opened
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])

@@ -28,7 +28,7 @@ from unigs.models.text import build_text_encoder, encode_prompts
 from unigs.models.unet import build_unet
 from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
-from unigs.shards.manifest import MANIFEST, SAMPLES, read_sample_table
+from unigs.shards.manifest import MANIFEST, SAMPLES, digest_of, read_sample_table
 from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 from unigs.tasks import TASKS, control_image
@@ -224,7 +224,7 @@ def test_latents_are_kept_until_an_input_changes(scenes, models, tmp_path):
 
 
 def test_latents_of_other_inputs_or_an_older_format_are_not_current(
-    pixels, latents, models, monkeypatch
+    pixels, latents, models, tmp_path, monkeypatch
 ):
     autoencoder, encoder, tokenizer = models
 
@@ -238,6 +238,11 @@ def test_latents_of_other_inputs_or_an_older_format_are_not_current(
     assert not current(refine_steps=2)
     assert not current(autoencoder=PatchAutoencoder(4, 8))
     assert not current(encoder=other_text)
+    for content in ("", json.dumps({"seal": digest_of({})}), None):
+        if content is not None:
+            (tmp_path / MANIFEST).write_text(content)
+        assert not current(made=tmp_path)
+        (tmp_path / MANIFEST).unlink(missing_ok=True)
     monkeypatch.setattr(latents_module, "FORMAT", latents_module.FORMAT + 1)
     assert not current()
 

@@ -1,6 +1,7 @@
 """Shards at an address and back: whole, up to date, and only what differs."""
 
 import uuid
+from dataclasses import replace
 
 import fsspec
 import pytest
@@ -10,8 +11,9 @@ from resources.store import Store
 from tests.shards.conftest import OPTIONS
 from tests.support.made_scenes import files_of
 from unigs.errors import DataError
+from unigs.io.files import sha256_of
 from unigs.shards.build import build_shards
-from unigs.shards.manifest import MANIFEST, read_manifest
+from unigs.shards.manifest import MANIFEST, read_manifest, write_manifest
 from unigs.shards.mirror import pull_shards, push_shards
 from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
@@ -56,6 +58,51 @@ def test_removed_scene_leaves_the_address_and_the_cache(scenes, address, tmp_pat
     assert {path.name for path in cache.glob("*.tar")} == {shard.path for shard in few.shards}
     left = {name: data for name, data in files_of(cache).items() if name != MANIFEST}
     assert not any(scenes[5].key.encode() in data for data in left.values())
+
+
+def test_a_push_that_breaks_off_is_mended_by_the_next(scenes, tmp_path, monkeypatch):
+    address = f"memory://{uuid.uuid4().hex}/shards"
+    files, _ = fsspec.core.url_to_fs(address)
+    old, new = tmp_path / "old", tmp_path / "new"
+    first = build_shards(scenes, "entity", OPTIONS, old, shards=2)
+    build_shards(scenes, "entity", OPTIONS, new, shards=2, seed=1)
+    push_shards(old, address)
+    put = type(files).put_file
+
+    def put_shards(self, source, *rest, **options):
+        if not source.endswith(".tar"):
+            raise ConnectionError("gone")
+        return put(self, source, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(files), "put_file", put_shards)
+        with pytest.raises(DataError, match="gone"):
+            push_shards(new, address)
+    with pytest.raises(DataError, match="no manifest"):
+        pull_shards(address, tmp_path / "cache")
+    push_shards(old, address)
+    pull_shards(address, tmp_path / "cache")
+    assert read_manifest(tmp_path / "cache").digest == first.digest
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/evil", ""])
+@pytest.mark.parametrize("part", ["files", "shards"])
+def test_no_manifest_writes_outside_of_its_folder(built, tmp_path, name, part):
+    address, manifest = f"memory://{uuid.uuid4().hex}/shards", built[1]
+    content = b"evil"
+    if part == "files":
+        crafted = replace(manifest, files=manifest.files | {name: sha256_of(content)})
+    else:
+        shard = replace(manifest.shards[0], path=name, sha256=sha256_of(content))
+        crafted = replace(manifest, shards=(shard,))
+    (tmp_path / "crafted").mkdir()
+    write_manifest(tmp_path / "crafted", crafted)
+    files, base = fsspec.core.url_to_fs(address)
+    files.makedirs(base, exist_ok=True)
+    files.put_file(str(tmp_path / "crafted" / MANIFEST), f"{base}/{MANIFEST}")
+    with pytest.raises(DataError, match="outside of its folder"):
+        pull_shards(address, tmp_path / "near" / "cache")
+    assert [path.name for path in (tmp_path / "near").rglob("*")] == ["cache", ".lock"]
 
 
 def test_damage_at_either_end_is_named(built, address, tmp_path):

@@ -17,8 +17,9 @@ from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import IndexedScenes, SceneHead
 from unigs.index.scenes_index import build_index
+from unigs.io.files import replacing
 from unigs.shards.build import assign, build_shards
-from unigs.shards.manifest import MANIFEST, PREVIOUS, read_manifest
+from unigs.shards.manifest import MANIFEST, PREVIOUS, RECORDS, SAMPLES, read_manifest
 from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 from unigs.tasks import TASKS
@@ -103,6 +104,35 @@ def test_removed_scene_leaves_everywhere_and_is_told(scenes, tmp_path):
     later = build_shards(scenes[6:], "inpainting", OPTIONS, tmp_path)
     assert later.removed == tuple(scene.key for scene in scenes[:6])
     assert build_shards(scenes, "inpainting", OPTIONS, tmp_path).removed == ()
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SAMPLES, "record"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", None])
+def test_a_build_mends_what_it_is_advised_for(scenes, tmp_path, name, content):
+    first = build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2)
+    file = tmp_path / (f"{RECORDS}/{first.shards[0].path}.json" if name == "record" else name)
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    again = build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2)
+    assert again == first
+    assert len(again.kept) == (1 if name == "record" else 2)
+    assert verify_shards(tmp_path) == []
+
+
+def test_hidden_files_of_others_stay(scenes, tmp_path):
+    names = {".keep.tar.gz", ".manifest.json.swp", "._a.json.Abcdefgh", ".notes.json.bak.old"}
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    for name in ("a.tar.idx", "a.tar", MANIFEST, SAMPLES):
+        with replacing(tmp_path / name) as partial:
+            left = partial
+        (tmp_path / name).unlink()
+        left.touch()
+    build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2)
+    hidden = {path.name for path in tmp_path.iterdir() if path.name[0] == "."}
+    assert hidden == names | {".lock"}
 
 
 def test_shard_without_scenes_goes(scenes, tmp_path):
@@ -215,7 +245,7 @@ def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(
     assert (tmp_path / PREVIOUS).exists()
     with pytest.raises(DataError):
         next(read_samples(tmp_path))
-    (tmp_path / ".referring-00004-of-00008.tar.abc123").write_bytes(b"half")
+    (tmp_path / ".referring-00004-of-00008.tar.abc123_z").write_bytes(b"half")
     resumed = build_shards(scenes, "referring", OPTIONS, tmp_path, workers=workers)
     # two workers have up to four shards under way, and their parent had counted two at most before
     assert 3 <= len(resumed.kept) <= (3 if workers == 1 else 2 + 4)

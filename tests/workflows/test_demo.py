@@ -61,7 +61,7 @@ def test_the_page_is_built_without_telemetry(pipeline):
 def test_newest_joint_model_of_a_store(tmp_path):
     with pytest.raises(ConfigError, match="unigs run"):
         newest_model(tmp_path)
-    for age, name in enumerate(("joint", "old/models/joint", "entity")):
+    for age, name in enumerate((".joint.building", "joint", "old/models/joint", "entity")):
         folder = tmp_path / "models" / name
         folder.mkdir(parents=True)
         file = folder / "model_index.json"

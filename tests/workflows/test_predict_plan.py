@@ -40,6 +40,7 @@ def outputs(plan):
         (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
         (["a.jpg", "a.png", "a.jpg.png"], ["a.jpg-1", "a.png", "a.jpg.png"]),
         (["A.png", "a.png"], ["A.png-1", "a.png-2"]),
+        (["A.png", "A.png-1.png", "a.png"], ["A.png-2", "A.png-1", "a.png-3"]),
         (["x.png", "x.panoptic.png", "x.colormap.webp"], ["x", "x.panoptic", "x.colormap"]),
         (["犬.png", "猫.png"], ["犬", "猫"]),
         (["a b.png", "a-b.png"], ["a b", "a-b"]),
@@ -59,6 +60,19 @@ def test_a_long_name_fits_and_stays_its_own(folder, tmp_path):
     plan = plan_predictions(ENTITY, {"image": folder("in", *files)}, tmp_path / "out")
     assert len(set(outputs(plan))) == 10
     assert max(len(os.fsencode(path.name)) for path in outputs(plan)) < 230
+
+
+def test_a_place_that_cannot_be_is_told_before_anything_is_predicted(folder, tmp_path):
+    sources = {"image": folder("in", "a.png")}
+    file = sources["image"] / "a.png"
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for out in (file / "below" / "it", tmp_path / "link"):
+        with pytest.raises(ConfigError, match=r"is a file|no folder"):
+            plan_predictions(ENTITY, sources, out)
+    with pytest.raises(ConfigError, match="name is too long"):
+        plan_predictions(ENTITY, sources, tmp_path / ("x" * 300))
+    with pytest.raises(DataError, match="no such file"):
+        plan_predictions(ENTITY, {"image": tmp_path / ("x" * 300)}, tmp_path / "out")
 
 
 def test_an_input_is_never_written_over(folder):

@@ -16,7 +16,7 @@ from unigs.models.colormap_latents import encode_colormaps
 from unigs.pipeline import UniGSPipeline
 from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
-from unigs.workflows.train_from_shards import train_from_shards
+from unigs.workflows.train_from_shards import PREVIEW, train_from_shards
 
 
 @pytest.mark.slow
@@ -92,3 +92,14 @@ def test_colormaps_are_refined_in_the_steps_of_the_preset(tmp_path, monkeypatch,
         heard.clear()
         train_from_shards(str(preset), ["synthesis"], tmp_path, out, 1, False, lambda: False)
         assert not heard, "latents refined alike are current"
+
+
+def test_no_training_ends_over_a_picture_of_it(tmp_path, capsys):
+    write_shards(tmp_path, ["entity"])
+    preset = str(write_preset(tmp_path / "few.yaml", {"processes": 1}, latents=False))
+    out = tmp_path / "out"
+    (out / PREVIEW).mkdir(parents=True)
+    (out / PREVIEW / "in the way").touch()
+    done = train_from_shards(preset, ["entity"], tmp_path, out, 1, False, lambda: False)
+    assert done["steps"] == 1
+    assert f"{out / PREVIEW}: cannot be written" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -132,8 +133,8 @@ class CocoRecords:
             self.staging.add_image(number, image, name, text, file)
             return
         same, record = before
-        sizes = [said_size(json.loads(record)), said_size(value)]
-        if sizes[0] != sizes[1] and (None, None) not in sizes:
+        sides = zip(said_size(json.loads(record)), said_size(value), strict=True)
+        if any(None not in both and both[0] != both[1] for both in sides):
             raise DataError(f"image {value['id']} has the file name of an image before it, but"
                             " another size")  # fmt: skip
         if same != image:
@@ -185,7 +186,8 @@ class CocoRecords:
         taken: set[int] = set()
         # numbers come before texts that look like them
         for own in sorted(ids, key=lambda own: own[0]):
-            number = int(own[1:]) if own[1:].removeprefix("-").isdecimal() else MAX_NUMBER
+            # longer ones are none that a file of ours could hold
+            number = int(own[1:]) if re.fullmatch(r"-?[0-9]{1,19}", own[1:]) else MAX_NUMBER
             if abs(number) < MAX_NUMBER and number not in taken:
                 numbers[own] = number
                 taken.add(number)

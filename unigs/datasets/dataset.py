@@ -105,6 +105,10 @@ class Dataset(ABC):
     def read(self, record: Record) -> Iterator[Scene | Quarantined]:
         """Read one image: its quarantined parts, then its scene or the reason why there is none."""
         try:
+            for file in record.files[:1]:
+                # an index holds texts, which stray bytes and halves of surrogate pairs are not
+                if not _is_text(file.relative_to(self.root).as_posix()):
+                    raise DataError("file name is not UTF-8: rename the file", file=file)
             yield from record.read()
         except DataError as error:
             yield self.quarantined(record.name, error, record.file)
@@ -153,3 +157,11 @@ class Dataset(ABC):
         except ValueError:
             below = path
         return one_line(below.as_posix())
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

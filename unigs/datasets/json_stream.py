@@ -88,7 +88,10 @@ class _Walker:
                 value, end = _DECODER.raw_decode(self.buffer, self.position)
             except (ValueError, RecursionError) as error:
                 if isinstance(error, RecursionError) or not self._more():
-                    reason = getattr(error, "msg", "nested too deeply")
+                    reason = "nested too deeply"
+                    if isinstance(error, ValueError):
+                        # one without `msg` is about a number of too many digits
+                        reason = getattr(error, "msg", None) or str(error)
                     raise self._broken(reason) from error
                 continue
             # a number cut by the end of the buffer decodes too: "0." as 0, "12" of "123" as 12

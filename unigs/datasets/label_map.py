@@ -78,7 +78,8 @@ def scene_from_regions(
                 category.is_thing,
                 int(measures.areas[label]),
                 (float(x), float(y)),
-                region.source_id,
+                # JSON may hold halves of surrogate pairs, which no table takes
+                region.source_id.encode("utf-8", "backslashreplace").decode(),
                 region.crowd,
             )
         )

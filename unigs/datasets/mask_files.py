@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
@@ -68,15 +69,18 @@ class MaskFiles:
                 raise DataError(f"{name} is too large for a mask", file=path)
             return archive.read(found)
         # zipfile says NotImplementedError to a compression it does not know, RuntimeError to a
-        # password
+        # password, EOFError to a member that goes on behind the end of the file
         except (
             OSError,
+            EOFError,
             zipfile.BadZipFile,
             zlib.error,
+            lzma.LZMAError,
             NotImplementedError,
             RuntimeError,
         ) as error:
-            raise DataError(f"{name} cannot be read: {error}", file=path) from error
+            reason = str(error) or "the archive ends before"
+            raise DataError(f"{name} cannot be read: {reason}", file=path) from error
 
     def _archive(self, path: Path) -> zipfile.ZipFile:
         if self._open is None or self._open[0] != path:

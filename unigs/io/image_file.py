@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from unigs.errors import DataError
 
@@ -28,6 +28,17 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I", "I;16", "I;16B")
 # EXIF orientations 5 to 8 turn by a quarter
 _QUARTER_TURNS = range(5, 9)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# where Pillow looks for an orientation
+_EXIF_PLACES = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 
 
 class ImageSize(NamedTuple):
@@ -65,8 +76,8 @@ def read_image(
         DataError: missing, unreadable, not accepted or of another size.
     """
     image = _decode(read_bytes(path), path)
-    if upright and _orientation(image) != 1:
-        image = ImageOps.exif_transpose(image)
+    if upright:
+        image = turned_upright(image)
     if expected_size is not None and (image.height, image.width) != expected_size:
         height, width = expected_size
         raise DataError(
@@ -86,8 +97,22 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         DataError: missing, unreadable or not accepted.
     """
-    image = _decode(read_bytes(path), path)
-    return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+    return turned_upright(_decode(read_bytes(path), path))
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """A loaded image turned as its EXIF record says, and without that record if it was turned.
+
+    `PIL.ImageOps.exif_transpose` writes the rest of the record anew, which fails for many of those
+    that cameras and editors leave.
+    """
+    orientation = _orientation(image)
+    if orientation == 1:
+        return image
+    turned = image.transpose(_TURNS[orientation])
+    for place in _EXIF_PLACES:
+        turned.info.pop(place, None)
+    return turned
 
 
 def read_bytes(path: Path) -> bytes:
@@ -191,7 +216,9 @@ def _orientation(image: Image.Image) -> int:
     Pillow itself turns a TIFF while it loads it, and then says so by leaving out the orientation.
     """
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:
         # a broken record is no reason to lose the image
         return 1

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from unigs.errors import DataError, UnigsError
-from unigs.io.image_file import open_image
+from unigs.io.image_file import open_image, turned_upright
 
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
@@ -83,7 +83,7 @@ def painted(layer: Image.Image) -> np.ndarray:
 
 
 def _of_image(image: Image.Image) -> tuple[np.ndarray, str]:
-    image = ImageOps.exif_transpose(image)
+    image = turned_upright(image)
     if image.has_transparency_data and not image.mode.startswith("I"):
         found = _of_alpha(np.asarray(image.convert("RGBA"))[..., 3])
         if found is not None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, DataError
 from unigs.io.files import sha256_of
 from unigs.latents.encode import encode_samples
 from unigs.latents.prompts import PROMPTS, TEXT, TextTable, write_text_table
@@ -30,7 +30,6 @@ from unigs.models.text import encode_prompts, max_tokens
 from unigs.samples.sample import Sample
 from unigs.shards.folder import Description, build_folder, locked, manifest_before
 from unigs.shards.manifest import (
-    MANIFEST,
     MEMBERS,
     ShardManifest,
     ShardRecord,
@@ -152,9 +151,10 @@ def latents_are_current(
 ) -> bool:
     """Return whether a folder holds the finished latents of these pixel shards by these models,
     refined in so many steps, in the format of this version."""
-    if not (folder / MANIFEST).is_file():
+    try:
+        made = read_manifest(folder)
+    except DataError:
         return False
-    made = read_manifest(folder)
     inputs = _inputs(read_manifest(shard_dir), weights_digest(autoencoder), refine_steps)
     return {shard.path: shard.inputs for shard in made.shards} == inputs and (
         made.configuration["text_encoder"] == _text_digest(text_encoder, tokenizer)

@@ -28,8 +28,9 @@ def panoptic_scores(
     categories = None if class_agnostic else truth.categories()
     prediction = PanopticFile(pred_json, pred_dir)
     truth.check_images(prediction)
-    tallies: dict[str, Tally] = {}
-    for image in truth.images:
+    tallies: list[Tally] = []
+    # in the order of the ids as texts, so that the order of the file does not change a digit
+    for image in sorted(truth.images, key=lambda one: (str(one), isinstance(one, str))):
         gt, pred = truth.segments(image), prediction.segments(image)
         if gt.shape != pred.shape:
             raise DataError(
@@ -40,8 +41,8 @@ def panoptic_scores(
             )
         classes, crowd = truth.classes(image, categories)
         pred_classes, _ = prediction.classes(image, categories)
-        tallies[str(image)] = count_segments(gt, pred, classes, pred_classes, crowd)
-    totals = per_class(tallies[key] for key in sorted(tallies))
+        tallies.append(count_segments(gt, pred, classes, pred_classes, crowd))
+    totals = per_class(tallies)
     result = average(totals.values())
     if categories is not None:
         for name, wanted in (("pq_things", True), ("pq_stuff", False)):

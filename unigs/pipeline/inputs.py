@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from unigs.colormap import DECODERS, Palette
 from unigs.config.seeds import whole_number
 from unigs.errors import ConfigError, DataError
+from unigs.io.image_file import turned_upright
 from unigs.io.mask_file import marked
 from unigs.tasks import Task, make_prompt, task_named
 
@@ -221,7 +222,7 @@ def _loaded(picture: Image.Image, argument: str) -> Image.Image:
     """Return the picture decoded to its end and turned upright."""
     try:
         picture.load()
-        return ImageOps.exif_transpose(picture)
+        return turned_upright(picture)
     # on broken files Pillow raises unrelated types: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise ConfigError(f"{argument}: does not decode: {error}") from error

@@ -186,6 +186,9 @@ def _shard_count(
 def _removed(folder: Path, before: ShardManifest | None, heads: list[SceneHead]) -> tuple[str, ...]:
     if before is None:
         return ()
-    held = set(read_sample_table(folder, ["scene"])["scene"].to_pylist())
+    held: set[str] = set()
+    # a broken table is written anew, and what it alone knew is lost
+    with contextlib.suppress(DataError):
+        held.update(read_sample_table(folder, ["scene"])["scene"].to_pylist())
     held |= {refusal.scene for refusal in before.refused} | set(before.removed)
     return tuple(sorted(held - {head.key for head in heads}))

@@ -21,7 +21,6 @@ from unigs.shards.manifest import (
     PREVIOUS,
     RECORDS,
     SAMPLES,
-    OtherFormat,
     Refusal,
     ShardManifest,
     ShardRecord,
@@ -37,8 +36,9 @@ LOCK = ".lock"
 # A shard of any folder of ours, whatever its task and number.
 _SHARD = re.compile(r"\w+-\d{5,}-of-\d{5,}\.tar")
 
-# What `replacing` calls a file until it is whole: its name between a dot and a random end.
-LEFT_BEHIND = re.compile(r"\..+\.(tar|json|parquet|safetensors)\.[^.]+")
+# What `replacing` calls a file until it is whole: its name between a dot and a random end, that of
+# `tempfile`. Other hidden files are somebody's.
+LEFT_BEHIND = re.compile(r"\..+\.(tar|tar\.idx|json|parquet|safetensors)\.[a-z0-9_]{8}")
 
 
 @contextlib.contextmanager
@@ -137,10 +137,11 @@ def build_folder(
 
 def manifest_before(folder: Path) -> ShardManifest | None:
     """Return the manifest of the last build that ended, also when a later one was killed; None
-    where there is none, or another version wrote it: everything is built again then."""
+    where there is none, it is broken or another version wrote it: what a build would take from it
+    is found anew then."""
     for name in (MANIFEST, PREVIOUS):
         if (folder / name).exists():
-            with contextlib.suppress(OtherFormat):
+            with contextlib.suppress(DataError):
                 return read_manifest(folder, name)
     return None
 
@@ -180,6 +181,6 @@ def sweep(folder: Path, names: set[str], before: ShardManifest | None, now: Shar
         if path.stem not in names:
             path.unlink()
     for path in (*folder.glob(".*"), *(folder / RECORDS).glob(".*")):
-        if LEFT_BEHIND.match(path.name):
+        if LEFT_BEHIND.fullmatch(path.name):
             path.unlink()
     (folder / PREVIOUS).unlink(missing_ok=True)

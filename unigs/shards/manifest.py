@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -150,8 +150,8 @@ def write_manifest(folder: Path, manifest: ShardManifest) -> None:
 def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
     """Read manifest.json.
 
-    Raises DataError if it is missing, unreadable, changed since it was sealed or of another
-    version's format.
+    Raises DataError if it is missing, unreadable, changed since it was sealed, of another
+    version's format, or names files outside of its folder.
     """
     file = folder / name
     content = read_json(file)
@@ -163,7 +163,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
             file=file, hint="build shards and latents again with this one",
         )  # fmt: skip
     try:
-        return ShardManifest(
+        manifest = ShardManifest(
             shards=tuple(ShardRecord(**shard) for shard in content["shards"]),
             refused=tuple(Refusal(**refusal) for refusal in content["refused"]),
             removed=tuple(content["removed"]),
@@ -177,6 +177,12 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise DataError(f"not a manifest: {error}", file=file, hint=REBUILD) from error
+    for path in (*(shard.path for shard in manifest.shards), *manifest.files):
+        # a manifest may come from an address, and whoever pulls writes what it names
+        parts = PurePosixPath(path).parts
+        if not parts or path.startswith("/") or ".." in parts:
+            raise DataError(f"names a file outside of its folder, {path!r}", file=file)
+    return manifest
 
 
 def check_vouched(folder: Path, name: str) -> None:

@@ -1,8 +1,8 @@
 """Mirror a folder of shards to a bucket, and back to a local cache for training.
 
 Addresses are fsspec's: ``s3://bucket/folder`` (needs the extra ``s3``), ``memory://``, a path.
-Only shards that differ are copied; the manifest is written last, so that a reader of an address
-never meets a manifest whose shards are not there yet.
+Only shards that differ are copied. The manifest is taken away before the first of them and written
+last, so that nobody ever meets a manifest whose shards are not there, yet or any more.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
         )
         todo = tuple(s.path for s in manifest.shards if s.path not in set(kept))
         files.makedirs(base, exist_ok=True)
+        if todo and MANIFEST in listed:
+            # a push that breaks off would leave it beside other shards, which the next one trusts
+            files.rm_file(f"{base}/{MANIFEST}")
         for name in (*todo, *manifest.files, MANIFEST):
             files.makedirs(f"{base}/{name}".rpartition("/")[0], exist_ok=True)
             files.put_file(str(folder / name), f"{base}/{name}")

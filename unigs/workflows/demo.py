@@ -31,7 +31,13 @@ def newest_model(store: Path) -> Path:
     Raises:
         ConfigError: none there.
     """
-    found = [file.parent for file in store.rglob("model_index.json") if "models" in file.parts]
+    # a hidden folder is one that is still being built
+    found = [
+        file.parent
+        for file in store.rglob("model_index.json")
+        if "models" in file.parts
+        and not any(part.startswith(".") for part in file.relative_to(store).parts)
+    ]
     if not found:
         raise ConfigError("no model", file=store, hint="give --model, or train one: unigs run")
 

@@ -6,10 +6,12 @@ No two predictions share a file, and none is written over a picture that was giv
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ OUTPUTS = {
 }
 # Of a name in bytes, so that the longest ending and a temporary name fit 255.
 _LONGEST = 200
+# what the file systems of today take
+_LONGEST_PART = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ def plan_predictions(task: Task, sources: Mapping[str, Path | None], out: Path) 
     main = "colormap" if task.control == "colormap" else "image"
     _check_kinds(task, main, given)
     for kind, path in given.items():
-        if not path.exists():
+        # unlike Path.exists this takes any name for an answer
+        if not os.path.exists(path):
             raise DataError("no such file or folder", file=path, hint=f"check {kind}")
     listings = {kind: _Listing(path) for kind, path in given.items() if path.is_dir()}
     if not listings:
@@ -119,12 +124,16 @@ class _Listing:
         self.others = [path for path in files if not _is_picture(path)]
         if not self.pictures:
             raise DataError("no pictures", file=folder, hint=f"give {', '.join(SUFFIXES)} files")
+        self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
+        self._by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+        for path in self.pictures:
+            self._by_name[_plain(path.name)].append(path)
+            self._by_stem[_plain(path.stem)].append(path)
 
     def find(self, name: Path) -> list[Path]:
         """Return the pictures that a picture of another folder stands for: that of the same file
         name, else all of the same stem."""
-        same = [path for path in self.pictures if _plain(path.name) == _plain(name.name)]
-        return same or [path for path in self.pictures if _plain(path.stem) == _plain(name.stem)]
+        return self._by_name.get(_plain(name.name)) or self._by_stem.get(_plain(name.stem), [])
 
 
 def _matched(
@@ -169,15 +178,17 @@ def _matched(
 def _names(pictures: list[Path]) -> list[str]:
     """Return one name per picture, distinct also where upper and lower case are one."""
     names = [_shortened(path.stem) for path in pictures]
-    for fallback in (
-        lambda index: _shortened(pictures[index].name),
-        lambda index: f"{_shortened(pictures[index].name)}-{index + 1}",
-    ):
-        times = Counter(_folded(name) for name in names)
-        names = [
-            fallback(index) if times[_folded(name)] > 1 else name
-            for index, name in enumerate(names)
-        ]
+    whole = [_shortened(path.name) for path in pictures]
+    times = Counter(map(_folded, names))
+    names = [
+        long if times[_folded(name)] > 1 else name for name, long in zip(names, whole, strict=True)
+    ]
+    times, taken = Counter(map(_folded, names)), set(map(_folded, names))
+    for index, name in enumerate(names):
+        if times[_folded(name)] > 1:
+            numbered = (f"{whole[index]}-{number}" for number in count(index + 1))
+            names[index] = next(free for free in numbered if _folded(free) not in taken)
+            taken.add(_folded(names[index]))
     return names
 
 
@@ -205,8 +216,12 @@ def _check_outputs(
     listings: Iterable[_Listing],
     out: Path,
 ) -> None:
-    if out.exists() and not out.is_dir():
-        raise ConfigError("out: is a file", file=out, hint="give a folder")
+    if any(len(os.fsencode(part)) > _LONGEST_PART for part in out.parts):
+        raise ConfigError("out: name is too long", file=out, hint="give another folder")
+    there = next(place for place in (out, *out.parents, Path()) if os.path.lexists(place))
+    if not there.is_dir():
+        kind = "is a file" if there.exists() else "is no folder"
+        raise ConfigError(f"out: {kind}", file=there, hint="give a folder")
     inputs = [path for path in sources if not path.is_dir()]
     for listing in listings:
         if out.exists() and out.samefile(listing.folder):

@@ -15,6 +15,7 @@ from PIL import Image
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.io.distributed import once, rank_and_world, torchrun_group, training_device
+from unigs.io.files import writing
 from unigs.io.machine import machine
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.stores import Encoders, training_stream
@@ -78,8 +79,13 @@ def train_from_shards(
         with TrainingLine(sys.stderr) as line:
 
             def on_preview(step: int, picture: NDArray[np.uint8]) -> None:
-                Image.fromarray(picture).save(out / PREVIEW)
-                line.say(f"picture of step {step}: {out / PREVIEW}")
+                try:
+                    with writing(out / PREVIEW) as partial:
+                        Image.fromarray(picture).save(partial, "PNG")
+                    line.say(f"picture of step {step}: {out / PREVIEW}")
+                # no training ends over a picture of it
+                except DataError as error:
+                    line.say(str(error))
 
             tell = TrainingTeller(total, line.say, line.show)
             try:

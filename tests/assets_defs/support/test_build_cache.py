@@ -157,6 +157,45 @@ def test_a_process_that_dies_while_folders_change_places_loses_neither(
     assert build_or_reuse(folder, {"seed": 1}, build).kept
 
 
+def test_a_build_that_takes_over_another_ones_folder_does_not_pass_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a"
+
+    def build(number: int, breaks: bool = False) -> keep.Outcome:
+        def write(place: Path, resume: bool) -> Built:
+            (place / "out.txt").write_text(str(number))
+            if breaks:
+                raise KeyboardInterrupt
+            return Built(f"d{number}")
+
+        return build_or_reuse(folder, {"seed": number}, write, carry=True)
+
+    whole = keep._write
+
+    def die_behind_the_record(file: Path, text: str) -> None:
+        whole(file, text)
+        if file.name == RECORD:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keep, "_write", die_behind_the_record)
+        with pytest.raises(KeyboardInterrupt):
+            build(1)
+    with pytest.raises(KeyboardInterrupt):
+        build(2, breaks=True)
+    assert build(1).digest == "d1"
+    assert (folder / "out.txt").read_text() == "1"
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", '{"format": 2}', ""])
+def test_what_is_no_record_is_none(tmp_path: Path, content: str) -> None:
+    folder, build = tmp_path / "a", Builder()
+    build_or_reuse(folder, {}, build)
+    (folder / RECORD).write_text(content)
+    assert not build_or_reuse(folder, {}, build).kept
+
+
 def test_a_record_of_another_version_is_no_record(tmp_path: Path) -> None:
     folder, build = tmp_path / "a", Builder()
     build_or_reuse(folder, {}, build)

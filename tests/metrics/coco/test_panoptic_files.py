@@ -60,6 +60,24 @@ def test_a_byte_order_mark_and_texts_as_ids_are_read(files):
     assert score(files)["pq"] == 1
 
 
+def test_a_number_and_a_text_are_two_images_where_the_truth_lists_both(files):
+    def edit(content):
+        content["annotations"].append(content["annotations"][0] | {"image_id": "1"})
+
+    def edit_badly(content):
+        edit(content)
+        content["annotations"][0] |= {"file_name": "b.png", "segments_info": []}
+
+    Image.new("RGB", (64, 48)).save(files / "pred" / "b.png")
+    change(files, "pred", edit)
+    with pytest.raises(DataError, match=r"annotations\[1\]: image '1' is listed as a number and"):
+        score(files)
+    change(files, "gt", edit)
+    assert score(files)["tp"] == 2
+    change(files, "pred", edit_badly)
+    assert (score(files)["tp"], score(files)["fn"]) == (1, 1)
+
+
 def test_categories_may_lack_where_all_are_one(files):
     change(files, "gt", lambda content: content.pop("categories"))
     assert score(files, class_agnostic=True)["pq"] == 1

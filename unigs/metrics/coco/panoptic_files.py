@@ -83,12 +83,20 @@ class PanopticFile:
                     f"no prediction for image {shown(image)}", file=prediction.path,
                     hint="add its record",
                 )  # fmt: skip
+        seen: set[int] = set()
         for image in prediction.images:
-            if self._ids.find(image) is None:
+            where, number = prediction._records[image][0], self._ids.find(image)
+            if number is None:
                 raise DataError(
                     f"image {shown(image)} is not in the ground truth", file=prediction.path,
-                    record=prediction._records[image][0], hint="leave it out",
+                    record=where, hint="leave it out",
                 )  # fmt: skip
+            if number in seen:
+                raise DataError(
+                    f"image {shown(image)} is listed as a number and as a text",
+                    file=prediction.path, record=where, hint="write one record an image",
+                )  # fmt: skip
+            seen.add(number)
 
     def categories(self) -> Categories:
         """Its categories; raise DataError when it lists none."""
