@@ -49,7 +49,7 @@ def killed_while_saving(folder):
 def killed_after_the_swap(folder):
     """The checkpoint of step 6 is in its place, those it replaces are still there."""
 
-    def deadly(path):
+    def deadly(path, **options):
         die()
 
     replace = checkpoint.os.replace
