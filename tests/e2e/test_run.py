@@ -1,7 +1,7 @@
 """``unigs run`` on 30 generated scenes: the whole graph, twice, with a look at what it left."""
 
 import json
-import shutil
+import tarfile
 import time
 from pathlib import Path
 
@@ -130,13 +130,25 @@ def test_more_training_steps_retrain_and_keep_the_data(
     assert "shards" not in again["built"] + again["kept"]
 
 
-def test_damaged_shard_is_named_and_fixed(first: dict, store: Path, preset: Path) -> None:
+def test_a_flipped_byte_stops_the_run_and_a_deleted_shard_is_built_again(
+    first: dict, store: Path, preset: Path
+) -> None:
     shard = next((store / "shapes-smoke" / "shards" / "val" / "entity").glob("*.tar"))
-    shutil.copyfile(shard, store / "whole.tar")
-    shard.write_bytes(shard.read_bytes()[:-512])
+    whole = shard.read_bytes()
+    with tarfile.open(shard) as tar:
+        member = tar.getmembers()[0]
+    damaged = bytearray(whole)
+    damaged[member.offset_data + 1] ^= 1
+    shard.write_bytes(damaged)
+    stopped = unigs("run", "--preset", preset, "--store", store, "--json", check=False)
+    assert stopped.returncode == 1
+    told = stopped.stderr.splitlines()[-1]
+    assert shard.name in told
+    assert member.name.partition(".")[0] in told
+    shard.unlink()
     third = result_of(unigs("run", "--preset", preset, "--store", store, "--json"))
     assert "shards" in third["built"]
-    assert shard.read_bytes() == (store / "whole.tar").read_bytes()
+    assert shard.read_bytes() == whole
     assert "weights/joint" not in third["built"] or third["metrics"] == first["metrics"]
 
 
