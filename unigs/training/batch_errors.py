@@ -7,7 +7,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 
 from unigs.config.preset import TrainingConfig
-from unigs.io.machine import autocast
+from unigs.io.machine import autocast, machine
 from unigs.models.unet import join_inputs
 from unigs.training.loss import add_noise, loss_weights, weighted_error
 
@@ -33,6 +33,8 @@ def batch_errors(
     noised, target = add_noise(scheduler, clean, noise.to(device), timesteps)
     image, colormap = noised.chunk(2, dim=1)
     inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
+    # The layout of the input is that of all activations; weights keep theirs.
+    inputs = inputs.contiguous(memory_format=machine(device).convolution_format)
     with autocast(training.precision, device):
         prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
     weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
