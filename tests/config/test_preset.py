@@ -34,7 +34,7 @@ def test_small_is_between_tiny_and_sd15():
 def test_small_sees_more_of_what_tiny_sees():
     tiny, small = load_preset("tiny"), load_preset("small")
     samples = [p.training.steps * p.training.batch_size for p in (tiny, small)]
-    assert samples[1] > samples[0]
+    assert samples[1] > 2 * samples[0]
     assert small.data == tiny.data
 
 
