@@ -124,5 +124,7 @@ def test_member_that_goes_on_behind_the_end_of_its_archive_is_told(tmp_path):
     sizes = data.index(b"PK\1\2") + 20
     data[sizes : sizes + 8] = (1 << 20).to_bytes(4, "little") * 2
     path.write_bytes(data)
-    with pytest.raises(DataError, match=r"train-masks-a\.zip: a\.png cannot be read: the archive"):
+    # newer Pythons say "Overlapped entries" where older ones read on to the end
+    reason = r"train-masks-a\.zip: a\.png cannot be read: (the archive|Overlapped)"
+    with pytest.raises(DataError, match=reason):
         MaskFiles(tmp_path, "train").read("a.png")

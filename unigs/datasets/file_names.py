@@ -37,7 +37,7 @@ def located(folder: Path, name: str) -> Path:
 def spellings(name: str) -> list[str]:
     """Return what a name may stand for, the likeliest first.
 
-    As it is; with `/` for the `\` of Windows; with percent codes decoded; and each of these with
+    As it is; with `/` for the backslash of Windows; with percent codes decoded; each of these with
     accents composed and decomposed (Unicode NFC and NFD).
     """
     plain = [name, name.replace("\\", "/")]
