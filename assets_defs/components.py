@@ -32,7 +32,7 @@ def autoencoder(
     sources = [folders.shards(*part) for part in parts(settings) if part[1] == "train"]
     inputs = {
         "code": AUTOENCODER_CODE,
-        "settings": wanted.model_dump(mode="json"),
+        "settings": wanted.model_dump(mode="json", exclude={"sample_posterior"}),
         "shards": [built_digest(folder) for folder in sources] if wanted.source is None else [],
     }
 
