@@ -128,6 +128,9 @@ class EvaluationConfig(Strict):
         scenes: validation scenes that are evaluated (1000 in the paper).
         evaluators: `shapes` trains small ones in the graph; `paper` loads the paper's from
             `clip`, `segmenter` (directories or Hub ids) and `inception` (a weights file).
+        batch_size: samples predicted at a time.
+        processes: on this machine that share the samples, as far as it has a core or an
+            accelerator for each.
     """
 
     scenes: int = Field(1000, ge=1)
@@ -136,6 +139,7 @@ class EvaluationConfig(Strict):
     segmenter: str | None = None
     inception: str | None = None
     batch_size: int = Field(32, ge=1)
+    processes: int = Field(1, ge=1)
 
 
 class Preset(Strict):

@@ -21,6 +21,7 @@ from torch import distributed
 
 from unigs.io.device import this_device
 from unigs.io.machine import cores
+from unigs.io.pool import end_with_starter
 
 JOIN_SECONDS = 60.0
 # While process 0 encodes a data set, the others wait.
@@ -134,6 +135,7 @@ def _work(
     # Process 0 decides when to stop and tells the others between two steps.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    end_with_starter()
     torch.set_num_threads(threads)
     _join(rank, world, meeting)
     try:

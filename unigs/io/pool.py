@@ -71,11 +71,15 @@ def _collect(waiting: set[Future[object]]) -> int:
     return len(finished)
 
 
-def _start(numbers: Any, prepare: Callable[[int], None] | None) -> None:
-    """A killed parent cannot stop its workers; let them see its end themselves."""
+def end_with_starter() -> None:
+    """Let this process end when the one that started it does: a killed one cannot stop others."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _start(numbers: Any, prepare: Callable[[int], None] | None) -> None:
+    end_with_starter()
     with numbers.get_lock():
         number = numbers.value
         numbers.value += 1

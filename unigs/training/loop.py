@@ -30,6 +30,7 @@ from unigs.errors import ConfigError, ModelError
 from unigs.io.distributed import any_of, rank_and_world
 from unigs.io.machine import machine
 from unigs.io.peak_memory import peak_memory
+from unigs.latents.ahead import Ahead
 from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
@@ -39,7 +40,7 @@ from unigs.training.lora import add_adapters, merge_adapters
 from unigs.training.optimizer import build_optimizer, build_scaler
 from unigs.training.schedule import learning_rate, training_steps
 from unigs.training.state import TrainingState
-from unigs.training.step_draws import StepDraws, draw_step
+from unigs.training.step_draws import StepDraws, prepare_step
 from unigs.training.validation import preview_picture, validation_losses
 
 Log = Callable[[int, dict[str, float]], None]
@@ -106,7 +107,8 @@ def train(
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
-    return run.go(validation, log, resume, should_stop, on_preview)
+    with run.ahead:
+        return run.go(validation, log, resume, should_stop, on_preview)
 
 
 class _Run:
@@ -162,6 +164,7 @@ class _Run:
             self.model = cast(nn.Module, torch.compile(unet))
         if self.world > 1 and not self.sharded:
             self.model = DistributedDataParallel(self.model)
+        self.ahead = Ahead(self._prepare, self.steps, self.device)
 
     def go(
         self,
@@ -207,19 +210,12 @@ class _Run:
         samples = (self.steps - first) * self.stream.batch_size
         return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
 
+    def _prepare(self, step: int) -> tuple[dict[str, Tensor], StepDraws]:
+        count = self.scheduler.config["num_train_timesteps"]
+        return prepare_step(self.stream, self.training, self.diffusion, count, step, self.device)
+
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
-        batch = self.stream.batch(step)
-        drawn = draw_step(
-            batch["task"],
-            batch["image"].shape[1:],
-            self.training,
-            self.diffusion,
-            self.scheduler.config["num_train_timesteps"],
-            step,
-            self.rank,
-            self.world,
-        )
-        batch["text"][drawn.dropped] = self.stream.empty_text
+        batch, drawn = self.ahead(step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
         self.optimizer.zero_grad(set_to_none=True)
@@ -262,6 +258,7 @@ class _Run:
             "loss": smoothed,
             "learning_rate": learning_rate(self.training, step, self.steps),
             "samples_per_second": rate * self.stream.batch_size,
+            "loader_share": self.ahead.share,
             "peak_memory_bytes": float(peak_memory(self.device)),
             "remaining_seconds": (self.steps - step - 1) / rate,
         }
@@ -281,8 +278,9 @@ class _Run:
         if self.rank > 0 or self.sharded or self.autoencoder is None:
             return
         with self._averaged():
+            batch = self.ahead.aside(lambda: shown.batch(0))
             picture = preview_picture(
-                self.unet, self.scheduler, self.diffusion, shown.batch(0), self.autoencoder
+                self.unet, self.scheduler, self.diffusion, batch, self.autoencoder
             )
         on_preview(step, picture)
 
