@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import torch
 
@@ -17,7 +17,16 @@ from unigs.errors import ConfigError, ModelError
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
+
+class Sliced(Protocol):
+    """A sequence, tensor or array."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Any: ...
+
+
+S = TypeVar("S", bound=Sliced)
 R = TypeVar("R")
 
 # Of the accelerator's memory that is free: the other half is for what a formula does not know of,
@@ -85,15 +94,12 @@ def fitting(bytes_each: int, device: torch.device) -> int:
     return max(1, room // max(bytes_each, 1))
 
 
-def in_batches(
-    values: Sequence[T], size: int, compute: Callable[[Sequence[T]], R], what: str
-) -> list[R]:
+def in_batches(values: S, size: int, compute: Callable[[S], R], what: str) -> list[R]:
     """Compute `values` in batches of `size`, or of less where the device runs out of memory.
 
     The size is halved as often as needed, with a warning, and what was done stays done.
 
     Args:
-        values: anything that can be sliced; tensors and arrays too.
         what: for messages, e.g. "pictures".
 
     Returns:

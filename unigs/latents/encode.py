@@ -89,7 +89,8 @@ def encode_samples(
 def _distinct(images: np.ndarray) -> tuple[list[int], list[int]]:
     """Return the number of the first of each distinct image, and for each which of these it is."""
     places: dict[bytes, int] = {}
-    first, which = [], []
+    first: list[int] = []
+    which: list[int] = []
     for number, image in enumerate(images):
         place = places.setdefault(hashlib.sha256(image.tobytes()).digest(), len(places))
         if place == len(first):

@@ -85,9 +85,9 @@ class LatentStore:
         )
         self._shards = list(shards)
         self._layouts = np.array(list(layouts), np.int64)
-        columns_held = (self._layouts >= 0).all(axis=0)
+        held = np.all(self._layouts >= 0, axis=0).tolist()
         names = (*PARTS, *DEVIATIONS)
-        self._parts = {name: column for column, name in enumerate(names) if columns_held[column]}
+        self._parts = {name: column for column, name in enumerate(names) if held[column]}
 
     def _offsets(self, rows: pa.RecordBatch) -> np.ndarray:
         """Return (n, 9) int64: where the values of each of PARTS and DEVIATIONS begin in their
