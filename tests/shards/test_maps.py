@@ -1,6 +1,7 @@
 """Mapped shards: few are open at a time, however many there are."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,8 @@ COUNT, LIMIT = 40, 8
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_open_maps", module._OpenMaps())
     for number in range(COUNT):
         (tmp_path / f"{number}.tar").write_bytes(bytes([number]) * 5000)
     return tmp_path
@@ -72,3 +74,17 @@ def test_the_shards_that_were_used_last_stay_open(folder, monkeypatch):
     maps["2.tar"]
     assert maps["0.tar"] is first
     assert maps["1.tar"] is not second
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc")
+def test_the_bound_is_of_all_folders_and_threads_together(folder, monkeypatch):
+    monkeypatch.setattr(module, "OPEN_MAPS", LIMIT)
+    stores = [ShardMaps(folder, manifest(folder)) for _ in range(3)]
+    numbers = np.random.default_rng(0).integers(COUNT, size=(3, 200)).tolist()
+
+    def read(store, wanted):
+        return [int(store[f"{number}.tar"][-1]) for number in wanted]
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(read, stores, numbers)) == numbers
+    assert open_files(folder) == LIMIT
