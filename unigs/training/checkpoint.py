@@ -20,6 +20,8 @@ from unigs.io.files import replacing_folder
 
 logger = logging.getLogger(__name__)
 
+# in the folder of a training
+CHECKPOINTS = "checkpoints"
 _FOLDER = re.compile(r"^step-(\d{8})$")
 _STATE = "state.json"
 
@@ -40,7 +42,11 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write ``folder/step-NNNNNNNN`` atomically, then remove all but the `keep` newest."""
+    """Write ``folder/step-NNNNNNNN`` atomically, then remove all but the `keep` newest up to it.
+
+    Those of later steps are damaged, since the run that writes this one did not resume from them:
+    they stay until it reaches their step.
+    """
     target = folder / f"step-{checkpoint.step:08d}"
     for left in folder.glob(".step-*"):  # left by a run that was killed while writing
         shutil.rmtree(left, ignore_errors=True)
@@ -55,7 +61,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         for file in partial.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
-    for old in _folders(folder)[:-keep]:
+    for old in [path for path in _folders(folder) if path.name <= target.name][:-keep]:
         shutil.rmtree(old)
     return target
 
@@ -73,6 +79,12 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             logger.warning("checkpoint %s is damaged (%s): trying the one before", path, error)
     return None
+
+
+def newest_step(folder: Path) -> int | None:
+    """Return the step of the newest checkpoint, damaged or not; None if there is none."""
+    folders = _folders(folder)
+    return int(folders[-1].name.removeprefix("step-")) if folders else None
 
 
 def _folders(folder: Path) -> list[Path]:
