@@ -13,11 +13,11 @@ from typing import Any
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_records import ImageRecord
 from unigs.datasets.dataset import Category, Record
-from unigs.datasets.instance_masks import Rle, flatten, rle_of
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import Photo, annotation_digest
 from unigs.datasets.record_values import flag, present, whole_number
 from unigs.errors import DataError
+from unigs.io.mask_codes import Rle, flatten, mask_code, not_empty
 from unigs.scene import Quarantined, Scene
 
 
@@ -79,7 +79,7 @@ class CocoInstances(CocoDataset):
         check_box(annotation.get("bbox"))
         segmentation = present(annotation, "segmentation")
         crowd = flag(annotation, "iscrowd", False)
-        return category, crowd, rle_of(segmentation, photo.height, photo.width)
+        return category, crowd, not_empty(mask_code(segmentation, photo.height, photo.width))
 
     def _refused(self, annotation: dict[str, Any], error: DataError) -> Quarantined:
         record = f"annotation {annotation.get('id')} of image {annotation['image_id']}"

@@ -22,7 +22,6 @@ from PIL import Image
 from unigs.datasets.class_names import class_names
 from unigs.datasets.dataset import Category, Dataset, Record
 from unigs.datasets.file_names import located
-from unigs.datasets.instance_masks import Rle, flatten, rle_of_mask
 from unigs.datasets.label_map import Region, scene_from_regions
 from unigs.datasets.mask_files import MaskFiles
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
@@ -31,6 +30,7 @@ from unigs.datasets.staging import Staging
 from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError
 from unigs.io.image_file import decode_labels, image_files
+from unigs.io.mask_codes import Rle, code_of_mask, flatten, not_empty
 from unigs.scene import Quarantined, Scene
 
 COLUMNS = ("MaskPath", "ImageID", "LabelName", "BoxID")
@@ -163,7 +163,7 @@ class OpenImages(Dataset):
         parts: list[Any] = []
         for record, data, mask, path in masks:
             try:
-                sound.append((record, rle_of_mask(_fit(mask, path, photo))))
+                sound.append((record, not_empty(code_of_mask(_fit(mask, path, photo)))))
                 parts += [record, data]
             except DataError as error:
                 yield self._refused(record, error)
