@@ -10,10 +10,10 @@ from pathlib import Path
 
 from unigs.datasets.coco_records import CocoRecords, ImageRecord
 from unigs.datasets.dataset import Category, Dataset, Record
-from unigs.datasets.file_names import located
 from unigs.datasets.photo import SIZE_UNKNOWN, Photo, annotation_digest, read_photo
-from unigs.datasets.record_values import field, said_size
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import located
+from unigs.io.annotations.record_values import field, said_size
 from unigs.io.image_file import image_files
 from unigs.scene import Quarantined, Scene
 

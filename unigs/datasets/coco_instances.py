@@ -15,8 +15,8 @@ from unigs.datasets.coco_records import ImageRecord
 from unigs.datasets.dataset import Category, Record
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import Photo, annotation_digest
-from unigs.datasets.record_values import flag, present, whole_number
 from unigs.errors import DataError
+from unigs.io.annotations.record_values import flag, present, whole_number
 from unigs.io.mask_codes import Rle, flatten, mask_code, not_empty
 from unigs.scene import Quarantined, Scene
 

@@ -13,9 +13,10 @@ from typing import Any
 from unigs.datasets.class_names import class_names, source_text
 from unigs.datasets.dataset import Category
 from unigs.datasets.json_stream import stream_members
-from unigs.datasets.record_values import field, flag, identity, other_form, said_size
 from unigs.datasets.staging import Staging
 from unigs.errors import DataError, one_line
+from unigs.io.annotations.record_values import field, identity, other_form, said_size
+from unigs.io.annotations.segment_ids import is_thing
 
 IDS_REPEAT = "annotation has the id of one before it, which nothing needs"
 FILE_AGAIN = "file listed twice with two ids: the annotations of both belong to one image"
@@ -164,7 +165,7 @@ class CocoRecords:
             try:
                 own = identity(value, "id")
                 source_text(value.get("name"))
-                _is_thing(value)
+                is_thing(value)
                 if own in found:
                     raise DataError(f"category {value['id']} is listed twice")
                 found[own] = (place, value)
@@ -177,7 +178,7 @@ class CocoRecords:
         self.notes.update(notes)
         for own, (_, value) in found.items():
             number, source = numbers[own], source_text(value.get("name"))
-            self._by_id[own] = Category(number, names[number], source, _is_thing(value))
+            self._by_id[own] = Category(number, names[number], source, is_thing(value))
             self.categories[number] = self._by_id[own]
 
     def _numbers(self, ids: list[str]) -> dict[str, int]:
@@ -204,8 +205,3 @@ class CocoRecords:
         except DataError:
             return
         self.licences[own] = one_line(str(value.get("name") or value.get("url")))
-
-
-def _is_thing(category: dict[str, Any]) -> bool:
-    # the instances file has neither field: all its categories are things
-    return flag(category, "isthing", category.get("type", "thing") == "thing")

@@ -7,8 +7,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from unigs.datasets.file_names import inside, spellings
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import inside, spellings
 from unigs.io.image_file import read_bytes
 
 MAX_MASK_BYTES = 1 << 26

@@ -21,14 +21,14 @@ from PIL import Image
 
 from unigs.datasets.class_names import class_names
 from unigs.datasets.dataset import Category, Dataset, Record
-from unigs.datasets.file_names import located
 from unigs.datasets.label_map import Region, scene_from_regions
 from unigs.datasets.mask_files import MaskFiles
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
-from unigs.datasets.record_values import identity
 from unigs.datasets.staging import Staging
-from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import located
+from unigs.io.annotations.record_values import identity
+from unigs.io.annotations.text_encoding import encoding_of
 from unigs.io.image_file import decode_labels, image_files
 from unigs.io.mask_codes import Rle, code_of_mask, flatten, not_empty
 from unigs.scene import Quarantined, Scene

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from unigs.datasets.record_values import other_form
 from unigs.datasets.scene_keys import distinct_key, scene_key
 from unigs.errors import DataError
+from unigs.io.annotations.record_values import other_form
 
 _SCHEMA = """
 CREATE TABLE images (
