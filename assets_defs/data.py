@@ -17,6 +17,7 @@ from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
+from unigs.io.side_files import files_below
 
 GENERATOR_CODE = code_of("generated")
 READER_CODE = code_of("index")
@@ -82,7 +83,7 @@ def _observed(place: Path, root: Path) -> Outcome:
     if not root.is_dir():
         raise DataError("no such folder", file=root, hint="check --root")
     listing = _listing_digest(root)
-    count = sum(1 for path in root.rglob("*") if path.is_file())
+    count = sum(1 for _ in files_below(root))
 
     def build(folder: Path, resume: bool) -> Built:
         return Built(listing, {"root": str(root), "files": count})
@@ -91,10 +92,13 @@ def _observed(place: Path, root: Path) -> Outcome:
 
 
 def _listing_digest(root: Path) -> str:
-    """Hash name, size and time of every file: a cheap check whether to read them."""
+    """Hash name, size and time of every file: a cheap check whether to read them.
+
+    What systems and tools leave beside them (``.git``, ``Thumbs.db``) does not count.
+    """
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path.name not in (RECORD, STARTED) and path.name[0] != ".":
+    for path in sorted(files_below(root)):
+        if path.is_file() and path.name not in (RECORD, STARTED):
             state = path.stat()
             name = path.relative_to(root).as_posix()
             digest.update(f"{name!r} {state.st_size} {state.st_mtime_ns}\n".encode())

@@ -68,6 +68,15 @@ def test_second_run_keeps_everything(graph: Graph) -> None:
     }
 
 
+def test_what_other_tools_leave_behind_changes_nothing(graph: Graph, root: Path) -> None:
+    graph.run()
+    for folder in (root, *(path.parent for path in Path(graph.store.root).rglob("kept.json"))):
+        for name in (".git/config", ".ipynb_checkpoints/a.json", "__MACOSX/a.jpg", "Thumbs.db"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("left")
+    assert all(entry["kept"] for entry in graph.run().values())
+
+
 def test_a_changed_annotation_rebuilds_its_split_and_few_shards(graph: Graph, root: Path) -> None:
     graph.run()
     before = digests(graph, "train")

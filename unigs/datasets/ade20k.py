@@ -26,7 +26,8 @@ from unigs.datasets.scene_keys import distinct_key, plain_key, scene_key
 from unigs.errors import DataError, one_line
 from unigs.io.annotations.record_values import field, whole, whole_number
 from unigs.io.annotations.text_encoding import encoding_of
-from unigs.io.image_file import decode_labels, is_side_file, read_bytes
+from unigs.io.image_file import decode_labels, read_bytes
+from unigs.io.side_files import is_side_file
 from unigs.scene import Scene
 
 FOLDERS = {"train": "training", "val": "validation"}

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from unigs.errors import ConfigError, DataError
-from unigs.io.image_file import SUFFIXES, is_side_file, read_image
+from unigs.io.image_file import SUFFIXES, read_image
 from unigs.io.mask_file import read_mask
+from unigs.io.side_files import is_side_file
 from unigs.tasks import Task
 from unigs.workflows.predict_record import foreign
 
