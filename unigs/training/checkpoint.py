@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from unigs.io.files import replacing_folder
+from unigs.io.files import finish_replacing, replacing_folder
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     they stay until it reaches their step.
     """
     target = folder / f"step-{checkpoint.step:08d}"
-    for left in folder.glob(".step-*"):  # left by a run that was killed while writing
+    _folders(folder)  # ends what a killed run began, so that the rest is worth nothing
+    for left in folder.glob(".step-*"):
         shutil.rmtree(left, ignore_errors=True)
     with replacing_folder(target) as partial:
         digests = {}
@@ -90,6 +91,8 @@ def newest_step(folder: Path) -> int | None:
 def _folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
+    for left in folder.glob(".step-*"):
+        finish_replacing(folder / left.name[1:].split(".")[0])
     return sorted(path for path in folder.iterdir() if _FOLDER.match(path.name))
 
 
