@@ -186,9 +186,12 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
 
 
 def check_vouched(folder: Path, name: str) -> None:
-    """Raise DataError on a checksum mismatch of a side file with the manifest."""
-    if read_manifest(folder).files.get(name) != sha256_of(folder / name):
-        raise DataError("changed since it was written", file=folder / name, hint=REBUILD)
+    """Raise DataError for a side file that is missing, or on a checksum mismatch with the
+    manifest."""
+    digest = sha256_of(folder / name)
+    if not digest or read_manifest(folder).files.get(name) != digest:
+        reason = "changed since it was written" if digest else "is missing"
+        raise DataError(reason, file=folder / name, hint=REBUILD)
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
