@@ -52,8 +52,8 @@ class CocoDataset(Dataset):
         return dict(self.document.notes)
 
     def records(self) -> Iterator[Record | Quarantined]:
-        for refused, reason in self.document.staging.refused():
-            yield Quarantined(self.relative(self.annotation_file), refused, reason)
+        for record, reason in self.document.staging.quarantined():
+            yield Quarantined(self.relative(self.annotation_file), record, reason)
         classes = annotation_digest([astuple(kind) for kind in self.categories.values()])
         for image in self.document:
             name = f"image {image.image['id']}"

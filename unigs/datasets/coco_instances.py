@@ -50,7 +50,7 @@ class CocoInstances(CocoDataset):
             try:
                 sound.append((annotation, *self._mask(annotation, photo)))
             except DataError as error:
-                yield self._refused(annotation, error)
+                yield self._quarantined(annotation, error)
         crowds = [crowd for _, _, crowd, _ in sound]
         rles = [rle for *_, rle in sound]
         ids, visible = flatten(rles, crowds, photo.height, photo.width)
@@ -62,7 +62,7 @@ class CocoInstances(CocoDataset):
             if visible[number - 1]:
                 regions.append(Region(number, category, names[number - 1], crowd))
             else:
-                yield self._refused(annotation, DataError("hidden by smaller ones"))
+                yield self._quarantined(annotation, DataError("hidden by smaller ones"))
         yield scene_from_regions(
             ids,
             regions,
@@ -81,7 +81,7 @@ class CocoInstances(CocoDataset):
         crowd = flag(annotation, "iscrowd", False)
         return category, crowd, not_empty(mask_code(segmentation, photo.height, photo.width))
 
-    def _refused(self, annotation: dict[str, Any], error: DataError) -> Quarantined:
+    def _quarantined(self, annotation: dict[str, Any], error: DataError) -> Quarantined:
         record = f"annotation {annotation.get('id')} of image {annotation['image_id']}"
         return self.quarantined(record, error, self.annotation_file)
 

@@ -73,7 +73,7 @@ class CocoRecords:
         if not self.categories:
             raise DataError("holds no categories", file=path)
         if not len(self.staging):
-            reasons = [reason for _, reason in self.staging.refused()]
+            reasons = [reason for _, reason in self.staging.quarantined()]
             why = f": {reasons[0]}" if reasons else ": the data set is empty"
             raise DataError(f"holds no images{why}", file=path)
 
@@ -118,7 +118,7 @@ class CocoRecords:
                     else:
                         self._add_annotation(counts[member], text, value)
                 except DataError as error:
-                    self.staging.refuse(place, error.reason)
+                    self.staging.quarantine(place, error.reason)
         self._add_categories(categories)
 
     def _add_image(self, number: int, text: str, value: Any) -> None:
@@ -170,7 +170,7 @@ class CocoRecords:
                     raise DataError(f"category {value['id']} is listed twice")
                 found[own] = (place, value)
             except DataError as error:
-                self.staging.refuse(place, error.reason)
+                self.staging.quarantine(place, error.reason)
         numbers = self._numbers(list(found))
         names, notes = class_names(
             {numbers[own]: value.get("name") for own, (_, value) in found.items()}

@@ -15,7 +15,7 @@ MAX_MASK_BYTES = 1 << 26
 
 
 class MaskFiles:
-    """Finds a mask by its name; the archive last used stays open.
+    """Find masks by their names; the archive last used stays open.
 
     Args:
         root: root of the data set.
