@@ -87,10 +87,10 @@ def shards(
                     "scenes": manifest.scenes,
                     "shards": len(manifest.shards),
                     "shards_built": len(manifest.built),
-                    "shards_kept": len(manifest.kept),
+                    "shards_cached": len(manifest.cached),
                     "bytes": sum(shard.bytes for shard in manifest.shards),
                     "filters": manifest.counts,
-                    "refused": manifest.refusals_by_reason,
+                    "skipped": manifest.skipped_by_reason,
                     "removed": list(manifest.removed),
                 },
             )

@@ -45,7 +45,7 @@ def test_what_was_pushed_is_pulled_whole_and_only_changes_travel(scenes, address
     assert push_shards(near, address).copied == second.built
     pulled = pull_shards(address, cache)
     assert pulled.copied == second.built
-    assert len(pulled.kept) == 7
+    assert len(pulled.unchanged) == 7
     assert read_manifest(cache).digest == second.digest
     assert pull_shards(address, cache).copied == ()
 

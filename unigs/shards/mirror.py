@@ -25,7 +25,7 @@ class Mirrored:
     """Result of a copy: names of the shards copied, left unchanged, and removed."""
 
     copied: tuple[str, ...]
-    kept: tuple[str, ...]
+    unchanged: tuple[str, ...]
     removed: tuple[str, ...]
 
 
@@ -51,10 +51,10 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
         there = _remote_manifest(place)
     known = {} if there is None else {s.path: s.sha256 for s in there.shards}
     listed = place.names()
-    kept = tuple(
+    unchanged = tuple(
         s.path for s in manifest.shards if known.get(s.path) == s.sha256 and s.path in listed
     )
-    todo = tuple(s.path for s in manifest.shards if s.path not in set(kept))
+    todo = tuple(s.path for s in manifest.shards if s.path not in set(unchanged))
     if todo and MANIFEST in listed:
         # a push that breaks off would leave it beside other shards, which the next one trusts
         place.remove(MANIFEST)
@@ -65,7 +65,7 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
     forgotten = set(there.files if there else ()) - set(manifest.files)
     for name in (*gone, *sorted(forgotten)):
         place.remove(name)
-    return Mirrored(todo, kept, gone)
+    return Mirrored(todo, unchanged, gone)
 
 
 def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> Mirrored:
@@ -93,8 +93,8 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
                 f"holds the shards {there.digest[:12]}, not {digest:.12}", file=address,
                 hint="push the shards that are wanted there, or give another address",
             )  # fmt: skip
-        kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
-        todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
+        unchanged = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
+        todo = {s.path: s.sha256 for s in there.shards if s.path not in set(unchanged)}
         before = {path.name for path in folder.glob("*.tar") if is_shard_name(path.name)}
         before_this = manifest_before(folder)
         set_manifest_aside(folder)
@@ -113,7 +113,7 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             sweep(folder, named, before_this, there)
             with writing(folder / MANIFEST) as partial:
                 partial.write_bytes(sealed.read_bytes())
-    return Mirrored(tuple(todo), kept, tuple(sorted(before - named)))
+    return Mirrored(tuple(todo), unchanged, tuple(sorted(before - named)))
 
 
 def _remote_manifest(source: Address) -> ShardManifest | None:
