@@ -200,7 +200,7 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
     group_name="data",
     check_specs=[
         dg.AssetCheckSpec(
-            "refused_share",
+            "quarantined_share",
             asset="quarantine_report",
             blocking=True,
             description="No data set has more quarantined records than the settings allow.",
@@ -217,27 +217,27 @@ def quarantine_report(
     def build(folder: Path, resume: bool) -> Built:
         from unigs.index.scenes_index import ScenesIndex
 
-        refused: list[dict[str, Any]] = []
+        quarantined: list[dict[str, Any]] = []
         rows: dict[str, int] = {}
         for dataset, split in batches:
             index = ScenesIndex(index_file(folders, dataset, split))
             batch = {"dataset": dataset, "split": split}
-            refused += [
+            quarantined += [
                 {**batch, "file": item.file, "record": item.record, "reason": item.reason}
                 for item in index.quarantined()
             ]
             rows[dataset] = rows.get(dataset, 0) + len(index)
-        text = json.dumps(refused, indent=1)
+        text = json.dumps(quarantined, indent=1)
         (folder / "quarantine.json").write_text(text, encoding="utf-8")
-        of = Counter(item["dataset"] for item in refused)
+        of = Counter(item["dataset"] for item in quarantined)
         # A small data set must not hide behind a large one.
         share = max(of[dataset] / max(count, 1) for dataset, count in rows.items())
         return Built(
             hashlib.sha256(text.encode()).hexdigest(),
             {
                 "records": sum(rows.values()),
-                "refused": len(refused),
-                "refused_share": round(share, 6),
+                "quarantined": len(quarantined),
+                "quarantined_share": round(share, 6),
             },
         )
 
@@ -251,15 +251,15 @@ def quarantine_report(
     }
     reads = [folders.scenes(*batch) for batch in batches]
     outcome = build_or_reuse(folders.quarantine, inputs, build, reads=reads)
-    share = outcome.metadata["refused_share"]
-    refused = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
-    allowed = settings.values.data.refused_share
-    first = next(iter(refused), {"file": "", "reason": ""})
+    share = outcome.metadata["quarantined_share"]
+    quarantined = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
+    allowed = settings.values.data.quarantined_share
+    first = next(iter(quarantined), {"file": "", "reason": ""})
     check = dg.AssetCheckResult(
-        check_name="refused_share",
+        check_name="quarantined_share",
         passed=share <= allowed,
         description=(
-            f"{share:.1%} of the records of a data set are refused, {allowed:.1%} are allowed; "
+            f"{share:.1%} of the records of a data set are quarantined, {allowed:.1%} are allowed; "
             f"the first is {first['file']}: {first['reason']}"
             if share > allowed
             else None
@@ -267,19 +267,19 @@ def quarantine_report(
         metadata={
             "share": share,
             "allowed": allowed,
-            "refused": dg.MetadataValue.md(refusals_table(refused)),
+            "quarantined": dg.MetadataValue.md(quarantine_table(quarantined)),
         },
     )
     return materialized(context, outcome, check_results=[check])
 
 
-def refusals_table(refused: list[dict], limit: int = 200) -> str:
+def quarantine_table(quarantined: list[dict], limit: int = 200) -> str:
     """List the first ``limit`` quarantined records in Markdown."""
     columns = ("dataset", "split", "file", "record", "reason")
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     lines += [
-        f"| {' | '.join(str(item[column]) for column in columns)} |" for item in refused[:limit]
+        f"| {' | '.join(str(item[column]) for column in columns)} |" for item in quarantined[:limit]
     ]
-    if len(refused) > limit:
-        lines.append(f"and {len(refused) - limit} more in quarantine.json")
+    if len(quarantined) > limit:
+        lines.append(f"and {len(quarantined) - limit} more in quarantine.json")
     return "\n".join(lines)
