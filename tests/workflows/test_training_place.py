@@ -12,7 +12,12 @@ from unigs.errors import DataError
 from unigs.training.checkpoint import CHECKPOINTS, newest_step
 from unigs.workflows import training_place as module
 from unigs.workflows.train_from_shards import train_from_shards
-from unigs.workflows.training_place import RETRAINING, finish_training, training_place
+from unigs.workflows.training_place import (
+    RETRAINING,
+    end_retraining,
+    finish_training,
+    training_place,
+)
 
 
 @pytest.fixture
@@ -85,6 +90,7 @@ def test_a_kill_between_two_moves_loses_no_checkpoint(tmp_path, monkeypatch, cal
         patched.setattr(getattr(module, home.__name__), name, deadly)
         with pytest.raises(KeyboardInterrupt):
             finish_training(tmp_path, tmp_path / RETRAINING)
+    end_retraining(tmp_path)
     assert training_place(tmp_path, resume=False) == tmp_path / RETRAINING
     assert newest_step(tmp_path / CHECKPOINTS) == 5
     assert training_place(tmp_path, resume=True) == tmp_path

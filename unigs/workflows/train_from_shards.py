@@ -28,7 +28,7 @@ from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.training.loop import Interrupted
 from unigs.training.run import TrainingJob, run_job
 from unigs.training.schedule import training_steps
-from unigs.workflows.training_place import finish_training, training_place
+from unigs.workflows.training_place import end_retraining, finish_training, training_place
 from unigs.workflows.training_progress import TrainingLine, TrainingTeller
 
 PREVIEW = "preview.png"
@@ -69,6 +69,7 @@ def train_from_shards(
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
     latents = {task: out / "latents" / task for task in folders}
     with torchrun_group():
+        once(lambda: end_retraining(out))
         place = training_place(out, resume)
         once(lambda: _prepare(values, folders, latents, out))
         samples = {

@@ -22,6 +22,13 @@ RETRAINING = "retraining"
 FINISHED = "finished.json"
 
 
+def end_retraining(out: Path) -> None:
+    """Put the checkpoints of a finished retraining into their place, if a kill left them beside
+    it."""
+    if _finished(out / RETRAINING):
+        _move_up(out)
+
+
 def training_place(out: Path, resume: bool) -> Path:
     """Return the folder whose ``checkpoints`` a training in `out` writes, and resumes from.
 
@@ -29,8 +36,6 @@ def training_place(out: Path, resume: bool) -> Path:
         DataError: without `resume`, an unfinished training is there.
     """
     beside = out / RETRAINING
-    if _finished(beside):
-        _move_up(out)
     for place in (beside, out):
         step = newest_step(place / CHECKPOINTS)
         if step is None:
@@ -64,7 +69,7 @@ def _finished(place: Path) -> bool:
 
 
 def _move_up(out: Path) -> None:
-    # A kill after any of these lines leaves what `training_place` ends.
+    # A kill after any of these lines leaves what `end_retraining` ends.
     beside = out / RETRAINING
     if (out / CHECKPOINTS).exists():
         shutil.rmtree(beside / "replaced", ignore_errors=True)
