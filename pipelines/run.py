@@ -129,7 +129,7 @@ def _print_result(
             print(f"all metrics: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
-        print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
+        print(json.dumps({**result, **about, "built": progress.built, "cached": progress.cached}))
 
 
 def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:
