@@ -17,26 +17,30 @@ from unigs.colormap.distortion import add_noise
 from unigs.colormap.palette import Palette
 from unigs.io.label_kernels import count_inside, pick
 
-SIDE = 96
+SIDE = 64
 
 
-def _example(noise: float) -> np.ndarray:
-    """Two colours and a small third on black, (SIDE, SIDE, 3) uint8, with so much noise."""
+def _example(seed: int) -> np.ndarray:
+    """A colormap (SIDE, SIDE, 3) uint8 of four areas and four small entities, with noise."""
+    rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:SIDE, :SIDE]
-    segments = (1 + (rows > SIDE // 2) + 2 * (columns > SIDE // 3)).astype(np.int32)
-    segments[rows + columns < SIDE // 2] = 0
-    return add_noise(noise)(Palette().encode(segments), np.random.default_rng(0))
+    segments = ((rows >= SIDE // 3) + 2 * (columns >= SIDE // 2)).astype(np.int32)
+    for label in range(4, 8):
+        row, column = rng.integers(2, SIDE - 6, 2)
+        segments[row : row + 4, column : column + 3] = label
+    return add_noise(8.0)(Palette().encode(segments), rng)
 
 
 def compile_regions() -> None:
     """Compile the kernels of encoding and of the decoder `regions`."""
-    for noise in (0, 8, 40):
-        decode(_example(noise), "regions", Palette())
+    # Some kernels are for what is rare; one of a few examples has it.
+    for seed in range(5):
+        decode(_example(seed), "regions", Palette())
 
 
 def compile_others() -> None:
     """Compile the kernels of the other decoders and of drawing samples."""
-    decode(_example(0), "pdm", Palette())
+    decode(np.zeros((SIDE, SIDE, 3), np.uint8), "pdm", Palette())
     segments, place = np.zeros((4, 4), np.int32), np.arange(4)
     count_inside(pick(segments, place, place), segments > 0, 1)
 
