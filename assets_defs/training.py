@@ -59,7 +59,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         launcher: ProcessLauncher,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        preset = settings.values
+        preset = with_schedule(settings)
         described = preset.model_dump(mode="json", include={"unet", "diffusion", "training"})
         inputs = {
             "code": TRAINING_CODE,
@@ -170,7 +170,8 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             from unigs.models.unet import load_unet
 
             unet = load_unet(folders.weights(name) / UNET)
-            save_pipeline(settings.values, unet, folders, MODELS[name], folder / PIPELINE)
+            preset = with_schedule(settings)
+            save_pipeline(preset, unet, folders, MODELS[name], folder / PIPELINE)
             write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
             digest = fingerprint(**inputs)
             run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
@@ -193,6 +194,13 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
         )
 
     return model
+
+
+def with_schedule(settings: GraphSettings) -> "Preset":
+    """Return the preset with the checkpoint's noise schedule."""
+    from unigs.models.noise_schedule import complete_schedule
+
+    return complete_schedule(settings.values)
 
 
 def save_pipeline(
@@ -236,7 +244,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
     parts = {"codec", "diffusion", "inference"}
     return {
         "code": ASSEMBLY_CODE,
-        "preset": settings.values.model_dump(mode="json", include=parts),
+        "preset": with_schedule(settings).model_dump(mode="json", include=parts),
         "unet": unet,
         "autoencoder": built_digest(folders.autoencoder),
         "text_encoder": built_digest(folders.text_encoder),
@@ -261,7 +269,8 @@ def untrained(
         from unigs.models.components import fresh_unet
 
         fresh: Any = fresh_unet(settings.values, load_autoencoder(folders.autoencoder))
-        save_pipeline(settings.values, fresh, folders, MODELS[JOINT], folder / PIPELINE)
+        preset = with_schedule(settings)
+        save_pipeline(preset, fresh, folders, MODELS[JOINT], folder / PIPELINE)
         return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
 
     reads = [folders.autoencoder, folders.text_encoder]
