@@ -17,6 +17,12 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import with_task
+from assets_defs.support.pretrained import (
+    COMPONENTS,
+    component_settings,
+    weights_digests,
+    weights_inputs,
+)
 from assets_defs.support.provenance import provenance
 from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
 from assets_defs.support.staleness import code_of
@@ -60,7 +66,10 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         preset = with_schedule(settings)
-        described = preset.model_dump(mode="json", include={"unet", "diffusion", "training"})
+        described = {
+            **preset.model_dump(mode="json", include={"diffusion", "training"}),
+            "unet": component_settings(folders, settings, "unet"),
+        }
         inputs = {
             "code": TRAINING_CODE,
             "preset": described,
@@ -86,7 +95,10 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 f"train {name}",
                 tags=provenance(context, settings),
                 parameters={"model": name, **preset.model_dump(mode="json")},
-                inputs=dataset_inputs(folders, settings, "train", tasks),
+                inputs=[
+                    *dataset_inputs(folders, settings, "train", tasks),
+                    *weights_inputs(folders, settings, COMPONENTS),
+                ],
                 resume=known.read_text(encoding="utf-8") if known.is_file() else None,
             )
             try:
@@ -235,7 +247,9 @@ def write_card(
     from unigs.pipeline.model_card import facts_of, write_model_card
 
     inputs = dataset_inputs(folders, settings, "train", MODELS[name])
-    facts = facts_of(settings.values, {item.name: item.digest for item in inputs}, metrics)
+    data = {item.name: item.digest for item in inputs}
+    weights = weights_digests(folders, settings, COMPONENTS)
+    facts = facts_of(settings.values, data, metrics, weights)
     write_model_card(out, UniGSPipeline.from_pretrained(pipeline_folder), facts)
 
 
@@ -261,7 +275,7 @@ def untrained(
 ) -> dg.MaterializeResult:
     """The same pipeline before training: the starting point of every metric."""
     folders = Folders.of(store, settings)
-    unet = settings.values.unet.model_dump(mode="json")
+    unet = component_settings(folders, settings, "unet")
     inputs = pipeline_inputs(folders, settings, fingerprint(**unet))
 
     def build(folder: Path, resume: bool) -> Built:

@@ -68,9 +68,12 @@ def _run(options: argparse.Namespace) -> int:
     # A bad preset, store or mix is reported at once, not when the first asset runs; a continued
     # run has the data sets it began with.
     folders = Folders.of(store, settings)
-    settings.values  # noqa: B018
+    preset = settings.values
     if not options.from_failure:
         settings.sources  # noqa: B018
+        from unigs.models.pretrained import require_sources
+
+        require_sources(preset)
     from pipelines.runner.home import prepare_home
 
     prepare_home(store)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from unigs.errors import ModelError
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.source import (
+    TAESD_DECODER,
+    TAESD_ENCODER,
     component_directory,
     loading,
     read_config,
@@ -26,7 +28,6 @@ FAMILIES: dict[str, Any] = {
     "AutoencoderTiny": AutoencoderTiny,
     "PatchAutoencoder": PatchAutoencoder,
 }
-TAESD_ENCODER, TAESD_DECODER = "taesd_encoder.safetensors", "taesd_decoder.safetensors"
 
 
 def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:

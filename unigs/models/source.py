@@ -21,6 +21,8 @@ HUB_PATTERNS = (
 )
 HUB_IGNORED = ("safety_checker/*", "*non_ema*")
 HALF = ".fp16."
+# TAESD in its original naming, without a config.json.
+TAESD_ENCODER, TAESD_DECODER = "taesd_encoder.safetensors", "taesd_decoder.safetensors"
 LORA_FILES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
 _LFS = b"version https://git-lfs"
 
@@ -40,10 +42,18 @@ def resolve_directory(source: str | PathLike[Any]) -> Path:
         return path
     if path.is_file():
         raise ModelError(_single_file(path))
-    name, _, revision = str(source).partition("@")
-    if path.is_absolute() or name.startswith(".") or name.count("/") != 1:
+    name = hub_id(source)
+    if name is None:
         raise ModelError(f"{source}: no such directory; give a diffusers directory or a Hub id")
-    return _snapshot(name, revision or None)
+    return _snapshot(name, str(source).partition("@")[2] or None)
+
+
+def hub_id(source: str | PathLike[Any]) -> str | None:
+    """Return the ``owner/name`` of a Hub id without its revision; None for a path."""
+    path = Path(source).expanduser()
+    name = str(source).partition("@")[0]
+    is_path = path.exists() or path.is_absolute() or name.startswith(".") or name.count("/") != 1
+    return None if is_path else name
 
 
 @cache
@@ -90,8 +100,7 @@ def _single_file(path: Path) -> str:
 def source_name(source: str | PathLike[Any]) -> str:
     """Return what a model is called: its folder's name, or that of a Hub id without owner and
     revision."""
-    path = Path(source)
-    return path.name if path.is_dir() else Path(str(source).partition("@")[0]).name
+    return Path(hub_id(source) or source).name
 
 
 def component_directory(source: str | Path, name: str, file: str = "config.json") -> Path:

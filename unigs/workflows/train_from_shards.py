@@ -22,6 +22,7 @@ from unigs.latents.stores import Encoders, training_stream
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import make_autoencoder, make_text_encoder
 from unigs.models.noise_schedule import complete_schedule
+from unigs.models.pretrained import COMPONENTS, FileDigests, source_digest, sources_of
 from unigs.models.text import load_text_encoder, save_text_encoder
 from unigs.pipeline.assemble import assemble
 from unigs.pipeline.model_card import facts_of, write_model_card
@@ -108,7 +109,13 @@ def train_from_shards(
     pipeline = assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks)
     pipeline.save_pretrained(model)
     digests = {str(folder): read_manifest(folder).digest for folder in folders.values()}
-    write_model_card(model, pipeline, facts_of(values, digests, {}))
+    files = FileDigests()
+    weights = {
+        name: source_digest(name, source, files)
+        for name, source in sources_of(values).items()
+        if name in COMPONENTS
+    }
+    write_model_card(model, pipeline, facts_of(values, digests, {}, weights))
     return {
         "model": model,
         "steps": report.steps,
