@@ -1,5 +1,6 @@
 """Pretrained weights by content: moved weights are the same, others at the same place are not."""
 
+import json
 import os
 import shutil
 
@@ -8,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.support.checkpoints import halve, write_checkpoint, write_clip
 from unigs.config.preset import load_preset
-from unigs.errors import ModelError
+from unigs.errors import ConfigError, ModelError
 from unigs.models import pretrained
 from unigs.models.pretrained import (
     COMPONENTS,
@@ -110,6 +111,22 @@ def test_sources_that_lie_here_are_checked_before_anything_is_built(original, tm
         with pytest.raises(ModelError, match=f"{file}: cut short"):
             require_sources(preset)
         file.write_bytes(whole)
+
+
+def test_components_that_do_not_go_together_are_told(original, tmp_path):
+    require_sources(load_preset("sd15", {"checkpoint": str(original)}))
+    with pytest.raises(ConfigError, match="tokens of width 128, unlike text: 16"):
+        require_sources(load_preset("tiny", {"checkpoint": str(original)}))
+    for part, setting, told in (
+        ("vae", "latent_channels", "latents of channels 4, unlike autoencoder: 5"),
+        ("text_encoder", "hidden_size", "tokens of width 16, unlike text: 5"),
+    ):
+        copy = shutil.copytree(original, tmp_path / part)
+        config = json.loads((copy / part / "config.json").read_text())
+        (copy / part / "config.json").write_text(json.dumps({**config, setting: 5}))
+        with pytest.raises(ConfigError, match=told):
+            require_sources(load_preset("sd15", {"checkpoint": str(copy)}))
+    require_sources(load_preset("tiny"))
 
 
 def test_taesd_and_a_single_file(test_weights, tmp_path):

@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from unigs.config.preset import Preset
-from unigs.errors import ModelError
+from unigs.errors import ConfigError, ModelError
 from unigs.io.files import replacing, sha256_of
 from unigs.models.source import (
     TAESD_ENCODER,
     component_directory,
+    read_config,
     require_family,
     require_safetensors,
     resolve_directory,
@@ -116,10 +118,37 @@ def require_sources(preset: Preset) -> None:
 
     Raises:
         ModelError: as `source_files`.
+        ConfigError: the UNet is made for other text states or latents than it will be given.
     """
     for name, source in sources_of(preset).items():
         if name == "inception" or Path(source).expanduser().exists():
             source_files(name, source)
+    for what, place, of_unet in (
+        ("tokens of width", ("text", "hidden_size"), "cross_attention_dim"),
+        ("latents of channels", ("autoencoder", "latent_channels"), "out_channels"),
+    ):
+        given, taken = _stated(preset, *place), _stated(preset, "unet", of_unet)
+        if None not in (given, taken) and given != taken:
+            raise ConfigError(
+                f"the UNet takes {what} {taken}, unlike {place[0]}: {given}",
+                hint="take both from one checkpoint (with unet.architecture null)",
+            )
+
+
+def _stated(preset: Preset, name: str, setting: str) -> Any:
+    """Return what a component's configuration says, of one from scratch the preset; None where it
+    cannot be known here."""
+    section = getattr(preset, name)
+    if section.source is not None:
+        if not Path(section.source).expanduser().is_dir():
+            return None
+        folder = component_directory(section.source, COMPONENTS[name][0])
+        return read_config(folder).get(setting)
+    if name != "unet":
+        return getattr(section, setting)
+    named = isinstance(section.architecture, str)
+    # the channels of a UNet from scratch follow the autoencoder
+    return None if named or setting == "out_channels" else section.architecture.get(setting)
 
 
 def _files(folder: Path) -> list[Path]:
