@@ -31,6 +31,7 @@ def loaded(*texts, preset="tiny"):
         ("diffusion.scheduler.beta_end=2e-2", "diffusion.scheduler", 2e-2),
         ("codec.options.delta=5", "codec.options", 5),
         ("codec.decoder=pdm", "codec.decoder", "pdm"),
+        ("data.min_area=1", "data.min_area", 1.0),
     ],
 )
 def test_a_value_has_the_type_of_its_setting(text, name, value):
@@ -65,6 +66,15 @@ def test_one_entry_leaves_the_defaults_of_the_others():
     assert weights == {"inpainting": 0.3, "synthesis": 0.3, "referring": 0.2, "entity": 0.5}
     share = loaded("diffusion.terminal_share.entity=0.5", preset="sd15").diffusion.terminal_share
     assert share == {"inpainting": 0, "synthesis": 0, "referring": 0, "entity": 0.5}
+
+
+def test_a_data_set_of_the_mix_has_settings_of_its_own():
+    mix = loaded(
+        "data.mix.entityseg.root=my data", "data.mix.entityseg.tasks=entity", preset="sd15"
+    )
+    held = mix.data.mix["entityseg"]
+    assert (held.root, held.tasks, held.weight) == ("my data", ("entity",), None)
+    assert mix.data.mix["coco_panoptic"] == load_preset("sd15").data.mix["coco_panoptic"]
 
 
 def test_the_last_of_two_counts_and_overrides_are_recorded():

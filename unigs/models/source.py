@@ -83,8 +83,8 @@ def _snapshot(name: str, revision: str | None) -> Path:
 
 
 def _lacks_weights(folder: Path) -> bool:
-    configs = [folder / "config.json", *folder.glob("*/config.json")]
-    parts = [file.parent for file in configs if file.is_file()]
+    places = [folder, *(folder / name for name in ("vae", "text_encoder", "unet"))]
+    parts = [place for place in places if (place / "config.json").is_file()]
     return any(not any(part.glob("*.safetensors")) for part in parts)
 
 
