@@ -79,7 +79,9 @@ def _smooth(pixels, row, out):
 
 @kernel_part
 def _apart(a, b):
-    return a - b if a > b else b - a
+    high = a if a > b else b
+    low = b if a > b else a
+    return np.uint8(high - low)
 
 
 @kernel
