@@ -125,7 +125,7 @@ def _measure(parts, pixels, sums):
         x = 0
         while x < width:
             part, start = parts[y, x], x
-            red = green = blue = square = 0
+            red = green = blue = square = np.int64(0)
             while x < width and parts[y, x] == part:
                 r = np.int64(pixels[y, x, 0])
                 g = np.int64(pixels[y, x, 1])
