@@ -50,11 +50,15 @@ class Ade20k(Dataset):
 
     def __init__(self, name: str, root: Path, split: str) -> None:
         super().__init__(name, root, split)
-        home = root / "ADE20K_2021_17_01"
-        images = (home if home.is_dir() else root) / "images" / "ADE"
-        self.folder = images / FOLDERS.get(split, split)
+        self.folder = self.annotations_at(root, split)
         if not self.folder.is_dir():
             raise DataError("no such folder", file=self.folder, hint="check root and split")
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        home = root / "ADE20K_2021_17_01"
+        images = (home if home.is_dir() else root) / "images" / "ADE"
+        return images / FOLDERS.get(split, split)
 
     @cached_property
     def categories(self) -> dict[int, Category]:

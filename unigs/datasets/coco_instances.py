@@ -25,8 +25,12 @@ class CocoInstances(CocoDataset):
     """One split of COCO instances, or of a data set in its format."""
 
     def __init__(self, name: str, root: Path, split: str) -> None:
-        file = root / "annotations" / f"instances_{split}2017.json"
+        file = self.annotations_at(root, split)
         super().__init__(name, root, split, file, (root / f"{split}2017",))
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        return root / "annotations" / f"instances_{split}2017.json"
 
     def records(self) -> Iterator[Record | Quarantined]:
         document = self.document

@@ -27,9 +27,13 @@ class CocoPanoptic(CocoDataset):
     """One split of COCO panoptic, or of a data set in its format."""
 
     def __init__(self, name: str, root: Path, split: str) -> None:
-        file = root / "annotations" / f"panoptic_{split}2017.json"
+        file = self.annotations_at(root, split)
         folders = (root / f"{split}2017", file.with_suffix(""))
         super().__init__(name, root, split, file, folders)
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        return root / "annotations" / f"panoptic_{split}2017.json"
 
     def files(self, image: ImageRecord) -> tuple[Path, ...]:
         names = [field(annotation, "file_name", str) for annotation in self._own(image)]

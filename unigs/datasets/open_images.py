@@ -44,7 +44,7 @@ class OpenImages(Dataset):
 
     def __init__(self, name: str, root: Path, split: str) -> None:
         super().__init__(name, root, split)
-        self.annotation_file = root / f"{split}-annotations-object-segmentation.csv"
+        self.annotation_file = self.annotations_at(root, split)
         self.image_folder = root / split
         self.masks = MaskFiles(root, split)
         classes = [root / file for file in CLASS_FILES]
@@ -54,6 +54,10 @@ class OpenImages(Dataset):
                 raise DataError("no such file", file=file, hint="check root and split")
         if not self.image_folder.is_dir():
             raise DataError("no such folder", file=self.image_folder, hint="check root and split")
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        return root / f"{split}-annotations-object-segmentation.csv"
 
     @cached_property
     def _classes(self) -> dict[str, Category]:

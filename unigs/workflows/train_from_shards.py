@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.stores import Encoders, training_stream
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import make_autoencoder, make_text_encoder
+from unigs.models.noise_schedule import complete_schedule
+from unigs.models.pretrained import COMPONENTS, FileDigests, source_digest, sources_of
 from unigs.models.text import load_text_encoder, save_text_encoder
 from unigs.pipeline.assemble import assemble
 from unigs.pipeline.model_card import facts_of, write_model_card
@@ -42,6 +44,7 @@ def train_from_shards(
     steps: int,
     resume: bool,
     should_stop: Callable[[], bool],
+    overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """Train on some shards and save ``out/model``.
 
@@ -57,6 +60,7 @@ def train_from_shards(
         shards: the folder of the only task, or a folder with one folder per task.
         steps: optimiser steps; 0 leaves them to the preset.
         resume: go on with the training in `out` that was interrupted.
+        overrides: dotted names of the preset's settings to values.
 
     Returns:
         ``model``, ``steps``, ``loss`` and ``seconds``; None in all processes but the first.
@@ -65,7 +69,8 @@ def train_from_shards(
         DataError: a task has no shards there; without `resume`, `out` holds an unfinished training.
         UnigsError: stopped before the end; the message says how to resume.
     """
-    values = load_preset(preset, {"training.steps": steps} if steps else None)
+    changes = {**(overrides or {}), **({"training.steps": steps} if steps else {})}
+    values = complete_schedule(load_preset(preset, changes))
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
     latents = {task: out / "latents" / task for task in folders}
     with torchrun_group():
@@ -107,9 +112,15 @@ def train_from_shards(
     autoencoder = load_autoencoder(out / "autoencoder")
     pipeline = assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks)
     digests = {str(folder): read_manifest(folder).digest for folder in folders.values()}
+    files = FileDigests()
+    weights = {
+        name: source_digest(name, source, files)
+        for name, source in sources_of(values).items()
+        if name in COMPONENTS
+    }
     with replacing_folder(model) as partial:
         pipeline.save_pretrained(partial)
-        write_model_card(partial, pipeline, facts_of(values, digests, {}))
+        write_model_card(partial, pipeline, facts_of(values, digests, {}, weights))
     finish_training(out, place)
     return {
         "model": model,
