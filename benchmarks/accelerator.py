@@ -89,9 +89,10 @@ def work(told: Work) -> None:
     """In a process of its own: run a part, or write down what the device is."""
     # With its children, such as the compiler's, it can be killed as one.
     os.setsid()
-    with (told.folder / f"{told.part}.log").open("w") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    log = (told.folder / f"{told.part}.log").open("w", buffering=1)
+    sys.stdout = sys.stderr = log
+    for number in (1, 2):
+        os.dup2(log.fileno(), number)
     file = told.folder / f"{told.part}.rows"
     if told.part == "machine":
         file.write_text(json.dumps(describe(told.dry)))
