@@ -51,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", default="", help="default: $UNIGS_STORE, else ./store")
     parser.add_argument("--train-steps", type=int, default=0, help="0: what the preset says")
     parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="NAME=VALUE",
+        help="a setting of the preset; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
         "--from-failure", action="store_true", help="continue the last run from its failed step"
     )
     parser.add_argument("--json", action="store_true")
@@ -64,9 +68,12 @@ def _run(options: argparse.Namespace) -> int:
     # A bad preset, store or mix is reported at once, not when the first asset runs; a continued
     # run has the data sets it began with.
     folders = Folders.of(store, settings)
-    settings.values  # noqa: B018
+    preset = settings.values
     if not options.from_failure:
         settings.sources  # noqa: B018
+        from unigs.models.pretrained import require_sources
+
+        require_sources(preset)
     from pipelines.runner.home import prepare_home
 
     prepare_home(store)
@@ -102,8 +109,15 @@ def _run(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> GraphSettings:
     root = str(Path(options.root).expanduser().resolve()) if options.root else ""
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset
+
     return GraphSettings(
-        preset=options.preset, dataset=options.dataset, root=root, train_steps=options.train_steps
+        preset=options.preset,
+        dataset=options.dataset,
+        root=root,
+        train_steps=options.train_steps,
+        overrides=parse_overrides(Preset, options.overrides),
     )
 
 
@@ -129,7 +143,7 @@ def _print_result(
             print(f"all metrics: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
-        print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
+        print(json.dumps({**result, **about, "built": progress.built, "cached": progress.cached}))
 
 
 def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:
