@@ -11,7 +11,7 @@ downloaded.
 
 Each part is a process of its own, with a limit in seconds: it is killed there and what it has
 found is kept. A failure is written down as its message, and the other parts go on. FOLDER gets
-`accelerator.json`, written anew after every part, and a log of each.
+`accelerator.json`, written anew after every part, and `accelerator.log`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import os
 import platform
 import signal
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,10 +36,10 @@ from benchmarks.accelerator_parts.table import markdown
 
 # Seconds of each part at most; what one leaves is there for the next ones.
 PARTS = {
-    "gpu_tests": 70,
-    "training": 90,
-    "ladder": 210,
-    "autoencoder": 40,
+    "gpu_tests": 80,
+    "training": 80,
+    "ladder": 215,
+    "autoencoder": 35,
     "sampling": 100,
     "evaluators": 30,
 }
@@ -112,15 +113,14 @@ def work(told: Work) -> None:
     import_module(f"benchmarks.accelerator_parts.{told.part}").run(bench)
 
 
-def one(context: Any, part: str, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
-    """Run one part for at most so many seconds; return its entry of the report."""
+def one(context: Any, part: str, dry: bool, folder: Path, seconds: float) -> dict[str, Any]:
+    """Run one part for at most so many seconds; return its entry of the report. Its rows and its log
+    are in `folder`."""
     from benchmarks.accelerator_parts.bench import read_rows
 
     started = time.monotonic()
-    file = options.out / f"{part}.rows"
-    file.unlink(missing_ok=True)
     # It ends by itself a little before it is killed.
-    told = Work(part, options.dry, options.out, started + 0.9 * seconds)
+    told = Work(part, dry, folder, started + 0.9 * seconds)
     process = context.Process(target=work, args=(told,))
     process.start()
     process.join(seconds)
@@ -133,19 +133,21 @@ def one(context: Any, part: str, options: argparse.Namespace, seconds: float) ->
         process.kill()
         process.join()
     elif process.exitcode != 0:
-        lines = (options.out / f"{part}.log").read_text().strip().splitlines()
+        lines = (folder / f"{part}.log").read_text().strip().splitlines()
         state, reason = "failed", lines[-1] if lines else f"exit code {process.exitcode}"
     return {
         "state": state,
         "reason": reason,
         "seconds": round(time.monotonic() - started, 1),
-        "rows": read_rows(file),
+        "rows": read_rows(folder / f"{part}.rows"),
     }
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Run the parts; the report is written after each."""
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run the parts; the report is written after each, and `folder` holds what they leave."""
     options.out.mkdir(parents=True, exist_ok=True)
+    logs = options.out / "accelerator.log"
+    logs.unlink(missing_ok=True)
     started = time.monotonic()
     # Heavy imports once for all parts; where one of them has touched CUDA, each part has its own.
     for method in ("forkserver", "spawn"):
@@ -154,7 +156,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             context.set_forkserver_preload(
                 [f"benchmarks.accelerator_parts.{part}" for part in options.parts]
             )
-        machine = one(context, "machine", options, 120)
+        machine = one(context, "machine", options.dry, folder, 120)
         if machine["state"] == "done":
             break
     else:
@@ -171,7 +173,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             entry = {"state": "skipped", "reason": "the time is used up", "seconds": 0, "rows": []}
         else:
             print(f"{part}: at most {min(left, PARTS[part]):.0f} s", file=sys.stderr, flush=True)
-            entry = one(context, part, options, min(left, PARTS[part]))
+            entry = one(context, part, options.dry, folder, min(left, PARTS[part]))
+            with logs.open("a") as log:
+                log.write(f"== {part}\n{(folder / f'{part}.log').read_text()}")
         report["parts"][part] = entry
         report["seconds"] = round(time.monotonic() - started, 1)
         partial = options.out / "accelerator.json.new"
@@ -196,7 +200,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all parts together")
     parser.add_argument("--table", type=Path, help="print a report as Markdown, measure nothing")
     options = parser.parse_args()
-    print(markdown(json.loads(options.table.read_text()) if options.table else measure(options)))
+    if options.table:
+        print(markdown(json.loads(options.table.read_text())))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(markdown(measure(options, Path(folder))))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from unigs.io.machine import float32_products
 from unigs.models.autoencoder import encode_images, vae_scale_factor
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
-LARGEST = 128
+LARGEST = 64
 
 
 def run(bench: Bench) -> None:

@@ -51,6 +51,7 @@ class Steps:
         self.parts, self.samples = 1, samples
         layout = torch.channels_last if switches.channels_last else torch.contiguous_format
         unet.train().to(memory_format=layout)
+        unet.zero_grad(set_to_none=True)
         unet.set_attn_processor(AttnProcessor2_0() if switches.fused_attention else AttnProcessor())
         self.parameters = list(unet.parameters())
         fused = {"fused": True} if switches.fused_optimizer else {}

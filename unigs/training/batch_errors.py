@@ -42,13 +42,14 @@ def batch_errors(
     noised, target = add_noise(scheduler, clean, noise.to(device), timesteps)
     image, colormap = noised.chunk(2, dim=1)
     inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
+    # Before the model, since the processor waits for an accelerator where it copies tables to it.
+    weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
+    last = timesteps == scheduler.config["num_train_timesteps"] - 1
+    charbonnier = last & (training.colormap_loss == "charbonnier")
     # The layout of the input is that of all activations.
     inputs = inputs.contiguous(memory_format=machine(device).convolution_format)
     with autocast(training.precision, device):
         prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
-    weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
-    last = timesteps == scheduler.config["num_train_timesteps"] - 1
-    charbonnier = last & (training.colormap_loss == "charbonnier")
     return weighted_error(prediction, target, weights, charbonnier)
 
 
