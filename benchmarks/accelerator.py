@@ -114,8 +114,11 @@ def work(told: Work) -> None:
 
 
 def one(context: Any, part: str, dry: bool, folder: Path, seconds: float) -> dict[str, Any]:
-    """Run one part for at most so many seconds; return its entry of the report. Its rows and its log
-    are in `folder`."""
+    """Run one part for at most so many seconds; return its entry of the report.
+
+    Args:
+        folder: gets its rows and its log.
+    """
     from benchmarks.accelerator_parts.bench import read_rows
 
     started = time.monotonic()
@@ -133,7 +136,7 @@ def one(context: Any, part: str, dry: bool, folder: Path, seconds: float) -> dic
         process.kill()
         process.join()
     elif process.exitcode != 0:
-        lines = (folder / f"{part}.log").read_text().strip().splitlines()
+        lines = _log(folder, part).strip().splitlines()
         state, reason = "failed", lines[-1] if lines else f"exit code {process.exitcode}"
     return {
         "state": state,
@@ -175,13 +178,19 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             print(f"{part}: at most {min(left, PARTS[part]):.0f} s", file=sys.stderr, flush=True)
             entry = one(context, part, options.dry, folder, min(left, PARTS[part]))
             with logs.open("a") as log:
-                log.write(f"== {part}\n{(folder / f'{part}.log').read_text()}")
+                log.write(f"== {part}\n{_log(folder, part)}")
         report["parts"][part] = entry
         report["seconds"] = round(time.monotonic() - started, 1)
         partial = options.out / "accelerator.json.new"
         partial.write_text(json.dumps(report, indent=1) + "\n")
         os.replace(partial, options.out / "accelerator.json")
     return report
+
+
+def _log(folder: Path, part: str) -> str:
+    """What a part wrote, nothing where it did not come that far."""
+    file = folder / f"{part}.log"
+    return file.read_text() if file.exists() else ""
 
 
 def _version(name: str) -> str | None:
