@@ -13,6 +13,7 @@ from unigs.workflows.sources import GENERATED, MIX, Source, evaluated, run_sourc
 if TYPE_CHECKING:
     from unigs.config.preset import Preset
 
+
 class GraphSettings(dg.ConfigurableResource):
     """The settings of a run; every field can be set in the launchpad."""
 

@@ -1,4 +1,7 @@
-"""The memory of one training process."""
+"""The memory of one training process, as torch's allocator counts it.
+
+On the CPU a process has about 1 GB more: the interpreter, the libraries and what their kernels keep.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _FLOAT = 4
 
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
-    """Bytes of one process of training, on its accelerator or, on the CPU, beyond the interpreter.
+    """Bytes of tensors in one process of training, on its accelerator or on the CPU.
 
     Attributes:
         weights, gradients, moments, averages: of the UNet, the optimiser and the EMA.

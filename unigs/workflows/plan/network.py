@@ -209,7 +209,8 @@ def _keeping(
             result = part(*arguments)
         entries.append(
             _Kept(
-                inner=sum(entry.activation for entry in inner),
+                inner=sum(entry.activation for entry in inner)
+                + 2 * max((entry.activation for entry in inner), default=0),
                 gradient=sum(entry.gradient for entry in inner),
             )
         )

@@ -110,9 +110,7 @@ def _generated(preset: Preset, split: str, count: int) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _survey(
-    preset: Preset, dataset: str, root: Path, split: str, tasks: Sequence[str]
-) -> Survey:
+def _survey(preset: Preset, dataset: str, root: Path, split: str, tasks: Sequence[str]) -> Survey:
     source = open_dataset(dataset, root, split)
     found = Survey([], source.class_names, [])
     # The probes are spread over the data set: those with the least of a number drawn for each.
@@ -150,9 +148,7 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _samples(
-    scene: Scene, task: str, options: SampleOptions, preset: Preset
-) -> Iterator[Drawn]:
+def _samples(scene: Scene, task: str, options: SampleOptions, preset: Preset) -> Iterator[Drawn]:
     seed = sample_seed(scene.digest, task, preset.data.seed, 0)
     try:
         sample: Sample = make_sample(scene, task, options, seed)
@@ -196,9 +192,7 @@ def distinct_prompts(
     return [make_prompt(task, names) for names in prompts]
 
 
-def _with_negatives(
-    names: list[str], options: SampleOptions, draw: random.Random
-) -> list[str]:
+def _with_negatives(names: list[str], options: SampleOptions, draw: random.Random) -> list[str]:
     throughout = draw.random() < options.all_negative
     share = 1.0 if throughout else options.negative_probability
     return [draw.choice(options.class_names) if draw.random() < share else name for name in names]
