@@ -3,15 +3,14 @@
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from unigs.config.overrides import setting_names
+from unigs.config.preset import Preset, load_preset
 from unigs.workflows.sources import GENERATED, MIX, Source, evaluated, run_sources
-
-if TYPE_CHECKING:
-    from unigs.config.preset import Preset
 
 
 class GraphSettings(dg.ConfigurableResource):
@@ -28,7 +27,12 @@ class GraphSettings(dg.ConfigurableResource):
         default=0, ge=0, description="optimiser steps; 0 leaves them to the preset"
     )
     overrides: dict[str, Any] = Field(
-        default={}, description="dotted names of the preset to values, e.g. data.train_scenes: 100"
+        default={},
+        description=(
+            "settings of the preset by their dotted names, in place of its own: "
+            "{checkpoint: /models/sd15, training.batch_size: 8}. There are "
+            + ", ".join(setting_names(Preset))
+        ),
     )
     workers: int = Field(default=2, ge=1, description="processes that build shards")
 
@@ -38,7 +42,7 @@ class GraphSettings(dg.ConfigurableResource):
         return Path(self.preset).stem
 
     @property
-    def values(self) -> "Preset":
+    def values(self) -> Preset:
         """The preset with this run's changes."""
         changes = dict(self.overrides)
         if self.train_steps:
@@ -57,7 +61,5 @@ class GraphSettings(dg.ConfigurableResource):
 
 
 @lru_cache(maxsize=8)
-def _load(preset: str, changes: str) -> "Preset":
-    from unigs.config.preset import load_preset
-
+def _load(preset: str, changes: str) -> Preset:
     return load_preset(preset, json.loads(changes))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unigs.cli.output import print_result
+from unigs.cli.output import Overrides, print_result
 
 
 def evaluate(
@@ -29,8 +29,16 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of samples.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    seed: Annotated[int | None, typer.Option(help="Random seed; default: 0.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Default: 32.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Preset name or .yaml file whose evaluators, limit, batch size, sampling steps, "
+            "guidance and seed are taken where no option gives another."
+        ),
+    ] = None,
+    overrides: Overrides = None,
     baselines: Annotated[
         bool, typer.Option(help="Also evaluate baselines and upper bounds.")
     ] = True,
@@ -46,6 +54,9 @@ def evaluate(
     from rich.console import Console
     from tqdm import tqdm
 
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset, load_preset
+    from unigs.errors import ConfigError
     from unigs.evaluation import evaluate as evaluation
     from unigs.evaluation.baselines import Codec
     from unigs.evaluation.metric_values import finite
@@ -57,6 +68,19 @@ def evaluate(
     from unigs.tasks import task_named
 
     kind = task_named(task)
+    if preset is not None:
+        chosen = load_preset(preset, parse_overrides(Preset, overrides or ()))
+        given = chosen.evaluation
+        if given.evaluators == "paper":
+            dual_encoder = dual_encoder or given.clip
+            segmenter = segmenter or given.segmenter
+            inception = inception or (Path(given.inception) if given.inception else None)
+        limit, batch_size = limit or given.scenes, batch_size or given.batch_size
+        steps = steps or chosen.inference.steps[task]
+        guidance = chosen.inference.guidance[task] if guidance is None else guidance
+        seed = chosen.data.seed if seed is None else seed
+    elif overrides:
+        raise ConfigError("--set changes a preset", hint="name one with --preset")
     evaluators = load_evaluators(dual_encoder, segmenter, inception)
     if kind.new_image and evaluators.dual_encoder is None and evaluators.inception is None:
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
@@ -75,8 +99,8 @@ def evaluate(
             folder,
             limit,
             steps,
-            seed,
-            batch_size,
+            seed or 0,
+            batch_size or 32,
             bar.update,
             guidance_scale=guidance,
             codec=Codec.of(pipeline) if baselines else None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unigs.cli.output import print_result
+from unigs.cli.output import Overrides, print_result
 
 
 def plan(
@@ -33,17 +33,20 @@ def plan(
     memory: Annotated[
         float, typer.Option(min=0, help="GiB of one accelerator; 0: what this machine has.")
     ] = 0.0,
+    overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Print samples, bytes, memory, steps and hours of `unigs run`; exit with 1 if it cannot fit."""
     import os
 
-    from unigs.config.preset import load_preset
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset, load_preset
     from unigs.io.machine import processes
     from unigs.workflows.plan.limits import GIB, device_memory, disk_problem, memory_problem
     from unigs.workflows.plan.plan import Planner, folder_bytes
 
-    values = load_preset(preset, {"training.steps": train_steps} if train_steps else None)
+    changes = parse_overrides(Preset, overrides or ())
+    values = load_preset(preset, changes | ({"training.steps": train_steps} if train_steps else {}))
     place = (store or Path(os.environ.get("UNIGS_STORE") or "store")).expanduser().resolve()
     planner = Planner(values, dataset, str(root) if root else "", True if rate or memory else None)
     count = devices or processes(values.training.processes)

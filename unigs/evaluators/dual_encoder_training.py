@@ -15,6 +15,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from unigs.evaluators.dual_encoder import DualEncoder, image_features, text_features
 from unigs.evaluators.scene_arrays import SceneArrays, gather
+from unigs.io.machine import autocast
 from unigs.models.tokenizer import build_tokenizer
 from unigs.scene import Scene
 
@@ -172,9 +173,10 @@ def _contrast(encoder: DualEncoder, pairs: TextPairs) -> Tensor:
     """Symmetric cross-entropy over the batch's different texts, true ones no negatives."""
     texts = sorted(set(pairs.texts))
     own = torch.tensor([texts.index(text) for text in pairs.texts])
-    images = image_features(encoder.model, encoder.pixels(pairs.images))
-    words = text_features(encoder.model, encoder.tokens([", ".join(text) for text in texts]))
-    cosine = torch.nn.functional.normalize(images) @ torch.nn.functional.normalize(words).T
+    with autocast("auto", torch.device("cpu")):
+        images = image_features(encoder.model, encoder.pixels(pairs.images))
+        words = text_features(encoder.model, encoder.tokens([", ".join(text) for text in texts]))
+    cosine = _unit(images) @ _unit(words).T
     logits = cosine * encoder.model.logit_scale.clamp(max=4.0).exp()
     true = truths(texts, pairs)
     true[torch.arange(len(own)), own] = False
@@ -183,6 +185,10 @@ def _contrast(encoder: DualEncoder, pairs: TextPairs) -> Tensor:
     rivals = true | (own[:, None] == torch.arange(len(texts))[None])
     columns = logits.T[own].masked_fill(rivals.T[own] & (picture[:, None] != picture), -torch.inf)
     return (by_image + torch.nn.functional.cross_entropy(columns, picture)) / 2
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(vectors.float())
 
 
 def truths(texts: list[tuple[str, ...]], pairs: TextPairs) -> Tensor:

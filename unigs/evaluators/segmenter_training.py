@@ -11,7 +11,7 @@ import torch
 
 from unigs.evaluators.scene_arrays import SceneArrays, gather
 from unigs.evaluators.segmenter import SegmentationNet, Segmenter, to_pixels
-from unigs.io.machine import machine
+from unigs.io.machine import autocast, machine
 from unigs.scene import Scene
 
 
@@ -62,9 +62,10 @@ def train_segmenter(
         images, classes = fit.images[chosen], fit.classes[chosen]
         if rng.random() < 0.5:
             images, classes = images[:, :, ::-1], classes[:, :, ::-1]
-        logits = net(to_pixels(images).contiguous(memory_format=layout))
+        with autocast("auto", torch.device("cpu")):
+            logits = net(to_pixels(images).contiguous(memory_format=layout))
         target = torch.from_numpy(classes.copy())
-        loss = torch.nn.functional.cross_entropy(logits, target, weights, ignore_index=0)
+        loss = torch.nn.functional.cross_entropy(logits.float(), target, weights, ignore_index=0)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from unigs.errors import ModelError
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.source import (
+    TAESD_DECODER,
+    TAESD_ENCODER,
     component_directory,
+    loading,
     read_config,
-    require_safetensors,
     resolve_directory,
 )
 
@@ -26,7 +28,6 @@ FAMILIES: dict[str, Any] = {
     "AutoencoderTiny": AutoencoderTiny,
     "PatchAutoencoder": PatchAutoencoder,
 }
-TAESD_ENCODER, TAESD_DECODER = "taesd_encoder.safetensors", "taesd_decoder.safetensors"
 
 
 def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
@@ -37,7 +38,7 @@ def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> 
     TAESD's two files in their original naming.
 
     Raises:
-        ModelError: missing, of another family, pickles only, or weights that do not fit.
+        ModelError: missing, of another family, pickles only, cut short, or weights that do not fit.
     """
     directory = resolve_directory(source)
     if (directory / TAESD_ENCODER).is_file():
@@ -49,9 +50,9 @@ def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> 
             f"{directory}/config.json: autoencoder family {family!r}; "
             f"give one of {', '.join(FAMILIES)}"
         )
-    require_safetensors(directory)
+    options = loading(directory)
     try:
-        model = FAMILIES[family].from_pretrained(directory, use_safetensors=True, dtype=dtype)
+        model = FAMILIES[family].from_pretrained(directory, dtype=dtype, **options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{directory}: weights do not load ({reason}); save it again") from error

@@ -34,6 +34,7 @@ from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
 from unigs.training.batch_errors import batch_errors
+from unigs.training.checkpoint import CHECKPOINTS
 from unigs.training.fsdp import gradient_exchange, leave_in, sharded
 from unigs.training.lora import add_adapters, merge_adapters
 from unigs.training.optimizer import build_optimizer, build_scaler
@@ -75,7 +76,6 @@ def train(
     *,
     validation: MixedStream | None = None,
     log: Log = lambda step, metrics: None,
-    resume: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
     on_preview: Preview | None = None,
     autoencoder: Any = None,
@@ -89,8 +89,7 @@ def train(
     Args:
         unet: 3C+1 channels in, 2C out.
         stream: batches of latents.
-        out_dir: ``checkpoints/`` are written here; with `resume`, training resumes
-            from the newest complete one.
+        out_dir: ``checkpoints/`` are written here; training resumes from the newest complete one.
         validation: held-out latents; their loss by task and noise level is logged.
         log: called with the step and metrics after the second step, whose speed gives the
             expected duration, every 20 steps and at each validation.
@@ -106,7 +105,7 @@ def train(
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
-    return run.go(validation, log, resume, should_stop, on_preview)
+    return run.go(validation, log, should_stop, on_preview)
 
 
 class _Run:
@@ -140,7 +139,7 @@ class _Run:
         # Shards have no kernel that copies many tensors at once.
         self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=not self.sharded)
         self.state = TrainingState(
-            out_dir / "checkpoints", unet, self.ema, self.optimizer, self.scaler
+            out_dir / CHECKPOINTS, unet, self.ema, self.optimizer, self.scaler
         )
         if not machine(self.device).fused_attention:
             unet.set_attn_processor(AttnProcessor())
@@ -167,11 +166,10 @@ class _Run:
         self,
         validation: MixedStream | None,
         log: Log,
-        resume: bool,
         should_stop: Callable[[], bool],
         on_preview: Preview | None,
     ) -> TrainReport:
-        first = self.state.resume() if resume else 0
+        first = self.state.resume()
         self.unet.train()
         started, smoothed = time.monotonic(), math.nan
         next_preview = FIRST_PREVIEW_SECONDS

@@ -14,8 +14,8 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import Preset
 from unigs.errors import ConfigError
-from unigs.models.autoencoder import TAESD_ENCODER, latent_channels, vae_scale_factor
-from unigs.models.source import read_config
+from unigs.models.autoencoder import latent_channels, vae_scale_factor
+from unigs.models.source import TAESD_ENCODER, read_config
 from unigs.models.text import longest_prompt
 from unigs.models.tokenizer import build_tokenizer
 from unigs.models.unet import ARCHITECTURES, build_unet

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from unigs.config.preset import Preset
-from unigs.errors import ConfigError
-from unigs.workflows.plan.plan import Plan, Planner, changed
+from unigs.workflows.plan.plan import Plan, Planner
 
 GIB = 1 << 30
 # Of a process on the CPU beside its tensors: interpreter, libraries and what their kernels keep.
@@ -71,10 +71,9 @@ def device_memory(accelerator: bool, processes: int) -> int | None:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         return None
-    try:
+    # "max", or no such file, where there is no limit
+    with suppress(OSError, ValueError):
         total = min(total, int(_CGROUP.read_text()))
-    except (OSError, ValueError):
-        pass
     return total // processes
 
 

@@ -1,6 +1,6 @@
 """The memory of one training process, as torch's allocator counts it.
 
-On the CPU a process has about 1 GB more: the interpreter, the libraries and what their kernels keep.
+On the CPU a process has about 1 GB more: interpreter, libraries and what their kernels keep.
 """
 
 from __future__ import annotations

@@ -1,0 +1,36 @@
+"""The closest of some centres to each of many points."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unigs.io.kernels import kernel
+
+
+def closest(points: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of `points` (k, f) the closest of `centers` (n, f), the first of equals.
+
+    Returns its index (k,) int32 and its distance squared (k,) float64: 0 and infinity where
+    there is no centre.
+    """
+    which, least = np.zeros(len(points), np.int32), np.full(len(points), np.inf)
+    columns = np.ascontiguousarray(points.T, np.float64)
+    _closest(columns, np.ascontiguousarray(centers, np.float64), np.empty_like(least), which, least)
+    return which, least
+
+
+@kernel
+def _closest(columns, centers, square, which, least):
+    features, count = columns.shape
+    for j in range(len(centers)):
+        # All points against one centre, without a branch, so that the loops vectorise.
+        for i in range(count):
+            square[i] = 0.0
+        for f in range(features):
+            for i in range(count):
+                away = columns[f, i] - centers[j, f]
+                square[i] += away * away
+        for i in range(count):
+            closer = square[i] < least[i]
+            least[i] = square[i] if closer else least[i]
+            which[i] = j if closer else which[i]
