@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,20 @@ def source_digest(name: str, source: str | Path, digests: FileDigests) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def require_sources(preset: Preset) -> None:
+def require_sources(preset: Preset, names: Collection[str] = (*COMPONENTS, *EVALUATORS)) -> None:
     """Check, before anything is built, the sources of a preset that lie on this machine.
 
     Headers are read, not the weights; Hub ids are left to the loading.
+
+    Args:
+        names: of `COMPONENTS` and `EVALUATORS`, those that will be read.
 
     Raises:
         ModelError: as `source_files`.
         ConfigError: the UNet is made for other text states or latents than it will be given.
     """
     for name, source in sources_of(preset).items():
-        if name == "inception" or Path(source).expanduser().exists():
+        if name in names and (name == "inception" or Path(source).expanduser().exists()):
             source_files(name, source)
     for what, place, of_unet in (
         ("tokens of width", ("text", "hidden_size"), "cross_attention_dim"),
