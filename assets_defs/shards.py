@@ -87,10 +87,10 @@ def shards(
                     "scenes": manifest.scenes,
                     "shards": len(manifest.shards),
                     "shards_built": len(manifest.built),
-                    "shards_kept": len(manifest.kept),
+                    "shards_cached": len(manifest.cached),
                     "bytes": sum(shard.bytes for shard in manifest.shards),
                     "filters": manifest.counts,
-                    "refused": manifest.refusals_by_reason,
+                    "skipped": manifest.skipped_by_reason,
                     "removed": list(manifest.removed),
                 },
             )
@@ -198,7 +198,7 @@ def _over_partitions(
         say(context, f"{name} {key}", outcome)
         pictures: Mapping[str, Path] = {"samples": outcome.folder / sheet} if sheet else {}
         metadata: dict[str, Any] = {**described(outcome), **inline(pictures)}
-        del metadata["kept"]
+        del metadata["cached"]
         if key in asked:
             context.add_asset_metadata(metadata, partition_key=key)
         else:
@@ -212,5 +212,5 @@ def _over_partitions(
     version = next(iter(digests.values())) if len(digests) == 1 else fingerprint(**digests)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
-        metadata={"kept": all(outcome.kept for outcome in outcomes.values())},
+        metadata={"cached": all(outcome.cached for outcome in outcomes.values())},
     )

@@ -166,6 +166,7 @@ def test_a_wrong_value_is_named(overrides, named):
         ({"training.min_snr_gamma": None}, r"training\.min_snr_gamma: no longer .*\(delete it"),
         ({"training.colormap_median": True}, r"colormap_median: no longer .*colormap_loss"),
         ({"diffusion.quiet_start": []}, r"quiet_start: no longer .*zero_initial_noise"),
+        ({"data.refused_share": 0.1}, r"refused_share: no longer .*quarantined_share"),
         ({"training.optimizer": "adamw_8bit"}, r"adamw_8bit: no longer .*\(take adamw"),
     ],
 )

@@ -269,6 +269,7 @@ _NO_LONGER = {
     "training.end_to_end": "delete it; every shipped preset had it switched off",
     "training.min_snr_gamma": "delete it; every shipped preset had it switched off",
     "training.colormap_median": "its name is training.colormap_loss: charbonnier for true",
+    "data.refused_share": "its name is data.quarantined_share",
     "diffusion.quiet_start": "its name is diffusion.zero_initial_noise",
 }
 

@@ -22,11 +22,12 @@ from unigs.datasets.class_names import class_names, source_text
 from unigs.datasets.dataset import Category, Dataset, Record
 from unigs.datasets.label_map import Region, present_ids, scene_from_regions
 from unigs.datasets.photo import annotation_digest, read_photo
-from unigs.datasets.record_values import field, whole, whole_number
 from unigs.datasets.scene_keys import distinct_key, plain_key, scene_key
-from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError, one_line
-from unigs.io.image_file import decode_labels, is_side_file, read_bytes
+from unigs.io.annotations.record_values import field, whole, whole_number
+from unigs.io.annotations.text_encoding import encoding_of
+from unigs.io.image_file import decode_labels, read_bytes
+from unigs.io.side_files import is_side_file
 from unigs.scene import Scene
 
 FOLDERS = {"train": "training", "val": "validation"}

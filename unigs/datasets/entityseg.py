@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_instances import CocoInstances
-from unigs.datasets.file_names import spellings
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import spellings
 from unigs.io.image_file import image_files
 
 

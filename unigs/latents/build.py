@@ -211,7 +211,7 @@ def _write_latents(
         rows[key]["members"] = members
     record = ShardRecord(name, file.sha256, file.bytes, len(rows), inputs)
     content = {"shard": asdict(record), "rows": list(rows.values()), "latent": shape}
-    write_record(folder, content | {"counts": {}, "refused": []})
+    write_record(folder, content | {"counts": {}, "skipped": []})
 
 
 def npy_bytes(array: np.ndarray) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unigs.errors import ConfigError, ModelError
+from unigs.io.files import finish_replacing
 
 PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 # Components alone: repositories also hold single-file copies of the whole model.
@@ -38,6 +39,7 @@ def resolve_directory(source: str | PathLike[Any]) -> Path:
         ModelError: neither a directory nor a repository that can be reached.
     """
     path = Path(source).expanduser()
+    finish_replacing(path)
     if path.is_dir():
         return path
     if path.is_file():

@@ -15,7 +15,7 @@ from PIL import Image
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.io.distributed import once, rank_and_world, torchrun_group, training_device
-from unigs.io.files import writing
+from unigs.io.files import replacing_folder, writing
 from unigs.io.machine import machine
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.stores import Encoders, training_stream
@@ -36,6 +36,7 @@ from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.training.loop import Interrupted
 from unigs.training.run import TrainingJob, run_job
 from unigs.training.schedule import training_steps
+from unigs.workflows.training_place import end_retraining, finish_training, training_place
 from unigs.workflows.training_progress import TrainingLine, TrainingTeller
 
 PREVIEW = "preview.png"
@@ -64,13 +65,14 @@ def train_from_shards(
     Args:
         shards: the folder of the only task, or a folder with one folder per task.
         steps: optimiser steps; 0 leaves them to the preset.
+        resume: go on with the training in `out` that was interrupted.
         overrides: dotted names of the preset's settings to values.
 
     Returns:
         ``model``, ``steps``, ``loss`` and ``seconds``; None in all processes but the first.
 
     Raises:
-        DataError: a task has no shards there.
+        DataError: a task has no shards there; without `resume`, `out` holds an unfinished training.
         UnigsError: stopped before the end; the message says how to resume.
     """
     changes = {**(overrides or {}), **({"training.steps": steps} if steps else {})}
@@ -80,13 +82,15 @@ def train_from_shards(
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
     latents = {task: out / "latents" / task for task in folders}
     with torchrun_group():
-        once(lambda: _prepare(values, folders, latents, out, resume))
+        once(lambda: end_retraining(out))
+        place = training_place(out, resume)
+        once(lambda: _prepare(values, folders, latents, out))
         samples = {
             task: latents[task] if (latents[task] / MANIFEST).is_file() else folder
             for task, folder in folders.items()
         }
         encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps)
-        job = TrainingJob(values, samples, {}, encoders, out, resume)
+        job = TrainingJob(values, samples, {}, encoders, place)
         first = rank_and_world()[0] == 0
         total = training_steps(values.training, training_stream(values, samples, job.encoders))
         with TrainingLine(sys.stderr) as line:
@@ -115,7 +119,6 @@ def train_from_shards(
     model = out / "model"
     autoencoder = load_autoencoder(out / "autoencoder")
     pipeline = assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks)
-    pipeline.save_pretrained(model)
     digests = {str(folder): read_manifest(folder).digest for folder in folders.values()}
     files = FileDigests()
     weights = {
@@ -123,7 +126,10 @@ def train_from_shards(
         for name, source in sources_of(values).items()
         if name in COMPONENTS
     }
-    write_model_card(model, pipeline, facts_of(values, digests, {}, weights))
+    with replacing_folder(model) as partial:
+        pipeline.save_pretrained(partial)
+        write_model_card(partial, pipeline, facts_of(values, digests, {}, weights))
+    finish_training(out, place)
     return {
         "model": model,
         "steps": report.steps,
@@ -132,13 +138,9 @@ def train_from_shards(
     }
 
 
-def _prepare(
-    preset: Preset, folders: dict[str, Path], latents: dict[str, Path], out: Path, resume: bool
-) -> None:
+def _prepare(preset: Preset, folders: dict[str, Path], latents: dict[str, Path], out: Path) -> None:
     manifests = [read_manifest(folder) for folder in folders.values()]
     names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
-    if not resume:
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
     most = max(m.configuration["options"]["max_entities"] for m in manifests)
     tokenizer, text_encoder = make_text_encoder(preset.text, names, most)
     autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
