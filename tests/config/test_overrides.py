@@ -101,6 +101,7 @@ def test_the_last_of_two_counts_and_overrides_are_recorded():
         ("training.steps=[1", r"^training.steps=\[1: not a YAML value"),
         ("training.steps", r"^'training.steps' is no setting \(give NAME=VALUE\)"),
         ("=5", r"is no setting"),
+        ("training={batch_size: 0}", r"^training={'batch_size': 0}: training.batch_size: input"),
         ("name=mine", r"^name=mine: no such setting"),
         ("overrides={}", r"^overrides={}: no such setting"),
     ],

@@ -93,6 +93,8 @@ def explain(
         cause = next((name for name in overrides if f"{name}.".startswith(f"{path}.")), None)
         cause = cause or next((n for n in overrides if path.startswith(f"{n}.")), None)
         shown = path if cause is None else f"{cause}={overrides[cause]}"
+        if cause is not None and path.startswith(f"{cause}."):
+            shown += f": {path}"
         of_file |= cause is None
         # of a union there is an error for every type
         told.setdefault(shown, _reason(schema, item, cause or path))

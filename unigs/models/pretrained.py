@@ -64,6 +64,8 @@ class FileDigests:
         if isinstance(held, list) and held[:3] == look:
             return str(held[3])
         digest = sha256_of(place)
+        if not digest:
+            raise ModelError(f"{file}: cannot be read; check its rights")
         self._known[str(place)] = [*look, digest]
         if self._record is not None:
             known = {name: held for name, held in self._known.items() if Path(name).is_file()}
@@ -144,7 +146,8 @@ def _stated(preset: Preset, name: str, setting: str) -> Any:
     cannot be known here."""
     section = getattr(preset, name)
     if section.source is not None:
-        if not Path(section.source).expanduser().is_dir():
+        directory = Path(section.source).expanduser()
+        if not directory.is_dir() or (directory / TAESD_ENCODER).is_file():
             return None
         folder = component_directory(section.source, COMPONENTS[name][0])
         return read_config(folder).get(setting)
