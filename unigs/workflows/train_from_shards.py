@@ -22,7 +22,13 @@ from unigs.latents.stores import Encoders, training_stream
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import make_autoencoder, make_text_encoder
 from unigs.models.noise_schedule import complete_schedule
-from unigs.models.pretrained import COMPONENTS, FileDigests, source_digest, sources_of
+from unigs.models.pretrained import (
+    COMPONENTS,
+    FileDigests,
+    require_sources,
+    source_digest,
+    sources_of,
+)
 from unigs.models.text import load_text_encoder, save_text_encoder
 from unigs.pipeline.assemble import assemble
 from unigs.pipeline.model_card import facts_of, write_model_card
@@ -70,7 +76,9 @@ def train_from_shards(
         UnigsError: stopped before the end; the message says how to resume.
     """
     changes = {**(overrides or {}), **({"training.steps": steps} if steps else {})}
-    values = complete_schedule(load_preset(preset, changes))
+    values = load_preset(preset, changes)
+    require_sources(values, COMPONENTS)
+    values = complete_schedule(values)
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
     latents = {task: out / "latents" / task for task in folders}
     with torchrun_group():
