@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from unigs.cli.plan import plan
 
-FEW = ("data.size=32", "data.train_scenes=6", "data.val_scenes=2")
+FEW = ("data.size=32", "training.batch_size=16", "data.train_scenes=6", "data.val_scenes=2")
 
 
 def invoke(*arguments):
@@ -18,7 +18,7 @@ def invoke(*arguments):
 
 
 def test_it_prints_the_plan(tmp_path):
-    result = invoke("--store", tmp_path, "--rate", "50", "--memory", "80")
+    result = invoke("--store", tmp_path, "--rate", "50", "--memory", "80", "--devices", "1")
     assert result.exit_code == 0, result.exception
     told = result.stdout
     assert "shapes train entity: 6 samples of 6 scenes, 1 shards of " in told
