@@ -2,9 +2,9 @@
 
     python benchmarks/plan.py STORE [--preset tiny] [--dataset shapes] [--root DIR] [--memory]
 
-Reads the manifests of a finished store and prints planned and made samples, shards and bytes, folder
-by folder. `--memory` also trains two steps on random latents of the preset's shapes and compares the
-peak of torch's allocator, as its profiler counts it, with the planned one.
+Reads the manifests of a finished store and prints planned and made samples, shards and bytes,
+folder by folder. `--memory` also trains two steps on random latents of the preset's shapes and
+compares the peak of torch's allocator, as its profiler counts it, with the planned one.
 """
 
 from __future__ import annotations
