@@ -14,10 +14,11 @@ from assets_defs.support.materialize import described, inline, say
 from assets_defs.support.partitions import SHARD_PARTITIONS, partition_key, parts
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.staleness import code_of
-from resources.run_settings import MIX, GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 from unigs.shards.manifest import MANIFEST
+from unigs.workflows.sources import MIX
 
 SHARD_CODE = code_of("shards")
 LATENT_CODE = code_of("latents")
