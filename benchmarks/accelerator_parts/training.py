@@ -60,13 +60,15 @@ class _Heard(logging.Handler):
         self.messages.append(record.getMessage())
 
 
-def loop(bench: Bench, samples: int, compiled: bool = False) -> dict[str, Any]:
+def loop(
+    bench: Bench, samples: int, compiled: bool = False, checkpointing: bool = False
+) -> dict[str, Any]:
     """Time `unigs.training.loop.train`: noise, loader, EMA and the reading of the loss included,
     checkpoints and validation not."""
     steps = 4 if bench.dry else 24 if samples <= 16 else 14
     training = TrainingConfig(
         steps=NEVER, batch_size=samples, checkpoint_every=NEVER, validate_every=NEVER,
-        precision="auto", compile=compiled,
+        precision="auto", compile=compiled, gradient_checkpointing=checkpointing,
     )  # fmt: skip
     times: list[float] = []
     logged: dict[str, float] = {}
@@ -144,6 +146,11 @@ def run(bench: Bench) -> None:
             lambda samples=samples: loop(bench, samples), need=15, what="unigs loop",
             samples=samples,
         )  # fmt: skip
+    most = bench.sizes.samples[-1]
+    bench.attempt(
+        lambda: loop(bench, most, checkpointing=True), need=15,
+        what="unigs loop, gradient checkpointing", samples=most,
+    )  # fmt: skip
     for samples in bench.sizes.samples:
         bench.attempt(
             lambda samples=samples: pairs(bench, samples), need=15, what="unigs and inpainting",
