@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipelines.runner.follow import Progress, follow
 from resources.process.lifeline import end_with_parent
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.errors import UnigsError
+from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.training_progress import TrainingLine
 
 
@@ -75,8 +76,21 @@ def _run(options: argparse.Namespace) -> int:
 
         require_sources(preset)
     from pipelines.runner.home import prepare_home
+    from pipelines.runner.planning import planning
 
-    prepare_home(store)
+    with planning(options) as problems:
+        prepare_home(store)
+        return _launched(options, store, settings, folders, problems, begin)
+
+
+def _launched(
+    options: argparse.Namespace,
+    store: Store,
+    settings: GraphSettings,
+    folders: Folders,
+    problems: Callable[[], list[str]],
+    begin: float,
+) -> int:
     import dagster as dg
 
     from assets_defs.support.partitions import run_tags
@@ -92,6 +106,8 @@ def _run(options: argparse.Namespace) -> int:
                 root = config["resources"]["store"]["config"]["root"]
                 run_id = relaunch_from_failure(instance, workspace, options.job, root)
             else:
+                if found := problems():
+                    raise ConfigError("; ".join(found))
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)

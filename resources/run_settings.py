@@ -1,7 +1,6 @@
 """Settings of a run: preset, data set and overrides of the preset."""
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,7 @@ from pydantic import Field
 
 from unigs.config.overrides import setting_names
 from unigs.config.preset import Preset, load_preset
-from unigs.datasets import DATASETS
-from unigs.errors import ConfigError
-from unigs.tasks import TASKS
-
-GENERATED = "shapes"
-MIX = "mix"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One data set of a run: ``root`` None for the generated one, ``tasks`` it is trained on."""
-
-    dataset: str
-    root: Path | None
-    tasks: tuple[str, ...]
+from unigs.workflows.sources import GENERATED, MIX, Source, evaluated, run_sources
 
 
 class GraphSettings(dg.ConfigurableResource):
@@ -67,37 +52,12 @@ class GraphSettings(dg.ConfigurableResource):
     @property
     def sources(self) -> tuple[Source, ...]:
         """The data sets that are trained on: one with all tasks, or the preset's mix."""
-        if self.dataset != MIX:
-            return (Source(self.dataset, self._folder(self.dataset, ""), tuple(TASKS)),)
-        members = self.values.data.mix
-        if not members:
-            raise ConfigError(f"preset {self.preset} mixes nothing", hint="fill in its data.mix")
-        if unknown := [name for name in members if name not in DATASETS]:
-            raise ConfigError(
-                f"data.mix of preset {self.preset} names the unknown data set {unknown[0]!r}",
-                hint=f"give some of {', '.join(DATASETS)}",
-            )
-        return tuple(
-            Source(
-                name,
-                self._folder(name, member.root or ("" if name == GENERATED else name)),
-                tuple(task for task in TASKS if task in member.tasks),
-            )
-            for name, member in members.items()
-        )
+        return run_sources(self.values, self.dataset, self.root)
 
     @property
     def evaluated(self) -> str:
         """The data set whose validation split is evaluated."""
-        return self.values.data.dataset if self.dataset == MIX else self.dataset
-
-    def _folder(self, dataset: str, below: str) -> Path | None:
-        """``below`` the run's root; a generated data set that names no folder has none."""
-        if dataset == GENERATED and not below and (not self.root or self.dataset == MIX):
-            return None
-        if not self.root and not Path(below).is_absolute():
-            raise ConfigError(f"{dataset} needs its folder", hint="give --root DIR")
-        return Path(self.root, below).expanduser().resolve()
+        return evaluated(self.values, self.dataset)
 
 
 @lru_cache(maxsize=8)
