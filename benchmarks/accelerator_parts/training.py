@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.accelerator_parts.bench import CHANNELS, Bench, Sizes
+from benchmarks.accelerator_parts.bench import CHANNELS, SCHEDULE, Bench, Sizes
 from benchmarks.accelerator_parts.steps import Steps, Switches, flops
 from benchmarks.step_time import median_interval
-from unigs.config.preset import TrainingConfig, load_preset
+from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.tasks import TASKS
 from unigs.training.loop import train
 
@@ -85,7 +85,7 @@ def loop(
         with tempfile.TemporaryDirectory() as folder, suppress(Enough):
             train(
                 bench.unet("unigs"), LatentStream(bench.sizes, samples),  # type: ignore[arg-type]
-                training, load_preset("sd15").diffusion, Path(folder),
+                training, DiffusionConfig(scheduler=SCHEDULE), Path(folder),
                 log=lambda step, metrics: logged.update(metrics), should_stop=should_stop,
             )  # fmt: skip
     finally:
