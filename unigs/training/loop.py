@@ -101,12 +101,20 @@ def train(
 
     Raises:
         ModelError: the loss is not finite; the batch is saved next to the checkpoints. Or memory
-            runs out with one sample at a time (before that, a batch is taken in smaller parts).
+            runs out with one sample at a time (before that, a batch is taken in smaller parts), or
+            the device fails.
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
-    with float32_products(training.precision, run.device), run.state:
-        return run.go(validation, log, should_stop, on_preview)
+    try:
+        with float32_products(training.precision, run.device), run.state:
+            return run.go(validation, log, should_stop, on_preview)
+    except RuntimeError as error:
+        if not str(error).startswith("CUDA error"):
+            raise
+        reason = str(error).splitlines()[0]
+        hint = "resume, from the last checkpoint, in a new process"
+        raise ModelError(f"{run.device} failed: {reason}", hint=hint) from error
 
 
 class _Run:
