@@ -55,7 +55,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml | python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --only-binary :all: --requirement requirements.lock || $(unlocked)
 	$(BIN)/pip install --quiet --no-deps --editable .
-	@echo 'compiling the kernels of the codec, once: up to half a minute'
+	@echo 'compiling numeric kernels, once: about ten seconds'
 	$(BIN)/python -m unigs.colormap.warm_up
 	touch $@
 

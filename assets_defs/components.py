@@ -1,6 +1,7 @@
 """The frozen components of a model: autoencoder and text encoder, loaded or fitted."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -9,6 +10,7 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import held, parts
+from assets_defs.support.pretrained import component_settings
 from assets_defs.support.records import built_digest
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
@@ -30,9 +32,9 @@ def autoencoder(
     folders = Folders.of(store, settings)
     wanted = settings.values.autoencoder
     sources = [folders.shards(*part) for part in parts(settings) if part[1] == "train"]
-    inputs = {
+    inputs: dict[str, Any] = {
         "code": AUTOENCODER_CODE,
-        "settings": wanted.model_dump(mode="json", exclude={"sample_posterior"}),
+        "settings": component_settings(folders, settings, "autoencoder"),
         "shards": [built_digest(folder) for folder in sources] if wanted.source is None else [],
     }
 
@@ -42,7 +44,8 @@ def autoencoder(
 
         made = make_autoencoder(wanted, sources)
         made.save_pretrained(folder)
-        metadata = {"family": type(made).__name__, "source": wanted.source or "fitted"}
+        pretrained = inputs["settings"]["source"]
+        metadata = {"family": type(made).__name__, "weights": pretrained or "fitted"}
         return Built(weights_digest(made), metadata)
 
     reads = sources if wanted.source is None else []
@@ -68,7 +71,7 @@ def text_encoder(
     most = max(data.train_entities, data.test_entities)
     inputs = {
         "code": TEXT_CODE,
-        "settings": wanted.model_dump(mode="json"),
+        "settings": component_settings(folders, settings, "text"),
         "names": names,
         "most": most,
     }

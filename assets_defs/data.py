@@ -17,6 +17,7 @@ from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
+from unigs.io.side_files import files_below
 
 GENERATOR_CODE = code_of("generated")
 READER_CODE = code_of("index")
@@ -82,7 +83,7 @@ def _observed(place: Path, root: Path) -> Outcome:
     if not root.is_dir():
         raise DataError("no such folder", file=root, hint="check --root")
     listing = _listing_digest(root)
-    count = sum(1 for path in root.rglob("*") if path.is_file())
+    count = sum(1 for _ in files_below(root))
 
     def build(folder: Path, resume: bool) -> Built:
         return Built(listing, {"root": str(root), "files": count})
@@ -91,10 +92,13 @@ def _observed(place: Path, root: Path) -> Outcome:
 
 
 def _listing_digest(root: Path) -> str:
-    """Hash name, size and time of every file: a cheap check whether to read them."""
+    """Hash name, size and time of every file: a cheap check whether to read them.
+
+    What systems and tools leave beside them (``.git``, ``Thumbs.db``) does not count.
+    """
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path.name not in (RECORD, STARTED) and path.name[0] != ".":
+    for path in sorted(files_below(root)):
+        if path.is_file() and path.name not in (RECORD, STARTED):
             state = path.stat()
             name = path.relative_to(root).as_posix()
             digest.update(f"{name!r} {state.st_size} {state.st_mtime_ns}\n".encode())
@@ -196,7 +200,7 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
     group_name="data",
     check_specs=[
         dg.AssetCheckSpec(
-            "refused_share",
+            "quarantined_share",
             asset="quarantine_report",
             blocking=True,
             description="No data set has more quarantined records than the settings allow.",
@@ -213,27 +217,27 @@ def quarantine_report(
     def build(folder: Path, resume: bool) -> Built:
         from unigs.index.scenes_index import ScenesIndex
 
-        refused: list[dict[str, Any]] = []
+        quarantined: list[dict[str, Any]] = []
         rows: dict[str, int] = {}
         for dataset, split in batches:
             index = ScenesIndex(index_file(folders, dataset, split))
             batch = {"dataset": dataset, "split": split}
-            refused += [
+            quarantined += [
                 {**batch, "file": item.file, "record": item.record, "reason": item.reason}
                 for item in index.quarantined()
             ]
             rows[dataset] = rows.get(dataset, 0) + len(index)
-        text = json.dumps(refused, indent=1)
+        text = json.dumps(quarantined, indent=1)
         (folder / "quarantine.json").write_text(text, encoding="utf-8")
-        of = Counter(item["dataset"] for item in refused)
+        of = Counter(item["dataset"] for item in quarantined)
         # A small data set must not hide behind a large one.
         share = max(of[dataset] / max(count, 1) for dataset, count in rows.items())
         return Built(
             hashlib.sha256(text.encode()).hexdigest(),
             {
                 "records": sum(rows.values()),
-                "refused": len(refused),
-                "refused_share": round(share, 6),
+                "quarantined": len(quarantined),
+                "quarantined_share": round(share, 6),
             },
         )
 
@@ -247,15 +251,15 @@ def quarantine_report(
     }
     reads = [folders.scenes(*batch) for batch in batches]
     outcome = build_or_reuse(folders.quarantine, inputs, build, reads=reads)
-    share = outcome.metadata["refused_share"]
-    refused = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
-    allowed = settings.values.data.refused_share
-    first = next(iter(refused), {"file": "", "reason": ""})
+    share = outcome.metadata["quarantined_share"]
+    quarantined = json.loads((outcome.folder / "quarantine.json").read_text(encoding="utf-8"))
+    allowed = settings.values.data.quarantined_share
+    first = next(iter(quarantined), {"file": "", "reason": ""})
     check = dg.AssetCheckResult(
-        check_name="refused_share",
+        check_name="quarantined_share",
         passed=share <= allowed,
         description=(
-            f"{share:.1%} of the records of a data set are refused, {allowed:.1%} are allowed; "
+            f"{share:.1%} of the records of a data set are quarantined, {allowed:.1%} are allowed; "
             f"the first is {first['file']}: {first['reason']}"
             if share > allowed
             else None
@@ -263,19 +267,19 @@ def quarantine_report(
         metadata={
             "share": share,
             "allowed": allowed,
-            "refused": dg.MetadataValue.md(refusals_table(refused)),
+            "quarantined": dg.MetadataValue.md(quarantine_table(quarantined)),
         },
     )
     return materialized(context, outcome, check_results=[check])
 
 
-def refusals_table(refused: list[dict], limit: int = 200) -> str:
+def quarantine_table(quarantined: list[dict], limit: int = 200) -> str:
     """List the first ``limit`` quarantined records in Markdown."""
     columns = ("dataset", "split", "file", "record", "reason")
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     lines += [
-        f"| {' | '.join(str(item[column]) for column in columns)} |" for item in refused[:limit]
+        f"| {' | '.join(str(item[column]) for column in columns)} |" for item in quarantined[:limit]
     ]
-    if len(refused) > limit:
-        lines.append(f"and {len(refused) - limit} more in quarantine.json")
+    if len(quarantined) > limit:
+        lines.append(f"and {len(quarantined) - limit} more in quarantine.json")
     return "\n".join(lines)

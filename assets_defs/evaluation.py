@@ -12,6 +12,7 @@ from assets_defs.protocol import protocol, protocol_shards
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
+from assets_defs.support.pretrained import EVALUATORS, weights_digests, weights_inputs
 from assets_defs.support.provenance import provenance
 from assets_defs.support.records import build_record, built_digest, fingerprint
 from assets_defs.support.staleness import code_of
@@ -35,7 +36,10 @@ def evaluation_inputs(
         "model": built_digest(model),
         "shards": built_digest(folders.shards(settings.evaluated, "val", task)),
         "evaluators": [built_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
-        "settings": settings.values.evaluation.model_dump(mode="json", exclude={"processes"}),
+        "settings": settings.values.evaluation.model_dump(
+            mode="json", exclude={*EVALUATORS, "processes"}
+        ),
+        "inception": weights_digests(folders, settings, ["inception"]),
     }
 
 
@@ -158,7 +162,10 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
                     "protocol": built_digest(folders.protocol),
                 },
                 parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
-                inputs=dataset_inputs(folders, settings, "val", [task]),
+                inputs=[
+                    *dataset_inputs(folders, settings, "val", [task]),
+                    *weights_inputs(folders, settings, EVALUATORS),
+                ],
                 model_id=registered["model_id"],
             ) as run_id:
                 named = {f"{task}.{key}": value for key, value in metrics.items()}

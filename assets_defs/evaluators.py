@@ -9,14 +9,15 @@ from assets_defs.data import data_root, index_file, quarantine_report, scenes_in
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
+from assets_defs.support.pretrained import weights_digests
 from assets_defs.support.records import built_digest
 from assets_defs.support.staleness import code_of
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.evaluators.identity import evaluator_name
 
 CODE = code_of("evaluators")
+SETTINGS = {DUAL_ENCODER: "clip", SEGMENTER: "segmenter"}
 LABELS = {DUAL_ENCODER: "clip", SEGMENTER: "segmenter"}
 WEIGHTS = "weights"
 
@@ -37,14 +38,17 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         inputs: dict[str, Any] = {
             "code": CODE,
             "scenes": built_digest(folders.scenes(settings.evaluated, "train")),
-            "source": source,
+            "source": weights_digests(folders, settings, [SETTINGS[kind]]).get(SETTINGS[kind]),
             "label": f"{settings.evaluated}-{LABELS[kind]}",
         }
 
         def build(folder: Path, resume: bool) -> Built:
             if source is not None:
-                name = evaluator_name(Path(source))
-                return Built(name, {"name": name, "source": source})
+                from unigs.evaluators.bundle import load_evaluators
+
+                # loaded now, so that what does not load is told before anything is trained
+                loaded = getattr(load_evaluators(**{kind: source}), kind)
+                return Built(loaded.name, {"name": loaded.name, "weights": inputs["source"]})
             from unigs.index.scenes_index import ScenesIndex
 
             root = data_root(folders, settings, settings.evaluated)

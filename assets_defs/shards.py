@@ -14,10 +14,11 @@ from assets_defs.support.materialize import described, inline, say
 from assets_defs.support.partitions import SHARD_PARTITIONS, partition_key, parts
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.staleness import code_of
-from resources.run_settings import MIX, GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 from unigs.shards.manifest import MANIFEST
+from unigs.workflows.sources import MIX
 
 SHARD_CODE = code_of("shards")
 LATENT_CODE = code_of("latents")
@@ -87,10 +88,10 @@ def shards(
                     "scenes": manifest.scenes,
                     "shards": len(manifest.shards),
                     "shards_built": len(manifest.built),
-                    "shards_kept": len(manifest.kept),
+                    "shards_cached": len(manifest.cached),
                     "bytes": sum(shard.bytes for shard in manifest.shards),
                     "filters": manifest.counts,
-                    "refused": manifest.refusals_by_reason,
+                    "skipped": manifest.skipped_by_reason,
                     "removed": list(manifest.removed),
                 },
             )
@@ -204,7 +205,7 @@ def _over_partitions(
         say(context, f"{name} {key}", outcome)
         pictures: Mapping[str, Path] = {"samples": outcome.folder / sheet} if sheet else {}
         metadata: dict[str, Any] = {**described(outcome), **inline(pictures)}
-        del metadata["kept"]
+        del metadata["cached"]
         if key in asked:
             context.add_asset_metadata(metadata, partition_key=key)
         else:
@@ -218,5 +219,5 @@ def _over_partitions(
     version = next(iter(digests.values())) if len(digests) == 1 else fingerprint(**digests)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
-        metadata={"kept": all(outcome.kept for outcome in outcomes.values())},
+        metadata={"cached": all(outcome.cached for outcome in outcomes.values())},
     )

@@ -17,6 +17,12 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import with_task
+from assets_defs.support.pretrained import (
+    COMPONENTS,
+    component_settings,
+    weights_digests,
+    weights_inputs,
+)
 from assets_defs.support.provenance import provenance
 from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
 from assets_defs.support.staleness import code_of
@@ -24,8 +30,9 @@ from assets_defs.support.training_entry import PREVIEWS, REPORT
 from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
-from resources.run_settings import MIX, GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.workflows.sources import MIX
 
 if TYPE_CHECKING:
     from unigs.config.preset import Preset
@@ -59,8 +66,11 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         launcher: ProcessLauncher,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        preset = settings.values
-        described = preset.model_dump(mode="json", include={"unet", "diffusion", "training"})
+        preset = with_schedule(settings)
+        described = {
+            **preset.model_dump(mode="json", include={"diffusion", "training"}),
+            "unet": component_settings(folders, settings, "unet"),
+        }
         inputs = {
             "code": TRAINING_CODE,
             "preset": described,
@@ -86,7 +96,10 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 f"train {name}",
                 tags=provenance(context, settings),
                 parameters={"model": name, **preset.model_dump(mode="json")},
-                inputs=dataset_inputs(folders, settings, "train", tasks),
+                inputs=[
+                    *dataset_inputs(folders, settings, "train", tasks),
+                    *weights_inputs(folders, settings, COMPONENTS),
+                ],
                 resume=known.read_text(encoding="utf-8") if known.is_file() else None,
             )
             try:
@@ -170,7 +183,8 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             from unigs.models.unet import load_unet
 
             unet = load_unet(folders.weights(name) / UNET)
-            save_pipeline(settings.values, unet, folders, MODELS[name], folder / PIPELINE)
+            preset = with_schedule(settings)
+            save_pipeline(preset, unet, folders, MODELS[name], folder / PIPELINE)
             write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
             digest = fingerprint(**inputs)
             run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
@@ -193,6 +207,13 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
         )
 
     return model
+
+
+def with_schedule(settings: GraphSettings) -> "Preset":
+    """Return the preset with the checkpoint's noise schedule."""
+    from unigs.models.noise_schedule import complete_schedule
+
+    return complete_schedule(settings.values)
 
 
 def save_pipeline(
@@ -227,7 +248,9 @@ def write_card(
     from unigs.pipeline.model_card import facts_of, write_model_card
 
     inputs = dataset_inputs(folders, settings, "train", MODELS[name])
-    facts = facts_of(settings.values, {item.name: item.digest for item in inputs}, metrics)
+    data = {item.name: item.digest for item in inputs}
+    weights = weights_digests(folders, settings, COMPONENTS)
+    facts = facts_of(settings.values, data, metrics, weights)
     write_model_card(out, UniGSPipeline.from_pretrained(pipeline_folder), facts)
 
 
@@ -236,7 +259,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
     parts = {"codec", "diffusion", "inference"}
     return {
         "code": ASSEMBLY_CODE,
-        "preset": settings.values.model_dump(mode="json", include=parts),
+        "preset": with_schedule(settings).model_dump(mode="json", include=parts),
         "unet": unet,
         "autoencoder": built_digest(folders.autoencoder),
         "text_encoder": built_digest(folders.text_encoder),
@@ -253,7 +276,7 @@ def untrained(
 ) -> dg.MaterializeResult:
     """The same pipeline before training: the starting point of every metric."""
     folders = Folders.of(store, settings)
-    unet = settings.values.unet.model_dump(mode="json")
+    unet = component_settings(folders, settings, "unet")
     inputs = pipeline_inputs(folders, settings, fingerprint(**unet))
 
     def build(folder: Path, resume: bool) -> Built:
@@ -261,7 +284,8 @@ def untrained(
         from unigs.models.components import fresh_unet
 
         fresh: Any = fresh_unet(settings.values, load_autoencoder(folders.autoencoder))
-        save_pipeline(settings.values, fresh, folders, MODELS[JOINT], folder / PIPELINE)
+        preset = with_schedule(settings)
+        save_pipeline(preset, fresh, folders, MODELS[JOINT], folder / PIPELINE)
         return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
 
     reads = [folders.autoencoder, folders.text_encoder]

@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import njit
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from sklearn.cluster import KMeans
 
 from unigs.colormap import Palette, decode, decode_batch
 from unigs.colormap.color import pixel_features
-from unigs.colormap.dichotomy import two_seeds
+from unigs.colormap.two_means import scratch_of, two_seeds
 
 DELTA = 10.0
+seeds_of = njit(two_seeds)
 
 
 def least(function: Callable[[], Any], repeats: int = 5, clock: Any = time.process_time) -> float:
@@ -70,8 +72,11 @@ def recursion(colormap: np.ndarray) -> int:
         if np.linalg.norm(points - points.mean(0), axis=1).mean() < DELTA or len(points) < 2:
             count += 1
             continue
-        seeds = two_seeds(np.ascontiguousarray(points.T), np.ones(len(points)), 0, len(points))
-        side = KMeans(2, init=np.array(seeds), n_init=1).fit_predict(points)
+        work, first, second, _, _, weighted, _ = scratch_of(len(points))
+        sums, weights = np.append(points.sum(0), len(points)), np.ones(len(points))
+        columns = np.ascontiguousarray(points.T)
+        seeds_of(columns, weights, 0, len(points), sums, weighted, work, first, second)
+        side = KMeans(2, init=np.array([first, second]), n_init=1).fit_predict(points)
         stack += [points[side == 0], points[side == 1]]
     return count
 
@@ -92,6 +97,7 @@ def main() -> None:
         colormaps = [np.array(Image.open(file)) for file in files]
     for decoder in ("regions", "pdm"):
         decode(colormap, decoder, palette)
+    recursion(colormap[:64, :64])
 
     def median(work: Callable[[np.ndarray], Any]) -> float:
         return float(np.median([least(lambda one=one: work(one)) for one in colormaps]))  # type: ignore[misc]

@@ -29,20 +29,12 @@ from typing import Any
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+from unigs.config.preset import load_preset
 from unigs.io.peak_memory import peak_memory
 from unigs.models.unet import ARCHITECTURES, build_unet
 
 TOKENS, CHANNELS = 77, 4
 KINDS = ("unigs", "inpainting")
-SMALL = {
-    "sample_size": 16,
-    "block_out_channels": (64, 128),
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-    "layers_per_block": 1,
-    "cross_attention_dim": 64,
-    "attention_head_dim": 8,
-}
 
 
 def make(kind: str, architecture: dict[str, Any]) -> UNet2DConditionModel:
@@ -166,7 +158,7 @@ def peaks(name: str, architecture: dict[str, Any], side: int, train: bool) -> No
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--architecture", default="sd15", choices=(*ARCHITECTURES, "small"))
+    parser.add_argument("--architecture", default="sd15", choices=(*ARCHITECTURES, "tiny"))
     parser.add_argument("--side", type=int, default=16, help="of the latents; 64 is 512 pixels")
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument(
@@ -174,7 +166,7 @@ def main() -> None:
         choices=["inference", "step", "memory"],
     )  # fmt: skip
     options = parser.parse_args()
-    architecture = {**ARCHITECTURES, "small": SMALL}[options.architecture]
+    architecture = ARCHITECTURES.get(options.architecture) or load_preset("tiny").unet.architecture
     if {"inference", "step"} & set(options.parts):
         unets = {kind: make(kind, architecture) for kind in KINDS}
         count = {kind: sum(p.numel() for p in unet.parameters()) for kind, unet in unets.items()}

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipelines.runner.follow import Progress, follow
 from resources.process.lifeline import end_with_parent
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.errors import UnigsError
+from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.training_progress import TrainingLine
 
 
@@ -51,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", default="", help="default: $UNIGS_STORE, else ./store")
     parser.add_argument("--train-steps", type=int, default=0, help="0: what the preset says")
     parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="NAME=VALUE",
+        help="a setting of the preset; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
         "--from-failure", action="store_true", help="continue the last run from its failed step"
     )
     parser.add_argument("--json", action="store_true")
@@ -64,12 +69,28 @@ def _run(options: argparse.Namespace) -> int:
     # A bad preset, store or mix is reported at once, not when the first asset runs; a continued
     # run has the data sets it began with.
     folders = Folders.of(store, settings)
-    settings.values  # noqa: B018
+    preset = settings.values
     if not options.from_failure:
         settings.sources  # noqa: B018
-    from pipelines.runner.home import prepare_home
+        from unigs.models.pretrained import require_sources
 
-    prepare_home(store)
+        require_sources(preset)
+    from pipelines.runner.home import prepare_home
+    from pipelines.runner.planning import planning
+
+    with planning(options) as problems:
+        prepare_home(store)
+        return _launched(options, store, settings, folders, problems, begin)
+
+
+def _launched(
+    options: argparse.Namespace,
+    store: Store,
+    settings: GraphSettings,
+    folders: Folders,
+    problems: Callable[[], list[str]],
+    begin: float,
+) -> int:
     import dagster as dg
 
     from assets_defs.support.partitions import run_tags
@@ -85,6 +106,8 @@ def _run(options: argparse.Namespace) -> int:
                 root = config["resources"]["store"]["config"]["root"]
                 run_id = relaunch_from_failure(instance, workspace, options.job, root)
             else:
+                if found := problems():
+                    raise ConfigError("; ".join(found))
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
@@ -102,8 +125,15 @@ def _run(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> GraphSettings:
     root = str(Path(options.root).expanduser().resolve()) if options.root else ""
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset
+
     return GraphSettings(
-        preset=options.preset, dataset=options.dataset, root=root, train_steps=options.train_steps
+        preset=options.preset,
+        dataset=options.dataset,
+        root=root,
+        train_steps=options.train_steps,
+        overrides=parse_overrides(Preset, options.overrides),
     )
 
 
@@ -129,7 +159,7 @@ def _print_result(
             print(f"all metrics: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
         about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
-        print(json.dumps({**result, **about, "built": progress.built, "kept": progress.kept}))
+        print(json.dumps({**result, **about, "built": progress.built, "cached": progress.cached}))
 
 
 def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:

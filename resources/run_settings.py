@@ -1,32 +1,16 @@
 """Settings of a run: preset, data set and overrides of the preset."""
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from unigs.datasets import DATASETS
-from unigs.errors import ConfigError
-from unigs.tasks import TASKS
-
-if TYPE_CHECKING:
-    from unigs.config.preset import Preset
-
-GENERATED = "shapes"
-MIX = "mix"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One data set of a run: ``root`` None for the generated one, ``tasks`` it is trained on."""
-
-    dataset: str
-    root: Path | None
-    tasks: tuple[str, ...]
+from unigs.config.overrides import setting_names
+from unigs.config.preset import Preset, load_preset
+from unigs.workflows.sources import GENERATED, Source, evaluated, run_sources
 
 
 class GraphSettings(dg.ConfigurableResource):
@@ -43,7 +27,12 @@ class GraphSettings(dg.ConfigurableResource):
         default=0, ge=0, description="optimiser steps; 0 leaves them to the preset"
     )
     overrides: dict[str, Any] = Field(
-        default={}, description="dotted names of the preset to values, e.g. data.train_scenes: 100"
+        default={},
+        description=(
+            "settings of the preset by their dotted names, in place of its own: "
+            "{checkpoint: /models/sd15, training.batch_size: 8}. There are "
+            + ", ".join(setting_names(Preset))
+        ),
     )
     workers: int = Field(default=2, ge=1, description="processes that build shards")
 
@@ -53,7 +42,7 @@ class GraphSettings(dg.ConfigurableResource):
         return Path(self.preset).stem
 
     @property
-    def values(self) -> "Preset":
+    def values(self) -> Preset:
         """The preset with this run's changes."""
         changes = dict(self.overrides)
         if self.train_steps:
@@ -63,41 +52,14 @@ class GraphSettings(dg.ConfigurableResource):
     @property
     def sources(self) -> tuple[Source, ...]:
         """The data sets that are trained on: one with all tasks, or the preset's mix."""
-        if self.dataset != MIX:
-            return (Source(self.dataset, self._folder(self.dataset, ""), tuple(TASKS)),)
-        members = self.values.data.mix
-        if not members:
-            raise ConfigError(f"preset {self.preset} mixes nothing", hint="fill in its data.mix")
-        if unknown := [name for name in members if name not in DATASETS]:
-            raise ConfigError(
-                f"data.mix of preset {self.preset} names the unknown data set {unknown[0]!r}",
-                hint=f"give some of {', '.join(DATASETS)}",
-            )
-        return tuple(
-            Source(
-                name,
-                self._folder(name, member.root or ("" if name == GENERATED else name)),
-                tuple(task for task in TASKS if task in member.tasks),
-            )
-            for name, member in members.items()
-        )
+        return run_sources(self.values, self.dataset, self.root)
 
     @property
     def evaluated(self) -> str:
         """The data set whose validation split is evaluated."""
-        return self.values.data.dataset if self.dataset == MIX else self.dataset
-
-    def _folder(self, dataset: str, below: str) -> Path | None:
-        """``below`` the run's root; a generated data set that names no folder has none."""
-        if dataset == GENERATED and not below and (not self.root or self.dataset == MIX):
-            return None
-        if not self.root and not Path(below).is_absolute():
-            raise ConfigError(f"{dataset} needs its folder", hint="give --root DIR")
-        return Path(self.root, below).expanduser().resolve()
+        return evaluated(self.values, self.dataset)
 
 
 @lru_cache(maxsize=8)
-def _load(preset: str, changes: str) -> "Preset":
-    from unigs.config.preset import load_preset
-
+def _load(preset: str, changes: str) -> Preset:
     return load_preset(preset, json.loads(changes))

@@ -55,7 +55,7 @@ def test_it_trains_and_evaluates(tmp_path, name, said):
 
 @pytest.mark.slow
 def test_step_times_are_ratios_with_an_interval():
-    told = run("step_time.py", "--architecture", "small", "--pairs", 6, "--side", 8)
+    told = run("step_time.py", "--architecture", "tiny", "--pairs", 6, "--side", 8)
     for part in ("inference: UniGS", "training step: UniGS", "peak memory, training step"):
         assert part in told
     assert "over 6 pairs" in told

@@ -43,12 +43,12 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A folder that is up to date. ``kept``: it was reused; ``seconds``: duration of the build."""
+    """An up-to-date folder. ``cached``: it was reused; ``seconds``: duration of the build."""
 
     folder: Path
     digest: str
     metadata: dict[str, Any]
-    kept: bool
+    cached: bool
     seconds: float
 
 
@@ -87,7 +87,7 @@ def build_or_reuse(
                 return _build(folder, key, build, reads, carry, sealed)
             if not sealed:
                 verify([folder])
-            return _outcome(folder, record, kept=True)
+            return _outcome(folder, record, cached=True)
     except OSError as error:
         raise DataError(
             f"cannot write {folder}: {error.strerror or error}",
@@ -133,7 +133,7 @@ def _build(
     # else the process that built it ended before the folder could take its place
     (place / STARTED).unlink(missing_ok=True)
     _swap(place, folder)
-    return _outcome(folder, record, kept=False)
+    return _outcome(folder, record, cached=False)
 
 
 def _whole(folder: Path, key: str) -> dict[str, Any] | None:
@@ -203,8 +203,8 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _outcome(folder: Path, record: Mapping[str, Any], *, kept: bool) -> Outcome:
-    return Outcome(folder, record["digest"], record["metadata"], kept, record["seconds"])
+def _outcome(folder: Path, record: Mapping[str, Any], *, cached: bool) -> Outcome:
+    return Outcome(folder, record["digest"], record["metadata"], cached, record["seconds"])
 
 
 def _write(file: Path, text: str) -> None:

@@ -50,14 +50,14 @@ def materialized_each(
         metadata |= {f"{name}.{key}": value for key, value in found.items()}
     return dg.MaterializeResult(
         data_version=dg.DataVersion(fingerprint(**{n: o.digest for n, o in outcomes.items()})),
-        metadata={**metadata, "kept": all(outcome.kept for outcome in outcomes.values())},
+        metadata={**metadata, "cached": all(outcome.cached for outcome in outcomes.values())},
     )
 
 
 def say(context: dg.AssetExecutionContext, name: str, outcome: Outcome) -> None:
     """Write one log line: reused, or built and the duration."""
-    if outcome.kept:
-        context.log.info(f"{name}: kept, nothing it follows from has changed")
+    if outcome.cached:
+        context.log.info(f"{name}: cached, nothing it depends on has changed")
     else:
         context.log.info(f"{name}: built in {outcome.seconds:.1f} s")
 
@@ -66,7 +66,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
     """Return the metadata of an outcome."""
     return {
         **outcome.metadata,
-        "kept": outcome.kept,
+        "cached": outcome.cached,
         "digest": outcome.digest,
         "folder": dg.MetadataValue.path(str(outcome.folder)),
         "build_seconds": outcome.seconds,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unigs.errors import DataError
+from unigs.io.side_files import files_below
 
 RECORD = "kept.json"
 STARTED = "started"
@@ -58,11 +59,12 @@ def built_digest(folder: Path) -> str:
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Relative name -> path of the files that a record speaks of; hidden files are ignored."""
+    """Relative name -> path of the files that a record speaks of; those that systems and tools
+    leave beside them are ignored."""
     return {
         path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (RECORD, STARTED) and path.name[0] != "."
+        for path in sorted(files_below(folder))
+        if path.is_file() and path.name not in (RECORD, STARTED)
     }
 
 

@@ -37,7 +37,7 @@ class Progress:
 
     say: Callable[[str], None]
     show: Callable[[str], None]
-    kept: list[str] = field(default_factory=list)
+    cached: list[str] = field(default_factory=list)
     built: list[str] = field(default_factory=list)
     failure: str | None = None
     _started: dict[str, float] = field(default_factory=dict)
@@ -78,8 +78,8 @@ class Progress:
 
     def _count(self, event: dg.DagsterEvent) -> None:
         name = event.asset_key.to_user_string() if event.asset_key else ""
-        kept = event.materialization.metadata.get("kept")
-        names = self.kept if kept is not None and kept.value is True else self.built
+        cached = event.materialization.metadata.get("cached")
+        names = self.cached if cached is not None and cached.value is True else self.built
         if name not in names:
             names.append(name)
 
@@ -95,8 +95,10 @@ class Progress:
     def summary(self) -> str:
         """Return one line: what was reused and what was built."""
         if not self.built:
-            return f"nothing had changed: all {len(self.kept)} assets were kept"
-        return f"{len(self.built)} assets built ({', '.join(self.built)}), {len(self.kept)} kept"
+            return f"nothing had changed: all {len(self.cached)} assets were cached"
+        return (
+            f"{len(self.built)} assets built ({', '.join(self.built)}), {len(self.cached)} cached"
+        )
 
 
 def reason_of(error: ErrorInfo | None) -> str:

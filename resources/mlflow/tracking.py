@@ -21,7 +21,8 @@ _PARAMETER_LENGTH = 6000
 
 @dataclass(frozen=True, slots=True)
 class DatasetInput:
-    """A shard folder that a run read: ``digest`` is the full SHA-256 of its shard digests."""
+    """A shard folder that a run read, or pretrained weights: ``digest`` is the full SHA-256 of its
+    shard digests or of the weights' content."""
 
     name: str
     digest: str

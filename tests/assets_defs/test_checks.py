@@ -98,9 +98,9 @@ FAILING: dict[str, tuple[Callable[[Store], Case], str]] = {
         flipped_byte,
         r"shard_manifest: shards_are_whole: .*/referring-\d.*\.tar: \S+: checksum",
     ),
-    "refused_share": (
+    "quarantined_share": (
         broken_images,
-        r"quarantine_report: refused_share: 50\.0% .* 5\.0% are allowed; the first is \S+jpg: ",
+        r"quarantine_report: quarantined_share: 50\.0% .* 5\.0% are allowed; the first is \S+jpg: ",
     ),
 }
 

@@ -15,7 +15,7 @@ from unigs.datasets.shapes.generate import write_shapes
 
 DATA = "coco_panoptic"
 # One worker: pools of processes are the library's to test.
-OVERRIDES = {"data.size": 32, "data.samples_per_shard": 4, "data.refused_share": 0.3}
+OVERRIDES = {"data.size": 32, "data.samples_per_shard": 4, "data.quarantined_share": 0.3}
 
 
 @pytest.fixture
@@ -59,13 +59,22 @@ def graph(root: Path) -> Graph:
 
 def test_second_run_keeps_everything(graph: Graph) -> None:
     first, second = graph.run(), graph.run()
-    assert not any(entry["kept"] for entry in first.values())
-    assert all(entry["kept"] for entry in second.values())
+    assert not any(entry["cached"] for entry in first.values())
+    assert all(entry["cached"] for entry in second.values())
     assert first["scenes_index/train"]["images"] == 8
     assert first["scenes_index/train"]["reused"] == 0
     assert {key: entry.get("digest") for key, entry in first.items()} == {
         key: entry.get("digest") for key, entry in second.items()
     }
+
+
+def test_what_other_tools_leave_behind_changes_nothing(graph: Graph, root: Path) -> None:
+    graph.run()
+    for folder in (root, *(path.parent for path in Path(graph.store.root).rglob("kept.json"))):
+        for name in (".git/config", ".ipynb_checkpoints/a.json", "__MACOSX/a.jpg", "Thumbs.db"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("left")
+    assert all(entry["cached"] for entry in graph.run().values())
 
 
 def test_a_changed_annotation_rebuilds_its_split_and_few_shards(graph: Graph, root: Path) -> None:
@@ -77,7 +86,7 @@ def test_a_changed_annotation_rebuilds_its_split_and_few_shards(graph: Graph, ro
     content["images"] = [i for i in content["images"] if i["id"] != dropped["image_id"]]
     file.write_text(json.dumps(content))
     entries = graph.run()
-    assert not entries["scenes_index/train"]["kept"]
+    assert not entries["scenes_index/train"]["cached"]
     assert entries["scenes_index/train"]["images"] == 7
     assert entries["scenes_index/train"]["reused"] == 7
     after = digests(graph, "train")
@@ -104,7 +113,7 @@ def test_a_broken_image_is_quarantined_and_the_run_goes_on(graph: Graph, root: P
     image.write_bytes(image.read_bytes()[:200])
     entries = graph.run()
     assert entries["scenes_index/train"]["quarantined"] == 1
-    assert entries["quarantine_report"]["refused"] == 1
+    assert entries["quarantine_report"]["quarantined"] == 1
     report = json.loads((folder(graph) / "quarantine" / "quarantine.json").read_text())
     assert image.name in json.dumps(report)
 
@@ -126,8 +135,8 @@ def test_a_store_that_was_moved_is_used_where_it_lies(graph: Graph) -> None:
     for shard in (folder(graph) / "shards").rglob("*.tar"):
         shard.unlink()
     second = graph.run()
-    assert second["scenes_index/train"]["kept"]
-    assert not second["shards"]["kept"]
+    assert second["scenes_index/train"]["cached"]
+    assert not second["shards"]["cached"]
     assert {key: entry.get("digest") for key, entry in first.items()} == {
         key: entry.get("digest") for key, entry in second.items()
     }

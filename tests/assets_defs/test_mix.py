@@ -34,7 +34,7 @@ OVERRIDES = {
     "data.val_scenes": 3,
     "data.size": 32,
     "data.samples_per_shard": 4,
-    "data.refused_share": 0.3,
+    "data.quarantined_share": 0.3,
     "autoencoder.fit_images": 8,
 }
 COCO_TRAIN = {f"coco_panoptic-train|{task}" for task in MIX["coco_panoptic"]["tasks"]}
@@ -126,7 +126,7 @@ def test_only_what_changed_in_one_data_set_is_built_again(
 ) -> None:
     again = materialized(store, settings)
     for name in ("raw", "shard_manifest"):
-        assert again[name][0].metadata["kept"].value
+        assert again[name][0].metadata["cached"].value
     file = root / "coco" / "annotations" / "panoptic_train2017.json"
     content = json.loads(file.read_text())
     gone = content["annotations"].pop()["image_id"]

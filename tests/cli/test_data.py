@@ -52,7 +52,7 @@ def test_no_usable_image_is_an_error_that_still_tells_why(app, root):
         image.write_bytes(b"")
     done = run(app, "--dataset", "shapes", "--root", root, "--split", "train", "--json")
     assert isinstance(done.exception, DataError)
-    assert "no usable image, 3 records refused" in str(done.exception)
+    assert "no usable image, 3 records quarantined" in str(done.exception)
     assert len(json.loads(done.stdout.splitlines()[-1])["quarantined"]) == 3
 
 

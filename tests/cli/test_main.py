@@ -15,6 +15,8 @@ def command(monkeypatch, capsys, *arguments):
     return ended.value.code, captured.out, captured.err
 
 
+EVALUATE = ("evaluate", "--model", "m", "--task", "entity", "--shards", "s")
+TRAIN = ("train", "--task", "entity", "--shards", "s", "--out", "o")
 PREDICT = ("predict", "--model", "nowhere", "--task", "entity", "--image", "nowhere.png")
 
 
@@ -27,6 +29,16 @@ PREDICT = ("predict", "--model", "nowhere", "--task", "entity", "--image", "nowh
         (PREDICT, 2, "'--out'"),
         (("predict", "--no-such"), 2, "--no-such"),
         (("prophesy",), 2, "prophesy"),
+        ((*EVALUATE, "--set", "evaluation.batch_size=4"), 1, "--set changes a preset"),
+        (
+            (*EVALUATE, "--preset", "sd15", "--set", "evaluation.clipp=4"),
+            1,
+            "mean evaluation.clip?",
+        ),
+        ((*EVALUATE, "--preset", "sd15", "--set", "evaluation.clip=/none"), 1, "/none: no such"),
+        ((*TRAIN, "--set", "training.batch_size=x"), 1, "training.batch_size=x: input should be"),
+        ((*TRAIN, "--set", "training"), 1, "'training' is no setting"),
+        (("run", "--from-failure", "--set", "training.steps=4"), 1, "leave --set out"),
         (("demo", "--port", "70000"), 2, "'--port'"),
         (("score", "segmentation", "--gt", "a", "--pred", "b", "--backend", "c"), 2, "'--backend'"),
         (("score", "segmentation", "--gt", "a.json", "--pred", "b.json"), 1, "a.json"),

@@ -34,7 +34,7 @@ def test_build_verify_show(root, tmp_path):
     assert first["built"] == 2
     assert first["notes"] == []
     again = run(*build)
-    assert (again["built"], again["kept"], again["digest"]) == (0, 2, first["digest"])
+    assert (again["built"], again["cached"], again["digest"]) == (0, 2, first["digest"])
 
     assert run("verify", tmp_path / "out", "--json") == {"ok": True, "bad": []}
     sheet = tmp_path / "sheet.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from unigs.colormap.bins import bin_colors
 from unigs.colormap.color import pixel_features, rgb_to_lab
 from unigs.colormap.decoded import softmax_scores
 from unigs.colormap.dichotomy import decode_dichotomy, dichotomy
-from unigs.colormap.two_means import partition, sums_of, two_means, two_seeds
+from unigs.colormap.two_means import partition, scratch_of, sums_of, two_means, two_seeds
 
 
 def noisy_colormap(seed: int, size: int = 48, count: int = 6, sigma: float = 2) -> np.ndarray:
@@ -24,6 +25,18 @@ def noisy_colormap(seed: int, size: int = 48, count: int = 6, sigma: float = 2) 
     colormap = Palette(11).encode(random_segments(seed, size, size, count)).astype(float)
     colormap = gaussian_filter(colormap, (0.8, 0.8, 0)) + rng.normal(0, sigma, colormap.shape)
     return np.clip(np.round(colormap), 0, 255).astype(np.uint8)
+
+
+compiled_seeds = numba.njit(two_seeds)
+
+
+def seeds_of(points: np.ndarray) -> np.ndarray:
+    """The two seeds of points (6, k) of equal weight."""
+    work, first, second, _, _, weighted, _ = scratch_of(points.shape[1])
+    weights = np.ones(points.shape[1])
+    sums = np.append(points.sum(1), points.shape[1])
+    compiled_seeds(points, weights, 0, len(weights), sums, weighted, work, first, second)
+    return np.array([first, second])
 
 
 def reference(pixels: np.ndarray, delta: float, squared: bool) -> np.ndarray:
@@ -41,8 +54,7 @@ def reference(pixels: np.ndarray, delta: float, squared: bool) -> np.ndarray:
             labels[members] = count
             count += 1
             continue
-        seeds = two_seeds(np.ascontiguousarray(points.T), np.ones(len(points)), 0, len(points))
-        side = KMeans(2, init=np.array(seeds), n_init=1, tol=0).fit_predict(points)
+        side = KMeans(2, init=seeds_of(points.T.copy()), n_init=1, tol=0).fit_predict(points)
         stack += [members[side == 1], members[side == 0]]
     return labels.reshape(pixels.shape[:2])
 
@@ -143,14 +155,16 @@ def test_two_means_of_a_slice_are_where_scikit_learn_finds_them(
     weights = np.round(weights[: points.shape[1]])
     start, stop, order = before, before + size, np.arange(points.shape[1])
     original = points.copy()
-    sums = sums_of(points, weights, start, stop)
-    first, second = two_seeds(points, weights, start, stop)
-    side, far = two_means(points, weights, sums, start, stop, first, second)
+    work, first, second, sums, far, weighted, marks = scratch_of(points.shape[1])
+    sums_of(points, weights, start, stop, sums)
+    two_seeds(points, weights, start, stop, sums, weighted, work, first, second)
+    means = KMeans(2, init=np.array([first, second]), n_init=1, tol=0)
+    two_means(points, weights, sums, start, stop, first, second, marks, far)
+    side = marks[start:stop]
     members, weight = original[:, start:stop], weights[start:stop]
     assert far == pytest.approx(np.append((members * weight)[:, side].sum(1), weight[side].sum()))
-    means = KMeans(2, init=np.array([first, second]), n_init=1, tol=0)
     assert np.array_equal(side, means.fit_predict(members.T, sample_weight=weight) == 1)
-    middle = partition(points, weights, order, start, stop, side.copy())
+    middle = partition(points, weights, order, start, stop, marks)
     assert np.array_equal(points, original[:, order])
     assert set(order[middle:stop] - start) == set(np.flatnonzero(side))
     assert np.array_equal(np.delete(order, np.s_[start:stop]), np.r_[:start, stop : len(order)])
@@ -158,10 +172,11 @@ def test_two_means_of_a_slice_are_where_scikit_learn_finds_them(
 
 def test_equal_points_have_equal_seeds_and_stay_together() -> None:
     points, weights = np.full((6, 4), 8.0), np.ones(4)
-    first, second = two_seeds(points, weights, 0, 4)
+    first, second = seeds_of(points)
     assert first.tolist() == second.tolist() == [8.0] * 6
-    sums = sums_of(points, weights, 0, 4)
-    assert not two_means(points, weights, sums, 0, 4, first, second)[0].any()
+    sums, side, far = np.append(points.sum(1), 4.0), np.ones(4, np.bool_), np.empty(7)
+    two_means(points, weights, sums, 0, 4, first, second, side, far)
+    assert not side.any()
 
 
 def test_background_follows_the_task() -> None:

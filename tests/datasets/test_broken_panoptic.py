@@ -108,7 +108,6 @@ LABEL_IMAGES = {
     "another size": (lambda c, f: Image.fromarray(c[:-1]).save(f), "label image is 31x32"),
     "turned": (lambda c, f: Image.fromarray(c[:, :-2]).save(f), "label image is 32x30"),
     "grey": (lambda c, f: Image.fromarray(c[..., 0]).save(f), "not an 8-bit RGB PNG"),
-    "alpha": (lambda c, f: Image.fromarray(c).convert("RGBA").save(f), "not an 8-bit RGB PNG"),
     "sixteen bits": (sixteen_bits, "not an 8-bit RGB PNG"),
     "jpeg": (lambda c, f: Image.fromarray(c).save(f, "JPEG"), "expected PNG"),
     "all unlabelled": (lambda c, f: Image.fromarray(c * 0).save(f), "has no pixel"),

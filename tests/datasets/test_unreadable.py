@@ -1,6 +1,7 @@
 """Data sets that cannot be read as a whole: one line that names the file."""
 
 import json
+import shutil
 
 import pytest
 
@@ -56,6 +57,38 @@ def test_missing_root_split_or_folder_is_named(benches, tmp_path, name):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(DataError, match="no such folder"):
         open_dataset(name, tmp_path / "loop", "train")
+
+
+RENAMED = {"open_images": ("train", "validation"), "shapes": ("train", "val")}
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_a_split_is_found_by_the_other_word_for_it(benches, tmp_path, name):
+    root = benches[name].copy(tmp_path)
+    here, there = RENAMED[name]
+    for path in sorted(root.rglob("*"), key=lambda path: -len(path.parts)):
+        if here in path.name:
+            path.rename(path.with_name(path.name.replace(here, there)))
+    words = {"val", "validation"}
+    scenes = {
+        word: [scene.image_digest for scene in open_dataset(name, root, word)] for word in words
+    }
+    assert len(scenes["val"]) > 2
+    assert scenes["val"] == scenes["validation"]
+    assert {open_dataset(name, root, word).split for word in words} == {there}
+    with pytest.raises(DataError, match="train"):
+        open_dataset(name, root, "train")
+
+
+def test_a_split_of_the_very_name_comes_first(benches, tmp_path):
+    root = benches["open_images"].copy(tmp_path)
+    for split in ("val", "validation"):
+        for part in ("", "-masks"):
+            shutil.copytree(root / f"train{part}", root / f"{split}{part}")
+        table = "annotations-object-segmentation.csv"
+        shutil.copy(root / f"train-{table}", root / f"{split}-{table}")
+    assert open_dataset("open_images", root, "val").split == "val"
+    assert open_dataset("ade20k", benches["ade20k"].sound, "training").split == "training"
 
 
 def test_unknown_data_set_names_the_known_ones(tmp_path):

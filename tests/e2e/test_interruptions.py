@@ -65,7 +65,7 @@ def test_ctrl_c_cancels_everything_and_the_next_run_resumes(store: Path, preset:
     report = json.loads((weights / "training.json").read_text())
     assert 0 < report["resumed_from"] < report["steps"] == int(STEPS)
     assert (weights / "mlflow_run").read_text() == before
-    assert "shards" in result_of(done)["kept"]
+    assert "shards" in result_of(done)["cached"]
     tracking = Tracking(store=Store(root=str(store)))
     assert tracking.client().get_run(before).info.status == "FINISHED"
 
@@ -91,7 +91,7 @@ def test_a_failed_run_goes_on_from_its_failure(store: Path, preset: Path) -> Non
         unigs("run", "--preset", preset, "--store", store, "--from-failure", "--json")
     )
     assert set(result["built"]) == {"report/joint", "gate/joint"}
-    assert result["kept"] == []
+    assert result["cached"] == []
 
 
 def test_going_on_without_a_failure_is_refused(store: Path, preset: Path) -> None:

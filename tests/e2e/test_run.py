@@ -44,7 +44,7 @@ def test_every_task_has_its_metrics(first: dict) -> None:
         kinds = ["all"] if task == "entity" else ["single", "multiple"]
         assert all(values[f"protocol.{kind}.n"] >= 1 for kind in kinds), task
     assert Path(first["model"]["joint"], "model_index.json").is_file()
-    assert first["kept"] == []
+    assert first["cached"] == []
 
 
 def test_colormaps_are_refined_in_every_stage(first: dict, store: Path, preset: Path) -> None:
@@ -62,7 +62,7 @@ def test_second_run_rebuilds_nothing(first: dict, store: Path, preset: Path) -> 
     done = unigs("run", "--preset", preset, "--store", store, "--json")
     second = result_of(done)
     assert second["built"] == []
-    assert sorted(second["kept"]) == sorted(first["built"])
+    assert sorted(second["cached"]) == sorted(first["built"])
     assert second["metrics"] == first["metrics"]
     assert "nothing had changed" in done.stderr
 
@@ -126,8 +126,8 @@ def test_more_training_steps_retrain_and_keep_the_data(
     )  # fmt: skip
     again = result_of(done)
     assert "weights/joint" in again["built"]
-    assert "evaluator/segmenter" in again["kept"]
-    assert "shards" not in again["built"] + again["kept"]
+    assert "evaluator/segmenter" in again["cached"]
+    assert "shards" not in again["built"] + again["cached"]
 
 
 def test_a_flipped_byte_stops_the_run_and_a_deleted_shard_is_built_again(

@@ -91,7 +91,7 @@ def test_folders_that_are_no_encoder_are_named(tmp_path, encoder):
     with pytest.raises(ModelError, match="clip"):
         DualEncoder.load(tmp_path / "clip")
     (tmp_path / "clip" / "model.safetensors").unlink()
-    with pytest.raises(ModelError, match="no safetensors"):
+    with pytest.raises(ModelError, match="clip: no weights"):
         DualEncoder.load(tmp_path / "clip")
 
 

@@ -81,9 +81,9 @@ def test_folders_that_are_no_segmenter_are_named(tmp_path, segmenter):
     )
     with pytest.raises(ModelError, match="evaluator: not a segmenter"):
         Segmenter.load(tmp_path / "evaluator")
-    (tmp_path / "evaluator" / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(ModelError, match="evaluator: not a segmenter"):
-        Segmenter.load(tmp_path / "evaluator")
     (tmp_path / "evaluator" / "evaluator.json").write_text("{")
     with pytest.raises(ModelError, match=r"evaluator\.json"):
+        Segmenter.load(tmp_path / "evaluator")
+    (tmp_path / "evaluator" / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelError, match=r"model\.safetensors: cut short or damaged"):
         Segmenter.load(tmp_path / "evaluator")

@@ -1,7 +1,17 @@
+import multiprocessing
+import os
+
 import pytest
 
 from unigs.errors import DataError
-from unigs.io.files import replacing, replacing_folder, write_if_changed, writing
+from unigs.io import files
+from unigs.io.files import (
+    finish_replacing,
+    replacing,
+    replacing_folder,
+    write_if_changed,
+    writing,
+)
 
 
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -54,6 +64,36 @@ def test_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
         fail()
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
     assert [file.name for file in folder.iterdir()] == ["old.txt"]
+
+
+@pytest.mark.parametrize("moves", [1, 2])
+def test_a_kill_between_the_two_moves_leaves_a_whole_folder(tmp_path, moves):
+    folder, done = tmp_path / "model[1].b", []
+    (folder / "old").mkdir(parents=True)
+    move = files.os.replace
+
+    def killed(*paths):
+        move(*paths)
+        done.append(paths)
+        if len(done) == moves:
+            os._exit(9)
+
+    def replace():
+        files.os.replace = killed
+        with replacing_folder(folder) as partial:
+            (partial / "new.txt").write_text("new")
+
+    process = multiprocessing.get_context("fork").Process(target=replace)
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    assert folder.exists() == (moves == 2)
+    finish_replacing(tmp_path / "model[1]")
+    finish_replacing(folder)
+    assert [file.name for file in folder.iterdir()] == ["new.txt"]
+    with replacing_folder(folder):
+        assert [file.name for file in folder.iterdir()] == ["new.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
 def test_writing_tells_of_a_folder_that_cannot_be(tmp_path):

@@ -134,10 +134,11 @@ def test_labels_are_png_alone(tmp_path):
 def test_listing_skips_what_systems_leave_behind(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "@eaDir").mkdir()
     (tmp_path / ".ipynb_checkpoints").mkdir()
     for name in (
         *("a.JPG", "._a.JPG", "c.webp", "d.tiff", "Thumbs.db", "a.jpg~", "b/e.bmp"),
-        *("__MACOSX/a.jpg", ".ipynb_checkpoints/a.jpg", "b/._e.bmp"),
+        *("@eaDir/a.jpg", "__MACOSX/a.jpg", ".ipynb_checkpoints/a.jpg", "b/._e.bmp"),
     ):
         (tmp_path / name).write_bytes(b"x")
     found = [path.relative_to(tmp_path).as_posix() for path in image_files(tmp_path)]

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 COMPILE = Path(__file__).parents[2] / "unigs" / "io" / "kernels.py"
-INNER = """from unigs.io.kernels import kernel
-@kernel
+INNER = """from unigs.io.kernels import {kind}
+@{kind}
 def inner(x):
     return x + {added}
 """
@@ -20,14 +22,15 @@ print(outer(1), sum(outer.stats.cache_hits.values()))
 """
 
 
-def test_a_kernel_is_made_again_when_one_that_it_calls_changes(tmp_path):
+@pytest.mark.parametrize("kind", ["kernel", "kernel_part"])
+def test_a_kernel_is_made_again_when_one_that_it_calls_changes(tmp_path, kind):
     package = tmp_path / "unigs"
     (package / "io").mkdir(parents=True)
     (package / "io" / "kernels.py").write_bytes(COMPILE.read_bytes())
     (package / "outer.py").write_text(OUTER)
 
     def run(added):
-        (package / "inner.py").write_text(INNER.format(added=added))
+        (package / "inner.py").write_text(INNER.format(added=added, kind=kind))
         command = [sys.executable, "-c", "import unigs.outer"]
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         result = subprocess.run(

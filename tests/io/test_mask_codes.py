@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco_mask
 
 from unigs.errors import DataError
-from unigs.io.mask_codes import mask_code, unpack_runs
+from unigs.io.mask_codes import code_of_mask, flatten, mask_code, not_empty, unpack_runs
 
 SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
 
@@ -47,6 +47,48 @@ def test_a_polygon_is_read_in_every_form(form):
     assert coco_mask.area(found) == 400
 
 
+def triangles(count, side, seed=0):
+    points = np.random.default_rng(seed).uniform(0, side, (count, 1, 2))
+    return (points + np.array([[0, 0], [6, 1], [2, 5]])).reshape(count, 6).tolist()
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 64, 65, 300])
+def test_many_polygons_are_the_union_of_all(count):
+    polygons = triangles(count, 90)
+    expected = coco_mask.merge(coco_mask.frPyObjects(polygons, 100, 120))
+    assert mask_code(polygons, 100, 120) == expected
+
+
+def test_polygons_are_merged_in_a_time_that_does_not_grow_with_their_square(monkeypatch):
+    work = []
+    merge = coco_mask.merge
+
+    def heard(codes):
+        work.append(len(codes) * sum(len(code["counts"]) for code in codes))
+        return merge(codes)
+
+    monkeypatch.setattr(coco_mask, "merge", heard)
+    needed = {}
+    for count in (500, 2000):
+        work.clear()
+        mask_code(triangles(count, 1000), 1010, 1010)
+        needed[count] = sum(work)
+    assert needed[2000] < 6 * needed[500]
+
+
+def test_overlaps_go_to_the_smaller_mask_and_from_crowds_to_all():
+    pixels = np.zeros((3, 4, 5), bool)
+    pixels[0], pixels[1, :2], pixels[2, 1:3, :2] = True, True, True
+    codes = [code_of_mask(mask) for mask in pixels]
+    ids, visible = flatten(codes, [False] * 3, 4, 5)
+    assert ids.tolist() == [[2] * 5, [3, 3, 2, 2, 2], [3, 3, 1, 1, 1], [1] * 5]
+    assert visible == [8, 8, 4]
+    ids, visible = flatten(codes, [False, False, True], 4, 5)
+    assert visible == [10, 10, 0]
+    with pytest.raises(DataError, match="mask is empty"):
+        not_empty(code_of_mask(np.zeros((4, 5), bool)))
+
+
 @pytest.mark.parametrize("size", [[48, 64], [48.0, 64.0], ["48", "64"], (48, 64)])
 def test_a_size_is_read_in_every_writing(size):
     assert coco_mask.area(mask_code({"size": size, "counts": [72, 3000]}, 48, 64)) == 3000
@@ -70,6 +112,7 @@ def test_a_size_is_read_in_every_writing(size):
         ([[10, 10, 30, 10, 30, 10**400]], "no finite number"),
         ([[10, 10, 30, 10, 30, 1e9]], "far outside"),
         ([[-60, -40, 120, 90] * 20000], "outline"),
+        ([[-60, -40, 120, 90] * 50] * 400, "outline"),
         ({"size": [64, 48], "counts": [3072]}, "RLE of size .64, 48., the image is 48x64"),
         ({"size": [100000, 100000], "counts": [3072]}, "48x64"),
         ({"size": ["48", "sixty-four"], "counts": [3072]}, "48x64"),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.latents.test_build import DIFFUSION, OPTIONS, UNET
+from tests.latents.conftest import OPTIONS
+from tests.latents.test_stored import DIFFUSION, UNET
 from tests.models.test_autoencoder import pictures, small_kl
 from tests.support.made_scenes import CLASSES, made_scene
 from unigs.config.preset import TrainingConfig

@@ -6,6 +6,7 @@ import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from tests.support.tiny_unet import tiny_architecture
 from unigs.errors import ModelError
 from unigs.models.text import save_text_encoder
 from unigs.models.tokenizer import build_tokenizer
@@ -23,15 +24,7 @@ def write_checkpoint(folder, channels, prediction="epsilon"):
         scaling_factor=0.18215,
     ).save_pretrained(folder / "vae")
     UNet2DConditionModel(
-        in_channels=channels,
-        out_channels=4,
-        block_out_channels=(16, 32),
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        layers_per_block=1,
-        norm_num_groups=8,
-        cross_attention_dim=16,
-        attention_head_dim=8,
+        in_channels=channels, out_channels=4, **tiny_architecture((16, 32), head=8, groups=8)
     ).save_pretrained(folder / "unet")
     tokenizer = build_tokenizer(["dog"], max_length=77)
     config = CLIPTextConfig(

@@ -34,6 +34,22 @@ def test_a_preset_knows_licence_and_length_of_its_training():
     grown = facts_of(load_preset("sd15"), {}, {"entity": {"miou": float("nan"), "pq": 0.5}})
     assert grown.licence == "creativeml-openrail-m"
     assert grown.base_model == "stable-diffusion-v1-5/stable-diffusion-inpainting"
+    assert grown.weights == {}
     text = model_card(tiny_pipeline(), grown)
     assert "| entity | pq | 0.5 |" in text
     assert "nan" not in text
+
+
+def test_pretrained_weights_are_named_by_content_and_not_by_place(tmp_path):
+    (tmp_path / "SD mine").mkdir()
+    place = str(tmp_path / "SD mine")
+    preset = load_preset("sd15", {"checkpoint": place, "training.batch_size": 8})
+    facts = facts_of(preset, {}, {}, {"unet": "c" * 64, "text": "d" * 64})
+    assert facts.base_model is None
+    text = model_card(tiny_pipeline(), facts)
+    assert f"| pretrained unet | SD mine, `{'c' * 16}` |" in text
+    assert f"| pretrained text | SD mine, `{'d' * 16}` |" in text
+    assert "| overrides | training.batch_size=8 |" in text
+    assert str(tmp_path) not in text
+    hub = facts_of(load_preset("sd15", {"checkpoint": "owner/name@v2"}), {}, {})
+    assert hub.base_model == "owner/name"

@@ -38,7 +38,7 @@ def test_samples_are_those_of_the_scenes(scenes, built):
     folder, manifest = built
     by_key = {scene.key: scene for scene in scenes}
     samples = list(read_samples(folder))
-    assert len(samples) == manifest.samples == len(scenes) - len(manifest.refused)
+    assert len(samples) == manifest.samples == len(scenes) - len(manifest.skipped)
     for sample in samples:
         scene = by_key[sample.key]
         expected = make_sample(
@@ -83,7 +83,7 @@ def test_variants_differ_and_have_keys_of_their_own(scenes, tmp_path):
     assert len(masks) > 12
 
 
-def test_unreadable_scenes_are_refused_and_the_rest_goes_on(scenes, tmp_path):
+def test_unreadable_scenes_are_skipped_and_the_rest_goes_on(scenes, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(scenes[0].image_file.read_bytes()[:200])
     mixed = [
@@ -93,9 +93,9 @@ def test_unreadable_scenes_are_refused_and_the_rest_goes_on(scenes, tmp_path):
         *scenes[3:],
     ]
     manifest = build_shards(mixed, "entity", OPTIONS, tmp_path / "out", shards=4)
-    assert {r.scene for r in manifest.refused} == {scene.key for scene in mixed[:3]}
+    assert {r.scene for r in manifest.skipped} == {scene.key for scene in mixed[:3]}
     assert manifest.samples == len(scenes) - 3
-    assert "no entity in the crop" in manifest.refusals_by_reason
+    assert "no entity in the crop" in manifest.skipped_by_reason
     stored = read_manifest(tmp_path / "out")
     assert stored == manifest
     with pytest.raises(DataError, match="none of 3 scenes"):
@@ -156,7 +156,7 @@ def test_real_photos_of_any_shape(test_data, tmp_path, task):
     options = SampleOptions(Palette(11), dataset.class_names, size=64)
     scenes = [scene for scene, _ in zip(dataset, range(12), strict=False)]
     manifest = build_shards(scenes, task, options, tmp_path, shards=2, image_format="jpg")
-    assert manifest.samples + len(manifest.refused) == 12
+    assert manifest.samples + len(manifest.skipped) == 12
     assert manifest.samples >= 10
     assert verify_shards(tmp_path) == []
     for sample in read_samples(tmp_path):

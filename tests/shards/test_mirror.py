@@ -1,5 +1,7 @@
 """Shards at an address and back: whole, up to date, and only what differs."""
 
+import errno
+import io
 import uuid
 from dataclasses import replace
 
@@ -12,9 +14,11 @@ from tests.shards.conftest import OPTIONS
 from tests.support.made_scenes import files_of
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
+from unigs.shards import place
 from unigs.shards.build import build_shards
 from unigs.shards.manifest import MANIFEST, read_manifest, write_manifest
 from unigs.shards.mirror import pull_shards, push_shards
+from unigs.shards.place import opened
 from unigs.shards.read import read_samples
 from unigs.shards.verify import verify_shards
 
@@ -41,7 +45,7 @@ def test_what_was_pushed_is_pulled_whole_and_only_changes_travel(scenes, address
     assert push_shards(near, address).copied == second.built
     pulled = pull_shards(address, cache)
     assert pulled.copied == second.built
-    assert len(pulled.kept) == 7
+    assert len(pulled.unchanged) == 7
     assert read_manifest(cache).digest == second.digest
     assert pull_shards(address, cache).copied == ()
 
@@ -83,6 +87,34 @@ def test_a_push_that_breaks_off_is_mended_by_the_next(scenes, tmp_path, monkeypa
     push_shards(old, address)
     pull_shards(address, tmp_path / "cache")
     assert read_manifest(tmp_path / "cache").digest == first.digest
+
+
+def test_only_what_happens_at_an_address_is_told_of_it(built, tmp_path, monkeypatch):
+    address = f"memory://{uuid.uuid4().hex}/shards"
+    push_shards(built[0], address)
+    for mistake in (ValueError("ours"), OSError("ours"), KeyError("ours")):
+        with pytest.raises(type(mistake), match="ours"), opened(address):
+            raise mistake
+
+    def full(source, target, length):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.shutil, "copyfileobj", full)
+        with pytest.raises(DataError, match="cannot be written: No space") as caught:
+            pull_shards(address, tmp_path / "cache")
+        assert "cannot be reached" not in str(caught.value)
+
+    class Broken(io.BytesIO):
+        def read(self, *size):
+            raise ConnectionError("gone")
+
+    name = built[1].shards[0].path
+    files, _ = fsspec.core.url_to_fs(address)
+    with opened(address) as source, monkeypatch.context() as patch:
+        patch.setattr(type(files), "open", lambda *given, **options: Broken())
+        with pytest.raises(DataError, match="cannot be reached: gone"):
+            source.open(name).read(10)
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/evil", ""])

@@ -101,6 +101,14 @@ def test_changed_table_is_told(copy):
         next(read_samples(copy))
 
 
+def test_lost_table_is_told(copy):
+    (copy / SAMPLES).unlink()
+    for read in (lambda: list(read_samples(copy)), lambda: contact_sheet(copy, copy / "x.png")):
+        with pytest.raises(DataError, match=rf"{SAMPLES}: is missing \(build the shards again"):
+            read()
+    assert verify_shards(copy) == [(SAMPLES, "")]
+
+
 @pytest.mark.parametrize("kind", ["memory", "s3"])
 def test_shards_are_read_and_verified_straight_from_a_bucket(built, kind, request, tmp_path):
     far = f"memory://{uuid.uuid4().hex}"

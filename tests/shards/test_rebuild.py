@@ -31,7 +31,7 @@ def test_second_build_keeps_everything(scenes, built, tmp_path):
     times = {path: path.stat().st_mtime_ns for path in folder.glob("*.tar")}
     again = build_shards(scenes, "referring", OPTIONS, folder)
     assert again.built == ()
-    assert set(again.kept) == {record.path for record in manifest.shards}
+    assert set(again.cached) == {record.path for record in manifest.shards}
     assert {path: path.stat().st_mtime_ns for path in times} == times
     assert files_of(folder) == before
 
@@ -117,7 +117,7 @@ def test_a_build_mends_what_it_is_advised_for(scenes, tmp_path, name, content):
         file.write_bytes(content)
     again = build_shards(scenes, "synthesis", OPTIONS, tmp_path, shards=2)
     assert again == first
-    assert len(again.kept) == (1 if name == "record" else 2)
+    assert len(again.cached) == (1 if name == "record" else 2)
     assert verify_shards(tmp_path) == []
 
 
@@ -201,7 +201,7 @@ def test_full_disk_is_one_error_and_the_next_build_goes_on(scenes, built, tmp_pa
     assert len(list(tmp_path.glob("*.tar"))) == 3
     assert not list(tmp_path.glob(".*tar*"))
     resumed = build_shards(scenes, "referring", OPTIONS, tmp_path, shards=8)
-    assert len(resumed.kept) == 3
+    assert len(resumed.cached) == 3
     assert files_of(tmp_path) == files_of(built[0])
 
 
@@ -248,7 +248,7 @@ def test_killed_build_leaves_no_manifest_and_resumes_to_the_same_bytes(
     (tmp_path / ".referring-00004-of-00008.tar.abc123_z").write_bytes(b"half")
     resumed = build_shards(scenes, "referring", OPTIONS, tmp_path, workers=workers)
     # two workers have up to four shards under way, and their parent had counted two at most before
-    assert 3 <= len(resumed.kept) <= (3 if workers == 1 else 2 + 4)
+    assert 3 <= len(resumed.cached) <= (3 if workers == 1 else 2 + 4)
     assert files_of(tmp_path) == files_of(built[0])
 
 

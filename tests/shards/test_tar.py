@@ -54,5 +54,5 @@ def test_keys_that_readers_would_not_give_back_are_errors(tmp_path, key):
 def test_scene_whose_name_is_too_long_costs_itself_alone(scenes, tmp_path):
     long = replace(scenes[0], key="k" * 97)
     manifest = build_shards([long, *scenes[1:4]], "entity", OPTIONS, tmp_path, shards=1)
-    assert [refusal.scene for refusal in manifest.refused] == [long.key]
+    assert [entry.scene for entry in manifest.skipped] == [long.key]
     assert read_sample_table(tmp_path)["key"].to_pylist() == [scene.key for scene in scenes[1:4]]

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler
 
+from tests.support.tiny_unet import tiny_architecture
 from unigs.colormap import Palette
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder
@@ -15,16 +16,7 @@ SIZE = 32
 # All 48 directions of a 4x4 patch: the autoencoder loses nothing.
 CHANNELS = 48
 PALETTE = "smooth-2-v1"
-UNET = {
-    "sample_size": 8,
-    "block_out_channels": (16, 32),
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-    "layers_per_block": 1,
-    "norm_num_groups": 8,
-    "cross_attention_dim": 32,
-    "attention_head_dim": 8,
-}
+UNET = tiny_architecture((16, 32), text=32, head=8, groups=8)
 SCHEDULE = {
     "beta_schedule": "scaled_linear",
     "beta_start": 0.00085,

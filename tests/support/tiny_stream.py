@@ -4,6 +4,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
+from tests.support.tiny_unet import tiny_architecture
 from unigs.io.distributed import rank_and_world
 from unigs.models.unet import build_unet
 from unigs.tasks import TASKS
@@ -48,16 +49,4 @@ class RandomStream:
 def tiny_unet(seed: int = 0) -> UNet2DConditionModel:
     """A UniGS UNet of a few thousand parameters."""
     torch.manual_seed(seed)
-    return build_unet(
-        {
-            "sample_size": SIDE,
-            "block_out_channels": (8, 8),
-            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-            "layers_per_block": 1,
-            "cross_attention_dim": WIDTH,
-            "attention_head_dim": 2,
-            "norm_num_groups": 2,
-        },
-        latent_channels=CHANNELS,
-    )
+    return build_unet(tiny_architecture(text=WIDTH), latent_channels=CHANNELS)

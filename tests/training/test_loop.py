@@ -93,6 +93,24 @@ def test_a_half_written_checkpoint_does_not_count(tmp_path, uninterrupted):
     assert not list((tmp_path / "checkpoints").glob(".*"))
 
 
+def test_a_checkpoint_on_its_way_into_its_place_counts(tmp_path):
+    train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
+    newest = sorted((tmp_path / "checkpoints").iterdir())[-1]
+    swap = newest.with_name(f".{newest.name}.abcd_123")
+    (swap / "old").mkdir(parents=True)
+    newest.rename(swap / "new")
+    assert train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path).resumed_from == 6
+    assert not swap.exists()
+
+
+def test_damaged_checkpoints_of_later_steps_cost_no_new_one(tmp_path):
+    for step in (8, 9):
+        (tmp_path / "checkpoints" / f"step-{step:08d}").mkdir(parents=True)
+    train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
+    report = train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
+    assert report.resumed_from == 6
+
+
 def test_the_result_is_the_average_of_the_weights(tmp_path):
     averaged, last = tiny_unet(), tiny_unet()
     train(averaged, RandomStream(), training(ema_decay=0.5), DIFFUSION, tmp_path / "a")

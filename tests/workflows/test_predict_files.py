@@ -1,12 +1,16 @@
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.made_scenes import files_of
 from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.errors import ConfigError, DataError
+from unigs.io.files import writing
+from unigs.workflows import predict_files as module
 from unigs.workflows.predict_files import predict_files
 
 
@@ -118,6 +122,68 @@ def test_a_photograph_is_not_written_over_by_its_own_prediction(pipeline, tmp_pa
         *(f"photo.{end}" for end in ("image.png", "colormap.png", "overlay.png")),
         *(f"photo.{end}" for end in ("panoptic.json", "panoptic.png")),
     }
+
+
+def test_a_prediction_replaces_earlier_ones_and_nothing_else(pipeline, folder, tmp_path):
+    def predict(seed=0):
+        predict_files(pipeline, "entity", {"image": folder}, out, seed=seed)
+
+    out = tmp_path / "out"
+    predict()
+    first = files_of(out)
+    predict(seed=1)
+    assert files_of(out).keys() == first.keys()
+    predict()
+    last = files_of(out)
+    assert {n: d for n, d in last.items() if n.endswith("png")} == {
+        n: d for n, d in first.items() if n.endswith("png")
+    }
+    for name in first:
+        data = b"{}" if name.endswith("json") else (folder / "b.png").read_bytes()
+        (out / name).write_bytes(data)
+        before = files_of(out)
+        with pytest.raises(ConfigError, match=f"{name} is there and was not written by a pred"):
+            predict()
+        assert files_of(out) == before
+        (out / name).write_bytes(last[name])
+    predict()
+
+
+@pytest.mark.parametrize("end", ["image.png", "panoptic.json"])
+def test_a_file_of_somebody_else_stays(pipeline, folder, tmp_path, end):
+    out = tmp_path / "out"
+    out.mkdir()
+    for content in ("mine", '{"info": {"description": "UniGS prediction"}}', None):
+        if content is None:
+            (out / f"b.{end}").unlink()
+            (out / f"b.{end}").symlink_to(tmp_path / "nowhere")
+        else:
+            (out / f"b.{end}").write_text(content)
+        with pytest.raises(ConfigError, match=f"b.{end} is there"):
+            predict_files(pipeline, "entity", {"image": folder}, out)
+        assert [path.name for path in out.iterdir()] == [f"b.{end}"]
+
+
+def test_a_prediction_killed_between_two_files_is_made_again(
+    pipeline, folder, tmp_path, monkeypatch
+):
+    out, sources = tmp_path / "out", {"image": folder / "a.png"}
+    predict_files(pipeline, "entity", sources, out)
+    for kill in range(5):
+        countdown = iter(range(kill, -1, -1))
+
+        @contextmanager
+        def deadly(path, countdown=countdown):
+            if next(countdown) == 0:
+                raise KeyboardInterrupt
+            with writing(path) as partial:
+                yield partial
+
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "writing", deadly)
+            with pytest.raises(KeyboardInterrupt):
+                predict_files(pipeline, "entity", sources, out, seed=kill + 1)
+    predict_files(pipeline, "entity", sources, out)
 
 
 def test_a_refused_mask_of_a_folder_is_named(pipeline, folder, tmp_path):

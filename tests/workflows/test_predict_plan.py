@@ -76,10 +76,11 @@ def test_a_place_that_cannot_be_is_told_before_anything_is_predicted(folder, tmp
 
 
 def test_an_input_is_never_written_over(folder):
-    home = folder("in", "photo.png", "photo.overlay.png", "photo.image.png")
+    home = folder("in", "photo.png")
     photo, mask = home / "photo.png", home / "photo.image.png"
     plan = plan_predictions(ENTITY, {"image": photo}, home)
     assert photo not in outputs(plan)
+    folder("in", "photo.image.png")
     with pytest.raises(ConfigError, match=r"photo\.image\.png would be written over"):
         plan_predictions(REFERRING, {"image": photo, "coarse_mask": mask}, home)
     with pytest.raises(ConfigError, match="is the folder of the pictures"):

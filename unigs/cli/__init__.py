@@ -10,6 +10,7 @@ from unigs.errors import UnigsError, one_line
 
 COMMANDS = (
     "run",
+    "plan",
     "codec",
     "data",
     "shards",

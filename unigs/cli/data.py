@@ -31,7 +31,7 @@ def data(
     source = open_dataset(dataset, root, split)
     with TemporaryDirectory() as folder, tqdm(unit="record", desc=f"{dataset} {split}") as bar:
         report = build_index(source, index or Path(folder) / "scenes.parquet", bar.update)
-        refused = [
+        quarantined = [
             {"file": item.file, "record": item.record, "reason": item.reason}
             for item in ScenesIndex(report.path).quarantined()
         ]
@@ -43,9 +43,9 @@ def data(
             "crowd": report.crowd,
             "digest": report.digest,
             "notes": [{"note": note, "count": count} for note, count in report.notes.items()],
-            "quarantined": refused,
+            "quarantined": quarantined,
         },
         json,
     )
     if not report.images:
-        raise DataError(f"no usable image, {report.quarantined} records refused", file=root)
+        raise DataError(f"no usable image, {report.quarantined} records quarantined", file=root)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from unigs.cli.device import Device
-from unigs.cli.output import print_result
+from unigs.cli.output import Overrides, print_result
 
 
 def evaluate(
@@ -30,16 +30,24 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of samples.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    seed: Annotated[int | None, typer.Option(help="Random seed; default: 0.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Default: 32.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Preset name or .yaml file whose evaluators, limit, batch size, sampling steps, "
+            "guidance and seed are taken where no option gives another."
+        ),
+    ] = None,
+    overrides: Overrides = None,
     baselines: Annotated[
         bool, typer.Option(help="Also evaluate baselines and upper bounds.")
     ] = True,
     device: Device = None,
     processes: Annotated[
-        int,
+        int | None,
         typer.Option(min=1, help="Processes that share the samples: a core or accelerator each."),
-    ] = 1,
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Run the model on the samples and compute all metrics of the task.
@@ -52,6 +60,9 @@ def evaluate(
     from rich.console import Console
     from tqdm import tqdm
 
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset, load_preset
+    from unigs.errors import ConfigError
     from unigs.evaluation.metric_values import finite
     from unigs.evaluation.run import EvaluationJob, run_evaluation
     from unigs.evaluation.table import rich_table
@@ -62,6 +73,20 @@ def evaluate(
 
     kind = task_named(task)
     this_device(device)
+    if preset is not None:
+        chosen = load_preset(preset, parse_overrides(Preset, overrides or ()))
+        given = chosen.evaluation
+        if given.evaluators == "paper":
+            dual_encoder = dual_encoder or given.clip
+            segmenter = segmenter or given.segmenter
+            inception = inception or (Path(given.inception) if given.inception else None)
+        limit, batch_size = limit or given.scenes, batch_size or given.batch_size
+        processes = processes or given.processes
+        steps = steps or chosen.inference.steps[task]
+        guidance = chosen.inference.guidance[task] if guidance is None else guidance
+        seed = chosen.data.seed if seed is None else seed
+    elif overrides:
+        raise ConfigError("--set changes a preset", hint="name one with --preset")
     if kind.new_image and dual_encoder is None and inception is None:
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
     total = read_manifest(shards).samples
@@ -81,12 +106,12 @@ def evaluate(
             limit,
             steps,
             guidance,
-            seed,
-            batch_size,
+            seed or 0,
+            batch_size or 32,
             baselines,
             device,
         )
-        values = run_evaluation(job, processes, bar.update)
+        values = run_evaluation(job, processes or 1, bar.update)
     if rank > 0:
         return
     if json:

@@ -1,11 +1,20 @@
-"""Command output: results on stdout, progress and errors on stderr."""
+"""What commands share: overrides of a preset; results on stdout, progress and errors on stderr."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the preset, e.g. training.batch_size=8 or checkpoint=DIR; repeatable.",
+    ),
+]
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from unigs.errors import DataError
+from unigs.cli.output import Overrides
+from unigs.errors import ConfigError, DataError
 
 
 def run(
@@ -29,6 +30,7 @@ def run(
     from_failure: Annotated[
         bool, typer.Option("--from-failure", help="Continue the last run from its failed step.")
     ] = False,
+    overrides: Overrides = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object as the last line.")
     ] = False,
@@ -42,10 +44,15 @@ def run(
         raise typer.BadParameter(f"{dataset} needs --root DIR")
     if root is not None and not root.is_dir():
         raise DataError("no such folder", file=root, hint="check --root")
+    if from_failure and overrides:
+        raise ConfigError(
+            "--from-failure continues a run with its own settings", hint="leave --set out"
+        )
     command = [sys.executable, "-m", "pipelines.run", "--preset", preset, "--dataset", dataset]
     command += ["--job", job, "--train-steps", str(train_steps)]
     command += ["--root", str(root)] if root is not None else []
     command += ["--store", str(store)] if store is not None else []
+    command += [f"--set={override}" for override in overrides or ()]
     command += ["--from-failure"] if from_failure else []
     command += ["--json"] if as_json else []
     raise typer.Exit(_see_through(command))

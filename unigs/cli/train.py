@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unigs.cli.output import print_result
+from unigs.cli.output import Overrides, print_result
 
 
 def train(
@@ -24,11 +24,14 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume from the newest checkpoint in OUT.")
     ] = False,
+    overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Train one task or the joint model; Ctrl-C saves a checkpoint first."""
     import signal
 
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset
     from unigs.errors import ConfigError
     from unigs.tasks import TASKS
     from unigs.workflows.train_from_shards import train_from_shards
@@ -39,8 +42,9 @@ def train(
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, frame: asked.append(received))
+    changes = parse_overrides(Preset, overrides or ())
     result = train_from_shards(
-        preset, tasks, shards, out, steps, resume, should_stop=lambda: bool(asked)
+        preset, tasks, shards, out, steps, resume, lambda: bool(asked), changes
     )
     if result is not None:
         print_result(result, json)

@@ -20,7 +20,7 @@ def decode_best(
     image: np.ndarray | None = None,
     **options: Any,
 ) -> Decoded:
-    """`decode_regions` of `colormap` (h, w, 3) uint8 and of what the restorer makes of it, fused.
+    """Decode `colormap` (h, w, 3) uint8 and its restored version with `decode_regions`; fuse both.
 
     The restorer is a network trained on drawn segments (`unigs.colormap.restorer`).
     All this takes some thirty times as long as `decode_regions` alone, whose options these are.

@@ -26,7 +26,7 @@ class ColorBins:
 
 
 def check_colormap(colormap: np.ndarray) -> np.ndarray:
-    """Return `colormap` as a contiguous (h, w, 3) uint8 array.
+    """Return `colormap` as a contiguous and writable (h, w, 3) uint8 array, a copy if need be.
 
     Raises ValueError for anything else.
     """
@@ -35,16 +35,19 @@ def check_colormap(colormap: np.ndarray) -> np.ndarray:
         raise ValueError(f"a colormap must have the shape (h, w, 3), not {array.shape}")
     if array.dtype != np.uint8:
         raise ValueError(f"a colormap must be uint8, not {array.dtype}")
-    return np.ascontiguousarray(array)
+    # Kernels are compiled for one kind of array.
+    return np.require(array, requirements=("C", "A", "W"))
 
 
 @kernel
 def _bin(flat, shift, slots, found, packed, index):
-    """Number of bins after `flat` (n, 3), `found` before; fills `slots`, `packed` and `index`."""
+    """Number of bins after `flat` (n, 3), `found` before; fills `slots`, `packed` and `index`.
+
+    `packed` must be 0 for those found before.
+    """
     bits = np.uint32(8 - shift)
     shift = np.uint32(shift)
     half = np.uint64(32)
-    packed[:found] = 0
     # Unsigned throughout: a signed index would be checked for counting from the end.
     for i in range(flat.shape[0]):
         red, green, blue = np.uint32(flat[i, 0]), np.uint32(flat[i, 1]), np.uint32(flat[i, 2])
@@ -53,7 +56,8 @@ def _bin(flat, shift, slots, found, packed, index):
         if slot < 0:
             slot = np.int32(found)
             slots[key] = slot
-            packed[found] = 0
+            packed[found, 0] = 0
+            packed[found, 1] = 0
             found += 1
         row = np.uint32(slot)
         # Four sums in two words: memory is what this loop waits for.
@@ -82,6 +86,7 @@ def bin_colors(colormap: np.ndarray, bits: int = 6) -> ColorBins:
     index = np.empty(len(flat), np.int32)
     for start in range(0, len(flat), MAX_PACKED):
         part = slice(start, start + MAX_PACKED)
+        packed[: len(sums)] = 0
         found = _bin(flat[part], 8 - bits, slots, len(sums), packed, index[part])
         low, high = packed[:found] & 0xFFFFFFFF, packed[:found] >> 32
         added = np.stack([low[:, 0], high[:, 0], low[:, 1], high[:, 1]], axis=1).astype(np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unigs.colormap.bins import ColorBins
+from unigs.colormap.closest import closest
 from unigs.colormap.decoded import Decoded, softmax_scores
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
@@ -12,30 +13,20 @@ from unigs.io.kernels import kernel
 from unigs.io.label_kernels import look_up
 
 
-@kernel
-def _centers(values, weights, groups, n):
+def _centers(values: np.ndarray, weights: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
     """Weighted mean (n, f) of `values` (k, f) in each of `n` groups; 0 where there is none."""
     sums, total = np.zeros((n, values.shape[1])), np.zeros(n)
+    _sum_groups(values, weights, groups, sums, total)
+    return np.asarray(sums / np.maximum(total, 1)[:, None])
+
+
+@kernel
+def _sum_groups(values, weights, groups, sums, total):
     for i in range(len(values)):
         group = groups[i]
         total[group] += weights[i]
         for f in range(values.shape[1]):
             sums[group, f] += weights[i] * values[i, f]
-    return sums / np.maximum(total, 1).reshape(n, 1)
-
-
-@kernel
-def _nearest(points, centers):
-    """For each of `points` (k, f) the nearest of `centers` (n, f), and its distance squared."""
-    which, least = np.zeros(len(points), np.int64), np.full(len(points), np.inf)
-    for i in range(len(points)):
-        for j in range(len(centers)):
-            square = 0.0
-            for f in range(points.shape[1]):
-                square += (points[i, f] - centers[j, f]) ** 2
-            if square < least[i]:
-                which[i], least[i] = j, square
-    return which, least
 
 
 def finish_clusters(
@@ -59,12 +50,13 @@ def finish_clusters(
     if len(assignment) == 0:
         return Decoded(np.zeros((height, width), np.int32), np.zeros(0, np.float32))
     weights = bins.counts.astype(np.float64)
+    assignment = assignment.astype(np.int32)
     count = int(assignment.max()) + 1
     area = np.bincount(assignment, weights, count)
     centers = _centers(features, weights, assignment, count)
     order = np.argsort(-area, kind="stable")
     kept = order[: max(1, int((area >= max(min_area * height * width, 1)).sum()))]
-    joined, _ = _nearest(centers, centers[kept])
+    joined, _ = closest(centers, centers[kept])
     joined[kept] = np.arange(len(kept))
     groups = joined[assignment]
     centers = _centers(features, weights, groups, len(kept))
@@ -73,7 +65,7 @@ def finish_clusters(
     if background:
         means = _centers(bins.colors, weights, groups, len(kept))
         colors = (all_colors() if palette is None else palette.colors).astype(np.float64)
-        labels[(means**2).sum(axis=1) < _nearest(means, colors)[1]] = 0
+        labels[(means**2).sum(axis=1) < closest(means, colors)[1]] = 0
     entity = labels > 0
     final = np.bincount(groups, weights, len(kept))
     rank = np.argsort(np.where(entity, -final, 0), kind="stable")[: entity.sum()]

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from unigs.io.kernels import kernel
+from unigs.io.kernels import kernel, kernel_part
 
 FEATURES = ("rgb", "lab", "rgb+lab")
 
@@ -33,14 +33,15 @@ def _root_table() -> np.ndarray:
     return np.cbrt(np.linspace(0, 1, 4097))
 
 
-@kernel
+@kernel_part
 def _between(place, table):
     """Value of `table` at `place` >= 0, on the straight line between its neighbours."""
-    low = np.uint32(min(place, len(table) - 2.0))
+    last = len(table) - 2.0
+    low = np.uint32(place if place < last else last)
     return table[low] + (place - low) * (table[low + np.uint32(1)] - table[low])
 
 
-@kernel
+@kernel_part
 def _root(ratio, roots):
     if ratio <= _LINE:
         return ratio * (29 / 6) ** 2 / 3 + 4 / 29
@@ -52,16 +53,16 @@ def _root(ratio, roots):
 
 @kernel
 def _to_lab(colors, table, roots, matrix, out):
-    linear, root = np.empty(3), np.empty(3)
-    for i in range(colors.shape[0]):
-        for c in range(3):
-            linear[c] = _between(min(max(colors[i, c], 0.0), 255.0), table)
-        for c in range(3):
-            ratio = matrix[c, 0] * linear[0] + matrix[c, 1] * linear[1] + matrix[c, 2] * linear[2]
-            root[c] = _root(ratio, roots)
-        out[i, 0] = 116 * root[1] - 16
-        out[i, 1] = 500 * (root[0] - root[1])
-        out[i, 2] = 200 * (root[1] - root[2])
+    for i in range(len(colors)):
+        red = _between(colors[i, 0], table)
+        green = _between(colors[i, 1], table)
+        blue = _between(colors[i, 2], table)
+        x = _root(matrix[0, 0] * red + matrix[0, 1] * green + matrix[0, 2] * blue, roots)
+        y = _root(matrix[1, 0] * red + matrix[1, 1] * green + matrix[1, 2] * blue, roots)
+        z = _root(matrix[2, 0] * red + matrix[2, 1] * green + matrix[2, 2] * blue, roots)
+        out[i, 0] = 116 * y - 16
+        out[i, 1] = 500 * (x - y)
+        out[i, 2] = 200 * (y - z)
 
 
 def rgb_to_lab(colors: np.ndarray) -> np.ndarray:
@@ -72,11 +73,11 @@ def rgb_to_lab(colors: np.ndarray) -> np.ndarray:
     levels the gamma curve is interpolated linearly.
     """
     array = np.asarray(colors, np.float64)
-    out = np.empty_like(array)
-    flat = np.ascontiguousarray(array).reshape(-1, 3)
+    flat = np.clip(array, 0, 255, order="C").reshape(-1, 3)
+    out = np.empty_like(flat)
     matrix = _TO_XYZ / _WHITE[:, None]
-    _to_lab(flat, _linear_table(), _root_table(), matrix, out.reshape(-1, 3))
-    return out
+    _to_lab(flat, _linear_table(), _root_table(), matrix, out)
+    return out.reshape(array.shape)
 
 
 def pixel_features(colors: np.ndarray, features: str = "rgb+lab") -> np.ndarray:

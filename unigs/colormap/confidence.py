@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unigs.colormap.gathering import Gathered
-from unigs.colormap.location import Cells, best_cell
+from unigs.colormap.location import Cells
 
 # By benchmarks/calibrate_scores.py on 34 training photographs of COCO: 3,334 decoded entities.
 INTERCEPT = -5.91
@@ -24,8 +24,7 @@ def evidence(found: Gathered, cells: Cells) -> np.ndarray:
     """
     price = np.full(len(found.area), PRICE_WITHOUT_PALETTE)
     if len(cells.colors):
-        for index, (color, (x, y)) in enumerate(zip(found.colors, found.centers, strict=True)):
-            price[index] = min(best_cell(color, x, y, cells.colors, cells.grid)[1], HIGHEST_PRICE)
+        price = np.minimum(cells.prices(found.colors, found.centers), HIGHEST_PRICE)
     step = np.minimum(found.step, HIGHEST_STEP)
     return np.stack([np.log(found.area), found.spread, price, step], axis=1)
 

@@ -28,8 +28,13 @@ class Decoded:
         return self.segments[None] == np.arange(1, len(self.scores) + 1)[:, None, None]
 
 
-@kernel
-def softmax_scores(points, weights, assignment, centers, delta):
+def softmax_scores(
+    points: np.ndarray,
+    weights: np.ndarray,
+    assignment: np.ndarray,
+    centers: np.ndarray,
+    delta: float,
+) -> np.ndarray:
     """Mean over the pixels of each cluster of softmax_j(-|p - c_j|^2 / (2 delta)) at its own.
 
     `points` (k, f), `weights` (k,) pixels a point, `assignment` (k,) into `centers` (n, f), f at
@@ -37,30 +42,33 @@ def softmax_scores(points, weights, assignment, centers, delta):
     its sum.
     """
     count, width = centers.shape
-    total, score, square = np.zeros(count), np.zeros(count), np.empty(count)
     # Always six features, the rest zero: written out, the loop over the clusters vectorises.
     rows, columns = np.zeros((len(points), 6)), np.zeros((6, count))
-    for f in range(width):
-        for i in range(len(points)):
-            rows[i, f] = points[i, f]
+    rows[:, :width], columns[:width] = points, centers.T
+    own = assignment.astype(np.int32)
+    score = np.zeros(count)
+    _score(rows, weights.astype(np.float64), own, columns, float(delta), np.empty(count), score)
+    total = np.bincount(own, weights, count)
+    return np.divide(score, total, out=score, where=total > 0)
+
+
+@kernel
+def _score(rows, weights, assignment, columns, delta, square, score):
+    count = len(score)
+    for i in range(len(rows)):
         for j in range(count):
-            columns[f, j] = centers[j, f]
-    red, green, blue, light, a, b = columns
-    for i in range(len(points)):
-        p, q, r, s, t, u = rows[i]
-        for j in range(count):
-            away = (p - red[j]) ** 2 + (q - green[j]) ** 2 + (r - blue[j]) ** 2
-            away += (s - light[j]) ** 2 + (t - a[j]) ** 2 + (u - b[j]) ** 2
-            square[j] = away
+            red = rows[i, 0] - columns[0, j]
+            green = rows[i, 1] - columns[1, j]
+            blue = rows[i, 2] - columns[2, j]
+            light = rows[i, 3] - columns[3, j]
+            a = rows[i, 4] - columns[4, j]
+            b = rows[i, 5] - columns[5, j]
+            square[j] = red * red + green * green + blue * blue + (light * light + a * a + b * b)
         own = assignment[i]
         reach = square[own] + 60 * delta
         mass = 0.0
         for j in range(count):
             if square[j] < reach:
-                mass += np.exp(min((square[own] - square[j]) / (2 * delta), 700.0))
-        total[own] += weights[i]
+                away = (square[own] - square[j]) / (2 * delta)
+                mass += np.exp(away if away < 700.0 else 700.0)
         score[own] += weights[i] / mass
-    for j in range(count):
-        if total[j] > 0:
-            score[j] /= total[j]
-    return score

@@ -12,8 +12,8 @@ from unigs.colormap.clusters import finish_clusters
 from unigs.colormap.color import pixel_features
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette
-from unigs.colormap.two_means import partition, rows_of, sums_of, two_means, two_seeds
-from unigs.io.kernels import kernel
+from unigs.colormap.two_means import partition, scratch_of, sums_of, two_means, two_seeds
+from unigs.io.kernels import kernel, kernel_part
 
 CRITERIA = ("l2", "squared")
 
@@ -59,48 +59,82 @@ class Clusters:
         )
 
 
-@kernel
+@kernel_part
 def _mean_distance(points, weights, sums, start, stop, squared):
-    red, green, blue, light, a, b = rows_of(points, start, stop)
-    weight = weights[start:stop]
-    mean = sums / sums[6]
+    m0 = sums[0] / sums[6]
+    m1 = sums[1] / sums[6]
+    m2 = sums[2] / sums[6]
+    m3 = sums[3] / sums[6]
+    m4 = sums[4] / sums[6]
+    m5 = sums[5] / sums[6]
     result = 0.0
-    for i in range(len(weight)):
-        square = (red[i] - mean[0]) ** 2 + (green[i] - mean[1]) ** 2 + (blue[i] - mean[2]) ** 2
-        square += (light[i] - mean[3]) ** 2 + (a[i] - mean[4]) ** 2 + (b[i] - mean[5]) ** 2
-        result += weight[i] * (square if squared else np.sqrt(square))
+    for i in range(np.uint64(start), np.uint64(stop)):
+        d0 = points[0, i] - m0
+        d1 = points[1, i] - m1
+        d2 = points[2, i] - m2
+        d3 = points[3, i] - m3
+        d4 = points[4, i] - m4
+        d5 = points[5, i] - m5
+        square = d0 * d0 + d1 * d1 + d2 * d2 + (d3 * d3 + d4 * d4 + d5 * d5)
+        result += weights[i] * (square if squared else np.sqrt(square))
     return result / sums[6]
 
 
 @kernel
-def _divide(points, weights, order, delta, squared, limit):
-    """Depth-first dichotomy in place. Nodes: start, stop, parent, leaf; and their distances."""
-    nodes = np.empty((2 * limit + 1, 4), np.int64)
-    distances = np.empty(2 * limit + 1)
-    leaves = np.empty(len(weights), np.int64)
-    stack = [(0, len(weights), -1, sums_of(points, weights, 0, len(weights)))]
-    count = leaf_count = 0
-    while len(stack) > 0:
-        start, stop, parent, sums = stack.pop()
+def _divide(
+    points, weights, order, delta, squared, limit, nodes, distances, leaves, stack, waiting, scratch
+):
+    """Depth-first dichotomy in place; the number of nodes.
+
+    Fills `nodes` (n, 4), start, stop, parent and leaf, their `distances`, and the leaf of each
+    point. `stack` (limit + 1, 3) and `waiting` (limit + 1, 7) are the nodes to come, start, stop,
+    parent, and their sums; `scratch` is what `two_means` works with.
+    """
+    work, first, second, sums, far, weighted, side = scratch
+    sums_of(points, weights, 0, len(weights), sums)
+    for f in range(7):
+        waiting[0, f] = sums[f]
+    stack[0, 0] = 0
+    stack[0, 1] = len(weights)
+    stack[0, 2] = -1
+    top = 1
+    count = 0
+    leaf_count = 0
+    while top > 0:
+        top -= 1
+        start = stack[top, 0]
+        stop = stack[top, 1]
+        for f in range(7):
+            sums[f] = waiting[top, f]
         distance = _mean_distance(points, weights, sums, start, stop, squared)
-        node = count
-        count += 1
-        nodes[node, 0], nodes[node, 1], nodes[node, 2] = start, stop, parent
-        distances[node] = distance
+        nodes[count, 0] = start
+        nodes[count, 1] = stop
+        nodes[count, 2] = stack[top, 2]
+        nodes[count, 3] = 0
+        distances[count] = distance
         middle = stop
-        if distance >= delta and stop - start > 1 and leaf_count + len(stack) + 1 < limit:
-            first, second = two_seeds(points, weights, start, stop)
-            side, far = two_means(points, weights, sums, start, stop, first, second)
+        if distance >= delta and stop - start > 1 and leaf_count + top + 1 < limit:
+            two_seeds(points, weights, start, stop, sums, weighted, work, first, second)
+            two_means(points, weights, sums, start, stop, first, second, side, far)
             middle = partition(points, weights, order, start, stop, side)
-        if middle in (stop, start):
-            nodes[node, 3] = 1
-            leaves[start:stop] = leaf_count
-            leaf_count += 1
+        if start < middle < stop:
+            stack[top, 0] = middle
+            stack[top, 1] = stop
+            stack[top, 2] = count
+            stack[top + 1, 0] = start
+            stack[top + 1, 1] = middle
+            stack[top + 1, 2] = count
+            for f in range(7):
+                waiting[top, f] = far[f]
+                waiting[top + 1, f] = sums[f] - far[f]
+            top += 2
         else:
-            nodes[node, 3] = 0
-            stack.append((middle, stop, node, far))
-            stack.append((start, middle, node, sums - far))
-    return leaves, nodes[:count], distances[:count]
+            nodes[count, 3] = 1
+            for i in range(start, stop):
+                leaves[i] = leaf_count
+            leaf_count += 1
+        count += 1
+    return count
 
 
 def dichotomy(
@@ -130,14 +164,25 @@ def dichotomy(
     # The kernels count on six rows; rows of zeros change no distance.
     rows = np.zeros((6, len(points)))
     rows[: points.shape[1]] = points.T
-    leaves, nodes, distances = _divide(
+    limit = min(max_clusters, len(points))
+    nodes, distances = np.empty((2 * limit + 1, 4), np.int64), np.empty(2 * limit + 1)
+    leaves = np.empty(len(points), np.int64)
+    stack, waiting = np.empty((limit + 1, 3), np.int64), np.empty((limit + 1, 7))
+    count = _divide(
         rows,
         bins.counts.astype(np.float64),
         order,
-        delta,
+        float(delta),
         criterion == "squared",
-        min(max_clusters, len(points)),
+        limit,
+        nodes,
+        distances,
+        leaves,
+        stack,
+        waiting,
+        scratch_of(len(points)),
     )
+    nodes, distances = nodes[:count], distances[:count]
     assignment = np.empty(len(points), np.int64)
     assignment[order] = leaves
     return Clusters(bins, points, assignment, order, nodes, distances)

@@ -1,4 +1,4 @@
-"""What may happen to a colormap between encoder and decoder, for robustness curves."""
+"""Distortions of a colormap between encoder and decoder, for robustness curves."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def add_noise(sigma: float) -> Distortion:
-    """White Gaussian noise of `sigma` levels of 255 in every channel."""
+    """Add white Gaussian noise of `sigma` levels of 255 in every channel."""
     return lambda colormap, rng: _to_bytes(colormap + rng.normal(0, sigma, colormap.shape))
 
 
 def add_blur(sigma: float) -> Distortion:
-    """Gaussian blur of `sigma` pixels."""
+    """Blur by a Gaussian of `sigma` pixels."""
     return lambda colormap, rng: _to_bytes(
         gaussian_filter(colormap.astype(np.float32), (sigma, sigma, 0), mode="nearest")
     )
 
 
 def add_jpeg(quality: int) -> Distortion:
-    """JPEG of `quality` 1 to 100, with the usual halving of the chroma planes."""
+    """Compress as JPEG of `quality` 1 to 100, with the usual halving of the chroma planes."""
 
     def distort(colormap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         file = io.BytesIO()

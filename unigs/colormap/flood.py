@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.io.kernels import kernel
+from unigs.io.kernels import kernel, kernel_part
 
 LEVELS = 128
 GUIDANCE = 0.5
 
 
-@kernel
-def grow(labels, pixels, colors, image):
+def grow(labels: np.ndarray, pixels: np.ndarray, colors: np.ndarray, image: np.ndarray) -> None:
     """Fill the pixels of `labels` (h, w) int32 that are -1, in place.
 
     A label is offered to the neighbours of its pixels at the price of the distance between their
@@ -20,65 +19,73 @@ def grow(labels, pixels, colors, image):
     change. `image` (h, w, 3) uint8, if not empty, makes offers across its own edges dearer.
     Pixels that no offer reaches stay -1.
     """
+    # A pixel gets at most one offer from each side.
+    offers = np.empty((4 * np.count_nonzero(labels < 0), 3), np.int32)
+    _grow(labels, pixels, colors, image, np.full(LEVELS, -1, np.int32), offers)
+
+
+@kernel
+def _grow(labels, pixels, colors, image, head, offers):
+    """Offers are lists, the last one first: each has the next of its price, a pixel and a label;
+    `head` (LEVELS,) are their beginnings."""
     height, width = labels.shape
-    missing = 0
-    for y in range(height):
-        for x in range(width):
-            missing += labels[y, x] < 0
-    head = np.full(LEVELS, -1, np.int32)
-    following = np.empty(4 * missing + 1, np.int32)
-    place = np.empty(4 * missing + 1, np.int32)
-    offer = np.empty(4 * missing + 1, np.int32)
     used = 0
     lowest = LEVELS
-    step_y, step_x = (-1, 1, 0, 0), (0, 0, -1, 1)
     for y in range(height):
         for x in range(width):
             if labels[y, x] >= 0:
                 continue
             for side in range(4):
-                v, u = y + step_y[side], x + step_x[side]
-                if v < 0 or v >= height or u < 0 or u >= width:
+                v = y + (side == 1) - (side == 0)
+                u = x + (side == 3) - (side == 2)
+                if v < 0 or v >= height or u < 0 or u >= width or labels[v, u] < 0:
                     continue
-                label = labels[v, u]
-                if label < 0:
-                    continue
-                price = _price(pixels, image, y, x, v, u, colors, label)
-                place[used], offer[used], following[used] = y * width + x, label, head[price]
+                price = _price(pixels, image, y, x, v, u, colors, labels[v, u])
+                offers[used, 0] = head[price]
+                offers[used, 1] = y * width + x
+                offers[used, 2] = labels[v, u]
                 head[price] = used
                 used += 1
-                lowest = min(lowest, price)
+                if price < lowest:
+                    lowest = price
     while lowest < LEVELS:
         entry = head[lowest]
         if entry < 0:
             lowest += 1
             continue
-        head[lowest] = following[entry]
-        y, x = place[entry] // width, place[entry] % width
+        head[lowest] = offers[entry, 0]
+        y = offers[entry, 1] // width
+        x = offers[entry, 1] - y * width
         if labels[y, x] >= 0:
             continue
-        label = offer[entry]
+        label = offers[entry, 2]
         labels[y, x] = label
         for side in range(4):
-            v, u = y + step_y[side], x + step_x[side]
+            v = y + (side == 1) - (side == 0)
+            u = x + (side == 3) - (side == 2)
             if v < 0 or v >= height or u < 0 or u >= width or labels[v, u] >= 0:
                 continue
             price = _price(pixels, image, v, u, y, x, colors, label)
-            place[used], offer[used], following[used] = v * width + u, label, head[price]
+            offers[used, 0] = head[price]
+            offers[used, 1] = v * width + u
+            offers[used, 2] = label
             head[price] = used
             used += 1
-            lowest = min(lowest, price)
+            if price < lowest:
+                lowest = price
 
 
-@kernel
+@kernel_part
 def _price(pixels, image, y, x, v, u, colors, label):
     """Price class of `label` for the pixel (y, x), offered from (v, u)."""
     square = 0.0
     for channel in range(3):
-        square += (pixels[y, x, channel] - colors[label, channel]) ** 2
+        away = pixels[y, x, channel] - colors[label, channel]
+        square += away * away
     price = np.sqrt(square)
     if image.size > 0:
         for channel in range(3):
             edge = np.float64(image[y, x, channel]) - np.float64(image[v, u, channel])
             price += GUIDANCE * abs(edge)
-    return min(int(price / 3.5), LEVELS - 1)
+    level = np.int64(price / 3.5)
+    return level if level < LEVELS else LEVELS - 1

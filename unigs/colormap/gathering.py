@@ -33,41 +33,63 @@ class Gathered:
 
 
 @kernel
-def _adopt(colors, area, centers, order, radius, cells, grid):
-    """Entity of each group, the largest group first.
+def _adopt(groups, order, radius, cells, grid, known, own, taken, entity):
+    """Fill `entity`, that of each group, the largest group first; `groups` and `known` have columns
+    of red, green, blue, x, y and area.
 
     A group joins the entity of the nearest colour, unless a free cell for the group and another
     cell for the entity explain them better than one cell explains both; what does not touch needs
     a reason, worth DETACHED, to be one. Prices are negative log likelihoods. A part's own place
     says little, because an entity's cell is that of its centre.
     """
-    count = len(order)
-    entity = np.empty(count, np.int32)
-    means, middles = np.zeros((count, 3)), np.zeros((count, 2))
-    weight = np.zeros(count)
-    own = np.full(count, -1, np.int64)
-    taken = np.zeros(len(cells) + 1, np.int64)
+    none = len(cells)
     found = 0
-    for g in order:
-        best, least = -1, radius * radius
+    for turn in range(len(order)):
+        g = order[turn]
+        red = groups[g, 0]
+        green = groups[g, 1]
+        blue = groups[g, 2]
+        x = groups[g, 3]
+        y = groups[g, 4]
+        area = groups[g, 5]
+        best = -1
+        least = radius * radius
         for e in range(found):
-            square = 0.0
-            for c in range(3):
-                square += (colors[g, c] - means[e, c]) ** 2
+            r = red - known[e, 0]
+            s = green - known[e, 1]
+            b = blue - known[e, 2]
+            square = r * r + s * s + b * b
             if square < least:
-                best, least = e, square
-        cell, price = best_cell(colors[g], centers[g, 0], centers[g, 1], cells, grid)
+                best = e
+                least = square
+        cell, price = best_cell(red, green, blue, x, y, cells, grid, none)
         joint = cell
         if best >= 0 and cell >= 0:
-            share = area[g] / (weight[best] + area[g])
-            mean = means[best] + (colors[g] - means[best]) * share
-            middle = middles[best] + (centers[g] - middles[best]) * share
-            joint, together = best_cell(mean, middle[0], middle[1], cells, grid)
+            share = area / (known[best, 5] + area)
+            joint, together = best_cell(
+                known[best, 0] + (red - known[best, 0]) * share,
+                known[best, 1] + (green - known[best, 1]) * share,
+                known[best, 2] + (blue - known[best, 2]) * share,
+                known[best, 3] + (x - known[best, 3]) * share,
+                known[best, 4] + (y - known[best, 4]) * share,
+                cells,
+                grid,
+                none,
+            )
             if cell != own[best] and taken[cell] == 0:
-                x, y = middles[best]
-                apart = price + best_cell(means[best], x, y, cells, grid, cell)[1]
-                if apart < together + least / (2 * COLOR_SPREAD**2) + DETACHED:
-                    best, joint = -1, cell
+                price += best_cell(
+                    known[best, 0],
+                    known[best, 1],
+                    known[best, 2],
+                    known[best, 3],
+                    known[best, 4],
+                    cells,
+                    grid,
+                    cell,
+                )[1]
+                if price < together + least / (2 * COLOR_SPREAD**2) + DETACHED:
+                    best = -1
+                    joint = cell
         if best < 0:
             best = found
             found += 1
@@ -76,14 +98,30 @@ def _adopt(colors, area, centers, order, radius, cells, grid):
             taken[joint] += 1
             own[best] = joint
         entity[g] = best
-        weight[best] += area[g]
-        means[best] += (colors[g] - means[best]) * area[g] / weight[best]
-        middles[best] += (centers[g] - middles[best]) * area[g] / weight[best]
-    return entity
+        known[best, 5] += area
+        for c in range(5):
+            known[best, c] += (groups[g, c] - known[best, c]) * area / known[best, 5]
 
 
 def _sum(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(groups, column) for column in values.T], axis=1)
+
+
+def _adopted(
+    colors: np.ndarray,
+    places: np.ndarray,
+    area: np.ndarray,
+    order: np.ndarray,
+    radius: float,
+    cells: Cells,
+) -> np.ndarray:
+    count = len(order)
+    entity, own = np.empty(count, np.int32), np.full(count, -1, np.int64)
+    taken = np.zeros(len(cells.colors) + 1, np.int64)
+    groups = np.concatenate([colors, places, area[:, None]], axis=1)
+    known = np.zeros_like(groups)
+    _adopt(groups, order, radius, cells.colors, cells.grid, known, own, taken, entity)
+    return entity
 
 
 def gather(
@@ -96,18 +134,16 @@ def gather(
     palette has another colour that fits the part and belongs to the very place where it lies:
     colour is location.
     """
-    parts = np.empty_like(labels)
-    count = components(labels, parts)
+    parts, label_of = components(labels)
+    count = len(label_of)
     pairs, length, step = contacts(parts, pixels)
-    groups = join(count, pairs, np.flatnonzero(step < drift))
+    groups = join(count, pairs[step < drift])
     # Columns: area, colour sums (3), sums of squares, sums of x and y.
     moments = _sum(groups, measure(parts, pixels, count))
     area = moments[:, 0]
     places = moments[:, 5:7] / area[:, None]
     order = np.argsort(-area, kind="stable")
-    joined = _adopt(
-        moments[:, 1:4] / area[:, None], area, places, order, radius, cells.colors, cells.grid
-    )
+    joined = _adopted(moments[:, 1:4] / area[:, None], places, area, order, radius, cells)
     moments = _sum(joined, moments)
     area, colors = moments[:, 0], moments[:, 1:4] / moments[:, :1]
     entity = joined[groups]

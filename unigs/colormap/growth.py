@@ -1,4 +1,4 @@
-"""Entities too small for the latents, painted larger than they are."""
+"""Paint entities that are too small for the latents larger than they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIVERS = 4
 
 
 def grow_small(regions: Regions, smallest: int, painted: np.ndarray) -> np.ndarray:
-    """`regions.compact` in which entities below `smallest` pixels have about that many.
+    """Return `regions.compact` with entities below `smallest` pixels grown to about that many.
 
     Only those grow that get a colour, `painted` (n,) bool: black must not spread. Each takes all
     pixels up to the distance at which it has enough, but only from nothing or from entities of at

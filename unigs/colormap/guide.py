@@ -45,7 +45,8 @@ def follow_image(colormap: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def edge_width(colormap: np.ndarray) -> np.ndarray:
-    """Pixels that the edges around every pixel of `colormap` (h, w, 3) take, (h, w) float64.
+    """Return the width in pixels of the edges around every pixel of `colormap` (h, w, 3), (h, w)
+    float64.
 
     The range of the colours within 9 x 9 pixels over the largest step between two neighbours
     there: 1 for an edge between two pixels, about 2.5 deviations for a Gaussian blur. Windows

@@ -5,117 +5,137 @@ from __future__ import annotations
 import numpy as np
 
 from unigs.colormap.contacts import components
-from unigs.colormap.location import Cells, best_cell
-from unigs.io.kernels import kernel
+from unigs.colormap.location import Cells
+from unigs.io.kernels import kernel, kernel_part
 
 
-@kernel
-def _square(pixels, y, x, color):
+@kernel_part
+def _square(pixels, y, x, colors, label):
     square = 0.0
     for c in range(3):
-        square += (pixels[y, x, c] - color[c]) ** 2
+        away = pixels[y, x, c] - colors[label, c]
+        square += away * away
     return square
 
 
-@kernel
-def _gap(pixels, y, x, start, end):
+@kernel_part
+def _gap(pixels, y, x, colors, start, end):
     """Squared distance of a pixel to the segment between two colours."""
-    along, length = 0.0, 1e-9
+    along = 0.0
+    length = 1e-9
     for c in range(3):
-        along += (pixels[y, x, c] - start[c]) * (end[c] - start[c])
-        length += (end[c] - start[c]) ** 2
-    share = min(max(along / length, 0.0), 1.0)
+        way = colors[end, c] - colors[start, c]
+        along += (pixels[y, x, c] - colors[start, c]) * way
+        length += way * way
+    share = along / length
+    if share < 0:
+        share = 0.0
+    if share > 1:
+        share = 1.0
     square = 0.0
     for c in range(3):
-        square += (pixels[y, x, c] - start[c] - share * (end[c] - start[c])) ** 2
+        way = colors[end, c] - colors[start, c]
+        away = pixels[y, x, c] - colors[start, c] - share * way
+        square += away * away
     return square
 
 
 @kernel
-def _mark(labels, pixels, colors, far, gap, marks):
-    """1 where the colour is `far` from its label's and from mixtures with labels nearby."""
+def _mark(labels, pixels, colors, far, gap, marks, at):
+    """1 where the colour is `far` from its label's and from mixtures with labels nearby, else 0;
+    the numbers of those pixels into `at`."""
     height, width = labels.shape
     found = 0
     for y in range(height):
         for x in range(width):
             marks[y, x] = 0
             label = labels[y, x]
-            if _square(pixels, y, x, colors[label]) <= far * far:
+            if _square(pixels, y, x, colors, label) <= far * far:
                 continue
             mixed = False
             last = label
-            for v in (max(y - 2, 0), y, min(y + 2, height - 1)):
-                for u in (max(x - 2, 0), x, min(x + 2, width - 1)):
-                    other = labels[v, u]
-                    if mixed or other in (label, last):
-                        continue
-                    last = other
-                    mixed = _gap(pixels, y, x, colors[label], colors[other]) < gap * gap
+            for side in range(9):
+                v = y + 2 * (side // 3) - 2
+                if v < 0:
+                    v = 0
+                if v >= height:
+                    v = height - 1
+                u = x + 2 * (side % 3) - 2
+                if u < 0:
+                    u = 0
+                if u >= width:
+                    u = width - 1
+                other = labels[v, u]
+                if mixed or other == label:
+                    continue
+                if other == last:
+                    continue
+                last = other
+                mixed = _gap(pixels, y, x, colors, label, other) < gap * gap
             if not mixed:
                 marks[y, x] = 1
+                at[found] = y * width + x
                 found += 1
     return found
 
 
 @kernel
-def _claim(labels, pixels, colors, parts, peaks, names):
-    """Give marked parts, and the pixels beside them that fit better, their new labels."""
+def _claim(labels, pixels, colors, parts, names, owner):
+    """Give marked parts, and the pixels beside them that fit better, their new labels.
+
+    `names` are those of the parts, -1 for those that stay as they are, and index `colors`, as
+    `owner` does, -1 everywhere at first.
+    """
     height, width = labels.shape
-    owner = np.full((height, width), -1, np.int32)
     for y in range(height):
         for x in range(width):
             part = parts[y, x]
-            if names[part] < 0:
+            name = names[part]
+            if name < 0:
                 continue
-            for v in range(max(y - 1, 0), min(y + 2, height)):
-                for u in range(max(x - 1, 0), min(x + 2, width)):
-                    own = _square(pixels, v, u, colors[labels[v, u]])
-                    new = _square(pixels, v, u, peaks[part])
-                    if owner[v, u] >= 0:
-                        own = _square(pixels, v, u, colors[owner[v, u]])
-                    if new < own:
-                        owner[v, u] = names[part]
+            for v in range(y - 1, y + 2):
+                for u in range(x - 1, x + 2):
+                    if v < 0 or v >= height or u < 0 or u >= width:
+                        continue
+                    own = owner[v, u]
+                    if own < 0:
+                        own = labels[v, u]
+                    if _square(pixels, v, u, colors, name) < _square(pixels, v, u, colors, own):
+                        owner[v, u] = name
     for y in range(height):
         for x in range(width):
             if owner[y, x] >= 0:
                 labels[y, x] = owner[y, x]
 
 
-@kernel
-def _peaks(labels, pixels, colors, parts, marks, count):
-    """Per part: marked pixels, mean colour of those farthest from their old label, centre."""
+def _peaks(
+    labels: np.ndarray,
+    pixels: np.ndarray,
+    colors: np.ndarray,
+    parts: np.ndarray,
+    marked: np.ndarray,
+    count: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per part: pixels of `marked`, mean colour of those farthest from their old label, centre."""
     height, width = labels.shape
-    area, top = np.zeros(count, np.int64), np.zeros(count)
-    place = np.zeros((count, 2))
-    sums, weight = np.zeros((count, 3)), np.zeros(count)
-    for turn in range(2):
-        for y in range(height):
-            for x in range(width):
-                if marks[y, x] == 0:
-                    continue
-                part = parts[y, x]
-                square = _square(pixels, y, x, colors[labels[y, x]])
-                if turn == 0:
-                    area[part] += 1
-                    place[part, 0] += (x + 0.5) / width
-                    place[part, 1] += (y + 0.5) / height
-                    top[part] = max(top[part], square)
-                elif square >= top[part] / 2:
-                    weight[part] += 1
-                    for c in range(3):
-                        sums[part, c] += pixels[y, x, c]
-    for part in range(count):
-        place[part] /= max(area[part], 1)
-        sums[part] /= max(weight[part], 1.0)
-    return area, sums, place
-
-
-@kernel
-def _prices(peaks, places, cells, grid):
-    out = np.empty(len(peaks))
-    for i in range(len(peaks)):
-        out[i] = best_cell(peaks[i], places[i, 0], places[i, 1], cells, grid)[1]
-    return out
+    rows, columns = np.divmod(marked, width)
+    part, seen = parts[rows, columns], pixels[rows, columns].astype(np.float64)
+    area = np.bincount(part, minlength=count)
+    centers = [
+        np.bincount(part, (place + 0.5) / size, count)
+        for place, size in ((columns, width), (rows, height))
+    ]
+    square = ((seen - colors[labels[rows, columns]]) ** 2).sum(axis=1)
+    top = np.zeros(count)
+    np.maximum.at(top, part, square)
+    far = square >= top[part] / 2
+    sums = [np.bincount(part[far], seen[far, c], count) for c in range(3)]
+    most = np.bincount(part[far], minlength=count)
+    return (
+        area,
+        np.stack(sums, axis=1) / np.maximum(most, 1)[:, None],
+        np.stack(centers, axis=1) / np.maximum(area, 1)[:, None],
+    )
 
 
 def recover(
@@ -136,18 +156,19 @@ def recover(
     Only groups whose colour belongs where they lie are taken (`best_cell` below `price`).
     Returns `colors` (m, 3) with the colours of the new labels appended.
     """
-    marks = np.empty_like(labels)
-    if _mark(labels, pixels, colors, far, gap, marks) < smallest:
+    marks, marked = np.empty_like(labels), np.empty(labels.size, np.int32)
+    found = _mark(labels, pixels, colors, far, gap, marks, marked)
+    if found < smallest:
         return colors
-    parts = np.empty_like(labels)
-    count = components(marks, parts)
-    area, peaks, places = _peaks(labels, pixels, colors, parts, marks, count)
+    parts, mark_of = components(marks)
+    count = len(mark_of)
+    area, peaks, places = _peaks(labels, pixels, colors, parts, marked[:found], count)
     chosen = np.flatnonzero(area >= smallest)
-    chosen = chosen[_prices(peaks[chosen], places[chosen], cells.colors, cells.grid) < price]
+    chosen = chosen[cells.prices(peaks[chosen], places[chosen]) < price]
     if len(chosen) == 0:
         return colors
     names = np.full(count, -1, np.int32)
     names[chosen] = np.arange(len(colors), len(colors) + len(chosen))
     colors = np.concatenate([colors, peaks[chosen]])
-    _claim(labels, pixels, colors, parts, peaks, names)
+    _claim(labels, pixels, colors, parts, names, np.full_like(labels, -1))
     return colors

@@ -7,13 +7,15 @@ Peaks are therefore sought among flat pixels alone, and no colour is assumed in 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from unigs.colormap.bins import ColorBins
-from unigs.io.kernels import kernel
+from unigs.colormap.closest import closest
+from unigs.io.kernels import kernel, kernel_part
 
 SMALLEST = 4
 SHARP = 0.7
@@ -34,9 +36,9 @@ def _steps(pixels, histogram):
     for y in range(0, height, 2):
         for x in range(width - 1):
             step: Any = 0
-            for channel in range(3):
-                away = abs(np.int32(pixels[y, x, channel]) - np.int32(pixels[y, x + 1, channel]))
-                step = max(step, away)
+            for c in range(3):
+                away = abs(np.int32(pixels[y, x, c]) - np.int32(pixels[y, x + 1, c]))
+                step = away if away > step else step
             histogram[step] += 1
 
 
@@ -51,106 +53,126 @@ def noise_level(pixels: np.ndarray) -> float:
     return float(np.searchsorted(total, total[-1] / 4, side="right")) if total[-1] else 0.0
 
 
+def smooth(pixels: np.ndarray) -> np.ndarray:
+    """Mean of 3 x 3 pixels of (h, w, 3) uint8, borders repeated."""
+    out = np.empty_like(pixels)
+    _smooth(pixels, np.empty(pixels.shape[1:], np.int32), out)
+    return out
+
+
 @kernel
-def smooth(pixels, out):
-    """Mean of 3 x 3 pixels of (h, w, 3) uint8 into `out`, borders repeated."""
+def _smooth(pixels, row, out):
     height, width = pixels.shape[:2]
-    row = np.empty((width, 3), np.int32)
     for y in range(height):
-        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        above = y - 1 if y > 0 else y
+        below = y + 1 if y + 1 < height else y
         for x in range(width):
             for c in range(3):
                 row[x, c] = (
                     np.int32(pixels[above, x, c]) + pixels[y, x, c] + np.int32(pixels[below, x, c])
                 )
         for x in range(width):
-            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            left = x - 1 if x > 0 else x
+            right = x + 1 if x + 1 < width else x
             for c in range(3):
                 out[y, x, c] = (row[left, c] + row[x, c] + row[right, c] + 4) // 9
 
 
+@kernel_part
+def _apart(a, b):
+    high = a if a > b else b
+    low = b if a > b else a
+    return np.uint8(high - low)
+
+
 @kernel
-def _count_flat(pixels, index, limit, counts):
-    """Per bin, pixels that differ from their right and lower neighbours by at most `limit`."""
+def _count_flat(rows, index, limit, step, counts):
+    """Per bin, pixels that differ from their right and lower neighbours by at most `limit`.
+
+    `rows` (h, 3 * w) are the pixels, `step` (3 * w,) is for use in here.
+    """
     height, width = index.shape
-    rows = pixels.reshape(height, 3 * width)
-    step = np.empty(3 * width, np.uint8)
+    size = 3 * width
     for y in range(height):
         # Channel by channel along whole rows, so that the differences vectorise.
-        here, below = rows[y], rows[min(y + 1, height - 1)]
-        for i in range(3 * width):
-            step[i] = max(here[i], below[i]) - min(here[i], below[i])
-        for i in range(3 * width - 3):
-            across = max(here[i], here[i + 3]) - min(here[i], here[i + 3])
-            step[i] = max(step[i], np.uint8(across))
+        below = y + 1 if y + 1 < height else y
+        for i in range(size):
+            step[i] = _apart(rows[y, i], rows[below, i])
+        for i in range(size - 3):
+            across = _apart(rows[y, i], rows[y, i + 3])
+            step[i] = across if across > step[i] else step[i]
         for x in range(width):
-            if max(step[3 * x], step[3 * x + 1], step[3 * x + 2]) <= limit:
+            if step[3 * x] <= limit and step[3 * x + 1] <= limit and step[3 * x + 2] <= limit:
                 counts[index[y, x]] += 1
 
 
+@kernel_part
+def _square(colors, i, others, k):
+    red = colors[i, 0] - others[k, 0]
+    green = colors[i, 1] - others[k, 1]
+    blue = colors[i, 2] - others[k, 2]
+    return red * red + green * green + blue * blue
+
+
 @kernel
-def climb(colors, counts, order, radius, peaks, weight):
-    """Peaks in the order of population; each takes what lies within `radius` and is nearest."""
+def _climb(colors, counts, order, radius, peaks, weight, sums):
+    """Peaks in the order of population; each takes what lies within `radius` and is nearest.
+
+    Fills `peaks` (n, 3) and `weight` (n,) and returns their number; `sums` (n, 3) is for use in
+    here.
+    """
     found = 0
     for turn in range(2):
-        sums = np.zeros_like(peaks)
-        weight[:] = 0
-        for o in order:
+        for k in range(len(peaks)):
+            weight[k] = 0
+            for c in range(3):
+                sums[k, c] = 0.0
+        for place in range(len(order)):
+            o = order[place]
             if counts[o] == 0:
                 break
-            best, least = -1, radius * radius
+            best = -1
+            least = radius * radius
             for k in range(found):
-                square = 0.0
-                for c in range(3):
-                    square += (colors[o, c] - peaks[k, c]) ** 2
+                square = _square(colors, o, peaks, k)
                 if square < least:
-                    best, least = k, square
+                    best = k
+                    least = square
             if best < 0:
                 if turn == 1 or found == len(peaks):
                     continue
                 best = found
-                peaks[best] = colors[o]
+                for c in range(3):
+                    peaks[best, c] = colors[o, c]
                 found += 1
             weight[best] += counts[o]
             for c in range(3):
                 sums[best, c] += counts[o] * colors[o, c]
         for k in range(found):
             if weight[k] > 0:
-                peaks[k] = sums[k] / weight[k]
+                for c in range(3):
+                    peaks[k, c] = sums[k, c] / weight[k]
     return found
 
 
 @kernel
-def _sharpen(colors, counts, order, radius, peaks, weight, found):
-    """Append bins beyond every peak that hold nearly all of the pixels around them."""
-    beyond = np.empty(len(order), np.int64)
-    size = 0
-    for o in order:
-        far = True
-        for k in range(found):
-            square = 0.0
-            for c in range(3):
-                square += (colors[o, c] - peaks[k, c]) ** 2
-            far &= square >= radius * radius
-        if far:
-            beyond[size] = o
-            size += 1
-    for i in range(min(size, MAX_SHARP)):
-        bin_count = counts[beyond[i]]
-        if bin_count < SMALLEST or found == len(peaks):
-            break
-        around = 0
-        for j in range(size):
-            square = 0.0
-            for c in range(3):
-                square += (colors[beyond[i], c] - colors[beyond[j], c]) ** 2
-            if square < radius * radius:
-                around += counts[beyond[j]]
-        if bin_count >= SHARP * around:
-            peaks[found] = colors[beyond[i]]
-            weight[found] = bin_count
-            found += 1
-    return found
+def _around(colors, counts, radius, around):
+    """Pixels within `radius` of each of the first of `colors` (k, 3), as many as `around` has."""
+    for i in range(len(around)):
+        for j in range(len(colors)):
+            if _square(colors, i, colors, j) < radius * radius:
+                around[i] += counts[j]
+
+
+def _sharp(bins: ColorBins, radius: float, peaks: np.ndarray) -> np.ndarray:
+    """Return the bins beyond `radius` of every peak that hold nearly all of the pixels around them,
+    the most populous first."""
+    order = np.argsort(-bins.counts, kind="stable")
+    beyond = order[closest(bins.colors[order], peaks)[1] >= radius * radius]
+    counts = bins.counts[beyond]
+    around = np.zeros(np.count_nonzero(counts[:MAX_SHARP] >= SMALLEST), np.int64)
+    _around(bins.colors[beyond], counts, radius, around)
+    return beyond[: len(around)][counts[: len(around)] >= SHARP * around]
 
 
 def find_modes(
@@ -163,35 +185,17 @@ def find_modes(
     for flat ground is still a peak if one bin of at least SMALLEST pixels holds the share SHARP of
     all pixels within `radius`: mixtures are spread over many bins. At most `limit` modes.
     """
+    height, width = bins.index.shape
+    radius = float(radius)
     counts = np.zeros(len(bins.counts), np.int64)
-    _count_flat(pixels, bins.index, flat_step, counts)
-    peaks, weight = np.zeros((limit, 3)), np.zeros(limit, np.int64)
+    rows, step = pixels.reshape(height, 3 * width), np.empty(3 * width, np.uint8)
+    _count_flat(rows, bins.index, math.floor(flat_step), step, counts)
+    peaks, sums, weight = np.zeros((limit, 3)), np.empty((limit, 3)), np.zeros(limit, np.int64)
     order = np.argsort(-counts, kind="stable")
-    found = climb(bins.colors, counts, order, float(radius), peaks, weight)
-    order = np.argsort(-bins.counts, kind="stable")
-    found = _sharpen(bins.colors, bins.counts, order, float(radius), peaks, weight, found)
-    if found == 0:
-        peaks[0], weight[0], found = bins.colors[order[0]], bins.counts[order[0]], 1
+    found = _climb(bins.colors, counts, order, radius, peaks, weight, sums)
+    sharp = _sharp(bins, radius, peaks[:found])[: limit - found]
+    if found == 0 and len(sharp) == 0:
+        sharp = np.array([bins.counts.argmax()])
     kept = np.flatnonzero(weight[:found] > 0)
-    return Modes(peaks[kept], weight[kept])
-
-
-@kernel
-def nearest_mode(colors, modes):
-    """Index of the nearest of `modes` (m, 3) for each of `colors` (k, 3)."""
-    count = len(colors)
-    out = np.zeros(count, np.int32)
-    least = np.full(count, np.inf)
-    red, green, blue = colors[:, 0].copy(), colors[:, 1].copy(), colors[:, 2].copy()
-    for k in range(len(modes)):
-        # All colours against one mode, without a branch, so that the loop vectorises.
-        for i in range(count):
-            square = (
-                (red[i] - modes[k, 0]) ** 2
-                + (green[i] - modes[k, 1]) ** 2
-                + (blue[i] - modes[k, 2]) ** 2
-            )
-            closer = square < least[i]
-            least[i] = square if closer else least[i]
-            out[i] = k if closer else out[i]
-    return out
+    colors = np.concatenate([peaks[kept], bins.colors[sharp]])
+    return Modes(colors, np.concatenate([weight[kept], bins.counts[sharp]]))

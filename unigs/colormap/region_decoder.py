@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
+from unigs.colormap.closest import closest
 from unigs.colormap.confidence import confidence, evidence
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.flood import grow
 from unigs.colormap.gathering import Gathered, gather
 from unigs.colormap.leftovers import recover
 from unigs.colormap.location import Cells
-from unigs.colormap.modes import find_modes, nearest_mode, noise_level, smooth
+from unigs.colormap.modes import find_modes, noise_level, smooth
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
 from unigs.colormap.slopes import clear_slopes
-from unigs.io.kernels import kernel
+from unigs.io.kernels import kernel, kernel_part
+from unigs.io.label_kernels import look_up
 
 MAX_SMOOTHING = 3
 FAR = 32.0
@@ -70,9 +72,7 @@ def decode_regions(
     for _ in range(MAX_SMOOTHING):
         if noise_level(pixels) <= calm:
             break
-        calmer = np.empty_like(pixels)
-        smooth(pixels, calmer)
-        pixels = calmer
+        pixels = smooth(pixels)
     cells = Cells.of(palette)
     bins = bin_colors(pixels)
     colors = find_modes(pixels, bins, radius, flat_step).colors
@@ -83,7 +83,11 @@ def decode_regions(
         colors = colors[keep]
         labels = _assign(bins, colors)
     seeds = np.empty_like(labels)
-    _certain(labels, pixels, colors, flat_step, tolerance * noise, seeds)
+    sure = np.zeros(len(colors), np.bool_)
+    rows = np.empty((4, width), np.bool_)
+    _certain(labels, pixels, colors, float(tolerance * noise), rows, sure, seeds)
+    if not sure.all():
+        _flat(labels, pixels, sure, math.floor(flat_step), seeds)
     grow(seeds, pixels, colors, guide)
     if clear_slopes(seeds, pixels, cells, gap=gap, price=price):
         grow(seeds, pixels, colors, guide)
@@ -93,108 +97,117 @@ def decode_regions(
         colors,
         cells,
         far=max(FAR, 3 * noise),
-        gap=gap,
+        gap=float(gap),
         smallest=smallest,
         price=price,
     )
-    return _finish(gather(seeds, pixels, cells, radius, drift), cells, palette, background)
+    return _finish(gather(seeds, pixels, cells, float(radius), drift), cells, palette, background)
 
 
 def _assign(bins: ColorBins, colors: np.ndarray) -> np.ndarray:
-    labels = np.empty(bins.index.shape, np.int32)
-    _take(bins.index.reshape(-1), nearest_mode(bins.colors, colors), labels.reshape(-1))
-    return labels
+    return look_up(bins.index, closest(bins.colors, colors)[0])
 
 
-@kernel
-def _take(index, table, out):
-    for i in range(index.size):
-        out[i] = table[index[i]]
-
-
-@kernel
-def _even(labels, y, out):
-    """Where the row `y` of `labels` equals its left and right neighbours, into `out` (w,) bool."""
-    width = labels.shape[1]
-    last = width - 1
+@kernel_part
+def _even(labels, y, rows, row):
+    """Where the row `y` of `labels` equals its left and right neighbours, into a row of `rows`."""
+    last = labels.shape[1] - 1
     for x in range(1, last):
-        out[x] = (labels[y, x - 1] == labels[y, x]) & (labels[y, x + 1] == labels[y, x])
-    out[0] = labels[y, 0] == labels[y, min(1, last)]
-    out[last] = labels[y, last] == labels[y, max(last - 1, 0)]
+        rows[row, x] = (labels[y, x - 1] == labels[y, x]) & (labels[y, x + 1] == labels[y, x])
+    rows[row, 0] = last == 0 or labels[y, 0] == labels[y, 1]
+    rows[row, last] = last == 0 or labels[y, last] == labels[y, last - 1]
 
 
 @kernel
-def _certain(labels, pixels, colors, flat_step, tolerance, seeds):
+def _certain(labels, pixels, colors, tolerance, rows, sure, seeds):
     """Keep labels whose 3 x 3 pixels agree or whose colour fits within `tolerance`; else -1.
 
-    A label without any such pixel keeps its flat ones.
+    `sure` (m,) becomes true for labels with such a pixel; `rows` (4, w) bool are for use in here.
     """
     height, width = labels.shape
     limit = tolerance * tolerance
-    sure = np.zeros(len(colors), np.bool_)
-    even = np.empty((3, width), np.bool_)
-    agree = np.empty(width, np.bool_)
-    _even(labels, 0, even[0])
+    first = height - height
+    _even(labels, first, rows, first)
     for y in range(height):
-        above, below = max(y - 1, 0), min(y + 1, height - 1)
-        _even(labels, below, even[below % 3])
+        above = y - 1 if y > 0 else y
+        below = y + 1 if y + 1 < height else y
+        before = above % 3
+        here = y % 3
+        after = below % 3
+        _even(labels, below, rows, after)
         for x in range(width):
             column = (labels[above, x] == labels[y, x]) & (labels[below, x] == labels[y, x])
-            agree[x] = column & even[above % 3, x] & even[y % 3, x] & even[below % 3, x]
+            rows[3, x] = column & rows[before, x] & rows[here, x] & rows[after, x]
         for x in range(width):
             label = labels[y, x]
-            if not agree[x]:
+            if not rows[3, x]:
                 square = 0.0
                 for c in range(3):
-                    square += (pixels[y, x, c] - colors[label, c]) ** 2
+                    away = pixels[y, x, c] - colors[label, c]
+                    square += away * away
                 if square > limit:
                     seeds[y, x] = -1
                     continue
             seeds[y, x] = label
             sure[label] = True
-    if sure.all():
-        return
-    for y in range(height):
-        below = min(y + 1, height - 1)
-        for x in range(width):
-            if sure[labels[y, x]]:
-                continue
-            right = min(x + 1, width - 1)
-            step: Any = 0
-            for c in range(3):
-                here = np.int32(pixels[y, x, c])
-                step = max(step, abs(here - np.int32(pixels[y, right, c])))
-                step = max(step, abs(here - np.int32(pixels[below, x, c])))
-            if step <= flat_step:
-                seeds[y, x] = labels[y, x]
 
 
 @kernel
-def _shape(labels, pixels, colors):
+def _flat(labels, pixels, sure, limit, seeds):
+    """Keep the flat pixels, within `limit` of those to the right and below, of labels that are not
+    `sure`."""
+    height, width = labels.shape
+    for y in range(height):
+        below = y + 1 if y + 1 < height else y
+        for x in range(width):
+            if sure[labels[y, x]]:
+                continue
+            right = x + 1 if x + 1 < width else x
+            flat = True
+            for c in range(3):
+                here = np.int32(pixels[y, x, c])
+                flat &= abs(here - np.int32(pixels[y, right, c])) <= limit
+                flat &= abs(here - np.int32(pixels[below, x, c])) <= limit
+            if flat:
+                seeds[y, x] = labels[y, x]
+
+
+def _shape(
+    labels: np.ndarray, pixels: np.ndarray, colors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Per label: pixels, pixels whose four neighbours agree, mean square distance to its colour.
 
     Also the root mean square distance over the pixels with agreeing neighbours: the noise.
     """
-    height, width = labels.shape
-    count, core = np.zeros(len(colors), np.int64), np.zeros(len(colors), np.int64)
+    count, core = np.zeros((2, len(colors)), np.int64)
     spread = np.zeros(len(colors))
+    inner = _sum_shape(labels, pixels, colors, count, core, spread)
+    noise = math.sqrt(inner / max(int(core.sum()), 1))
+    return count, core, spread / np.maximum(count, 1), noise
+
+
+@kernel
+def _sum_shape(labels, pixels, colors, count, core, spread):
+    height, width = labels.shape
     inner = 0.0
     for y in range(height):
-        above, below = max(y - 1, 0), min(y + 1, height - 1)
+        above = y - 1 if y > 0 else y
+        below = y + 1 if y + 1 < height else y
         for x in range(width):
             label = labels[y, x]
             square = 0.0
             for c in range(3):
-                square += (pixels[y, x, c] - colors[label, c]) ** 2
+                away = pixels[y, x, c] - colors[label, c]
+                square += away * away
             count[label] += 1
             spread[label] += square
-            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            left = x - 1 if x > 0 else x
+            right = x + 1 if x + 1 < width else x
             same = labels[above, x] == label and labels[below, x] == label
             if same and labels[y, left] == label and labels[y, right] == label:
                 core[label] += 1
                 inner += square
-    noise = np.sqrt(inner / max(core.sum(), 1))
-    return count, core, spread / np.maximum(count, 1), noise
+    return inner
 
 
 THIN = 0.15
@@ -202,36 +215,50 @@ SLOPE_SPREAD = 10.0
 SLOPE_GAP = 20.0
 
 
-@kernel
-def _slopes(colors, count, core, spread):
+def _slopes(
+    colors: np.ndarray, count: np.ndarray, core: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
     """Which colours (m,) are slopes: thin, of varied colour, and between two larger ones.
 
     Pixels of a blurred boundary are cut out of a continuous change of colour, so that they spread
     widely around their mean, and they form a line. A thin entity has the line, not the spread.
     """
-    result = np.zeros(len(colors), np.bool_)
+    result = (core < THIN * count) & (spread > SLOPE_SPREAD**2)
+    if result.any():
+        _keep_between(colors, count, result)
+    return result
+
+
+@kernel
+def _keep_between(colors, count, result):
+    """Keep those of `result` that lie between two colours of more than twice their pixels."""
     for index in range(len(colors)):
-        if core[index] >= THIN * count[index] or spread[index] <= SLOPE_SPREAD**2:
+        if not result[index]:
             continue
-        ends = np.flatnonzero(count > 2 * count[index])
-        for first in range(1, len(ends)):
+        result[index] = False
+        for first in range(1, len(colors)):
             if result[index]:
                 break
+            if count[first] <= 2 * count[index]:
+                continue
             for second in range(first):
-                start, along = colors[ends[first]], colors[ends[second]] - colors[ends[first]]
-                length, share, gap = 1e-9, 0.0, 0.0
-                for c in range(3):
-                    length += along[c] ** 2
-                    share += along[c] * (colors[index, c] - start[c])
-                share /= length
-                if share <= 0.15 or share >= 0.85:
+                if count[second] <= 2 * count[index]:
                     continue
+                length = 1e-9
+                share = 0.0
+                gap = 0.0
                 for c in range(3):
-                    gap += (colors[index, c] - start[c] - share * along[c]) ** 2
-                if gap < SLOPE_GAP**2:
+                    along = colors[second, c] - colors[first, c]
+                    length += along * along
+                    share += along * (colors[index, c] - colors[first, c])
+                share /= length
+                for c in range(3):
+                    along = colors[second, c] - colors[first, c]
+                    away = colors[index, c] - colors[first, c] - share * along
+                    gap += away * away
+                if share > 0.15 and share < 0.85 and gap < SLOPE_GAP**2:
                     result[index] = True
                     break
-    return result
 
 
 def _finish(found: Gathered, cells: Cells, palette: Palette | None, background: bool) -> Decoded:
@@ -243,7 +270,6 @@ def _finish(found: Gathered, cells: Cells, palette: Palette | None, background: 
     rank = np.argsort(np.where(entity, -found.area, 0), kind="stable")[: entity.sum()]
     table = np.zeros(len(found.area), np.int32)
     table[rank] = np.arange(1, len(rank) + 1)
-    segments = np.empty(found.parts.shape, np.int32)
-    _take(found.parts.reshape(-1), table[found.entity], segments.reshape(-1))
+    segments = look_up(found.parts, table[found.entity])
     clues = evidence(found, cells)[rank]
     return Decoded(segments, confidence(clues).astype(np.float32), clues)

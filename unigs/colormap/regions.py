@@ -78,6 +78,7 @@ def find_regions(segments: np.ndarray) -> Regions:
         dense = inverse.reshape(array.shape)
     size = int(dense.max()) + 1 if dense.size else 1
     area, sum_x, sum_y, first = (np.zeros(size, np.int64) for _ in range(4))
+    dense = np.require(dense, np.int32, ("C", "A", "W"))
     flat = dense.reshape(-1)
     if flat.size:
         _moments(flat, array.shape[1], area, sum_x, sum_y, first)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from unigs.colormap.contacts import components, contacts, measure
-from unigs.colormap.location import Cells, best_cell
-from unigs.io.kernels import kernel
+from unigs.colormap.location import Cells
+from unigs.io.label_kernels import look_up
 
 WIDEST = 6.0
 FLANKS = 0.75
@@ -14,55 +14,47 @@ WEAKER_FLANK = 0.2
 EVEN = 6.0
 
 
-@kernel
-def _flanks(count, pairs, length):
-    """Per part: its two longest neighbours (n, 2), those contacts' lengths, and the whole rim."""
-    sides = np.full((count, 2), -1, np.int64)
-    shared = np.zeros((count, 2), np.int64)
-    rim = np.zeros(count, np.int64)
-    for i in range(len(pairs)):
-        for end in range(2):
-            part, other = pairs[i, end], pairs[i, 1 - end]
-            rim[part] += length[i]
-            if length[i] > shared[part, 0]:
-                sides[part, 1], shared[part, 1] = sides[part, 0], shared[part, 0]
-                sides[part, 0], shared[part, 0] = other, length[i]
-            elif length[i] > shared[part, 1]:
-                sides[part, 1], shared[part, 1] = other, length[i]
+def _flanks(
+    count: int, pairs: np.ndarray, length: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per part: its two longest neighbours (n, 2), -1 where it has fewer, those contacts' lengths
+    (n, 2), and its whole rim (n,)."""
+    part, other = pairs.ravel(), pairs[:, ::-1].ravel()
+    lengths = np.repeat(length, 2)
+    rim = np.bincount(part, lengths, count)
+    order = np.lexsort((-lengths, part))
+    neighbours = np.bincount(part, minlength=count)
+    start = np.cumsum(neighbours) - neighbours
+    sides, shared = np.full((count, 2), -1), np.zeros((count, 2), np.int64)
+    for rank in range(2):
+        has = np.flatnonzero(neighbours > rank)
+        at = order[start[has] + rank]
+        sides[has, rank], shared[has, rank] = other[at], lengths[at]
     return sides, shared, rim
 
 
-@kernel
-def _judge(moments, sides, shared, rim, gap, price, cells, grid):
-    count = len(moments)
-    slope = np.zeros(count, np.bool_)
-    for part in range(count):
-        area = moments[part, 0]
-        if sides[part, 1] < 0 or 2 * area > WIDEST * rim[part]:
-            continue
-        if shared[part].sum() < FLANKS * rim[part] or shared[part, 1] < WEAKER_FLANK * rim[part]:
-            continue
-        mean = moments[part, 1:4] / area
-        if moments[part, 4] / area - (mean * mean).sum() < EVEN * EVEN:
-            continue
-        first = moments[sides[part, 0], 1:4] / moments[sides[part, 0], 0]
-        second = moments[sides[part, 1], 1:4] / moments[sides[part, 1], 0]
-        along = second - first
-        span = (along * along).sum()
-        share = ((mean - first) * along).sum() / max(span, 1e-9)
-        away = mean - first - share * along
-        if share < 0.1 or share > 0.9 or (away * away).sum() > gap * gap:
-            continue
-        x, y = moments[part, 5] / area, moments[part, 6] / area
-        slope[part] = best_cell(mean, x, y, cells, grid)[1] >= price
-    return slope
-
-
-@kernel
-def _clear(labels, parts, slope):
-    for i in range(labels.size):
-        if slope[parts[i]]:
-            labels[i] = -1
+def _between(
+    moments: np.ndarray,
+    sides: np.ndarray,
+    shared: np.ndarray,
+    rim: np.ndarray,
+    gap: float,
+) -> np.ndarray:
+    """Return the parts (n,) that are narrow and uneven, and whose mean lies between those of their
+    neighbours on either side."""
+    area = moments[:, 0]
+    means = moments[:, 1:4] / area[:, None]
+    narrow = (sides[:, 1] >= 0) & (2 * area <= WIDEST * rim)
+    narrow &= (shared.sum(axis=1) >= FLANKS * rim) & (shared[:, 1] >= WEAKER_FLANK * rim)
+    parts = np.flatnonzero(narrow)
+    mean = means[parts]
+    parts = parts[moments[parts, 4] / area[parts] - (mean * mean).sum(axis=1) >= EVEN * EVEN]
+    mean, first = means[parts], means[sides[parts, 0]]
+    along = means[sides[parts, 1]] - first
+    span = (along * along).sum(axis=1)
+    share = ((mean - first) * along).sum(axis=1) / np.maximum(span, 1e-9)
+    away = mean - first - share[:, None] * along
+    return parts[(share >= 0.1) & (share <= 0.9) & ((away * away).sum(axis=1) <= gap * gap)]
 
 
 def clear_slopes(
@@ -74,13 +66,16 @@ def clear_slopes(
     `gap` of the segment between theirs, and whose colour does not belong where it lies
     (`best_cell` not below `price`). A thin entity in a sharp colormap is even, and stays.
     """
-    parts = np.empty_like(labels)
-    count = components(labels, parts)
+    parts, label_of = components(labels)
+    count = len(label_of)
     pairs, length, _ = contacts(parts, pixels)
-    sides, shared, rim = _flanks(count, pairs, length)
     moments = measure(parts, pixels, count)
-    slope = _judge(moments, sides, shared, rim, gap, price, cells.colors, cells.grid)
-    if not slope.any():
+    narrow = _between(moments, *_flanks(count, pairs, length), gap)
+    places = moments[narrow, 5:7] / moments[narrow, :1]
+    prices = cells.prices(moments[narrow, 1:4] / moments[narrow, :1], places)
+    slopes = narrow[prices >= price]
+    if len(slopes) == 0:
         return False
-    _clear(labels.reshape(-1), parts.reshape(-1), slope)
+    label_of[slopes] = -1
+    labels[...] = look_up(parts, label_of)
     return True

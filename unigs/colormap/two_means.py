@@ -1,156 +1,179 @@
 """2-means of weighted points of six features, stored as the columns of (6, k).
 
-The kernels work on a slice of the columns, so that the parts of a part lie side by side.
+The functions work on a slice of the columns, so that the parts of a part lie side by side, and fill
+arrays that they are given. An unsigned index, which cannot count from the end, lets loops over a
+slice vectorise. `sums` (7,) are the weighted sums of the features and that of the
+weights.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from unigs.io.kernels import kernel
+from unigs.io.kernels import kernel_part
 
 MAX_ITERATIONS = 300
-# Instead of a length of zero: points that are all alike have no axis, and two equal seeds.
+# Added to a length, which may be zero: points that are all alike have no axis, and two equal seeds.
 TINY = 1e-300
 
 
-@kernel
-def rows_of(points, start, stop):
-    """The six features by themselves: sums over them then stay in registers."""
+def scratch_of(count: int) -> tuple[np.ndarray, ...]:
+    """Arrays for two-means of up to `count` points: work, first, second, sums, far, weighted and
+    side, as the functions below name them."""
     return (
-        points[0, start:stop],
-        points[1, start:stop],
-        points[2, start:stop],
-        points[3, start:stop],
-        points[4, start:stop],
-        points[5, start:stop],
+        np.empty((7, 6)),
+        *np.empty((2, 6)),
+        *np.empty((2, 7)),
+        np.empty(count),
+        np.empty(count, np.bool_),
     )
 
 
-@kernel
-def sums_of(points, weights, start, stop):
-    """Weighted sum of each feature, then the sum of the weights: (f + 1,)."""
-    width = len(points)
-    sums = np.empty(width + 1)
-    weight = weights[start:stop]
-    for f in range(width):
-        row = points[f, start:stop]
+@kernel_part
+def sums_of(points, weights, start, stop, sums):
+    """Fill `sums` (7,) with those of a slice."""
+    for f in range(6):
         total = 0.0
-        for i in range(len(row)):
-            total += weight[i] * row[i]
+        for i in range(np.uint64(start), np.uint64(stop)):
+            total += weights[i] * points[f, i]
         sums[f] = total
-    sums[width] = weight.sum()
-    return sums
+    total = 0.0
+    for i in range(np.uint64(start), np.uint64(stop)):
+        total += weights[i]
+    sums[6] = total
 
 
-@kernel
-def two_seeds(points, weights, start, stop):
-    """Two seeds for 2-means: the weighted mean plus and minus one deviation along the main axis.
+@kernel_part
+def two_seeds(points, weights, start, stop, sums, weighted, work, first, second):
+    """Fill `first` and `second` (6,) with seeds for 2-means: the weighted mean plus and minus one
+    deviation along the main axis.
 
-    `points` (f, k), of which `start:stop` count. The axis is the one of greatest variance, by 12
-    power iterations from the row of the feature that varies most; no randomness.
+    The axis is the one of greatest variance, by 12 power iterations from the row of the feature
+    that varies most; no randomness. `sums` is that of `sums_of`; `weighted` (k,) and `work` (7, 6)
+    are for use in here.
     """
-    width = len(points)
-    sums = sums_of(points, weights, start, stop)
-    mean = sums[:width] / sums[width]
-    spread = np.empty((width, width))
-    weight = weights[start:stop]
-    weighted = np.empty(stop - start)
-    for f in range(width):
-        row = points[f, start:stop]
-        for i in range(len(row)):
-            weighted[i] = weight[i] * (row[i] - mean[f])
-        for g in range(f, width):
-            other = points[g, start:stop]
+    for f in range(6):
+        first[f] = sums[f] / sums[6]
+    for f in range(6):
+        middle = first[f]
+        for i in range(np.uint64(start), np.uint64(stop)):
+            weighted[i] = weights[i] * (points[f, i] - middle)
+        for g in range(f, 6):
+            middle = first[g]
             product = 0.0
-            for i in range(len(other)):
-                product += weighted[i] * (other[i] - mean[g])
-            spread[f, g] = spread[g, f] = product
+            for i in range(np.uint64(start), np.uint64(stop)):
+                product += weighted[i] * (points[g, i] - middle)
+            work[f, g] = product
+            work[g, f] = product
     best = 0
-    for f in range(width):
-        if spread[f, f] > spread[best, best]:
+    for f in range(6):
+        if work[f, f] > work[best, best]:
             best = f
-    axis, unit = spread[best].copy(), np.empty(width)
-    length = max(np.sqrt((axis * axis).sum()), TINY)
+    square = 0.0
+    for f in range(6):
+        second[f] = work[best, f]
+        square += second[f] * second[f]
+    length = np.sqrt(square) + TINY
     for _ in range(12):
         square = 0.0
-        for f in range(width):
-            unit[f] = axis[f] / length
-        for f in range(width):
+        for f in range(6):
+            work[6, f] = second[f] / length
+        for f in range(6):
             product = 0.0
-            for g in range(width):
-                product += spread[f, g] * unit[g]
-            axis[f] = product
+            for g in range(6):
+                product += work[f, g] * work[6, g]
+            second[f] = product
             square += product * product
-        length = max(np.sqrt(square), TINY)
-    step = axis / length * np.sqrt(length / sums[width])
-    return mean - step, mean + step
+        length = np.sqrt(square) + TINY
+    for f in range(6):
+        step = second[f] / length * np.sqrt(length / sums[6])
+        second[f] = first[f] + step
+        first[f] -= step
 
 
-@kernel
-def _beyond(points, weights, start, stop, axis, threshold, side, sums):
-    """Mark in `side` and sum up in `sums` the points beyond a plane; how many changed sides."""
-    red, green, blue, light, a, b = rows_of(points, start, stop)
-    weight = weights[start:stop]
-    red_sum = green_sum = blue_sum = light_sum = a_sum = b_sum = total = 0.0
+@kernel_part
+def _beyond(points, weights, start, stop, first, second, side, far):
+    """Mark in `side` and sum up in `far` the points nearer to `second`; how many changed sides."""
+    a0 = second[0] - first[0]
+    a1 = second[1] - first[1]
+    a2 = second[2] - first[2]
+    a3 = second[3] - first[3]
+    a4 = second[4] - first[4]
+    a5 = second[5] - first[5]
+    threshold = 0.0
+    for f in range(6):
+        threshold += (second[f] - first[f]) * (second[f] + first[f]) / 2
+    s0 = s1 = s2 = s3 = s4 = s5 = total = 0.0
     changed = 0
-    for i in range(len(weight)):
-        along = axis[0] * red[i] + axis[1] * green[i] + axis[2] * blue[i]
-        along += axis[3] * light[i] + axis[4] * a[i] + axis[5] * b[i]
-        far = along > threshold
-        changed += far != side[i]
-        side[i] = far
+    for i in range(np.uint64(start), np.uint64(stop)):
+        along = a0 * points[0, i] + a1 * points[1, i] + a2 * points[2, i]
+        along += a3 * points[3, i] + a4 * points[4, i] + a5 * points[5, i]
+        beyond = along > threshold
+        changed += beyond != side[i]
+        side[i] = beyond
         # No branch: it would be guessed wrong more often than the sums cost.
-        moved = weight[i] if far else 0.0
-        red_sum += moved * red[i]
-        green_sum += moved * green[i]
-        blue_sum += moved * blue[i]
-        light_sum += moved * light[i]
-        a_sum += moved * a[i]
-        b_sum += moved * b[i]
+        moved = weights[i] if beyond else 0.0
+        s0 += moved * points[0, i]
+        s1 += moved * points[1, i]
+        s2 += moved * points[2, i]
+        s3 += moved * points[3, i]
+        s4 += moved * points[4, i]
+        s5 += moved * points[5, i]
         total += moved
-    sums[0], sums[1], sums[2], sums[3] = red_sum, green_sum, blue_sum, light_sum
-    sums[4], sums[5], sums[6] = a_sum, b_sum, total
+    far[0] = s0
+    far[1] = s1
+    far[2] = s2
+    far[3] = s3
+    far[4] = s4
+    far[5] = s5
+    far[6] = total
     return changed
 
 
-@kernel
-def two_means(points, weights, sums, start, stop, first, second):
+@kernel_part
+def two_means(points, weights, sums, start, stop, first, second, side, far):
     """Lloyd's algorithm on a slice, from two seeds, until no point changes sides.
 
-    `sums` is that of `sums_of` for the slice. Returns which points are on the second side, and
-    their own sums.
+    `sums` is that of `sums_of` for the slice. Fills `side` (k,) bool, which points are on the
+    second side, and `far` (7,), their sums; `first` and `second` become the means.
     """
-    side = np.zeros(stop - start, np.bool_)
-    far, axis = np.zeros(7), np.empty(6)
+    for i in range(np.uint64(start), np.uint64(stop)):
+        side[i] = False
     for _ in range(MAX_ITERATIONS):
-        threshold = 0.0
-        for f in range(6):
-            axis[f] = second[f] - first[f]
-            threshold += axis[f] * (second[f] + first[f]) / 2
-        changed = _beyond(points, weights, start, stop, axis, threshold, side, far)
+        changed = _beyond(points, weights, start, stop, first, second, side, far)
         if changed == 0 or far[6] <= 0 or far[6] >= sums[6]:
             break
         for f in range(6):
             second[f] = far[f] / far[6]
             first[f] = (sums[f] - far[f]) / (sums[6] - far[6])
-    return side, far
 
 
-@kernel
+@kernel_part
+def _swap(points, weights, order, i, j):
+    for f in range(6):
+        value = points[f, i]
+        points[f, i] = points[f, j]
+        points[f, j] = value
+    weight = weights[i]
+    weights[i] = weights[j]
+    weights[j] = weight
+    place = order[i]
+    order[i] = order[j]
+    order[j] = place
+
+
+@kernel_part
 def partition(points, weights, order, start, stop, side):
     """Move the points of the second side behind the others; where they start."""
-    low, high = start, stop - 1
+    low = start
+    high = stop - 1
     while True:
-        while low <= high and not side[low - start]:
+        while low <= high and not side[low]:
             low += 1
-        while low < high and side[high - start]:
+        while low < high and side[high]:
             high -= 1
         if low >= high:
             return low
-        for f in range(6):
-            points[f, low], points[f, high] = points[f, high], points[f, low]
-        weights[low], weights[high] = weights[high], weights[low]
-        order[low], order[high] = order[high], order[low]
+        _swap(points, weights, order, low, high)
         low += 1
         high -= 1

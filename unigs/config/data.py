@@ -46,7 +46,7 @@ class DataConfig(Strict):
         negative_probability: lambda of section 3.4.
         all_negative: share of referring training samples whose every class is negative.
         random_crop: crop training samples at random along the longer side.
-        refused_share: share of quarantined records above which the run stops.
+        quarantined_share: share of quarantined records above which the run stops.
         latents: samples are encoded once, to disk; false: training encodes them on the fly.
         mix: the training data sets of a run on the data set ``mix``, by name. It is evaluated
             on the validation split of ``dataset``, which is one of them.
@@ -66,7 +66,7 @@ class DataConfig(Strict):
     random_crop: bool = False
     image_format: Literal["png", "jpg"] = "png"
     samples_per_shard: int = Field(256, ge=1)
-    refused_share: float = Field(0.05, ge=0, le=1)
+    quarantined_share: float = Field(0.05, ge=0, le=1)
     latents: bool = True
     mix: dict[str, MixedDataset] = Field(default_factory=dict)
 

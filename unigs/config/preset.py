@@ -1,10 +1,12 @@
 """Presets: all settings of a run in one validated record, read from YAML.
 
-The presets ship in ``unigs/presets``; ``tiny`` and ``sd15`` differ by values alone.
+The presets ship in ``unigs/presets``; ``tiny`` and ``sd15`` differ by values alone. A preset may
+extend another: it then holds what differs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +15,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from unigs.config.data import DataConfig
+from unigs.config.overrides import RECORDED, apply_overrides, explain
 from unigs.config.strict import Strict
 from unigs.config.training import ByTask, TrainingConfig, all_tasks
 from unigs.errors import ConfigError
@@ -39,8 +42,8 @@ class AutoencoderConfig(Strict):
         source: directory or Hub id of an autoencoder or of a pipeline that holds one.
         patch_size, latent_channels, energy: of the `PatchAutoencoder` where `source` is null.
         fit_images: training images, and as many colormaps, that the fit reads.
-        sample_posterior: training draws latents anew from the posterior (of an AutoencoderKL) at
-            every use; without it their mean is learned.
+        sample_posterior: training draws latents anew at every use, from the posterior of an
+            autoencoder that has one (AutoencoderKL); without it their mean is learned.
     """
 
     source: str | None = None
@@ -75,7 +78,7 @@ class UNetConfig(Strict):
     @model_validator(mode="after")
     def _one_of_both(self) -> UNetConfig:
         if (self.source is None) == (self.architecture is None):
-            raise ValueError("give either unet.source or unet.architecture")
+            raise ValueError("give either unet.source or unet.architecture, the other null")
         return self
 
 
@@ -83,7 +86,8 @@ class DiffusionConfig(Strict):
     """The noise process.
 
     Attributes:
-        scheduler: arguments of diffusers' DDIMScheduler.
+        scheduler: arguments of diffusers' DDIMScheduler; with a `checkpoint` those that differ
+            from its own schedule (`unigs.models.noise_schedule.complete_schedule`).
         terminal_share: by task, the share of training draws at the last, noisiest timestep;
             the others are uniform over all timesteps.
         zero_initial_noise: tasks with zero noise at the last timestep, in training and in the
@@ -93,7 +97,7 @@ class DiffusionConfig(Strict):
             add noise, so that seeds differ.
     """
 
-    scheduler: dict[str, Any]
+    scheduler: dict[str, Any] = Field(default_factory=dict)
     terminal_share: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.0))
 
     zero_initial_noise: tuple[str, ...] = ()
@@ -143,21 +147,45 @@ class EvaluationConfig(Strict):
 
 
 class Preset(Strict):
-    """All of a run. `name` is the file's stem."""
+    """All of a run.
+
+    Attributes:
+        name: the stem of the preset's file.
+        checkpoint: directory or Hub id of a Stable Diffusion 1 or 2 pipeline. Autoencoder, text
+            encoder and UNet that name no `source` come from it (a UNet with an `architecture` does
+            not), and the noise schedule as far as `diffusion.scheduler` does not say otherwise.
+        overrides: dotted names and values that were given besides the file.
+    """
 
     name: str
+    checkpoint: str | None = None
     data: DataConfig
     codec: CodecConfig
     autoencoder: AutoencoderConfig
     text: TextConfig
     unet: UNetConfig
-    diffusion: DiffusionConfig
+    diffusion: DiffusionConfig = Field(default_factory=DiffusionConfig)
     training: TrainingConfig
     inference: InferenceConfig
     evaluation: EvaluationConfig
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_checkpoint(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("checkpoint") is None:
+            return values
+        values = dict(values)
+        for section in ("autoencoder", "text", "unet"):
+            held = values.get(section) or {}
+            if isinstance(held, dict) and "source" not in held and not held.get("architecture"):
+                values[section] = {**held, "source": values["checkpoint"]}
+        return values
 
     @model_validator(mode="after")
     def _consistent(self) -> Preset:
+        if self.checkpoint is None and not self.diffusion.scheduler:
+            raise ValueError("give diffusion.scheduler, or a checkpoint that has one")
         zero = self.diffusion.scheduler.get("rescale_betas_zero_snr")
         if self.training.colormap_loss == "charbonnier" and not zero:
             raise ValueError(
@@ -166,7 +194,7 @@ class Preset(Strict):
         return self
 
 
-def load_preset(name: str | Path, overrides: dict[str, Any] | None = None) -> Preset:
+def load_preset(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Preset:
     """Read a preset that ships with the package, or any YAML file of the same form.
 
     Args:
@@ -174,31 +202,73 @@ def load_preset(name: str | Path, overrides: dict[str, Any] | None = None) -> Pr
         overrides: dotted names to values, e.g. ``{"training.steps": 20}``.
 
     Raises:
-        ConfigError: unknown preset, unreadable YAML, or a value that the schema refuses.
+        ConfigError: unknown preset, unreadable YAML, or a value that the schema refuses; an unknown
+            setting is told with the nearest there is.
     """
+    path = _file_of(name)
+    values = _read(path)
+    given = dict(overrides or {})
+    apply_overrides(Preset, values, given)
+    _refuse_removed(path, values)
+    for recorded in RECORDED:
+        if recorded in values:
+            file = None if recorded in given else path
+            raise ConfigError(f"{recorded}={values[recorded]}: no such setting", file=file)
+    try:
+        return Preset.model_validate({**values, "name": path.stem, "overrides": given})
+    except ValidationError as error:
+        raise explain(Preset, error, given, path) from error
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with the package."""
+    return sorted(file.stem for file in _shipped().glob("*.yaml"))
+
+
+def _shipped() -> Path:
+    return Path(str(resources.files("unigs.presets")))
+
+
+def _file_of(name: str | Path) -> Path:
     path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        path = Path(str(resources.files("unigs.presets").joinpath(f"{name}.yaml")))
-        if not path.is_file():
-            known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-            raise ConfigError(f"no preset {name!r}: give one of {known}, or a .yaml file")
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    path = _shipped() / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigError(
+            f"no preset {str(name)!r}: give one of {', '.join(preset_names())}, or a .yaml file"
+        )
+    return path
+
+
+def _read(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return the values of a file over those of the preset that it extends."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: holds no settings")
-    for dotted, value in (overrides or {}).items():
-        place: Any = values
-        *parents, last = dotted.split(".")
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
-    _refuse_removed(path, values)
-    try:
-        return Preset(name=path.stem, **values)
-    except (ValidationError, TypeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    place = _file_of(base)
+    if place == Path(base):
+        place = path.parent / base
+    if place in (path, *extended):
+        raise ConfigError(f"extends: {base} extends it in turn", file=path)
+    return _merged(_read(place, (*extended, path)), values)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return one mapping over another; sections are merged, everything else is replaced."""
+    merged = dict(below)
+    for name, value in above.items():
+        held = merged.get(name)
+        if isinstance(held, dict) and isinstance(value, dict):
+            value = _merged(held, value)
+        merged[name] = value
+    return merged
 
 
 # Settings of earlier versions, and what to do about them.
@@ -206,6 +276,7 @@ _NO_LONGER = {
     "training.end_to_end": "delete it; every shipped preset had it switched off",
     "training.min_snr_gamma": "delete it; every shipped preset had it switched off",
     "training.colormap_median": "its name is training.colormap_loss: charbonnier for true",
+    "data.refused_share": "its name is data.quarantined_share",
     "diffusion.quiet_start": "its name is diffusion.zero_initial_noise",
 }
 

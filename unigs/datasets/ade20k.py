@@ -22,11 +22,12 @@ from unigs.datasets.class_names import class_names, source_text
 from unigs.datasets.dataset import Category, Dataset, Record
 from unigs.datasets.label_map import Region, present_ids, scene_from_regions
 from unigs.datasets.photo import annotation_digest, read_photo
-from unigs.datasets.record_values import field, whole, whole_number
 from unigs.datasets.scene_keys import distinct_key, plain_key, scene_key
-from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError, one_line
-from unigs.io.image_file import decode_labels, is_side_file, read_bytes
+from unigs.io.annotations.record_values import field, whole, whole_number
+from unigs.io.annotations.text_encoding import encoding_of
+from unigs.io.image_file import decode_labels, read_bytes
+from unigs.io.side_files import is_side_file
 from unigs.scene import Scene
 
 FOLDERS = {"train": "training", "val": "validation"}
@@ -49,11 +50,15 @@ class Ade20k(Dataset):
 
     def __init__(self, name: str, root: Path, split: str) -> None:
         super().__init__(name, root, split)
-        home = root / "ADE20K_2021_17_01"
-        images = (home if home.is_dir() else root) / "images" / "ADE"
-        self.folder = images / FOLDERS.get(split, split)
+        self.folder = self.annotations_at(root, split)
         if not self.folder.is_dir():
             raise DataError("no such folder", file=self.folder, hint="check root and split")
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        home = root / "ADE20K_2021_17_01"
+        images = (home if home.is_dir() else root) / "images" / "ADE"
+        return images / FOLDERS.get(split, split)
 
     @cached_property
     def categories(self) -> dict[int, Category]:

@@ -21,6 +21,9 @@ DATASETS: dict[str, type[Dataset]] = {
     "shapes": CocoPanoptic,
 }
 
+# One word for the same split in every data set; the data set's own is taken where it has one.
+SYNONYMS = {"val": "validation", "validation": "val", "train": "training", "training": "train"}
+
 
 def open_dataset(name: str, root: Path | str, split: str) -> Dataset:
     """Open one split of a data set in its own layout on disk.
@@ -28,7 +31,7 @@ def open_dataset(name: str, root: Path | str, split: str) -> Dataset:
     Args:
         name: a key of `DATASETS`.
         root: the folder the data set was unpacked into.
-        split: "train", "val" or what else the data set has.
+        split: "train", "val" or what else the data set has; "validation" is another word for "val".
 
     Raises:
         ConfigError: no such data set.
@@ -36,4 +39,8 @@ def open_dataset(name: str, root: Path | str, split: str) -> Dataset:
     """
     if name not in DATASETS:
         raise ConfigError(f"unknown data set {name!r}", hint=f"one of {', '.join(DATASETS)}")
-    return DATASETS[name](name, Path(root), split)
+    kind, folder = DATASETS[name], Path(root)
+    other = SYNONYMS.get(split)
+    if other and not kind.annotations_at(folder, split).exists():
+        split = other if kind.annotations_at(folder, other).exists() else split
+    return kind(name, folder, split)

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from unigs.datasets.record_values import json_kind, whole_number
 from unigs.errors import DataError, one_line
+from unigs.io.annotations.record_values import json_kind, whole_number
 
 # longer ones are shortened, so that a prompt of four names fits a text encoder
 MAX_WORDS = 8

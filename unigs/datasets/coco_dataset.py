@@ -10,10 +10,10 @@ from pathlib import Path
 
 from unigs.datasets.coco_records import CocoRecords, ImageRecord
 from unigs.datasets.dataset import Category, Dataset, Record
-from unigs.datasets.file_names import located
 from unigs.datasets.photo import SIZE_UNKNOWN, Photo, annotation_digest, read_photo
-from unigs.datasets.record_values import field, said_size
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import located
+from unigs.io.annotations.record_values import field, said_size
 from unigs.io.image_file import image_files
 from unigs.scene import Quarantined, Scene
 
@@ -52,8 +52,8 @@ class CocoDataset(Dataset):
         return dict(self.document.notes)
 
     def records(self) -> Iterator[Record | Quarantined]:
-        for refused, reason in self.document.staging.refused():
-            yield Quarantined(self.relative(self.annotation_file), refused, reason)
+        for record, reason in self.document.staging.quarantined():
+            yield Quarantined(self.relative(self.annotation_file), record, reason)
         classes = annotation_digest([astuple(kind) for kind in self.categories.values()])
         for image in self.document:
             name = f"image {image.image['id']}"

@@ -13,11 +13,11 @@ from typing import Any
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_records import ImageRecord
 from unigs.datasets.dataset import Category, Record
-from unigs.datasets.instance_masks import Rle, flatten, rle_of
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import Photo, annotation_digest
-from unigs.datasets.record_values import flag, present, whole_number
 from unigs.errors import DataError
+from unigs.io.annotations.record_values import flag, present, whole_number
+from unigs.io.mask_codes import Rle, flatten, mask_code, not_empty
 from unigs.scene import Quarantined, Scene
 
 
@@ -25,8 +25,12 @@ class CocoInstances(CocoDataset):
     """One split of COCO instances, or of a data set in its format."""
 
     def __init__(self, name: str, root: Path, split: str) -> None:
-        file = root / "annotations" / f"instances_{split}2017.json"
+        file = self.annotations_at(root, split)
         super().__init__(name, root, split, file, (root / f"{split}2017",))
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        return root / "annotations" / f"instances_{split}2017.json"
 
     def records(self) -> Iterator[Record | Quarantined]:
         document = self.document
@@ -50,7 +54,7 @@ class CocoInstances(CocoDataset):
             try:
                 sound.append((annotation, *self._mask(annotation, photo)))
             except DataError as error:
-                yield self._refused(annotation, error)
+                yield self._quarantined(annotation, error)
         crowds = [crowd for _, _, crowd, _ in sound]
         rles = [rle for *_, rle in sound]
         ids, visible = flatten(rles, crowds, photo.height, photo.width)
@@ -62,7 +66,7 @@ class CocoInstances(CocoDataset):
             if visible[number - 1]:
                 regions.append(Region(number, category, names[number - 1], crowd))
             else:
-                yield self._refused(annotation, DataError("hidden by smaller ones"))
+                yield self._quarantined(annotation, DataError("hidden by smaller ones"))
         yield scene_from_regions(
             ids,
             regions,
@@ -79,9 +83,9 @@ class CocoInstances(CocoDataset):
         check_box(annotation.get("bbox"))
         segmentation = present(annotation, "segmentation")
         crowd = flag(annotation, "iscrowd", False)
-        return category, crowd, rle_of(segmentation, photo.height, photo.width)
+        return category, crowd, not_empty(mask_code(segmentation, photo.height, photo.width))
 
-    def _refused(self, annotation: dict[str, Any], error: DataError) -> Quarantined:
+    def _quarantined(self, annotation: dict[str, Any], error: DataError) -> Quarantined:
         record = f"annotation {annotation.get('id')} of image {annotation['image_id']}"
         return self.quarantined(record, error, self.annotation_file)
 

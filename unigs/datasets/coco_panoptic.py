@@ -11,17 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_records import ImageRecord
-from unigs.datasets.file_names import located
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import annotation_digest
-from unigs.datasets.record_values import field, flag, identity, other_form, whole
 from unigs.errors import DataError
-from unigs.io.image_file import decode_labels, read_bytes
-from unigs.io.segment_ids import rgb_to_id
+from unigs.io.annotations.file_names import located
+from unigs.io.annotations.record_values import field, flag, identity, other_form
+from unigs.io.annotations.segment_ids import read_segments, segment_id
+from unigs.io.image_file import read_bytes
 from unigs.scene import Quarantined, Scene
 
 
@@ -29,9 +27,13 @@ class CocoPanoptic(CocoDataset):
     """One split of COCO panoptic, or of a data set in its format."""
 
     def __init__(self, name: str, root: Path, split: str) -> None:
-        file = root / "annotations" / f"panoptic_{split}2017.json"
+        file = self.annotations_at(root, split)
         folders = (root / f"{split}2017", file.with_suffix(""))
         super().__init__(name, root, split, file, folders)
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        return root / "annotations" / f"panoptic_{split}2017.json"
 
     def files(self, image: ImageRecord) -> tuple[Path, ...]:
         names = [field(annotation, "file_name", str) for annotation in self._own(image)]
@@ -52,7 +54,7 @@ class CocoPanoptic(CocoDataset):
         if len(label_files) != 1:
             raise DataError(f"has {len(label_files)} annotations, expected 1")
         png = read_bytes(label_files[0])
-        ids = segment_ids(png, label_files[0])
+        ids = read_segments(png, label_files[0])
         photo = self.photo(image, files[0], (ids.shape[0], ids.shape[1]))
         if ids.shape != (photo.height, photo.width):
             raise DataError(
@@ -83,28 +85,10 @@ class CocoPanoptic(CocoDataset):
         return [a for a in image.annotations if identity(a, "image_id") == first]
 
     def _region(self, info: Any) -> Region:
-        number = whole(info, "id")
-        if not 0 < number < 2**24:
-            raise DataError(f"segment id {number} is not in 1..{2**24 - 1}")
+        number = segment_id(info)
         try:
             category = self.document.category(info)
         except DataError as error:
             raise DataError(f"segment {number}: {error.reason}") from error
         check_box(info.get("bbox"))
         return Region(number, category, str(number), flag(info, "iscrowd", False))
-
-
-def segment_ids(png: bytes, path: Path) -> np.ndarray:
-    """Return the ids a panoptic PNG holds.
-
-    Returns:
-        (h, w) int32.
-
-    Raises:
-        DataError: no 8-bit RGB PNG, or one that does not decode.
-    """
-    colors = decode_labels(png, path)
-    # byte 24 of a PNG is its bit depth; Pillow would silently halve 16-bit colours
-    if colors.ndim != 3 or colors.shape[2] != 3 or png[24] != 8:
-        raise DataError("is not an 8-bit RGB PNG", file=path)
-    return rgb_to_id(colors)

@@ -13,9 +13,10 @@ from typing import Any
 from unigs.datasets.class_names import class_names, source_text
 from unigs.datasets.dataset import Category
 from unigs.datasets.json_stream import stream_members
-from unigs.datasets.record_values import field, flag, identity, other_form, said_size
 from unigs.datasets.staging import Staging
 from unigs.errors import DataError, one_line
+from unigs.io.annotations.record_values import field, identity, other_form, said_size
+from unigs.io.annotations.segment_ids import is_thing
 
 IDS_REPEAT = "annotation has the id of one before it, which nothing needs"
 FILE_AGAIN = "file listed twice with two ids: the annotations of both belong to one image"
@@ -72,7 +73,7 @@ class CocoRecords:
         if not self.categories:
             raise DataError("holds no categories", file=path)
         if not len(self.staging):
-            reasons = [reason for _, reason in self.staging.refused()]
+            reasons = [reason for _, reason in self.staging.quarantined()]
             why = f": {reasons[0]}" if reasons else ": the data set is empty"
             raise DataError(f"holds no images{why}", file=path)
 
@@ -117,7 +118,7 @@ class CocoRecords:
                     else:
                         self._add_annotation(counts[member], text, value)
                 except DataError as error:
-                    self.staging.refuse(place, error.reason)
+                    self.staging.quarantine(place, error.reason)
         self._add_categories(categories)
 
     def _add_image(self, number: int, text: str, value: Any) -> None:
@@ -164,12 +165,12 @@ class CocoRecords:
             try:
                 own = identity(value, "id")
                 source_text(value.get("name"))
-                _is_thing(value)
+                is_thing(value)
                 if own in found:
                     raise DataError(f"category {value['id']} is listed twice")
                 found[own] = (place, value)
             except DataError as error:
-                self.staging.refuse(place, error.reason)
+                self.staging.quarantine(place, error.reason)
         numbers = self._numbers(list(found))
         names, notes = class_names(
             {numbers[own]: value.get("name") for own, (_, value) in found.items()}
@@ -177,7 +178,7 @@ class CocoRecords:
         self.notes.update(notes)
         for own, (_, value) in found.items():
             number, source = numbers[own], source_text(value.get("name"))
-            self._by_id[own] = Category(number, names[number], source, _is_thing(value))
+            self._by_id[own] = Category(number, names[number], source, is_thing(value))
             self.categories[number] = self._by_id[own]
 
     def _numbers(self, ids: list[str]) -> dict[str, int]:
@@ -204,8 +205,3 @@ class CocoRecords:
         except DataError:
             return
         self.licences[own] = one_line(str(value.get("name") or value.get("url")))
-
-
-def _is_thing(category: dict[str, Any]) -> bool:
-    # the instances file has neither field: all its categories are things
-    return flag(category, "isthing", category.get("type", "thing") == "thing")

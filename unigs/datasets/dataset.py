@@ -77,6 +77,11 @@ class Dataset(ABC):
         self.root = root
         self.split = split
 
+    @staticmethod
+    @abstractmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        """Return the file or folder that holds the annotations of a split."""
+
     @property
     @abstractmethod
     def categories(self) -> dict[int, Category]:

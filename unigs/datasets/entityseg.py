@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_instances import CocoInstances
-from unigs.datasets.file_names import spellings
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import spellings
 from unigs.io.image_file import image_files
 
 
@@ -22,10 +22,15 @@ class EntitySeg(CocoInstances):
     """One split of EntitySeg."""
 
     def __init__(self, name: str, root: Path, split: str) -> None:
-        home = root / "entityseg" if (root / "entityseg").is_dir() else root
-        file = home / "annotations" / "entity_segmentation" / f"entityv2_010203_entity_{split}.json"
-        images = home / ("images_lr" if split.endswith("_lr") else "images")
+        file = self.annotations_at(root, split)
+        images = file.parents[2] / ("images_lr" if split.endswith("_lr") else "images")
         CocoDataset.__init__(self, name, root, split, file, (images,))
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        home = root / "entityseg" if (root / "entityseg").is_dir() else root
+        folder = home / "annotations" / "entity_segmentation"
+        return folder / f"entityv2_010203_entity_{split}.json"
 
     def locate(self, name: str) -> Path:
         file = super().locate(name)

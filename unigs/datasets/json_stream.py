@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError
+from unigs.io.annotations.text_encoding import encoding_of
 
 CHUNK = 1 << 20
 MAX_ELEMENT = 1 << 27

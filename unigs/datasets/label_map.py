@@ -10,9 +10,9 @@ import numpy as np
 
 from unigs.datasets.dataset import Category, Dataset
 from unigs.datasets.photo import Photo, annotation_digest
-from unigs.datasets.record_values import is_finite
 from unigs.datasets.scene_keys import name_beside
 from unigs.errors import DataError
+from unigs.io.annotations.record_values import is_finite
 from unigs.scene import Entity, Scene, measure_labels
 
 

@@ -7,15 +7,15 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from unigs.datasets.file_names import inside, spellings
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import inside, spellings
 from unigs.io.image_file import read_bytes
 
 MAX_MASK_BYTES = 1 << 26
 
 
 class MaskFiles:
-    """Finds a mask by its name; the archive last used stays open.
+    """Find masks by their names; the archive last used stays open.
 
     Args:
         root: root of the data set.

@@ -21,16 +21,16 @@ from PIL import Image
 
 from unigs.datasets.class_names import class_names
 from unigs.datasets.dataset import Category, Dataset, Record
-from unigs.datasets.file_names import located
-from unigs.datasets.instance_masks import Rle, flatten, rle_of_mask
 from unigs.datasets.label_map import Region, scene_from_regions
 from unigs.datasets.mask_files import MaskFiles
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
-from unigs.datasets.record_values import identity
 from unigs.datasets.staging import Staging
-from unigs.datasets.text_encoding import encoding_of
 from unigs.errors import DataError
+from unigs.io.annotations.file_names import located
+from unigs.io.annotations.record_values import identity
+from unigs.io.annotations.text_encoding import encoding_of
 from unigs.io.image_file import decode_labels, image_files
+from unigs.io.mask_codes import Rle, code_of_mask, flatten, not_empty
 from unigs.scene import Quarantined, Scene
 
 COLUMNS = ("MaskPath", "ImageID", "LabelName", "BoxID")
@@ -44,7 +44,7 @@ class OpenImages(Dataset):
 
     def __init__(self, name: str, root: Path, split: str) -> None:
         super().__init__(name, root, split)
-        self.annotation_file = root / f"{split}-annotations-object-segmentation.csv"
+        self.annotation_file = self.annotations_at(root, split)
         self.image_folder = root / split
         self.masks = MaskFiles(root, split)
         classes = [root / file for file in CLASS_FILES]
@@ -54,6 +54,10 @@ class OpenImages(Dataset):
                 raise DataError("no such file", file=file, hint="check root and split")
         if not self.image_folder.is_dir():
             raise DataError("no such folder", file=self.image_folder, hint="check root and split")
+
+    @staticmethod
+    def annotations_at(root: Path, split: str) -> Path:
+        return root / f"{split}-annotations-object-segmentation.csv"
 
     @cached_property
     def _classes(self) -> dict[str, Category]:
@@ -113,15 +117,15 @@ class OpenImages(Dataset):
                     seen = image
                     staging.add_record(line, own, json.dumps(record), record["MaskPath"])
                 except DataError as error:
-                    staging.refuse(f"line {line}", error.reason)
+                    staging.quarantine(f"line {line}", error.reason)
         if not len(staging):
             raise DataError("holds no mask: the data set is empty", file=self.annotation_file)
         return staging
 
     def records(self) -> Iterator[Record | Quarantined]:
         known = self._classes
-        for refused, reason in self._staging.refused():
-            yield Quarantined(self.relative(self.annotation_file), refused, reason)
+        for record, reason in self._staging.quarantined():
+            yield Quarantined(self.relative(self.annotation_file), record, reason)
         for key, _, image, texts in self._staging:
             records = [json.loads(text) for text in texts]
             names = [known[r["LabelName"]].name for r in records if r["LabelName"] in known]
@@ -157,16 +161,16 @@ class OpenImages(Dataset):
                 data, path = self.masks.read(record["MaskPath"])
                 masks.append((record, data, _mask(data, path), path))
             except DataError as error:
-                yield self._refused(record, error)
+                yield self._quarantined(record, error)
         photo = _as_masked(photo, [mask for _, _, mask, _ in masks])
         sound: list[tuple[dict[str, str], Rle]] = []
         parts: list[Any] = []
         for record, data, mask, path in masks:
             try:
-                sound.append((record, rle_of_mask(_fit(mask, path, photo))))
+                sound.append((record, not_empty(code_of_mask(_fit(mask, path, photo)))))
                 parts += [record, data]
             except DataError as error:
-                yield self._refused(record, error)
+                yield self._quarantined(record, error)
         rles = [rle for _, rle in sound]
         ids, visible = flatten(rles, [False] * len(rles), photo.height, photo.width)
         regions = []
@@ -175,7 +179,7 @@ class OpenImages(Dataset):
                 category = known[record["LabelName"]]
                 regions.append(Region(number, category, record["MaskPath"], False))
             else:
-                yield self._refused(record, DataError("hidden by smaller ones"))
+                yield self._quarantined(record, DataError("hidden by smaller ones"))
         yield scene_from_regions(
             ids,
             regions,
@@ -187,7 +191,7 @@ class OpenImages(Dataset):
             file_name=f"{image}.jpg",
         )
 
-    def _refused(self, record: dict[str, str], error: DataError) -> Quarantined:
+    def _quarantined(self, record: dict[str, str], error: DataError) -> Quarantined:
         return self.quarantined(f"mask {record['MaskPath']}", error, self.annotation_file)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from unigs.datasets.record_values import other_form
 from unigs.datasets.scene_keys import distinct_key, scene_key
 from unigs.errors import DataError
+from unigs.io.annotations.record_values import other_form
 
 _SCHEMA = """
 CREATE TABLE images (
@@ -18,7 +18,7 @@ CREATE TABLE images (
 );
 CREATE TABLE aliases (id TEXT PRIMARY KEY, image TEXT) WITHOUT ROWID;
 CREATE TABLE records (id TEXT UNIQUE, number INTEGER PRIMARY KEY, image TEXT, text TEXT);
-CREATE TABLE refused (record TEXT, reason TEXT);
+CREATE TABLE quarantined (record TEXT, reason TEXT);
 CREATE TABLE seen (file BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 # Records find their image by its id, then by the same id as text instead of number (or the other
@@ -131,9 +131,9 @@ class Staging:
         except sqlite3.IntegrityError as error:
             raise DataError(f"id {record} was given before") from error
 
-    def refuse(self, record: str, reason: str) -> None:
+    def quarantine(self, record: str, reason: str) -> None:
         """Note a record that cannot be staged."""
-        self._database.execute("INSERT INTO refused VALUES (?, ?)", (record, reason))
+        self._database.execute("INSERT INTO quarantined VALUES (?, ?)", (record, reason))
 
     def mark(self, file: str) -> None:
         """Note that the data set refers to a file."""
@@ -149,7 +149,7 @@ class Staging:
         return int(self._database.execute("SELECT count(*) FROM images").fetchone()[0])
 
     def __iter__(self) -> Iterator[StagedImage]:
-        """Each image with its records."""
+        """Yield each image with its records."""
         columns = "id, key, file, text"
         images = self._database.execute(f"SELECT {columns} FROM images ORDER BY {self.order}")
         for image, key, file, text in images:
@@ -159,9 +159,9 @@ class Staging:
             place = None if file is None else Path(_restored(file))
             yield StagedImage(key, place, text, [row for (row,) in rows])
 
-    def refused(self) -> Iterator[tuple[str, str]]:
+    def quarantined(self) -> Iterator[tuple[str, str]]:
         """Yield quarantined records with the reason, and records without a staged image."""
-        yield from self._database.execute("SELECT record, reason FROM refused ORDER BY rowid")
+        yield from self._database.execute("SELECT record, reason FROM quarantined ORDER BY rowid")
         orphans = self._database.execute(
             "SELECT image, count(*) FROM records WHERE image NOT IN (SELECT id FROM images)"
             " GROUP BY image ORDER BY min(number)"

@@ -19,9 +19,9 @@ from pycocotools import mask as rle_codec
 from scipy import ndimage
 
 from unigs.evaluation.predictions import Prediction
+from unigs.io.annotations.segment_ids import id_to_rgb
 from unigs.io.distributed import gathered, rank_and_world
 from unigs.io.files import writing
-from unigs.io.segment_ids import id_to_rgb
 from unigs.samples.sample import Sample
 
 CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity"}]

@@ -22,7 +22,7 @@ from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
 from unigs.io.device import in_batches
 from unigs.io.files import replacing_folder
-from unigs.models.source import resolve_directory
+from unigs.models.source import loading, resolve_directory, source_name
 
 #: Normalisation of OpenAI's CLIP, for folders without a preprocessor_config.json.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -110,11 +110,11 @@ class DualEncoder:
     def load(cls, folder: Path | str, label: str | None = None, device: str = "cpu") -> DualEncoder:
         """Load a CLIPModel with safetensors weights, ours or, e.g., CLIP ViT-B/32, from a folder
         or Hub id; ``label`` is its name in the metrics where it carries none of its own."""
-        label = label or Path(folder).name
+        label = label or source_name(folder)
         folder = resolve_directory(folder)
         name = evaluator_name(folder, label)
         try:
-            model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            model = CLIPModel.from_pretrained(folder, local_files_only=True, **loading(folder))
             tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]

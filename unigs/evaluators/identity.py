@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unigs.errors import ModelError
+from unigs.models.source import require_safetensors
 
 IDENTITY_FILE = "evaluator.json"
 
@@ -20,23 +21,13 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def weights_files(folder: Path) -> list[Path]:
-    """Return the safetensors files of a model folder; raises ModelError when there is none."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise ModelError(
-            f"{folder}: no safetensors weights; save the model with safe_serialization=True"
-        )
-    return files
-
-
 def evaluator_name(folder: Path, label: str | None = None) -> str:
     """``<label>.<sha8>``, e.g. ``shapes-clip.1a2b3c4d``.
 
     The label comes from the folder's ``evaluator.json``, else ``label``, else the folder's own
     name in lower case with other characters than letters, digits and ``-`` made into ``-``.
     """
-    digests = "".join(file_digest(path) for path in weights_files(folder))
+    digests = "".join(file_digest(path) for path in require_safetensors(folder))
     files = digests if len(digests) == 64 else hashlib.sha256(digests.encode()).hexdigest()
     chosen = read_identity(folder).get("label") or label or folder.resolve().name
     return f"{re.sub('[^a-z0-9]+', '-', chosen.lower()).strip('-')}.{files[:8]}"

@@ -16,7 +16,7 @@ from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name
 from unigs.evaluators.segmenter import Segmented
 from unigs.io.device import in_batches
-from unigs.models.source import resolve_directory
+from unigs.models.source import loading, resolve_directory, source_name
 
 
 class Mask2FormerEvaluator:
@@ -24,12 +24,12 @@ class Mask2FormerEvaluator:
 
     def __init__(self, source: Path | str, device: str = "cpu") -> None:
         folder = resolve_directory(source)
-        self.name = evaluator_name(folder, Path(source).name)
+        self.name = evaluator_name(folder, source_name(source))
         self.accuracy: dict[str, float] = {}
         try:
             self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
             model = Mask2FormerForUniversalSegmentation.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
+                folder, local_files_only=True, **loading(folder)
             )
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]

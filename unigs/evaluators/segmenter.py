@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
 from unigs.io.device import in_batches
-from unigs.io.files import replacing_folder
+from unigs.io.files import finish_replacing, replacing_folder
 from unigs.metrics.matching import components
 
 WEIGHTS = "model.safetensors"
@@ -144,6 +144,7 @@ class Segmenter:
     def load(cls, folder: Path | str, device: str = "cpu") -> Segmenter:
         """Load what :meth:`save` wrote; raises ModelError with the file at fault."""
         folder = Path(folder)
+        finish_replacing(folder)
         name = evaluator_name(folder)
         try:
             config = json.loads((folder / "config.json").read_text())

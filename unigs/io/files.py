@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from unigs.errors import DataError
+
+# in the scratch folder of a replacement
+_NEW, _OLD = "new", "old"
 
 
 @contextmanager
@@ -37,11 +41,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder next to `path` that replaces it when the block succeeds.
 
     An error inside the block leaves whatever was at `path` and no temporary folder. What was
-    there is set aside and removed only once the new folder stands in its place.
+    there is set aside and removed only once the new folder stands in its place. After a kill
+    between the two moves `finish_replacing` makes the second.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    finish_replacing(path)
+    for left in _swaps(path):
+        shutil.rmtree(left, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    partial, old = scratch / "new", scratch / "old"
+    partial, old = scratch / _NEW, scratch / _OLD
     try:
         partial.mkdir()
         yield partial
@@ -54,6 +62,22 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def finish_replacing(path: Path) -> None:
+    """Put the folder into its place that a `replacing_folder` of a killed process left whole beside
+    it; readers call this first. Nothing where a folder is at `path`, or none was on its way."""
+    swaps = [] if path.exists() else _swaps(path)
+    if swaps:
+        os.replace(swaps[0] / _NEW, path)
+        shutil.rmtree(swaps[0], ignore_errors=True)
+
+
+def _swaps(path: Path) -> list[Path]:
+    """Return the scratch folders in which the folder at `path` was set aside for a whole one."""
+    # as many random characters as `tempfile` takes: "a.b" is another folder than "a"
+    found = path.parent.glob(f".{glob.escape(path.name)}.????????")
+    return [left for left in found if (left / _OLD).is_dir()]
 
 
 @contextmanager

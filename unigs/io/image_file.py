@@ -11,7 +11,6 @@ A photograph whose EXIF record says that it has to be turned is read upright, as
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from unigs.errors import DataError
+from unigs.io.side_files import files_below
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 # what listings of folders take for an image; reading one asks its content alone
@@ -156,26 +156,8 @@ def decode_labels(data: bytes, path: Path) -> np.ndarray:
 
 
 def image_files(folder: Path, below: bool = True) -> Iterator[Path]:
-    """Yield the image files of a folder, sorted, and those of the folders below it, one by one.
-
-    Hidden files and folders are skipped, such as the `._x.jpg` that macOS leaves on foreign
-    drives, and so is its `__MACOSX`. No link to a folder is followed.
-
-    Args:
-        folder: where to look.
-        below: look into its folders too.
-    """
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if below and not is_side_file(name))
-        for name in sorted(files):
-            if name.lower().endswith(SUFFIXES) and not is_side_file(name):
-                yield Path(parent, name)
-
-
-def is_side_file(name: str) -> bool:
-    """Return whether a name is that of a file or folder which a system leaves beside what is
-    meant."""
-    return name.startswith(".") or name == "__MACOSX"
+    """Yield the image files among `files_below` of a folder: those of the `SUFFIXES`."""
+    return (path for path in files_below(folder, below) if path.name.lower().endswith(SUFFIXES))
 
 
 def _open(data: bytes, path: Path) -> Image.Image:

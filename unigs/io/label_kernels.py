@@ -7,17 +7,23 @@ import numpy as np
 from unigs.io.kernels import kernel
 
 
+def _plain(array: np.ndarray, dtype: type[np.generic] = np.int32) -> np.ndarray:
+    """The one kind of array that the kernels are compiled for."""
+    return np.require(array, dtype, ("C", "A", "W"))
+
+
 def look_up(segments: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """``table[segments]``: (h, w), of the table's type; every label must have an entry."""
-    found = np.empty(segments.shape, dtype=table.dtype)
-    _look_up(segments.reshape(-1), table, found.reshape(-1))
+    """``table[segments]``: (h, w) int32; `table` is int32, every label must have an entry."""
+    labels = _plain(segments)
+    found = np.empty_like(labels)
+    _look_up(labels.reshape(-1), _plain(table), found.reshape(-1))
     return found
 
 
 def pick(segments: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return (len(rows), len(columns)): the labels where some rows and columns cross."""
-    found = np.empty((len(rows), len(columns)), dtype=segments.dtype)
-    _pick(np.ascontiguousarray(segments), rows, columns, found)
+    """Return (len(rows), len(columns)) int32: the labels where some rows and columns cross."""
+    found = np.empty((len(rows), len(columns)), dtype=np.int32)
+    _pick(_plain(segments), rows, columns, found)
     return found
 
 
@@ -25,7 +31,8 @@ def count_inside(segments: np.ndarray, mask: np.ndarray, labels: int) -> np.ndar
     """Return (labels,) int64: how many pixels of each label 0..labels-1, the only ones, are in a
     mask."""
     counts = np.zeros(labels, dtype=np.int64)
-    _count(segments.reshape(-1), mask.reshape(-1), counts)
+    inside = _plain(mask, np.bool_).reshape(-1)
+    _count(_plain(segments).reshape(-1), inside, counts)
     return counts
 
 
@@ -38,9 +45,9 @@ def _look_up(flat, table, found):
 @kernel
 def _pick(segments, rows, columns, found):
     for y in range(rows.size):
-        row = segments[rows[y]]
+        row = rows[y]
         for x in range(columns.size):
-            found[y, x] = row[columns[x]]
+            found[y, x] = segments[row, columns[x]]
 
 
 @kernel

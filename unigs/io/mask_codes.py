@@ -1,15 +1,17 @@
-"""COCO's three ways to write a mask, brought into one and checked before any C code sees them.
+"""Masks that are given one by one: COCO's three ways to write them, and how overlaps are settled.
 
-pycocotools trusts what it is given: a run that passes the end of the image makes it loop for ever,
-a negative one fills the memory, a polygon of two points is taken for a box. Everything here takes
-time and memory in proportion to the input, whatever the input is.
+What is written is brought into one form and checked before any C code sees it. pycocotools trusts
+what it is given: a run that passes the end of the image makes it loop for ever, a negative one
+fills the memory, a polygon of two points is taken for a box, many polygons are merged in a time
+that grows with their square. Reading a mask takes time and memory in proportion to the input,
+whatever the input is.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,10 @@ Rle = dict[str, Any]
 # COCO keeps runs in 32 bits, seven characters of five bits each.
 MAX_PIXELS = (1 << 32) - 1
 _CHARACTERS = 7
-# Of one polygon, in pixels; pycocotools needs about 100 bytes for each.
+# Of all polygons of a mask, in pixels; pycocotools needs about 100 bytes for each.
 _MAX_OUTLINE = 1 << 22
+# Polygons that pycocotools merges at a time: it goes through all runs so far with each.
+_MERGED = 8
 
 
 def mask_code(segmentation: Any, height: int, width: int) -> Rle:
@@ -41,7 +45,7 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
     Raises:
         DataError: null, another type, another size, runs that are negative or do not add up to
             the image, a polygon of fewer than three points or with something else than finite
-            numbers no further than an image side outside.
+            numbers no further than an image side outside, outlines of too many pixels together.
     """
     if isinstance(segmentation, list | tuple):
         return _from_polygons(segmentation, height, width)
@@ -75,6 +79,40 @@ def mask_code(segmentation: Any, height: int, width: int) -> Rle:
         return {"size": [height, width], "counts": raw}
     rle = {"size": [height, width], "counts": runs.tolist()}
     return coco_mask.frPyObjects(rle, height, width)
+
+
+def code_of_mask(mask: np.ndarray) -> Rle:
+    """Compressed run lengths of a (h, w) bool mask."""
+    return coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+
+
+def not_empty(rle: Rle) -> Rle:
+    """Return a mask as it is; raise DataError if it has no pixel."""
+    if not coco_mask.area(rle):
+        raise DataError("mask is empty")
+    return rle
+
+
+def flatten(
+    rles: Sequence[Rle], crowd: Sequence[bool], height: int, width: int
+) -> tuple[np.ndarray, list[int]]:
+    """Settle overlaps: smaller masks lie on larger ones, and every mask on every crowd region.
+
+    Args:
+        rles: the masks; among equal areas a later one lies on an earlier one.
+        crowd: which of them are crowd regions.
+        height, width: size of the image.
+
+    Returns:
+        ids: (h, w) int32, i + 1 where mask i is on top, 0 where none is.
+        visible: (n,) pixels that are left of each mask.
+    """
+    ids = np.zeros((height, width), dtype=np.int32, order="F")
+    areas = [int(coco_mask.area(rle)) for rle in rles]
+    for index in sorted(range(len(rles)), key=lambda i: (not crowd[i], -areas[i])):
+        ids[coco_mask.decode(rles[index]).view(bool)] = index + 1
+    visible = np.bincount(ids.ravel(order="F"), minlength=len(rles) + 1)[1:]
+    return np.ascontiguousarray(ids), visible.tolist()
 
 
 def unpack_runs(code: str | bytes) -> np.ndarray:
@@ -127,6 +165,7 @@ def _from_polygons(polygons: Any, height: int, width: int) -> Rle:
     if not polygons:
         raise DataError("segmentation holds no polygon", hint="leave the record out")
     polygons = _flat_polygons(polygons)
+    outline = 0.0
     for polygon in polygons:
         if not isinstance(polygon, list | tuple) or len(polygon) % 2:
             raise DataError("polygon is not a list of x, y, x, y, ...")
@@ -138,9 +177,21 @@ def _from_polygons(polygons: Any, height: int, width: int) -> Rle:
             if min(values) < -side or max(values) > 2 * side:
                 raise DataError(f"polygon lies far outside of the {height}x{width} image")
         points = np.array(polygon, float).reshape(-1, 2)
-        if np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum() > _MAX_OUTLINE:
-            raise DataError(f"polygon with an outline of more than {_MAX_OUTLINE} pixels")
-    return coco_mask.merge(coco_mask.frPyObjects([list(p) for p in polygons], height, width))
+        outline += np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum()
+        if outline > _MAX_OUTLINE:
+            raise DataError(
+                f"polygons with an outline of more than {_MAX_OUTLINE} pixels",
+                hint="split the record, or write it as run lengths",
+            )
+    return _merged(coco_mask.frPyObjects([list(p) for p in polygons], height, width))
+
+
+def _merged(codes: list[Rle]) -> Rle:
+    """Return the union of some masks, a few at a time."""
+    while len(codes) > 1:
+        starts = range(0, len(codes), _MERGED)
+        codes = [coco_mask.merge(codes[start : start + _MERGED]) for start in starts]
+    return codes[0]
 
 
 def _flat_polygons(polygons: Any) -> list[Any]:

@@ -17,9 +17,11 @@ from unigs.io.device import fitting, in_batches
 from unigs.io.machine import autocast
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.source import (
+    TAESD_DECODER,
+    TAESD_ENCODER,
     component_directory,
+    loading,
     read_config,
-    require_safetensors,
     resolve_directory,
 )
 
@@ -31,7 +33,6 @@ FAMILIES: dict[str, Any] = {
 # Of a residual block, in the width of its widest layer: what enters, what is normalised, what is
 # convolved, and the result.
 LIVE_ACTIVATIONS = 4
-TAESD_ENCODER, TAESD_DECODER = "taesd_encoder.safetensors", "taesd_decoder.safetensors"
 
 
 def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
@@ -43,7 +44,7 @@ def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> 
     of float16, is in float32 where that is asked for.
 
     Raises:
-        ModelError: missing, of another family, pickles only, or weights that do not fit.
+        ModelError: missing, of another family, pickles only, cut short, or weights that do not fit.
     """
     directory = resolve_directory(source)
     if (directory / TAESD_ENCODER).is_file():
@@ -55,11 +56,11 @@ def load_autoencoder(source: str | Path, dtype: torch.dtype = torch.float32) -> 
             f"{directory}/config.json: autoencoder family {family!r}; "
             f"give one of {', '.join(FAMILIES)}"
         )
-    require_safetensors(directory)
+    options = loading(directory)
     if family == "AutoencoderKL" and dtype == torch.float16:
         dtype = torch.float32
     try:
-        model = FAMILIES[family].from_pretrained(directory, use_safetensors=True, dtype=dtype)
+        model = FAMILIES[family].from_pretrained(directory, dtype=dtype, **options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{directory}: weights do not load ({reason}); save it again") from error

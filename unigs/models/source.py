@@ -3,70 +3,145 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from unigs.errors import ConfigError, ModelError
+from unigs.io.files import finish_replacing
 
 PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 # Components alone: repositories also hold single-file copies of the whole model.
-HUB_PATTERNS = ("*.json", "*.txt", "*/*.safetensors", "diffusion_pytorch_model*.safetensors")
+HUB_PATTERNS = (
+    "*.json",
+    "*.txt",
+    "*/*.safetensors",
+    "model*.safetensors",
+    "diffusion_pytorch_model*.safetensors",
+)
 HUB_IGNORED = ("safety_checker/*", "*non_ema*")
+HALF = ".fp16."
+# TAESD in its original naming, without a config.json.
+TAESD_ENCODER, TAESD_DECODER = "taesd_encoder.safetensors", "taesd_decoder.safetensors"
+LORA_FILES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
+_LFS = b"version https://git-lfs"
 
 
 def resolve_directory(source: str | PathLike[Any]) -> Path:
-    """Return the local directory behind `source`: itself, or the snapshot of a Hub id `owner/name`.
+    """Return the local directory behind `source`: itself, or the snapshot of a Hub id `owner/name`
+    or `owner/name@revision`.
 
-    Only JSON, text and the components' safetensors files are taken from the Hub.
+    Only JSON, text and the components' safetensors files are taken from the Hub, those in half
+    precision where there are no others. An id means the same snapshot for the whole process.
 
     Raises:
         ModelError: neither a directory nor a repository that can be reached.
     """
     path = Path(source).expanduser()
+    finish_replacing(path)
     if path.is_dir():
         return path
     if path.is_file():
-        raise ModelError(
-            f"{path}: a single checkpoint file; give a diffusers directory "
-            "(convert with diffusers' scripts/convert_original_stable_diffusion_to_diffusers.py "
-            "--to_safetensors)"
-        )
-    if path.is_absolute() or str(source).startswith(".") or str(source).count("/") != 1:
+        raise ModelError(_single_file(path))
+    name = hub_id(source)
+    if name is None:
         raise ModelError(f"{source}: no such directory; give a diffusers directory or a Hub id")
+    return _snapshot(name, str(source).partition("@")[2] or None)
+
+
+def hub_id(source: str | PathLike[Any]) -> str | None:
+    """Return the ``owner/name`` of a Hub id without its revision; None for a path."""
+    path = Path(source).expanduser()
+    name = str(source).partition("@")[0]
+    is_path = path.exists() or path.is_absolute() or name.startswith(".") or name.count("/") != 1
+    return None if is_path else name
+
+
+@cache
+def _snapshot(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    try:
+    def download(*ignored: str) -> Path:
         return Path(
             snapshot_download(
-                str(source), allow_patterns=list(HUB_PATTERNS), ignore_patterns=list(HUB_IGNORED)
+                name,
+                revision=revision,
+                allow_patterns=list(HUB_PATTERNS),
+                ignore_patterns=[*HUB_IGNORED, *ignored],
             )
         )
+
+    try:
+        folder = download(f"*{HALF}*")
+        return download() if _lacks_weights(folder) else folder
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
-            f"{source}: no such directory, and not reachable as a Hub id ({reason}); "
+            f"{name}: no such directory, and not reachable as a Hub id ({reason}); "
             "give the path of a downloaded diffusers directory"
         ) from error
 
 
-def component_directory(source: str | Path, name: str) -> Path:
+def _lacks_weights(folder: Path) -> bool:
+    places = [folder, *(folder / name for name in ("vae", "text_encoder", "unet"))]
+    parts = [place for place in places if (place / "config.json").is_file()]
+    return any(not any(part.glob("*.safetensors")) for part in parts)
+
+
+def _single_file(path: Path) -> str:
+    if path.suffix == ".safetensors" and any("lora" in name for name in tensor_names(path)):
+        return f"{path}: LoRA adapters, not a checkpoint; merge them into one first (fuse_lora)"
+    return (
+        f"{path}: a single checkpoint file; give a diffusers directory (make one with "
+        "StableDiffusionPipeline.from_single_file(FILE).save_pretrained(DIRECTORY))"
+    )
+
+
+def source_name(source: str | PathLike[Any]) -> str:
+    """Return what a model is called: its folder's name, or that of a Hub id without owner and
+    revision."""
+    return Path(hub_id(source) or source).name
+
+
+def component_directory(source: str | Path, name: str, file: str = "config.json") -> Path:
     """Return the directory of component `name` ("vae", "unet", ...) of a pipeline directory, or the
-    directory itself when it holds that component's own config.json.
+    directory itself when it holds that component's own configuration `file`.
 
     Raises:
         ModelError: the component is missing.
     """
     directory = resolve_directory(source)
-    if (directory / name / "config.json").is_file():
+    if (directory / name / file).is_file():
         return directory / name
-    if (directory / "config.json").is_file():
+    if (directory / file).is_file():
         return directory
     raise ModelError(
-        f"{directory}: no {name}/config.json and no config.json; "
+        f"{directory}: no {name}/{file} and no {file}; "
         f"give a diffusers directory that holds the component {name!r}"
     )
+
+
+def require_family(directory: Path) -> None:
+    """Refuse a pipeline directory that is none of Stable Diffusion 1 and 2, by its parts.
+
+    Raises:
+        ModelError: a transformer or a second text encoder (SDXL, SD3, Flux), or LoRA adapters.
+    """
+    if (directory / "unet").is_dir() and not (directory / "text_encoder_2").is_dir():
+        return
+    if any((directory / part).is_dir() for part in ("transformer", "text_encoder_2")):
+        index = directory / "model_index.json"
+        family = read_config(directory, index.name).get("_class_name") if index.is_file() else None
+        raise ModelError(
+            f"{directory}: {family or 'this model'} is not of the Stable Diffusion 1 and 2 family; "
+            "give a checkpoint of theirs"
+        )
+    if any((directory / file).is_file() for file in LORA_FILES):
+        raise ModelError(
+            f"{directory}: LoRA adapters, not a checkpoint; merge them into one first (fuse_lora)"
+        )
 
 
 def read_config(directory: Path, name: str = "config.json") -> dict[str, Any]:
@@ -85,14 +160,27 @@ def read_config(directory: Path, name: str = "config.json") -> dict[str, Any]:
     return config
 
 
-def require_safetensors(directory: Path) -> None:
-    """Refuse a component whose weights exist only as pickles, which run code when loaded.
+def require_safetensors(directory: Path) -> list[Path]:
+    """Return the weights files of a component, those in half precision where there are no others.
+
+    Headers are read, not the weights.
 
     Raises:
-        ModelError: no safetensors file; the message says how to convert.
+        ModelError: weights are missing, cut short, or exist only as pickles, which run code when
+            loaded; the message says how to convert.
     """
-    if any(directory.glob("*.safetensors")):
-        return
+    found = sorted(directory.glob("*.safetensors"))
+    whole = [file for file in found if HALF not in file.name and "non_ema" not in file.name]
+    files = whole or [file for file in found if HALF in file.name]
+    if files:
+        for index in directory.glob("*.safetensors.index*.json"):
+            if (HALF in index.name) == (not whole):
+                listed = read_config(directory, index.name).get("weight_map", {}).values()
+                if missing := sorted(set(listed) - {file.name for file in files}):
+                    raise ModelError(f"{directory / missing[0]}: missing; download it again")
+        for file in files:
+            tensor_names(file)
+        return files
     pickles = sorted(file.name for pattern in PICKLES for file in directory.glob(pattern))
     if not pickles:
         raise ModelError(f"{directory}: no weights (*.safetensors); download or save them again")
@@ -101,6 +189,42 @@ def require_safetensors(directory: Path) -> None:
         "loaded; convert them once on a machine you trust: load the component with "
         "use_safetensors=False and call save_pretrained(..., safe_serialization=True)"
     )
+
+
+def loading(directory: Path) -> dict[str, Any]:
+    """Return how `from_pretrained` is to load a component: safetensors alone, in half precision
+    where there is nothing else.
+
+    Raises:
+        ModelError: as `require_safetensors`.
+    """
+    half = HALF in require_safetensors(directory)[0].name
+    return {"use_safetensors": True, "variant": "fp16" if half else None}
+
+
+def tensor_names(file: Path) -> list[str]:
+    """Return the names of a safetensors file's tensors.
+
+    Raises:
+        ModelError: cut short, damaged, or a pointer to a file that was not downloaded.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            return list(tensors.keys())
+    except (SafetensorError, OSError) as error:
+        if _begins_with(file, _LFS):
+            raise ModelError(f"{file}: a Git LFS pointer; fetch the file (git lfs pull)") from error
+        raise ModelError(f"{file}: cut short or damaged ({error}); download it again") from error
+
+
+def _begins_with(file: Path, mark: bytes) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(mark)) == mark
+    except OSError:
+        return False
 
 
 def check_tasks(source: str | PathLike[Any], task: str) -> None:

@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from unigs.errors import ConfigError, ModelError
-from unigs.models.source import component_directory, require_safetensors, resolve_directory
+from unigs.models.source import (
+    component_directory,
+    loading,
+    require_family,
+    resolve_directory,
+)
 from unigs.models.tokenizer import build_tokenizer
 from unigs.tasks import TASKS, make_prompt
 
@@ -87,16 +92,17 @@ def load_text_encoder(
     Hub id, ours or Stable Diffusion's.
 
     Raises:
-        ModelError: a part is missing, or its weights are pickles only.
+        ModelError: a part is missing, of another family, cut short, or pickles only.
     """
     directory = resolve_directory(source)
+    require_family(directory)
     folder = component_directory(directory, "text_encoder")
     if not (directory / "tokenizer").is_dir():
         raise ModelError(f"{directory}: no tokenizer/; give a diffusers directory that has one")
-    require_safetensors(folder)
+    options = loading(folder)
     try:
         tokenizer = CLIPTokenizer.from_pretrained(directory / "tokenizer")
-        encoder = CLIPTextModel.from_pretrained(folder, use_safetensors=True, dtype=dtype)
+        encoder = CLIPTextModel.from_pretrained(folder, dtype=dtype, **options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{directory}: text encoder does not load ({reason})") from error

@@ -16,7 +16,13 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
 from unigs.errors import ModelError
-from unigs.models.source import component_directory, read_config, require_safetensors
+from unigs.models.source import (
+    component_directory,
+    loading,
+    read_config,
+    require_family,
+    resolve_directory,
+)
 from unigs.tasks import TASKS
 
 _STABLE_DIFFUSION = {
@@ -106,8 +112,9 @@ def load_unet(source: str | Path, dtype: torch.dtype = torch.float32) -> UNet2DC
     """Return the UNet of a diffusers directory (its own, or a pipeline's under unet/) or Hub id.
 
     Raises:
-        ModelError: missing, of another family, pickles only, or unreadable.
+        ModelError: missing, of another family, pickles only, cut short or unreadable.
     """
+    require_family(resolve_directory(source))
     folder = component_directory(source, "unet")
     family = read_config(folder).get("_class_name")
     if family != "UNet2DConditionModel":
@@ -115,15 +122,9 @@ def load_unet(source: str | Path, dtype: torch.dtype = torch.float32) -> UNet2DC
             f"{folder}/config.json: {family!r} is not the family of Stable Diffusion 1 and 2; "
             "give a UNet2DConditionModel"
         )
-    require_safetensors(folder)
-    half_only = all(".fp16." in file.name for file in folder.glob("*.safetensors"))
+    options = loading(folder)
     try:
-        return UNet2DConditionModel.from_pretrained(
-            folder,
-            use_safetensors=True,
-            variant="fp16" if half_only else None,
-            dtype=dtype,
-        )
+        return UNet2DConditionModel.from_pretrained(folder, dtype=dtype, **options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{folder}: weights do not load ({reason})") from error

@@ -11,6 +11,7 @@ from typing import Any
 from unigs.config.preset import Preset
 from unigs.io.files import replacing
 from unigs.models.autoencoder import weights_digest
+from unigs.models.source import hub_id, source_name
 from unigs.tasks import TASKS
 
 OWN_LICENCE = "apache-2.0"
@@ -28,7 +29,8 @@ class ModelFacts:
 
     Attributes:
         licence: SPDX name, of the weights.
-        base_model: the checkpoint the UNet was grown from.
+        base_model: the Hub id of the checkpoint that the UNet was grown from.
+        weights: pretrained component -> name and digest of its weights.
         data: data set -> digest of what was read of it.
         metrics: task -> metric -> value; NaN, which has no meaning, is left out.
         training: setting -> value.
@@ -36,6 +38,7 @@ class ModelFacts:
 
     licence: str | None = None
     base_model: str | None = None
+    weights: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -45,14 +48,26 @@ def facts_of(
     preset: Preset,
     data: Mapping[str, str],
     metrics: Mapping[str, Mapping[str, float]],
+    weights: Mapping[str, str] | None = None,
 ) -> ModelFacts:
     """Return the facts of a training by a preset; weights from scratch have this package's
-    licence."""
+    licence.
+
+    Args:
+        weights: pretrained component (`autoencoder`, `text`, `unet`) -> digest of its weights.
+    """
     training = preset.training
+    source = preset.unet.source
+    # The places of weights on this machine are nobody else's business.
+    told = {n: v for n, v in preset.overrides.items() if not _names_a_place(n)}
     length = {"steps": training.steps} if training.steps else {"epochs": training.epochs}
     return ModelFacts(
-        licence=preset.unet.licence if preset.unet.source else OWN_LICENCE,
-        base_model=preset.unet.source,
+        licence=preset.unet.licence if source else OWN_LICENCE,
+        base_model=hub_id(source) if source else None,
+        weights={
+            name: (source_name(getattr(preset, name).source), digest)
+            for name, digest in (weights or {}).items()
+        },
         data=data,
         metrics=metrics,
         training={
@@ -60,8 +75,13 @@ def facts_of(
             **length,
             "batch size": training.batch_size,
             "learning rate": training.learning_rate,
+            **({"overrides": ", ".join(f"{n}={v}" for n, v in told.items())} if told else {}),
         },
     )
+
+
+def _names_a_place(setting: str) -> bool:
+    return setting == "checkpoint" or setting.endswith(".source") or setting.startswith("eval")
 
 
 def write_model_card(folder: Path | str, pipeline: Any, facts: ModelFacts) -> Path:
@@ -96,6 +116,10 @@ def model_card(pipeline: Any, facts: ModelFacts) -> str:
         f"| scheduler | {type(pipeline.scheduler).__name__}, "
         f"{pipeline.scheduler.config.get('prediction_type')} |",
         f"| trained at | {config['size'] or 'any size'} |",
+        *(
+            f"| pretrained {name} | {source}, `{digest[:16]}` |"
+            for name, (source, digest) in facts.weights.items()
+        ),
         *(f"| {name} | {value} |" for name, value in facts.training.items()),
         "",
         "## Use",

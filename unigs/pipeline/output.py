@@ -12,7 +12,7 @@ from PIL import Image
 from pycocotools import mask as rle_codec
 from scipy import ndimage
 
-from unigs.io.segment_ids import id_to_rgb
+from unigs.io.annotations.segment_ids import id_to_rgb
 
 
 @dataclass(frozen=True, slots=True)

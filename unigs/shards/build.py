@@ -113,7 +113,7 @@ def build_shards(
 
         def describe(records: list[dict[str, Any]]) -> Description:
             if not any(record["rows"] for record in records):
-                reasons = sorted({e["reason"] for record in records for e in record["refused"]})
+                reasons = sorted({e["reason"] for record in records for e in record["skipped"]})
                 raise DataError(f"none of {len(heads)} scenes gives a sample: {'; '.join(reasons)}")
             files: tuple[str, ...] = ()
             if energon is not None:
@@ -190,5 +190,5 @@ def _removed(folder: Path, before: ShardManifest | None, heads: list[SceneHead])
     # a broken table is written anew, and what it alone knew is lost
     with contextlib.suppress(DataError):
         held.update(read_sample_table(folder, ["scene"])["scene"].to_pylist())
-    held |= {refusal.scene for refusal in before.refused} | set(before.removed)
+    held |= {entry.scene for entry in before.skipped} | set(before.removed)
     return tuple(sorted(held - {head.key for head in heads}))

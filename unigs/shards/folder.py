@@ -21,9 +21,9 @@ from unigs.shards.manifest import (
     PREVIOUS,
     RECORDS,
     SAMPLES,
-    Refusal,
     ShardManifest,
     ShardRecord,
+    Skipped,
     read_manifest,
     read_record,
     shards_digest,
@@ -97,14 +97,14 @@ def build_folder(
         describe: called with the records of all shards, in the order of the inputs.
     """
     found = {name: current_record(folder, name, digest) for name, digest in inputs.items()}
-    kept = {name: record for name, record in found.items() if record is not None}
-    todo = [name for name in inputs if name not in kept]
+    cached = {name: record for name, record in found.items() if record is not None}
+    todo = [name for name in inputs if name not in cached]
     if todo:
         set_manifest_aside(folder)
     write(todo)
     records: list[dict[str, Any]] = []
     for name in inputs:
-        record = kept.get(name) or read_record(folder, name)
+        record = cached.get(name) or read_record(folder, name)
         if record is None:
             raise DataError("its record vanished", file=folder / name, hint="build again")
         records.append(record)
@@ -122,13 +122,13 @@ def build_folder(
         samples=sum(shard.samples for shard in shards),
         scenes=description.scenes,
         counts=dict(sorted(counts.items())),
-        refused=tuple(Refusal(**entry) for record in records for entry in record["refused"]),
+        skipped=tuple(Skipped(**entry) for record in records for entry in record["skipped"]),
         removed=description.removed,
         configuration=description.configuration,
         code_version=unigs.__version__,
         files={name: sha256_of(folder / name) for name in (SAMPLES, *description.files)},
         built=tuple(todo),
-        kept=tuple(kept),
+        cached=tuple(cached),
     )
     write_manifest(folder, manifest)
     sweep(folder, set(inputs), before, manifest)
@@ -158,6 +158,8 @@ def current_record(folder: Path, name: str, inputs: str) -> dict[str, Any] | Non
     record = read_record(folder, name)
     if record is None or record.get("shard", {}).get("inputs") != inputs:
         return None
+    if "skipped" not in record:
+        return None  # of an earlier version
     path = folder / name
     expected = record["shard"]["sha256"] if record["rows"] else ""
     return record if sha256_of(path) == expected else None

@@ -25,8 +25,8 @@ PREVIOUS = "previous.json"
 SAMPLES = "samples.parquet"
 RECORDS = "records"
 
-# Of manifest.json, and of what it stands for: raise it when readers must refuse older folders.
-MANIFEST_FORMAT = 3
+# Of manifest.json, records and tables: raise it when readers must reject older folders.
+MANIFEST_FORMAT = 4
 
 # What to do about anything that is not as it was written.
 REBUILD = "build the shards again: only what changed is rebuilt"
@@ -74,7 +74,7 @@ class ShardRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Skipped:
     """A scene, or one variant of it, that gave no sample, and why."""
 
     scene: str
@@ -92,12 +92,12 @@ class ShardManifest:
         sources: SHA-256 over the digests of all scenes that went in.
         samples, scenes: how many came out and went in.
         counts: entities and draws by filter, summed over the samples.
-        refused: scenes without a sample.
+        skipped: scenes without a sample.
         removed: scenes that an earlier build of this folder held and this one does not.
         configuration: task, options, seed, variants, image format, number of shards.
         code_version: of unigs.
         files: SHA-256 of each side file that belongs to the shards, by its path.
-        built, kept: names of the shards that this build wrote and reused (not stored).
+        built, cached: names of the shards that this build wrote and reused (not stored).
     """
 
     shards: tuple[ShardRecord, ...]
@@ -106,23 +106,23 @@ class ShardManifest:
     samples: int
     scenes: int
     counts: dict[str, int]
-    refused: tuple[Refusal, ...]
+    skipped: tuple[Skipped, ...]
     removed: tuple[str, ...]
     configuration: dict[str, Any]
     code_version: str
     files: dict[str, str] = field(default_factory=dict)
     built: tuple[str, ...] = field(default=(), compare=False)
-    kept: tuple[str, ...] = field(default=(), compare=False)
+    cached: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def task(self) -> str:
         return str(self.configuration["task"])
 
     @property
-    def refusals_by_reason(self) -> dict[str, int]:
+    def skipped_by_reason(self) -> dict[str, int]:
         reasons: dict[str, int] = {}
-        for refusal in self.refused:
-            reasons[refusal.reason] = reasons.get(refusal.reason, 0) + 1
+        for entry in self.skipped:
+            reasons[entry.reason] = reasons.get(entry.reason, 0) + 1
         return reasons
 
 
@@ -144,7 +144,7 @@ def shards_digest(shards: Iterable[ShardRecord]) -> str:
 def write_manifest(folder: Path, manifest: ShardManifest) -> None:
     """Write manifest.json, sealed by a digest of its own."""
     content = asdict(manifest)
-    del content["built"], content["kept"]
+    del content["built"], content["cached"]
     content["format"] = MANIFEST_FORMAT
     content["seal"] = digest_of(content)
     write_json(folder / MANIFEST, content, indent=1)
@@ -168,7 +168,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
     try:
         manifest = ShardManifest(
             shards=tuple(ShardRecord(**shard) for shard in content["shards"]),
-            refused=tuple(Refusal(**refusal) for refusal in content["refused"]),
+            skipped=tuple(Skipped(**entry) for entry in content["skipped"]),
             removed=tuple(content["removed"]),
             **{
                 name: content[name]
@@ -189,14 +189,17 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> ShardManifest:
 
 
 def check_vouched(folder: Path, name: str) -> None:
-    """Raise DataError on a checksum mismatch of a side file with the manifest."""
-    if read_manifest(folder).files.get(name) != sha256_of(folder / name):
-        raise DataError("changed since it was written", file=folder / name, hint=REBUILD)
+    """Raise DataError for a side file that is missing, or on a checksum mismatch with the
+    manifest."""
+    digest = sha256_of(folder / name)
+    if not digest or read_manifest(folder).files.get(name) != digest:
+        reason = "changed since it was written" if digest else "is missing"
+        raise DataError(reason, file=folder / name, hint=REBUILD)
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write the record of one shard, sealed: its ShardRecord as ``shard``, its ``rows`` of the
-    sample table, ``counts`` and ``refused`` as in the manifest, and what else its writer notes."""
+    sample table, ``counts`` and ``skipped`` as in the manifest, and what else its writer notes."""
     (folder / RECORDS).mkdir(exist_ok=True)
     content = record | {"seal": _seal(record)}
     write_json(folder / RECORDS / f"{record['shard']['path']}.json", content)

@@ -11,13 +11,12 @@ import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of, writing
 from unigs.shards.folder import is_shard_name, locked, manifest_before, set_manifest_aside, sweep
 from unigs.shards.manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest
-from unigs.shards.place import names_at, reaching
+from unigs.shards.place import Address
 from unigs.shards.verify import verify_shards
 
 
@@ -26,7 +25,7 @@ class Mirrored:
     """Result of a copy: names of the shards copied, left unchanged, and removed."""
 
     copied: tuple[str, ...]
-    kept: tuple[str, ...]
+    unchanged: tuple[str, ...]
     removed: tuple[str, ...]
 
 
@@ -46,30 +45,27 @@ def push_shards(folder: Path | str, address: str) -> Mirrored:
             hint="build the shards again",
         )  # fmt: skip
     manifest = read_manifest(folder)
-    with reaching(address) as (files, base):
-        there = None
-        with contextlib.suppress(OtherFormat):
-            there = _remote_manifest(files, base)
-        known = {} if there is None else {s.path: s.sha256 for s in there.shards}
-        listed = names_at(files, base)
-        kept = tuple(
-            s.path for s in manifest.shards if known.get(s.path) == s.sha256 and s.path in listed
-        )
-        todo = tuple(s.path for s in manifest.shards if s.path not in set(kept))
-        files.makedirs(base, exist_ok=True)
-        if todo and MANIFEST in listed:
-            # a push that breaks off would leave it beside other shards, which the next one trusts
-            files.rm_file(f"{base}/{MANIFEST}")
-        for name in (*todo, *manifest.files, MANIFEST):
-            files.makedirs(f"{base}/{name}".rpartition("/")[0], exist_ok=True)
-            files.put_file(str(folder / name), f"{base}/{name}")
-        named = {shard.path for shard in manifest.shards}
-        gone = tuple(sorted(n for n in listed if is_shard_name(n) and n not in named))
-        forgotten = set(there.files if there else ()) - set(manifest.files)
-        for name in (*gone, *sorted(forgotten)):
-            with contextlib.suppress(FileNotFoundError):
-                files.rm_file(f"{base}/{name}")
-    return Mirrored(todo, kept, gone)
+    place = Address(address)
+    there = None
+    with contextlib.suppress(OtherFormat):
+        there = _remote_manifest(place)
+    known = {} if there is None else {s.path: s.sha256 for s in there.shards}
+    listed = place.names()
+    unchanged = tuple(
+        s.path for s in manifest.shards if known.get(s.path) == s.sha256 and s.path in listed
+    )
+    todo = tuple(s.path for s in manifest.shards if s.path not in set(unchanged))
+    if todo and MANIFEST in listed:
+        # a push that breaks off would leave it beside other shards, which the next one trusts
+        place.remove(MANIFEST)
+    for name in (*todo, *manifest.files, MANIFEST):
+        place.put(folder / name, name)
+    named = {shard.path for shard in manifest.shards}
+    gone = tuple(sorted(n for n in listed if is_shard_name(n) and n not in named))
+    forgotten = set(there.files if there else ()) - set(manifest.files)
+    for name in (*gone, *sorted(forgotten)):
+        place.remove(name)
+    return Mirrored(todo, unchanged, gone)
 
 
 def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> Mirrored:
@@ -87,8 +83,9 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             folder cannot be written.
     """
     folder = Path(folder)
-    with locked(folder), reaching(address) as (files, base):
-        there = _remote_manifest(files, base)
+    source = Address(address)
+    with locked(folder):
+        there = _remote_manifest(source)
         if there is None:
             raise DataError("no manifest", file=address, hint="push finished shards there first")
         if digest not in (None, there.digest):
@@ -96,17 +93,17 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
                 f"holds the shards {there.digest[:12]}, not {digest:.12}", file=address,
                 hint="push the shards that are wanted there, or give another address",
             )  # fmt: skip
-        kept = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
-        todo = {s.path: s.sha256 for s in there.shards if s.path not in set(kept)}
+        unchanged = tuple(s.path for s in there.shards if sha256_of(folder / s.path) == s.sha256)
+        todo = {s.path: s.sha256 for s in there.shards if s.path not in set(unchanged)}
         before = {path.name for path in folder.glob("*.tar") if is_shard_name(path.name)}
         before_this = manifest_before(folder)
         set_manifest_aside(folder)
         with tempfile.TemporaryDirectory() as place:
             sealed = Path(place) / MANIFEST
-            files.get_file(f"{base}/{MANIFEST}", str(sealed))
+            source.get(MANIFEST, sealed)
             for name, digest in (todo | there.files).items():
                 with writing(folder / name) as partial:
-                    files.get_file(f"{base}/{name}", str(partial))
+                    source.get(name, partial)
                     if sha256_of(partial) != digest:
                         raise DataError(
                             "checksum mismatch", file=f"{address}/{name}",
@@ -116,12 +113,12 @@ def pull_shards(address: str, folder: Path | str, digest: str | None = None) -> 
             sweep(folder, named, before_this, there)
             with writing(folder / MANIFEST) as partial:
                 partial.write_bytes(sealed.read_bytes())
-    return Mirrored(tuple(todo), kept, tuple(sorted(before - named)))
+    return Mirrored(tuple(todo), unchanged, tuple(sorted(before - named)))
 
 
-def _remote_manifest(files: Any, base: str) -> ShardManifest | None:
-    if MANIFEST not in names_at(files, base):
+def _remote_manifest(source: Address) -> ShardManifest | None:
+    if MANIFEST not in source.names():
         return None
     with tempfile.TemporaryDirectory() as place:
-        files.get_file(f"{base}/{MANIFEST}", str(Path(place) / MANIFEST))
+        source.get(MANIFEST, Path(place) / MANIFEST)
         return read_manifest(Path(place))

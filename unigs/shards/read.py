@@ -24,9 +24,7 @@ from unigs.shards.manifest import (
     read_manifest,
     read_sample_table,
 )
-from unigs.shards.place import ShardPlace, opened
-
-CHUNK = 1 << 20
+from unigs.shards.place import CHUNK, ShardPlace, opened
 
 _MAGIC = slice(257, 262)
 

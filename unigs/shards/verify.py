@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,8 +10,7 @@ from typing import Any, BinaryIO
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.shards.manifest import MANIFEST, SAMPLES, OtherFormat, read_manifest, read_sample_table
-from unigs.shards.place import ShardPlace, opened
-from unigs.shards.read import CHUNK, read_shard
+from unigs.shards.place import CHUNK, ShardPlace, opened
 from unigs.shards.tar import BLOCK, member_header, padding
 
 
@@ -45,14 +43,11 @@ def verify_shards(place: Path | str) -> list[tuple[str, str]]:
         bad |= {(name, "") for name in foreign_shards(source)}
         table_is_sound = (SAMPLES, "") not in bad
         for shard in manifest.shards:
-            if not table_is_sound:
-                if _digest_at(source, shard.path) != shard.sha256:
-                    bad.add((shard.path, ""))
+            # Taking the tar apart would say no more than its digest and takes ten times as long.
+            if _digest_at(source, shard.path) == shard.sha256:
                 continue
-            try:
-                deque(read_shard(source, shard), maxlen=0)
-            except DataError:
-                bad |= {(shard.path, key) for key in set(changed_keys(source, shard.path)) or {""}}
+            keys = set(changed_keys(source, shard.path)) if table_is_sound else set[str]()
+            bad |= {(shard.path, key) for key in keys or {""}}
         return sorted(bad)
 
 

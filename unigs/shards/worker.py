@@ -17,7 +17,7 @@ from unigs.samples.options import SampleOptions
 from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
 from unigs.scene import Scene
-from unigs.shards.manifest import RECORDS, Refusal, ShardRecord, write_record
+from unigs.shards.manifest import RECORDS, ShardRecord, Skipped, write_record
 from unigs.shards.tar import check_names, write_shard
 
 Progress = Callable[[int, int], None]
@@ -72,7 +72,7 @@ def build(job: ShardJob) -> None:
     """Write one shard and its record; a shard without samples leaves only the record."""
     rows: dict[str, dict[str, Any]] = {}
     counts: dict[str, int] = {}
-    refused: list[Refusal] = []
+    skipped: list[Skipped] = []
 
     def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
         for scene in job.scenes:
@@ -84,7 +84,7 @@ def build(job: ShardJob) -> None:
                     files = encode_sample(sample, job.image_format)
                     check_names(key, files)
                 except (NoSample, DataError) as error:
-                    refused.append(Refusal(scene.key, variant, error.reason))
+                    skipped.append(Skipped(scene.key, variant, error.reason))
                     continue
                 rows[key] = _row(sample, job.name)
                 for name, count in sample.counts.items():
@@ -105,7 +105,7 @@ def build(job: ShardJob) -> None:
             "shard": asdict(shard),
             "rows": list(rows.values()),
             "counts": counts,
-            "refused": [asdict(refusal) for refusal in refused],
+            "skipped": [asdict(entry) for entry in skipped],
         },
     )
 

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from unigs.io.files import replacing_folder
+from unigs.io.files import finish_replacing, replacing_folder
 
 logger = logging.getLogger(__name__)
 
+# in the folder of a training
+CHECKPOINTS = "checkpoints"
 _FOLDER = re.compile(r"^step-(\d{8})$")
 _STATE = "state.json"
 
@@ -40,9 +43,14 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write ``folder/step-NNNNNNNN`` atomically, then remove all but the `keep` newest."""
+    """Write ``folder/step-NNNNNNNN`` atomically, then remove all but the `keep` newest up to it.
+
+    Those of later steps are damaged, since the run that writes this one did not resume from them:
+    they stay until it reaches their step.
+    """
     target = folder / f"step-{checkpoint.step:08d}"
-    for left in folder.glob(".step-*"):  # left by a run that was killed while writing
+    _folders(folder)  # ends what a killed run began, so that the rest is worth nothing
+    for left in folder.glob(".step-*"):
         shutil.rmtree(left, ignore_errors=True)
     with replacing_folder(target) as partial:
         digests = {}
@@ -55,9 +63,41 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         for file in partial.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
-    for old in _folders(folder)[:-keep]:
+    for old in [path for path in _folders(folder) if path.name <= target.name][:-keep]:
         shutil.rmtree(old)
     return target
+
+
+class CheckpointWriter:
+    """Writes checkpoints in a thread, one at a time, while training goes on.
+
+    They are `save_checkpoint`'s: whole tensors with digests, which any number of processes reads,
+    sharded or not. `torch.distributed.checkpoint.async_save` would write the shards of this number
+    of processes, without digests, and need a second group of processes. Writing, hashing and
+    syncing leave the interpreter to the training.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[Path] | None = None
+
+    def write(self, folder: Path, checkpoint: Checkpoint, keep: int) -> None:
+        """Begin to write a checkpoint, whose tensors must stay as they are."""
+        self.finish()
+        self._writing = self._thread.submit(save_checkpoint, folder, checkpoint, keep)
+
+    def finish(self) -> None:
+        """Wait until the checkpoint is on the disk; raise what kept it from being written."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def close(self) -> None:
+        """`finish`, and end the thread."""
+        try:
+            self.finish()
+        finally:
+            self._thread.shutdown()
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
@@ -75,9 +115,17 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
+def newest_step(folder: Path) -> int | None:
+    """Return the step of the newest checkpoint, damaged or not; None if there is none."""
+    folders = _folders(folder)
+    return int(folders[-1].name.removeprefix("step-")) if folders else None
+
+
 def _folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
+    for left in folder.glob(".step-*"):
+        finish_replacing(folder / left.name[1:].split(".")[0])
     return sorted(path for path in folder.iterdir() if _FOLDER.match(path.name))
 
 

@@ -49,12 +49,13 @@ def leave_in(unet: UNet2DConditionModel, spread: nn.Module) -> None:
 
 
 def gathered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the whole tensors in process 0, nothing in the others; all of them must call this."""
+    """Return copies of the whole tensors on the CPU in process 0, nothing in the others; all of
+    them must call this."""
     kept = {}
     for name, value in tensors.items():
         full = _whole(value)
         if rank_and_world()[0] == 0:
-            kept[name] = full.cpu() if isinstance(value, DTensor) else full
+            kept[name] = full.detach().to("cpu", copy=True)
     return kept
 
 

@@ -19,7 +19,6 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -28,16 +27,17 @@ from torch.nn.parallel import DistributedDataParallel
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.io.distributed import any_of, rank_and_world
-from unigs.io.machine import machine
+from unigs.io.machine import float32_products, machine
 from unigs.io.peak_memory import peak_memory
 from unigs.latents.ahead import Ahead
 from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
-from unigs.training.batch_errors import batch_errors
-from unigs.training.fsdp import gradient_exchange, leave_in, sharded
+from unigs.training.batch_errors import Accumulation
+from unigs.training.checkpoint import CHECKPOINTS
+from unigs.training.fsdp import leave_in, sharded
 from unigs.training.lora import add_adapters, merge_adapters
-from unigs.training.optimizer import build_optimizer, build_scaler
+from unigs.training.optimizer import AveragedWeights, build_optimizer, build_scaler
 from unigs.training.schedule import learning_rate, training_steps
 from unigs.training.state import TrainingState
 from unigs.training.step_draws import StepDraws, prepare_step
@@ -76,7 +76,6 @@ def train(
     *,
     validation: MixedStream | None = None,
     log: Log = lambda step, metrics: None,
-    resume: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
     on_preview: Preview | None = None,
     autoencoder: Any = None,
@@ -90,8 +89,7 @@ def train(
     Args:
         unet: 3C+1 channels in, 2C out.
         stream: batches of latents.
-        out_dir: ``checkpoints/`` are written here; with `resume`, training resumes
-            from the newest complete one.
+        out_dir: ``checkpoints/`` are written here; training resumes from the newest complete one.
         validation: held-out latents; their loss by task and noise level is logged.
         log: called with the step and metrics after the second step, whose speed gives the
             expected duration, every 20 steps and at each validation.
@@ -103,12 +101,21 @@ def train(
         autoencoder: of the latents, frozen; previews need it.
 
     Raises:
-        ModelError: the loss is not finite; the batch is saved next to the checkpoints.
+        ModelError: the loss is not finite; the batch is saved next to the checkpoints. Or memory
+            runs out with one sample at a time (before that, a batch is taken in smaller parts), or
+            the device fails.
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
-    with run.ahead:
-        return run.go(validation, log, resume, should_stop, on_preview)
+    try:
+        with float32_products(training.precision, run.device), run.state, run.ahead:
+            return run.go(validation, log, should_stop, on_preview)
+    except RuntimeError as error:
+        if not str(error).startswith("CUDA error"):
+            raise
+        reason = str(error).splitlines()[0]
+        hint = "resume, from the last checkpoint, in a new process"
+        raise ModelError(f"{run.device} failed: {reason}", hint=hint) from error
 
 
 class _Run:
@@ -136,13 +143,17 @@ class _Run:
         self.given, self.sharded = unet, training.parallel == "fsdp" and self.world > 1
         if self.sharded:
             unet = self.unet = sharded(unet)
+        elif machine(self.device).weight_format != torch.contiguous_format:
+            unet.to(memory_format=machine(self.device).weight_format)  # type: ignore[call-overload]
         self.parameters = [p for p in unet.parameters() if p.requires_grad]
         self.optimizer = build_optimizer(self.parameters, training)
         self.scaler = build_scaler(training, self.device)
         # Shards have no kernel that copies many tensors at once.
-        self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=not self.sharded)
+        self.ema = AveragedWeights(
+            self.parameters, decay=training.ema_decay, foreach=not self.sharded
+        )
         self.state = TrainingState(
-            out_dir / "checkpoints", unet, self.ema, self.optimizer, self.scaler
+            out_dir / CHECKPOINTS, unet, self.ema, self.optimizer, self.scaler
         )
         if not machine(self.device).fused_attention:
             unet.set_attn_processor(AttnProcessor())
@@ -164,17 +175,19 @@ class _Run:
             self.model = cast(nn.Module, torch.compile(unet))
         if self.world > 1 and not self.sharded:
             self.model = DistributedDataParallel(self.model)
+        self.accumulation = Accumulation(
+            self.model, self.scheduler, training, self.device, self.scaler, training.accumulation
+        )
         self.ahead = Ahead(self._prepare, self.steps, self.device)
 
     def go(
         self,
         validation: MixedStream | None,
         log: Log,
-        resume: bool,
         should_stop: Callable[[], bool],
         on_preview: Preview | None,
     ) -> TrainReport:
-        first = self.state.resume() if resume else 0
+        first = self.state.resume()
         self.unet.train()
         started, smoothed = time.monotonic(), math.nan
         next_preview = FIRST_PREVIEW_SECONDS
@@ -206,7 +219,7 @@ class _Run:
             merge_adapters(self.unet)
         if self.sharded:
             leave_in(self.given, self.unet)
-        self.given.eval()
+        self.given.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         samples = (self.steps - first) * self.stream.batch_size
         return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
 
@@ -219,37 +232,20 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
         self.optimizer.zero_grad(set_to_none=True)
-        count = self.training.accumulation
-        size = len(drawn.timesteps) // count
-        parts = [slice(first, first + size) for first in range(0, count * size, size)]
-        errors = torch.cat(
-            [self._backward(step, batch, drawn, part, part is parts[-1]) for part in parts]
-        )
+        found = self.accumulation.gradient(batch, drawn)
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm, foreach=True)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.ema.step(self.parameters)
+        # Here alone the step waits for the device; what is not finite never reaches a checkpoint.
+        errors = found.cpu()
+        if not torch.isfinite(errors).all():
+            file = self.out_dir / f"not-finite-{step:08d}.safetensors"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save_file({name: value.contiguous() for name, value in batch.items()}, file)
+            raise ModelError(f"step {step}: loss is {errors.mean()}; its batch is in {file}")
         return errors, batch["task"]
-
-    def _backward(
-        self, step: int, batch: dict[str, Tensor], drawn: StepDraws, part: slice, last: bool
-    ) -> Tensor:
-        """Add the gradient of one part of a batch; its errors, on the CPU."""
-        mine = {name: value[part] for name, value in batch.items()}
-        timesteps, noise = drawn.timesteps[part], drawn.noise[part]
-        with gradient_exchange(self.model, now=last):
-            errors = batch_errors(
-                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device
-            )
-            loss = errors.mean() / self.training.accumulation
-            if not torch.isfinite(loss):
-                file = self.out_dir / f"not-finite-{step:08d}.safetensors"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                save_file({name: value.contiguous() for name, value in mine.items()}, file)
-                raise ModelError(f"step {step}: loss is {loss.item()}; its batch is in {file}")
-            self.scaler.scale(loss).backward()
-        return errors.detach().cpu()
 
     def _metrics(
         self, errors: Tensor, task: Tensor, smoothed: float, step: int, rate: float

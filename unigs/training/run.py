@@ -29,7 +29,7 @@ class TrainingJob:
             pixel shards, which are encoded when a batch asks for them.
         validation: the same of held-out scenes; empty for none.
         encoders: folders of the models that make, or made, the latents.
-        out_dir: checkpoints are written here; `resume` continues from the newest.
+        out_dir: checkpoints are written here; the training continues from the newest.
     """
 
     preset: Preset
@@ -37,7 +37,6 @@ class TrainingJob:
     validation: Mapping[str, SampleFolders]
     encoders: Encoders
     out_dir: Path
-    resume: bool = True
 
 
 def run_job(
@@ -82,7 +81,6 @@ def _train(
             validation_stream(preset, job.validation, job.encoders) if job.validation else None
         ),
         log=log,
-        resume=job.resume,
         should_stop=should_stop,
         on_preview=on_preview,
         autoencoder=autoencoder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from unigs.pipeline.merge_tiles import predict_in_tiles
 from unigs.pipeline.output import UniGSOutput
 from unigs.tasks import task_named
 from unigs.workflows.predict_plan import Plan, Request, plan_predictions
+from unigs.workflows.predict_record import record_of
 
 Merge = Literal["none", "seeds", "names", "tiles"]
 
@@ -54,7 +56,7 @@ def predict_files(
     Each prediction is `NAME.image.png`, `NAME.colormap.png`, `NAME.overlay.png` and a COCO
     panoptic pair `NAME.panoptic.json`, `NAME.panoptic.png`; `unigs.workflows.predict_plan` says
     what NAME is and how folders are matched. A prediction depends on its picture and `seed` alone.
-    Nothing that was given is written over.
+    Nothing that was given is written over, and of what is in `out` only earlier predictions.
 
     Args:
         sources: `image`, `coarse_mask`, `colormap`: a file or folder each, or None.
@@ -113,7 +115,8 @@ def _ask(
 
 
 def write_prediction(output: UniGSOutput, request: Request) -> dict[str, Any]:
-    """Write the only prediction of `output`, each file whole; its record."""
+    """Write the only prediction of `output`, each file whole, first the JSON that records the
+    others; return its paths and entities."""
     name, paths = request.name, request.outputs
     classes = sorted({e.class_name for e in output.entities[0] if e.class_name})  # type: ignore[index]
     names = ["entity", *classes]
@@ -124,22 +127,30 @@ def write_prediction(output: UniGSOutput, request: Request) -> dict[str, Any]:
         "overlay": output.draw()[0],
         "segments": labels,
     }
-    for kind, picture in pictures.items():
-        with writing(paths[kind]) as partial:
-            picture.save(partial, "PNG")
+    contents = {paths[kind]: _png(picture) for kind, picture in pictures.items()}
     image = {"id": name, "file_name": request.picture.name}
     content = {
+        "info": record_of(paths["panoptic"], contents),
         "images": [image | {"height": labels.height, "width": labels.width}],
         "annotations": [record | {"file_name": paths["segments"].name}],
         "categories": [{"id": i, "name": one, "isthing": 1} for i, one in enumerate(names, 1)],
     }
     with writing(paths["panoptic"]) as partial:
         partial.write_text(json.dumps(content))
+    for path, data in contents.items():
+        with writing(path) as partial:
+            partial.write_bytes(data)
     return {
         "name": name,
         **{kind: str(paths[kind]) for kind in ("image", "colormap", "overlay", "panoptic")},
         "entities": [entity.to_dict() for entity in output.entities[0]],  # type: ignore[index]
     }
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def split_names(text: str) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Plan the inputs and outputs of a prediction of files before anything is written.
 
-No two predictions share a file, and none is written over a picture that was given.
+No two predictions share a file, and none is written over a picture that was given, nor over a file
+that no earlier prediction wrote.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from unigs.errors import ConfigError, DataError
-from unigs.io.image_file import SUFFIXES, is_side_file, read_image
+from unigs.io.image_file import SUFFIXES, read_image
 from unigs.io.mask_file import read_mask
+from unigs.io.side_files import is_side_file
 from unigs.tasks import Task
+from unigs.workflows.predict_record import foreign
 
 OUTPUTS = {
     "image": "image.png",
@@ -90,7 +93,8 @@ def plan_predictions(task: Task, sources: Mapping[str, Path | None], out: Path) 
 
     Raises:
         ConfigError: a source that the task needs is missing, or one is given that it does not
-            take; an output would be written over a source.
+            take; an output would be written over a source, or over a file that is not an earlier
+            prediction's.
         DataError: no such file, a folder without pictures.
     """
     given = {kind: Path(path) for kind, path in sources.items() if path is not None}
@@ -238,6 +242,14 @@ def _check_outputs(
                     file=out,
                     hint="give another folder",
                 )
+        panoptic = request.outputs["panoptic"]
+        pictures = [path for path in request.outputs.values() if path != panoptic]
+        for path in foreign(panoptic, pictures):
+            raise ConfigError(
+                f"out: {path.name} is there and was not written by a prediction",
+                file=out,
+                hint="move it away, or give another folder",
+            )
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,20 @@ from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError, UnigsError
 from unigs.io.device import this_device
 from unigs.io.distributed import once, rank_and_world, torchrun_group
-from unigs.io.files import writing
+from unigs.io.files import replacing_folder, writing
 from unigs.io.machine import encoding_processes, machine
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.stores import Encoders, training_stream
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import make_autoencoder, make_text_encoder
+from unigs.models.noise_schedule import complete_schedule
+from unigs.models.pretrained import (
+    COMPONENTS,
+    FileDigests,
+    require_sources,
+    source_digest,
+    sources_of,
+)
 from unigs.models.text import load_text_encoder, save_text_encoder
 from unigs.pipeline.assemble import assemble
 from unigs.pipeline.model_card import facts_of, write_model_card
@@ -29,6 +37,7 @@ from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.training.loop import Interrupted
 from unigs.training.run import TrainingJob, run_job
 from unigs.training.schedule import training_steps
+from unigs.workflows.training_place import end_retraining, finish_training, training_place
 from unigs.workflows.training_progress import TrainingLine, TrainingTeller
 
 PREVIEW = "preview.png"
@@ -42,6 +51,7 @@ def train_from_shards(
     steps: int,
     resume: bool,
     should_stop: Callable[[], bool],
+    overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """Train on some shards and save ``out/model``.
 
@@ -56,26 +66,33 @@ def train_from_shards(
     Args:
         shards: the folder of the only task, or a folder with one folder per task.
         steps: optimiser steps; 0 leaves them to the preset.
+        resume: go on with the training in `out` that was interrupted.
+        overrides: dotted names of the preset's settings to values.
 
     Returns:
         ``model``, ``steps``, ``loss`` and ``seconds``; None in all processes but the first.
 
     Raises:
-        DataError: a task has no shards there.
+        DataError: a task has no shards there; without `resume`, `out` holds an unfinished training.
         UnigsError: stopped before the end; the message says how to resume.
     """
-    values = load_preset(preset, {"training.steps": steps} if steps else None)
+    changes = {**(overrides or {}), **({"training.steps": steps} if steps else {})}
+    values = load_preset(preset, changes)
+    require_sources(values, COMPONENTS)
+    values = complete_schedule(values)
     folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
     latents = {task: out / "latents" / task for task in folders}
     with torchrun_group():
-        once(lambda: _prepare(values, folders, latents, out, resume))
+        once(lambda: end_retraining(out))
+        place = training_place(out, resume)
+        once(lambda: _prepare(values, folders, latents, out))
         samples = {
             task: latents[task] if (latents[task] / MANIFEST).is_file() else folder
             for task, folder in folders.items()
         }
         posterior = values.autoencoder.sample_posterior
         encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps, posterior)
-        job = TrainingJob(values, samples, {}, encoders, out, resume)
+        job = TrainingJob(values, samples, {}, encoders, place)
         first = rank_and_world()[0] == 0
         total = training_steps(values.training, training_stream(values, samples, job.encoders))
         with TrainingLine(sys.stderr) as line:
@@ -104,9 +121,17 @@ def train_from_shards(
     model = out / "model"
     autoencoder = load_autoencoder(out / "autoencoder")
     pipeline = assemble(values, unet, autoencoder, tokenizer, text_encoder, tasks)
-    pipeline.save_pretrained(model)
     digests = {str(folder): read_manifest(folder).digest for folder in folders.values()}
-    write_model_card(model, pipeline, facts_of(values, digests, {}))
+    files = FileDigests()
+    weights = {
+        name: source_digest(name, source, files)
+        for name, source in sources_of(values).items()
+        if name in COMPONENTS
+    }
+    with replacing_folder(model) as partial:
+        pipeline.save_pretrained(partial)
+        write_model_card(partial, pipeline, facts_of(values, digests, {}, weights))
+    finish_training(out, place)
     return {
         "model": model,
         "steps": report.steps,
@@ -115,13 +140,9 @@ def train_from_shards(
     }
 
 
-def _prepare(
-    preset: Preset, folders: dict[str, Path], latents: dict[str, Path], out: Path, resume: bool
-) -> None:
+def _prepare(preset: Preset, folders: dict[str, Path], latents: dict[str, Path], out: Path) -> None:
     manifests = [read_manifest(folder) for folder in folders.values()]
     names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
-    if not resume:
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
     most = max(m.configuration["options"]["max_entities"] for m in manifests)
     tokenizer, text_encoder = make_text_encoder(preset.text, names, most)
     autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))

@@ -28,7 +28,7 @@ def test_same_inputs_are_built_once(tmp_path: Path) -> None:
     build = Builder()
     first = build_or_reuse(tmp_path / "a", {"seed": 0}, build)
     second = build_or_reuse(tmp_path / "a", {"seed": 0}, build)
-    assert (first.kept, second.kept) == (False, True)
+    assert (first.cached, second.cached) == (False, True)
     assert build.resumed == [False]
     assert second.digest == first.digest == built_digest(tmp_path / "a")
     assert second.metadata == first.metadata == {"count": 1}
@@ -45,7 +45,7 @@ def test_any_change_builds_again(tmp_path: Path, change: str) -> None:
     elif change == "added":
         (folder / "more.txt").write_text("x")
     inputs = {"seed": 1 if change == "inputs" else 0}
-    assert not build_or_reuse(folder, inputs, build).kept
+    assert not build_or_reuse(folder, inputs, build).cached
     assert build.resumed == [False, False]
 
 
@@ -110,8 +110,8 @@ def test_a_build_that_breaks_off_leaves_the_finished_folder(
     with pytest.raises(error):
         build_or_reuse(folder, {"seed": 1}, broken, carry=carry)
     assert files_of(folder) == before
-    assert build_or_reuse(folder, {"seed": 0}, build).kept
-    assert not build_or_reuse(folder, {"seed": 1}, build, carry=carry).kept
+    assert build_or_reuse(folder, {"seed": 0}, build).cached
+    assert not build_or_reuse(folder, {"seed": 1}, build, carry=carry).cached
     assert build.resumed == [False, True]
     assert not list(tmp_path.glob(".a.building")) + list(tmp_path.glob(".a.replaced"))
 
@@ -151,10 +151,10 @@ def test_a_process_that_dies_while_folders_change_places_loses_neither(
         patch.setattr(keep, "_swap", die)
         with pytest.raises(KeyboardInterrupt):
             build_or_reuse(folder, {"seed": 1}, build)
-    assert build_or_reuse(folder, {"seed": 0}, build).kept
-    assert not build_or_reuse(folder, {"seed": 1}, build).kept
+    assert build_or_reuse(folder, {"seed": 0}, build).cached
+    assert not build_or_reuse(folder, {"seed": 1}, build).cached
     assert build.resumed == [False, False]
-    assert build_or_reuse(folder, {"seed": 1}, build).kept
+    assert build_or_reuse(folder, {"seed": 1}, build).cached
 
 
 def test_a_build_that_takes_over_another_ones_folder_does_not_pass_for_it(
@@ -193,7 +193,7 @@ def test_what_is_no_record_is_none(tmp_path: Path, content: str) -> None:
     folder, build = tmp_path / "a", Builder()
     build_or_reuse(folder, {}, build)
     (folder / RECORD).write_text(content)
-    assert not build_or_reuse(folder, {}, build).kept
+    assert not build_or_reuse(folder, {}, build).cached
 
 
 def test_a_record_of_another_version_is_no_record(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_record_of_another_version_is_no_record(tmp_path: Path) -> None:
     (folder / RECORD).write_text(json.dumps(record))
     with pytest.raises(DataError, match="not built yet"):
         build_record(folder)
-    assert not build_or_reuse(folder, {}, build).kept
+    assert not build_or_reuse(folder, {}, build).cached
 
 
 def test_full_disk_is_one_line_that_names_the_folder(tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ def told(fails: bool) -> tuple[Progress, list[str], dg.DagsterRunStatus]:
     def kept_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         context.log.info("nothing to do")
         context.log.info("step 40 of 2000: loss 0.5000, 9.0 samples/s, 3.0 min left")
-        return dg.MaterializeResult(metadata={"kept": True})
+        return dg.MaterializeResult(metadata={"cached": True})
 
     @dg.asset(deps=[kept_asset])
     def built_asset() -> dg.MaterializeResult:
         if fails:
             raise ValueError("the disk\nis full")
-        return dg.MaterializeResult(metadata={"kept": False})
+        return dg.MaterializeResult(metadata={"cached": False})
 
     @dg.asset(deps=[built_asset])
     def after() -> None:
@@ -48,11 +48,11 @@ def told(fails: bool) -> tuple[Progress, list[str], dg.DagsterRunStatus]:
 def test_success_lists_steps_and_counts_kept_and_built() -> None:
     progress, lines, status = told(fails=False)
     assert status is dg.DagsterRunStatus.SUCCESS
-    assert (progress.kept, progress.built) == (["kept_asset"], ["built_asset", "after"])
+    assert (progress.cached, progress.built) == (["kept_asset"], ["built_asset", "after"])
     assert "    nothing to do" in lines
     assert "moving: step 40 of 2000: loss 0.5000, 9.0 samples/s, 3.0 min left" in lines
     assert "    step 40 of 2000: loss 0.5000, 9.0 samples/s, 3.0 min left" not in lines
-    assert progress.summary().startswith("2 assets built (built_asset, after), 1 kept")
+    assert progress.summary().startswith("2 assets built (built_asset, after), 1 cached")
     assert progress.failure is None
 
 
@@ -64,8 +64,8 @@ def test_failure_is_the_first_cause_in_one_line() -> None:
 
 
 def test_all_kept_says_so() -> None:
-    progress = Progress(print, print, kept=["a", "b"])
-    assert progress.summary() == "nothing had changed: all 2 assets were kept"
+    progress = Progress(print, print, cached=["a", "b"])
+    assert progress.summary() == "nothing had changed: all 2 assets were cached"
 
 
 def test_reason_passes_over_the_errors_of_dagster() -> None:

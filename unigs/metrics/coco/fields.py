@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
 from unigs.errors import DataError
-
-_FLAGS = {"0": False, "false": False, "1": True, "true": True}
+from unigs.io.annotations.record_values import truth_value
 
 
 def record_of(value: Any) -> Mapping[str, Any]:
@@ -64,10 +63,10 @@ def whole(record: Mapping[str, Any], name: str, least: int, most: int) -> int:
 def flag(record: Mapping[str, Any], name: str) -> bool:
     """0 or 1, as number, text or truth value; absent and null are 0."""
     value = record.get(name)
-    text = "0" if value is None else str(value).strip().lower().removesuffix(".0")
-    if isinstance(value, list | tuple | Mapping) or text not in _FLAGS:
+    said = False if value is None else truth_value(value)
+    if said is None:
         raise DataError(f"{name} is {shown(value)}, neither 0 nor 1")
-    return _FLAGS[text]
+    return said
 
 
 def is_number(value: Any) -> TypeGuard[float]:

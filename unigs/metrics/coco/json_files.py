@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unigs.errors import DataError
+from unigs.io.annotations.text_encoding import encoding_of
 
 
 def read_ground_truth(path: Path) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def read_results(path: Path) -> list[Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds, in UTF-8 (with or without byte order mark), 16 or 32.
+    """Return what a JSON file holds, in UTF-8, 16 or 32, with or without byte order mark.
 
     Raises:
         DataError: missing, empty, no JSON, or nested too deeply.
@@ -38,7 +39,7 @@ def read_json(path: Path) -> Any:
         data = Path(path).read_bytes()
         if not data.strip():
             raise DataError("file is empty", file=path, hint="write it again")
-        return json.loads(data)
+        return json.loads(data.decode(encoding_of(data)))
     except RecursionError as error:
         raise DataError("does not read: nested too deeply", file=path) from error
     except (OSError, ValueError) as error:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unigs.errors import DataError
-from unigs.io.image_file import decode_labels, read_bytes
-from unigs.io.segment_ids import rgb_to_id
+from unigs.io.annotations.file_names import located
+from unigs.io.annotations.segment_ids import is_thing, read_segments, segment_id
+from unigs.io.image_file import read_bytes
 from unigs.metrics.coco.fields import (
     Ids,
     flag,
@@ -22,15 +23,11 @@ from unigs.metrics.coco.fields import (
     records_of,
     required,
     shown,
-    whole,
 )
 from unigs.metrics.coco.json_files import read_json
 
 Found = TypeVar("Found")
 Id = int | float | str
-
-# An id is three bytes of colour.
-_MAX_SEGMENT = (1 << 24) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +133,12 @@ class PanopticFile:
         """Return (h, w) int32 segment ids of an image; 0 = unlabelled.
 
         Raises:
-            DataError: no PNG of 8 bits and colour there, broken, or with other segments than the
-                JSON lists.
+            DataError: `file_name` names no file in the folder, no PNG of 8 bits and colour there,
+                broken, or with other segments than the JSON lists.
         """
         where, record = self._record(image)
-        path = self.folder / record["file_name"]
-        png = read_bytes(path)
-        pixels = decode_labels(png, path)
-        # byte 24 of a PNG is its bit depth; Pillow would silently halve 16-bit colours
-        if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or png[24] != 8:
-            raise DataError("not an 8-bit RGB PNG", file=path, hint="write ids as colours")
-        segments = rgb_to_id(pixels)
+        path = self._told(where, lambda: located(self.folder, record["file_name"]))
+        segments = read_segments(read_bytes(path), path)
         listed = self._told(where, lambda: [_segment(info) for info in record["segments_info"]])
         if len(set(listed)) < len(listed):
             raise DataError("a segment id is listed twice", file=self.path, record=where)
@@ -180,20 +172,19 @@ class PanopticFile:
 def _image_of(record: Any) -> Id:
     required(record_of(record), "image_id", "file_name", "segments_info")
     name = record["file_name"]
-    parts = PurePath(name).parts if isinstance(name, str) else ()
-    if not parts or ".." in parts or "\0" in name or PurePath(name).is_absolute():
-        raise DataError(f"file_name {shown(name)} names no file in the folder")
+    if not isinstance(name, str):
+        raise DataError(f"file_name is {shown(name)}, not a text")
     records_of(record, "segments_info", "panoptic")
     return identifier(record, "image_id")
 
 
 def _category_of(record: Any) -> tuple[Id, bool]:
-    return identifier(record_of(record)), flag(record, "isthing")
+    return identifier(record_of(record)), is_thing(record)
 
 
 def _segment(info: Any) -> int:
     required(record_of(info), "id", "category_id")
-    return whole(info, "id", 1, _MAX_SEGMENT)
+    return segment_id(info)
 
 
 def _known(info: Mapping[str, Any], categories: Categories) -> int:

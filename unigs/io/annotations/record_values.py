@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from unigs.errors import DataError
@@ -82,10 +83,18 @@ def flag(record: dict[str, Any], name: str, default: bool) -> bool:
     value = record.get(name)
     if value is None:
         return default
-    text = str(value).strip().lower().removesuffix(".0")
-    if isinstance(value, list | dict) or text not in _FLAGS:
+    said = truth_value(value)
+    if said is None:
         raise DataError(f"field {name!r} should be 0 or 1, is {str(value)[:40]}")
-    return _FLAGS[text]
+    return said
+
+
+def truth_value(value: Any) -> bool | None:
+    """Return what a JSON value says that is 0 or 1 as number, text or truth value; None if it is
+    none."""
+    if isinstance(value, list | tuple | Mapping):
+        return None
+    return _FLAGS.get(str(value).strip().lower().removesuffix(".0"))
 
 
 def is_finite(value: Any) -> bool:

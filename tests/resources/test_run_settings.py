@@ -1,0 +1,21 @@
+"""The settings of a run, as the launchpad shows and takes them."""
+
+import pytest
+
+from resources.run_settings import GraphSettings
+from unigs.errors import ConfigError
+
+
+def test_the_launchpad_names_every_setting_that_can_be_changed() -> None:
+    fields = GraphSettings.model_fields
+    told = fields["overrides"].description or ""
+    for name in ("checkpoint", "unet.source", "training.batch_size", "evaluation.clip"):
+        assert name in told
+    assert all(field.description for field in fields.values())
+
+
+def test_overrides_of_the_launchpad_are_checked_like_others() -> None:
+    changed = GraphSettings(preset="sd15", overrides={"checkpoint": "a b", "data.size": 64})
+    assert (changed.values.unet.source, changed.values.data.size) == ("a b", 64)
+    with pytest.raises(ConfigError, match=r"data\.sise=64: no such setting; did you mean data\.si"):
+        GraphSettings(overrides={"data.sise": 64}).values  # noqa: B018

@@ -1,0 +1,112 @@
+"""`unigs plan`: what a run will need, before it is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unigs.cli.output import Overrides, print_result
+
+
+def plan(
+    preset: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "tiny",
+    dataset: Annotated[
+        str, typer.Option(help="Data set name; mix: those of the preset's data.mix.")
+    ] = "shapes",
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the data set (mix: the parent folder); shapes needs none."),
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")
+    ] = None,
+    train_steps: Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")] = 0,
+    devices: Annotated[
+        int, typer.Option(min=0, help="Training processes; 0: the preset's, as far as they fit.")
+    ] = 0,
+    rate: Annotated[
+        str,
+        typer.Option(help="Images per second of one accelerator, or a100, h100, h200, l4, l40s."),
+    ] = "",
+    memory: Annotated[
+        float, typer.Option(min=0, help="GiB of one accelerator; 0: what this machine has.")
+    ] = 0.0,
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Print samples, bytes, memory, steps and hours of a run; exit with 1 if it cannot fit."""
+    import os
+
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset, load_preset
+    from unigs.io.machine import processes
+    from unigs.workflows.plan.limits import GIB, device_memory, disk_problem, memory_problem
+    from unigs.workflows.plan.plan import Planner, folder_bytes
+
+    changes = parse_overrides(Preset, overrides or ())
+    values = load_preset(preset, changes | ({"training.steps": train_steps} if train_steps else {}))
+    place = (store or Path(os.environ.get("UNIGS_STORE") or "store")).expanduser().resolve()
+    planner = Planner(values, dataset, str(root) if root else "", True if rate or memory else None)
+    count = devices or processes(values.training.processes)
+    planned = planner.plan(devices=count, rate=rate)
+    limit = int(memory * GIB) or device_memory(planner.accelerator, count)
+    made = folder_bytes(place / f"{dataset}-{values.name}")
+    found = [disk_problem(planner, planned, place, made)]
+    found += [memory_problem(planner, planned, limit)] if limit else []
+    problems = [problem for problem in found if problem is not None]
+    result = {**planned.to_dict(), "problems": problems}
+    print_result(result if json else _shown(result), json)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _shown(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the lines for people."""
+    lines: dict[str, Any] = {}
+    for folder in result["folders"]:
+        about = "" if folder["measured"] else " (no pictures: from means of COCO)"
+        lines[f"{folder['dataset']} {folder['split']} {folder['task']}"] = (
+            f"{folder['samples']:,} samples of {folder['scenes']:,} scenes, "
+            f"{folder['shards']} shards of {_size(folder['shard_bytes'])}, latents "
+            f"{_size(folder['latent_bytes'])}, {folder['prompts']:,} prompts "
+            f"{_size(folder['text_bytes'])}{about}"
+        )
+    memory = result["memory"]
+    lines["disk"] = (
+        f"{_size(result['disk_bytes'])}: shards {_size(result['shard_bytes'])}, latents and "
+        f"prompts {_size(result['latent_bytes'])}, checkpoints "
+        f"{_size(result['checkpoint_bytes'])}, models {_size(result['model_bytes'])}"
+    )
+    lines["memory of a process"] = (
+        f"{_size(memory['peak'])} of tensors: weights {_size(memory['weights'])}, gradients "
+        f"{_size(memory['gradients'])}, moments {_size(memory['moments'])}, averages "
+        f"{_size(memory['averages'])}, activations of {memory['samples']} samples "
+        f"{_size(memory['activations'])}"
+    )
+    lines["UNet"] = (
+        f"{result['parameters'] / 1e6:,.1f} M parameters, {result['trainable'] / 1e6:,.1f} M "
+        f"learn; {result['sample_flop'] / 1e9:,.1f} GFLOP a sample"
+    )
+    lines["training"] = f"{result['steps']:,} steps of {result['batch_size']} samples"
+    if result["hours"] is not None:
+        lines["training"] += (
+            f", {result['hours']:,.1f} hours on {result['devices']} at "
+            f"{result['images_per_second']:,.1f} images/s each"
+        )
+    if result["assumed"]:
+        lines["assumed"] = f"{result['assumed']} is not on this machine: its family's shapes"
+    for number, problem in enumerate(result["problems"]):
+        lines[f"does not fit{'' if not number else ' either'}"] = problem
+    return lines
+
+
+def _size(count: int) -> str:
+    """Return bytes in a unit that people read."""
+    value = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+        value /= 1024
+    return f"{value:,.1f} TiB"

@@ -1,0 +1,1 @@
+"""What annotation files hold, in the forms in which tools write it: names, ids, flags, text."""
