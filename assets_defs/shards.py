@@ -125,6 +125,7 @@ def latents(
             "text_encoder": built_digest(folders.text_encoder),
             "written": settings.values.data.latents,
             "refine_steps": settings.values.codec.refine_steps,
+            "posterior": settings.values.autoencoder.sample_posterior,
         }
 
         def build(folder: Path, resume: bool) -> Built:
@@ -133,19 +134,24 @@ def latents(
                 for shard in folder.glob("[!.]*.tar"):
                     shard.unlink()
                 return Built(fingerprint(**inputs), {"encoded": "while training"})
+            from unigs.io.device import this_device
+            from unigs.io.machine import encoding_processes
             from unigs.latents.build import build_latents
             from unigs.models.autoencoder import load_autoencoder
             from unigs.models.text import load_text_encoder
 
             forget_other_code(folder, LATENT_CODE)
+            device: Any = this_device()
             tokenizer, encoder = load_text_encoder(folders.text_encoder)
             manifest = build_latents(
                 source,
                 folder,
-                load_autoencoder(folders.autoencoder),
-                encoder,
+                load_autoencoder(folders.autoencoder).to(device),
+                encoder.to(device),
                 tokenizer,
                 settings.values.codec.refine_steps,
+                posterior=settings.values.autoencoder.sample_posterior,
+                processes=encoding_processes(device),
             )
             return Built(
                 manifest.digest,

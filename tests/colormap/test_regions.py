@@ -244,9 +244,9 @@ def test_components_agree_with_scipy() -> None:
     rng = np.random.default_rng(0)
     for _ in range(10):
         labels = rng.integers(0, 3, (23, 31)).astype(np.int32)
-        parts = np.empty_like(labels)
-        count = components(labels, parts)
-        assert count == sum(label(labels == value)[1] for value in range(3))
+        parts, label_of = components(labels)
+        assert np.array_equal(label_of[parts], labels)
+        assert len(label_of) == sum(label(labels == value)[1] for value in range(3))
         for value in range(3):
             assert same_partition(
                 label(labels == value)[0], np.where(labels == value, parts + 1, 0)
@@ -268,8 +268,9 @@ def test_parts_are_measured_pixel_by_pixel() -> None:
 def test_flat_pixels_are_those_without_a_step_to_the_right_or_below() -> None:
     pixels = np.zeros((3, 4, 3), np.uint8)
     pixels[1, 2] = (0, 0, 30)
-    counts = np.zeros(12, np.int64)
-    _count_flat(pixels, np.arange(12, dtype=np.int32).reshape(3, 4), 20.0, counts)
+    counts, step = np.zeros(12, np.int64), np.empty(12, np.uint8)
+    index = np.arange(12, dtype=np.int32).reshape(3, 4)
+    _count_flat(pixels.reshape(3, 12), index, 20, step, counts)
     steps = [(1, 1), (0, 2), (1, 2)]
     assert sorted(np.flatnonzero(counts == 0)) == sorted(4 * y + x for y, x in steps)
 

@@ -31,7 +31,7 @@ def loaded(*texts, preset="tiny"):
         ("diffusion.scheduler.beta_end=2e-2", "diffusion.scheduler", 2e-2),
         ("codec.options.delta=5", "codec.options", 5),
         ("codec.decoder=pdm", "codec.decoder", "pdm"),
-        ("data.min_area=1", "data.min_area", 1.0),
+        ("data.min_area=0", "data.min_area", 0.0),
     ],
 )
 def test_a_value_has_the_type_of_its_setting(text, name, value):
@@ -101,6 +101,7 @@ def test_the_last_of_two_counts_and_overrides_are_recorded():
         ("training.steps=[1", r"^training.steps=\[1: not a YAML value"),
         ("training.steps", r"^'training.steps' is no setting \(give NAME=VALUE\)"),
         ("=5", r"is no setting"),
+        ("training={batch_size: 0}", r"^training={'batch_size': 0}: training.batch_size: input"),
         ("name=mine", r"^name=mine: no such setting"),
         ("overrides={}", r"^overrides={}: no such setting"),
     ],
@@ -110,6 +111,11 @@ def test_what_is_wrong_is_told_in_a_line_of_its_own(text, told):
         loaded(text)
     assert "\n" not in str(caught.value)
     assert "pydantic" not in str(caught.value)
+
+
+def test_of_several_types_one_is_told():
+    with pytest.raises(ConfigError, match=r"delta=.1.: input should be a valid num[a-z]+$"):
+        load_preset("tiny", {"codec.options.delta": [1]})
 
 
 def test_a_fault_of_the_file_is_told_with_the_file(tmp_path):

@@ -40,7 +40,7 @@ def measured(numbers):
         segmentation, precision, panoptic, ignored = masks
         segmentation.update(key, gt, pred, gt_ids=[1, 2, 3, 4], pred_ids=[1, 2, 3])
         precision.update(key, gt, pred, scores, void)
-        panoptic.update(key, gt, pred, {1: 1, 2: 1, 3: 2}, {1: 1, 2: 1, 3: 2}, void=void)
+        panoptic.update(key, gt, pred, void)
         ignored.update(key, gt, pred, void)
         absent.update(key, gt * (number % 3), pred, bool(number % 2), [1] * (number % 3))
         frechet.update(key, *rng.normal(size=(2, 5)))

@@ -1,6 +1,7 @@
 """Two processes learn what one learns, stop together, and none outlives the others."""
 
 import multiprocessing
+from functools import partial
 
 import pytest
 import torch
@@ -36,6 +37,31 @@ def test_two_processes_learn_what_one_learns(tmp_path):
         moved = (value - untrained[name]).norm()
         assert (together[name] - value).norm() <= 1e-3 * moved + 1e-6, name
     assert not multiprocessing.active_children()
+
+
+def learn_compiled(folder):
+    whole, torch.compile = torch.compile, partial(torch.compile, backend="eager")
+    unet = tiny_unet()
+    try:
+        config = CONFIG.model_copy(update={"compile": True, "accumulation": 2})
+        train(unet, RandomStream(), config, DIFFUSION, folder)
+    finally:
+        torch.compile = whole
+    return unet
+
+
+@pytest.mark.slow
+def test_two_processes_with_a_compiled_unet_learn_what_one_learns(tmp_path):
+    alone = learn(tmp_path / "one").state_dict()
+    with group(2, learn_compiled, tmp_path / "two"):
+        together = learn_compiled(tmp_path / "two").state_dict()
+    untrained = tiny_unet().state_dict()
+    for name, value in alone.items():
+        moved = (value - untrained[name]).norm()
+        assert (together[name] - value).norm() <= 1e-3 * moved + 1e-6, name
+    # Names of the UNet, not of what wraps it: a plain run resumes from them.
+    saved = load_file(tmp_path / "two" / "checkpoints" / "step-00000003" / "unet.safetensors")
+    assert saved.keys() == alone.keys()
 
 
 def first_gradient(folder, accumulation=1):

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 import torch
 
 from unigs.io import machine as module
-from unigs.io.machine import autocast, cores, machine, processes
+from unigs.io.machine import autocast, cores, float32_products, machine, processes
 
 
 @pytest.fixture
@@ -42,6 +43,24 @@ def test_a_named_precision_is_taken_as_it_is(rates):
     for precision, dtype in [("bf16", torch.bfloat16), ("fp32", torch.float32)]:
         with autocast(precision, torch.device("cpu")):
             assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("precision", "told", "convolutions"),
+    [("fp32", "highest", False), ("tf32", "high", True), ("auto", "high", True)],
+)
+def test_products_of_float32_are_exact_on_cuda_where_asked_for(precision, told, convolutions):
+    def state():
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = state()
+    with float32_products(precision, torch.device("cpu")):
+        assert state() == before
+    with suppress(KeyError), float32_products(precision, torch.device("cuda")):
+        assert state() == (told, convolutions)
+        assert torch.backends.cudnn.enabled
+        raise KeyError
+    assert state() == before
 
 
 def test_what_the_kernels_may_not_use_is_not_chosen():

@@ -129,7 +129,9 @@ def test_components_that_do_not_go_together_are_told(original, tmp_path):
     require_sources(load_preset("tiny"))
 
 
-def test_taesd_and_a_single_file(test_weights, tmp_path):
+def test_taesd_and_a_single_file(original, test_weights, tmp_path):
+    place = {"checkpoint": str(original), "autoencoder.source": str(test_weights / "taesd")}
+    require_sources(load_preset("sd15", place))
     taesd = source_digest("autoencoder", test_weights / "taesd", FileDigests())
     moved = shutil.copytree(test_weights / "taesd", tmp_path / "other")
     assert source_digest("autoencoder", moved, FileDigests()) == taesd

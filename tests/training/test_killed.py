@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import threading
+import time
 
 import pytest
 import torch
@@ -21,14 +23,37 @@ def die():
 
 
 class DeadlyStream(RandomStream):
+    def __init__(self, last_words):
+        super().__init__()
+        self.last_words = last_words
+
     def batch(self, step):
         if step == 5:
+            self.last_words()
             die()
         return super().batch(step)
 
 
 def killed_in_a_step(folder):
-    train(tiny_unet(), DeadlyStream(), training(**OPTIONS), DIFFUSION, folder)
+    def written():
+        while not (folder / "checkpoints" / "step-00000004").exists():
+            time.sleep(0.01)
+
+    train(tiny_unet(), DeadlyStream(written), training(**OPTIONS), DIFFUSION, folder)
+
+
+def killed_in_a_step_while_the_one_before_is_written(folder):
+    begun = threading.Event()
+    save = checkpoint.save_file
+
+    def endless(tensors, file):
+        save(tensors, file)
+        if "step-00000004" in str(file):
+            begun.set()
+            threading.Event().wait()
+
+    checkpoint.save_file = endless
+    train(tiny_unet(), DeadlyStream(begun.wait), training(**OPTIONS), DIFFUSION, folder)
 
 
 def killed_while_saving(folder):
@@ -65,7 +90,12 @@ def killed_after_the_swap(folder):
 
 @pytest.mark.parametrize(
     ("way", "left"),
-    [(killed_in_a_step, 4), (killed_while_saving, 2), (killed_after_the_swap, 6)],
+    [
+        (killed_in_a_step, 4),
+        (killed_in_a_step_while_the_one_before_is_written, 2),
+        (killed_while_saving, 2),
+        (killed_after_the_swap, 6),
+    ],
 )
 def test_a_killed_training_ends_with_the_same_bits(tmp_path, way, left):
     process = multiprocessing.get_context("spawn").Process(target=way, args=(tmp_path / "cut",))

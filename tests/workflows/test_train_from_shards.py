@@ -5,11 +5,12 @@ import shutil
 import pytest
 
 from tests.e2e.command import write_preset
+from tests.support.checkpoints import write_checkpoint
 from tests.support.made_scenes import CLASSES, made_scene
 from tests.support.tiny_shards import write_shards
 from unigs.colormap.palette import Palette
 from unigs.config.preset import load_preset
-from unigs.errors import DataError
+from unigs.errors import DataError, ModelError
 from unigs.latents import encode as sample_latents
 from unigs.latents.on_the_fly import PixelStore
 from unigs.models.colormap_latents import encode_colormaps
@@ -103,3 +104,28 @@ def test_no_training_ends_over_a_picture_of_it(tmp_path, capsys):
     done = train_from_shards(preset, ["entity"], tmp_path, out, 1, False, lambda: False)
     assert done["steps"] == 1
     assert f"{out / PREVIEW}: cannot be written" in capsys.readouterr().err
+
+
+def test_a_checkpoint_goes_in_by_an_override_and_is_checked_before_anything_is_built(tmp_path):
+    write_shards(tmp_path, ["entity"], count=4)
+    checkpoint = write_checkpoint(tmp_path / "my models" / "SD")
+    changes = {
+        "checkpoint": str(checkpoint),
+        "data.size": 64,
+        "training.batch_size": 2,
+        "training.warmup_steps": 1,
+    }
+    out = tmp_path / "out"
+    done = train_from_shards("sd15", ["entity"], tmp_path, out, 1, False, lambda: False, changes)
+    model = UniGSPipeline.from_pretrained(done["model"])
+    assert model.unet.config.in_channels == 13
+    assert model.scheduler.config.beta_schedule == "scaled_linear"
+    card = (done["model"] / "README.md").read_text()
+    assert "| pretrained unet | SD, `" in card
+    assert "training.batch_size=2" in card
+    (weights,) = (checkpoint / "unet").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    none = tmp_path / "none"
+    with pytest.raises(ModelError, match=f"{weights.name}: cut short"):
+        train_from_shards("sd15", ["entity"], tmp_path, none, 1, False, lambda: False, changes)
+    assert not none.exists()

@@ -8,7 +8,7 @@ from unigs.io.kernels import kernel
 
 
 def closest(points: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each of `points` (k, f) the closest of `centers` (n, f), the first of equals.
+    """For each of `points` (k, 3 or 6) the closest of `centers` (n, 3 or 6), the first of equals.
 
     Returns its index (k,) int32 and its distance squared (k,) float64: 0 and infinity where
     there is no centre.
@@ -24,12 +24,16 @@ def _closest(columns, centers, square, which, least):
     features, count = columns.shape
     for j in range(len(centers)):
         # All points against one centre, without a branch, so that the loops vectorise.
-        for i in range(count):
-            square[i] = 0.0
-        for f in range(features):
+        for f in range(0, features, 3):
+            red = centers[j, f]
+            green = centers[j, f + 1]
+            blue = centers[j, f + 2]
             for i in range(count):
-                away = columns[f, i] - centers[j, f]
-                square[i] += away * away
+                r = columns[f, i] - red
+                g = columns[f + 1, i] - green
+                b = columns[f + 2, i] - blue
+                away = r * r + g * g + b * b
+                square[i] = away if f == 0 else square[i] + away
         for i in range(count):
             closer = square[i] < least[i]
             least[i] = square[i] if closer else least[i]

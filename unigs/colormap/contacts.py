@@ -34,8 +34,7 @@ def measure(parts: np.ndarray, pixels: np.ndarray, count: int) -> np.ndarray:
 
 def contacts(parts: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of touching parts: (n, 2) int32, contact lengths (n,), mean colour steps (n,)."""
-    border = np.count_nonzero(parts[:, 1:] != parts[:, :-1])
-    border += np.count_nonzero(parts[1:] != parts[:-1])
+    border = _count_border(parts)
     size = 16
     while size < 2 * border:
         size *= 2
@@ -126,7 +125,7 @@ def _measure(parts, pixels, sums):
         x = 0
         while x < width:
             part, start = parts[y, x], x
-            red = green = blue = square = 0
+            red = green = blue = square = np.int64(0)
             while x < width and parts[y, x] == part:
                 r = np.int64(pixels[y, x, 0])
                 g = np.int64(pixels[y, x, 1])
@@ -165,6 +164,19 @@ def _step(pixels, parts, y, x, v, u):
         away = np.float64(pixels[ya, xa, c]) - np.float64(pixels[yb, xb, c])
         square += away * away
     return np.sqrt(square)
+
+
+@kernel
+def _count_border(parts):
+    height, width = parts.shape
+    border = 0
+    for y in range(height):
+        for x in range(width - 1):
+            border += parts[y, x] != parts[y, x + 1]
+    for y in range(height - 1):
+        for x in range(width):
+            border += parts[y, x] != parts[y + 1, x]
+    return border
 
 
 @kernel

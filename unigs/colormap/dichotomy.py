@@ -68,7 +68,7 @@ def _mean_distance(points, weights, sums, start, stop, squared):
     m4 = sums[4] / sums[6]
     m5 = sums[5] / sums[6]
     result = 0.0
-    for i in range(start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         d0 = points[0, i] - m0
         d1 = points[1, i] - m1
         d2 = points[2, i] - m2

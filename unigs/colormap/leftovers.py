@@ -41,8 +41,9 @@ def _gap(pixels, y, x, colors, start, end):
 
 
 @kernel
-def _mark(labels, pixels, colors, far, gap, marks):
-    """1 where the colour is `far` from its label's and from mixtures with labels nearby, else 0."""
+def _mark(labels, pixels, colors, far, gap, marks, at):
+    """1 where the colour is `far` from its label's and from mixtures with labels nearby, else 0;
+    the numbers of those pixels into `at`."""
     height, width = labels.shape
     found = 0
     for y in range(height):
@@ -73,6 +74,7 @@ def _mark(labels, pixels, colors, far, gap, marks):
                 mixed = _gap(pixels, y, x, colors, label, other) < gap * gap
             if not mixed:
                 marks[y, x] = 1
+                at[found] = y * width + x
                 found += 1
     return found
 
@@ -111,12 +113,12 @@ def _peaks(
     pixels: np.ndarray,
     colors: np.ndarray,
     parts: np.ndarray,
-    marks: np.ndarray,
+    marked: np.ndarray,
     count: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per part: marked pixels, mean colour of those farthest from their old label, centre."""
+    """Per part: pixels of `marked`, mean colour of those farthest from their old label, centre."""
     height, width = labels.shape
-    rows, columns = np.nonzero(marks)
+    rows, columns = np.divmod(marked, width)
     part, seen = parts[rows, columns], pixels[rows, columns].astype(np.float64)
     area = np.bincount(part, minlength=count)
     centers = [
@@ -154,12 +156,13 @@ def recover(
     Only groups whose colour belongs where they lie are taken (`best_cell` below `price`).
     Returns `colors` (m, 3) with the colours of the new labels appended.
     """
-    marks = np.empty_like(labels)
-    if _mark(labels, pixels, colors, far, gap, marks) < smallest:
+    marks, marked = np.empty_like(labels), np.empty(labels.size, np.int32)
+    found = _mark(labels, pixels, colors, far, gap, marks, marked)
+    if found < smallest:
         return colors
     parts, mark_of = components(marks)
     count = len(mark_of)
-    area, peaks, places = _peaks(labels, pixels, colors, parts, marks, count)
+    area, peaks, places = _peaks(labels, pixels, colors, parts, marked[:found], count)
     chosen = np.flatnonzero(area >= smallest)
     chosen = chosen[cells.prices(peaks[chosen], places[chosen]) < price]
     if len(chosen) == 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def _steps(pixels, histogram):
     height, width = pixels.shape[:2]
     for y in range(0, height, 2):
         for x in range(width - 1):
-            step = 0
+            step: Any = 0
             for c in range(3):
                 away = abs(np.int32(pixels[y, x, c]) - np.int32(pixels[y, x + 1, c]))
                 step = away if away > step else step
@@ -79,7 +80,9 @@ def _smooth(pixels, row, out):
 
 @kernel_part
 def _apart(a, b):
-    return a - b if a > b else b - a
+    high = a if a > b else b
+    low = b if a > b else a
+    return np.uint8(high - low)
 
 
 @kernel
@@ -192,7 +195,7 @@ def find_modes(
     found = _climb(bins.colors, counts, order, radius, peaks, weight, sums)
     sharp = _sharp(bins, radius, peaks[:found])[: limit - found]
     if found == 0 and len(sharp) == 0:
-        sharp = bins.counts.argmax(keepdims=True)
+        sharp = np.array([bins.counts.argmax()])
     kept = np.flatnonzero(weight[:found] > 0)
     colors = np.concatenate([peaks[kept], bins.colors[sharp]])
     return Modes(colors, np.concatenate([weight[kept], bins.counts[sharp]]))

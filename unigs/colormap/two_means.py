@@ -1,7 +1,8 @@
 """2-means of weighted points of six features, stored as the columns of (6, k).
 
 The functions work on a slice of the columns, so that the parts of a part lie side by side, and fill
-arrays that they are given: `sums` (7,) are the weighted sums of the features and that of the
+arrays that they are given. An unsigned index, which cannot count from the end, lets loops over a
+slice vectorise. `sums` (7,) are the weighted sums of the features and that of the
 weights.
 """
 
@@ -33,11 +34,11 @@ def sums_of(points, weights, start, stop, sums):
     """Fill `sums` (7,) with those of a slice."""
     for f in range(6):
         total = 0.0
-        for i in range(start, stop):
+        for i in range(np.uint64(start), np.uint64(stop)):
             total += weights[i] * points[f, i]
         sums[f] = total
     total = 0.0
-    for i in range(start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         total += weights[i]
     sums[6] = total
 
@@ -55,12 +56,12 @@ def two_seeds(points, weights, start, stop, sums, weighted, work, first, second)
         first[f] = sums[f] / sums[6]
     for f in range(6):
         middle = first[f]
-        for i in range(start, stop):
+        for i in range(np.uint64(start), np.uint64(stop)):
             weighted[i] = weights[i] * (points[f, i] - middle)
         for g in range(f, 6):
             middle = first[g]
             product = 0.0
-            for i in range(start, stop):
+            for i in range(np.uint64(start), np.uint64(stop)):
                 product += weighted[i] * (points[g, i] - middle)
             work[f, g] = product
             work[g, f] = product
@@ -104,7 +105,7 @@ def _beyond(points, weights, start, stop, first, second, side, far):
         threshold += (second[f] - first[f]) * (second[f] + first[f]) / 2
     s0 = s1 = s2 = s3 = s4 = s5 = total = 0.0
     changed = 0
-    for i in range(start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         along = a0 * points[0, i] + a1 * points[1, i] + a2 * points[2, i]
         along += a3 * points[3, i] + a4 * points[4, i] + a5 * points[5, i]
         beyond = along > threshold
@@ -136,7 +137,7 @@ def two_means(points, weights, sums, start, stop, first, second, side, far):
     `sums` is that of `sums_of` for the slice. Fills `side` (k,) bool, which points are on the
     second side, and `far` (7,), their sums; `first` and `second` become the means.
     """
-    for i in range(start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         side[i] = False
     for _ in range(MAX_ITERATIONS):
         changed = _beyond(points, weights, start, stop, first, second, side, far)

@@ -86,15 +86,20 @@ def explain(
 
     A fault of an override is told with its value, any other with the file.
     """
-    told, of_file = [], False
+    told: dict[str, str] = {}
+    of_file = False
     for item in error.errors(include_url=False):
         path = ".".join(str(part) for part in item["loc"] if not _is_branch(part))
         cause = next((name for name in overrides if f"{name}.".startswith(f"{path}.")), None)
         cause = cause or next((n for n in overrides if path.startswith(f"{n}.")), None)
         shown = path if cause is None else f"{cause}={overrides[cause]}"
+        if cause is not None and path.startswith(f"{cause}."):
+            shown += f": {path}"
         of_file |= cause is None
-        told.append(": ".join(filter(None, (shown, _reason(schema, item, cause or path)))))
-    return ConfigError("; ".join(dict.fromkeys(told)), file=file if of_file else None)
+        # of a union there is an error for every type
+        told.setdefault(shown, _reason(schema, item, cause or path))
+    lines = (": ".join(filter(None, pair)) for pair in told.items())
+    return ConfigError("; ".join(lines), file=file if of_file else None)
 
 
 def setting_names(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -27,7 +27,8 @@ class TrainingConfig(Strict):
             (`single_task_epochs` where one task is trained).
         batch_size: samples per optimiser step over all processes.
         accumulation: equal parts in which a process takes its share of a batch, one after the
-            other, for less memory; the gradient is that of the whole batch.
+            other, for less memory; the gradient is that of the whole batch. A single process that
+            runs out of memory on an accelerator takes more parts by itself.
         processes: on this machine, as far as it has a core or an accelerator for each; each takes
             its share of every batch and of the cores. Under torchrun the number of its processes
             counts.
@@ -48,7 +49,8 @@ class TrainingConfig(Strict):
         lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
             last convolution and the task embedding whole (extra `lora`); null trains everything.
         compile: compile the UNet with torch.compile.
-        precision: `auto` takes bf16 where the processor has it in hardware; fp16 scales the loss.
+        precision: `auto` takes bf16 where the processor has it in hardware; fp16 scales the loss;
+            tf32 is fp32 whose products on CUDA are rounded to TF32, fp32 has exact ones.
         validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
     """
 
@@ -77,7 +79,7 @@ class TrainingConfig(Strict):
     entity_balance: bool = False
     lora_rank: int | None = Field(None, ge=1)
     compile: bool = False
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
     gradient_checkpointing: bool = False
     validate_every: int = Field(500, ge=1)
     checkpoint_every: int = Field(500, ge=1)

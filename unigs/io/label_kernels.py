@@ -6,22 +6,24 @@ import numpy as np
 
 from unigs.io.kernels import kernel
 
-# Kernels are compiled for one kind of array.
-PLAIN = ("C", "A", "W")
+
+def _plain(array: np.ndarray, dtype: type[np.generic] = np.int32) -> np.ndarray:
+    """The one kind of array that the kernels are compiled for."""
+    return np.require(array, dtype, ("C", "A", "W"))
 
 
 def look_up(segments: np.ndarray, table: np.ndarray) -> np.ndarray:
     """``table[segments]``: (h, w) int32; `table` is int32, every label must have an entry."""
-    labels = np.require(segments, np.int32, PLAIN)
+    labels = _plain(segments)
     found = np.empty_like(labels)
-    _look_up(labels.reshape(-1), np.require(table, np.int32, PLAIN), found.reshape(-1))
+    _look_up(labels.reshape(-1), _plain(table), found.reshape(-1))
     return found
 
 
 def pick(segments: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return (len(rows), len(columns)) int32: the labels where some rows and columns cross."""
     found = np.empty((len(rows), len(columns)), dtype=np.int32)
-    _pick(np.require(segments, np.int32, PLAIN), rows, columns, found)
+    _pick(_plain(segments), rows, columns, found)
     return found
 
 
@@ -29,8 +31,8 @@ def count_inside(segments: np.ndarray, mask: np.ndarray, labels: int) -> np.ndar
     """Return (labels,) int64: how many pixels of each label 0..labels-1, the only ones, are in a
     mask."""
     counts = np.zeros(labels, dtype=np.int64)
-    inside = np.require(mask, np.bool_, PLAIN).reshape(-1)
-    _count(np.require(segments, np.int32, PLAIN).reshape(-1), inside, counts)
+    inside = _plain(mask, np.bool_).reshape(-1)
+    _count(_plain(segments).reshape(-1), inside, counts)
     return counts
 
 

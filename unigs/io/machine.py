@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,7 +36,8 @@ class Machine:
         low_precision: bfloat16 where the device multiplies it faster than float32, else float32:
             the dtype of everything that bears bfloat16's rounding.
         fused_attention: scaled-dot-product kernels beat plain products on short sequences.
-        convolution_format: memory layout in which convolutions are fastest.
+        convolution_format: memory layout of activations in which convolutions are fastest.
+        weight_format: the same of weights.
         float32_rate, bfloat16_rate: FLOP/s of one large product; None where nothing was timed.
     """
 
@@ -44,6 +47,7 @@ class Machine:
     convolution_format: torch.memory_format
     float32_rate: float | None = None
     bfloat16_rate: float | None = None
+    weight_format: torch.memory_format = torch.contiguous_format
 
     def __str__(self) -> str:
         precision = str(self.low_precision).removeprefix("torch.")
@@ -61,12 +65,36 @@ def machine(device: torch.device | str = "cpu") -> Machine:
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Return the autocast context of a precision: `fp32`, `bf16`, `fp16`, or `auto` for what the
-    device does well."""
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    """Return the autocast context of a precision: `fp32`, `tf32`, `bf16`, `fp16`, or `auto` for
+    what the device does well."""
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    dtypes = {"fp32": torch.float32, "tf32": torch.float32, **half}
     dtype = machine(device).low_precision if precision == "auto" else dtypes[precision]
     enabled = dtype != torch.float32
     return torch.autocast(device.type, dtype if enabled else torch.bfloat16, enabled=enabled)
+
+
+@contextmanager
+def float32_products(precision: str, device: torch.device) -> Iterator[None]:
+    """Products and convolutions of float32 on CUDA: exact for `fp32`, in TF32 (10 bits after the
+    point, the range of float32) for every other precision; as torch was told on other devices."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+    # By default torch takes TF32 for convolutions, but not for products.
+    cudnn = torch.backends.cudnn
+    try:
+        with cudnn.flags(
+            enabled=cudnn.enabled,
+            benchmark=cudnn.benchmark,
+            deterministic=cudnn.deterministic,
+            allow_tf32=precision != "fp32",
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def cores() -> int:
@@ -82,17 +110,27 @@ def processes(wanted: int) -> int:
     return max(count for count in range(1, wanted + 1) if wanted % count == 0 and count <= places)
 
 
+def encoding_processes(device: torch.device) -> int:
+    """Return how many processes to encode a data set in: one a core, or two an accelerator, of
+    which one reads samples while the other encodes."""
+    if device.type == "cuda":
+        return min(2 * torch.cuda.device_count(), cores())
+    return cores() if device.type == "cpu" else 1
+
+
 @cache
 def _machine(device_type: str) -> Machine:
     if device_type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         low = torch.bfloat16 if native else torch.float32
-        return Machine(device_type, low, True, torch.channels_last)
+        layout = torch.channels_last
+        return Machine(device_type, low, True, layout, weight_format=layout)
     if device_type != "cpu":
         return Machine(device_type, torch.float32, True, torch.contiguous_format)
     float32, bfloat16 = _rate(torch.float32), _rate(torch.bfloat16)
     low = torch.bfloat16 if bfloat16 > WORTHWHILE * float32 else torch.float32
-    # The fused kernel is several times slower than plain products on a few tokens.
+    # The fused kernel is several times slower than plain products on a few tokens; oneDNN lays
+    # weights out as it needs them.
     return Machine(device_type, low, False, torch.channels_last, float32, bfloat16)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from unigs.metrics.entity_precision import EntityMasks, entity_precision
 from unigs.metrics.image_table import ImageTable, Row
 from unigs.metrics.matching import Matches, match
-from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
+from unigs.metrics.panoptic_quality import average, count_segments, per_class
 from unigs.metrics.segmentation import segmentation_scores
 
 #: The columns that store :class:`~unigs.metrics.matching.Matches`.
@@ -38,7 +38,6 @@ class SegmentationMetric(ImageTable):
         key: str,
         gt: ArrayLike,
         pred: ArrayLike,
-        ignore: ArrayLike | None = None,
         *,
         gt_ids: Sequence[int] | None = None,
         pred_ids: Sequence[int] | None = None,
@@ -46,7 +45,7 @@ class SegmentationMetric(ImageTable):
     ) -> None:
         """Add image ``key`` (a second time replaces it); arguments as in
         :func:`unigs.metrics.matching.match`."""
-        found = match(gt, pred, ignore, gt_ids=gt_ids, pred_ids=pred_ids, allowed=allowed)
+        found = match(gt, pred, gt_ids=gt_ids, pred_ids=pred_ids, allowed=allowed)
         self.add_image(key, **columns_of(found))
 
     def compute(self) -> dict[str, float]:
@@ -125,38 +124,26 @@ def _masks(row: Row) -> EntityMasks:
 
 
 class PanopticMetric(ImageTable):
-    """PQ = SQ * RQ, averaged over the classes that occur; with one class, class-agnostic PQ.
+    """Class-agnostic PQ = SQ * RQ.
 
     ``compute()`` gives ``pq``, ``sq``, ``rq`` in [0, 1] (NaN when nothing was counted), the totals
-    ``tp``, ``fp``, ``fn`` and ``n_classes``.
+    ``tp``, ``fp``, ``fn`` and ``n_classes``, 1 or 0.
     """
 
     higher_is_better = True
 
     def __init__(self) -> None:
-        super().__init__(classes=torch.int64, tallies=torch.float64)
+        super().__init__(tally=torch.float64)
 
     def update(
-        self,
-        key: str,
-        gt: ArrayLike,
-        pred: ArrayLike,
-        gt_classes: Mapping[int, int] | None = None,
-        pred_classes: Mapping[int, int] | None = None,
-        crowd: Mapping[int, int] | None = None,
-        void: ArrayLike | None = None,
+        self, key: str, gt: ArrayLike, pred: ArrayLike, void: ArrayLike | None = None
     ) -> None:
         """Add image ``key`` (a second time replaces it); arguments as in
         :func:`~unigs.metrics.panoptic_quality.count_segments`."""
-        tally = count_segments(gt, pred, gt_classes, pred_classes, crowd, void)
-        self.add_image(key, classes=list(tally), tallies=list(tally.values()))
+        tally = count_segments(gt, pred, void=void)
+        self.add_image(key, tally=[value for counts in tally.values() for value in counts])
 
     def compute(self) -> dict[str, float]:
-        """Averages over the classes that occur in the images of all processes."""
-        tallies = (_tally(row) for row in self.image_rows().values())
-        return average(per_class(tallies).values())
-
-
-def _tally(row: Row) -> Tally:
-    counts = row["tallies"].reshape(-1, 4).tolist()
-    return dict(zip(row["classes"].tolist(), map(tuple, counts), strict=True))
+        """Return the quality over the images of all processes."""
+        tallies = (row["tally"].tolist() for row in self.image_rows().values())
+        return average(per_class({1: tuple(tally)} for tally in tallies if tally).values())

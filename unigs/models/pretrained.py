@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ class FileDigests:
         if isinstance(held, list) and held[:3] == look:
             return str(held[3])
         digest = sha256_of(place)
+        if not digest:
+            raise ModelError(f"{file}: cannot be read; check its rights")
         self._known[str(place)] = [*look, digest]
         if self._record is not None:
             known = {name: held for name, held in self._known.items() if Path(name).is_file()}
@@ -111,17 +114,20 @@ def source_digest(name: str, source: str | Path, digests: FileDigests) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def require_sources(preset: Preset) -> None:
+def require_sources(preset: Preset, names: Collection[str] = (*COMPONENTS, *EVALUATORS)) -> None:
     """Check, before anything is built, the sources of a preset that lie on this machine.
 
     Headers are read, not the weights; Hub ids are left to the loading.
+
+    Args:
+        names: of `COMPONENTS` and `EVALUATORS`, those that will be read.
 
     Raises:
         ModelError: as `source_files`.
         ConfigError: the UNet is made for other text states or latents than it will be given.
     """
     for name, source in sources_of(preset).items():
-        if name == "inception" or Path(source).expanduser().exists():
+        if name in names and (name == "inception" or Path(source).expanduser().exists()):
             source_files(name, source)
     for what, place, of_unet in (
         ("tokens of width", ("text", "hidden_size"), "cross_attention_dim"),
@@ -140,7 +146,8 @@ def _stated(preset: Preset, name: str, setting: str) -> Any:
     cannot be known here."""
     section = getattr(preset, name)
     if section.source is not None:
-        if not Path(section.source).expanduser().is_dir():
+        directory = Path(section.source).expanduser()
+        if not directory.is_dir() or (directory / TAESD_ENCODER).is_file():
             return None
         folder = component_directory(section.source, COMPONENTS[name][0])
         return read_config(folder).get(setting)

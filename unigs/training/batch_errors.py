@@ -1,15 +1,24 @@
-"""The error of a UNet on a batch of latents, sample by sample."""
+"""The error of a UNet on a batch of latents, sample by sample, and its gradient."""
 
 from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 
 from unigs.config.preset import TrainingConfig
+from unigs.errors import ModelError
+from unigs.io.distributed import rank_and_world
 from unigs.io.machine import autocast, machine
 from unigs.models.unet import join_inputs
+from unigs.training.fsdp import gradient_exchange
 from unigs.training.loss import add_noise, loss_weights, weighted_error
+from unigs.training.step_draws import StepDraws
+
+logger = logging.getLogger(__name__)
 
 
 def batch_errors(
@@ -27,17 +36,87 @@ def batch_errors(
         batch: as `MixedStream.batch` gives it, on any device.
         timesteps: (n,) int64. noise: (n, 2C, h, w).
     """
-    batch = {name: value.to(device) for name, value in batch.items()}
+    batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
     clean = torch.cat([batch["image"], batch["colormap"]], dim=1)
     timesteps = timesteps.to(device)
-    noised, target = add_noise(scheduler, clean, noise.to(device), timesteps)
+    noised, target = add_noise(scheduler, clean, noise.to(device, non_blocking=True), timesteps)
     image, colormap = noised.chunk(2, dim=1)
     inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
-    # The layout of the input is that of all activations; weights keep theirs.
-    inputs = inputs.contiguous(memory_format=machine(device).convolution_format)
-    with autocast(training.precision, device):
-        prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
+    # Before the model, since the processor waits for an accelerator where it copies tables to it.
     weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)
     last = timesteps == scheduler.config["num_train_timesteps"] - 1
     charbonnier = last & (training.colormap_loss == "charbonnier")
+    # The layout of the input is that of all activations.
+    inputs = inputs.contiguous(memory_format=machine(device).convolution_format)
+    with autocast(training.precision, device):
+        prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
     return weighted_error(prediction, target, weights, charbonnier)
+
+
+@dataclass
+class Accumulation:
+    """The gradient of a batch, in equal parts that are taken one after the other.
+
+    Attributes:
+        parts: doubled, or more where only that divides the batch, when the device runs out of
+            memory: the gradient stays that of the whole batch.
+    """
+
+    model: nn.Module
+    scheduler: DDIMScheduler
+    training: TrainingConfig
+    device: torch.device
+    scaler: torch.amp.GradScaler
+    parts: int
+
+    def gradient(self, batch: dict[str, Tensor], drawn: StepDraws) -> Tensor:
+        """Leave the gradient of the mean error in the parameters, whose gradients are unset; return
+        (n,) errors on the device.
+
+        Raises:
+            ModelError: out of memory with a single sample, or in a group of processes.
+        """
+        while True:
+            try:
+                return torch.cat([self._add(batch, drawn, number) for number in range(self.parts)])
+            except torch.OutOfMemoryError as error:
+                # What was asked for; how the memory is shared out fills lines.
+                reason = ". ".join(str(error).split(". ")[:2])
+            # After the handler: the error's traceback held the activations.
+            self._take_smaller_parts(len(drawn.timesteps), reason)
+
+    def _add(self, batch: dict[str, Tensor], drawn: StepDraws, number: int) -> Tensor:
+        size = len(drawn.timesteps) // self.parts
+        part = slice(number * size, (number + 1) * size)
+        mine = {name: value[part] for name, value in batch.items()}
+        timesteps, noise = drawn.timesteps[part], drawn.noise[part]
+        with gradient_exchange(self.model, now=number == self.parts - 1):
+            errors = batch_errors(
+                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device
+            )
+            self.scaler.scale(errors.mean() / self.parts).backward()
+        return errors.detach()
+
+    def _take_smaller_parts(self, count: int, reason: str) -> None:
+        size = count // self.parts
+        larger = [n for n in range(2 * self.parts, count + 1) if count % n == 0]
+        if not larger:
+            raise ModelError(
+                f"out of memory with {size} sample{'s' * (size > 1)} at a time: {reason}",
+                hint="set training.gradient_checkpointing, precision bf16, or lora_rank",
+            )
+        if rank_and_world()[1] > 1:
+            # The others may have exchanged a part of their gradients already.
+            raise ModelError(
+                f"out of memory with {size} samples at a time: {reason}",
+                hint=f"set training.accumulation={larger[0]} and resume",
+            )
+        self.parts = larger[0]
+        self.model.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning(
+            "out of memory with %d samples at a time (%s): going on with training.accumulation=%d, "
+            "%d at a time; the gradient is the same",
+            size, reason, self.parts, count // self.parts,
+        )  # fmt: skip

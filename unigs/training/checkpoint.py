@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,38 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     for old in [path for path in _folders(folder) if path.name <= target.name][:-keep]:
         shutil.rmtree(old)
     return target
+
+
+class CheckpointWriter:
+    """Writes checkpoints in a thread, one at a time, while training goes on.
+
+    They are `save_checkpoint`'s: whole tensors with digests, which any number of processes reads,
+    sharded or not. `torch.distributed.checkpoint.async_save` would write the shards of this number
+    of processes, without digests, and need a second group of processes. Writing, hashing and
+    syncing leave the interpreter to the training.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[Path] | None = None
+
+    def write(self, folder: Path, checkpoint: Checkpoint, keep: int) -> None:
+        """Begin to write a checkpoint, whose tensors must stay as they are."""
+        self.finish()
+        self._writing = self._thread.submit(save_checkpoint, folder, checkpoint, keep)
+
+    def finish(self) -> None:
+        """Wait until the checkpoint is on the disk; raise what kept it from being written."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def close(self) -> None:
+        """`finish`, and end the thread."""
+        try:
+            self.finish()
+        finally:
+            self._thread.shutdown()
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

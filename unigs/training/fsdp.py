@@ -18,7 +18,8 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from unigs.io.distributed import rank_and_world, training_device
+from unigs.io.device import this_device
+from unigs.io.distributed import rank_and_world
 
 # What is gathered at once: large enough for few exchanges, small enough that little is whole.
 _UNITS = ("ResnetBlock2D", "Transformer2DModel")
@@ -32,7 +33,7 @@ def sharded(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """
     spread = copy.deepcopy(unet)
     unet.to("meta")  # type: ignore[arg-type]
-    mesh = init_device_mesh(training_device().type, (rank_and_world()[1],))
+    mesh = init_device_mesh(this_device().type, (rank_and_world()[1],))
     for module in spread.modules():
         if type(module).__name__ in _UNITS:
             fully_shard(module, mesh=mesh)
@@ -48,12 +49,13 @@ def leave_in(unet: UNet2DConditionModel, spread: nn.Module) -> None:
 
 
 def gathered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the whole tensors in process 0, nothing in the others; all of them must call this."""
+    """Return copies of the whole tensors on the CPU in process 0, nothing in the others; all of
+    them must call this."""
     kept = {}
     for name, value in tensors.items():
         full = _whole(value)
         if rank_and_world()[0] == 0:
-            kept[name] = full.cpu() if isinstance(value, DTensor) else full
+            kept[name] = full.detach().to("cpu", copy=True)
     return kept
 
 

@@ -19,7 +19,6 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -28,19 +27,20 @@ from torch.nn.parallel import DistributedDataParallel
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.io.distributed import any_of, rank_and_world
-from unigs.io.machine import machine
+from unigs.io.machine import float32_products, machine
 from unigs.io.peak_memory import peak_memory
+from unigs.latents.ahead import Ahead
 from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
-from unigs.training.batch_errors import batch_errors
+from unigs.training.batch_errors import Accumulation
 from unigs.training.checkpoint import CHECKPOINTS
-from unigs.training.fsdp import gradient_exchange, leave_in, sharded
+from unigs.training.fsdp import leave_in, sharded
 from unigs.training.lora import add_adapters, merge_adapters
-from unigs.training.optimizer import build_optimizer, build_scaler
+from unigs.training.optimizer import AveragedWeights, build_optimizer, build_scaler
 from unigs.training.schedule import learning_rate, training_steps
 from unigs.training.state import TrainingState
-from unigs.training.step_draws import StepDraws, draw_step
+from unigs.training.step_draws import StepDraws, prepare_step
 from unigs.training.validation import preview_picture, validation_losses
 
 Log = Callable[[int, dict[str, float]], None]
@@ -101,11 +101,21 @@ def train(
         autoencoder: of the latents, frozen; previews need it.
 
     Raises:
-        ModelError: the loss is not finite; the batch is saved next to the checkpoints.
+        ModelError: the loss is not finite; the batch is saved next to the checkpoints. Or memory
+            runs out with one sample at a time (before that, a batch is taken in smaller parts), or
+            the device fails.
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
-    return run.go(validation, log, should_stop, on_preview)
+    try:
+        with float32_products(training.precision, run.device), run.state, run.ahead:
+            return run.go(validation, log, should_stop, on_preview)
+    except RuntimeError as error:
+        if not str(error).startswith("CUDA error"):
+            raise
+        reason = str(error).splitlines()[0]
+        hint = "resume, from the last checkpoint, in a new process"
+        raise ModelError(f"{run.device} failed: {reason}", hint=hint) from error
 
 
 class _Run:
@@ -133,11 +143,15 @@ class _Run:
         self.given, self.sharded = unet, training.parallel == "fsdp" and self.world > 1
         if self.sharded:
             unet = self.unet = sharded(unet)
+        elif machine(self.device).weight_format != torch.contiguous_format:
+            unet.to(memory_format=machine(self.device).weight_format)  # type: ignore[call-overload]
         self.parameters = [p for p in unet.parameters() if p.requires_grad]
         self.optimizer = build_optimizer(self.parameters, training)
         self.scaler = build_scaler(training, self.device)
         # Shards have no kernel that copies many tensors at once.
-        self.ema = EMAModel(self.parameters, decay=training.ema_decay, foreach=not self.sharded)
+        self.ema = AveragedWeights(
+            self.parameters, decay=training.ema_decay, foreach=not self.sharded
+        )
         self.state = TrainingState(
             out_dir / CHECKPOINTS, unet, self.ema, self.optimizer, self.scaler
         )
@@ -161,6 +175,10 @@ class _Run:
             self.model = cast(nn.Module, torch.compile(unet))
         if self.world > 1 and not self.sharded:
             self.model = DistributedDataParallel(self.model)
+        self.accumulation = Accumulation(
+            self.model, self.scheduler, training, self.device, self.scaler, training.accumulation
+        )
+        self.ahead = Ahead(self._prepare, self.steps, self.device)
 
     def go(
         self,
@@ -201,57 +219,33 @@ class _Run:
             merge_adapters(self.unet)
         if self.sharded:
             leave_in(self.given, self.unet)
-        self.given.eval()
+        self.given.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         samples = (self.steps - first) * self.stream.batch_size
         return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
 
+    def _prepare(self, step: int) -> tuple[dict[str, Tensor], StepDraws]:
+        count = self.scheduler.config["num_train_timesteps"]
+        return prepare_step(self.stream, self.training, self.diffusion, count, step, self.device)
+
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
-        batch = self.stream.batch(step)
-        drawn = draw_step(
-            batch["task"],
-            batch["image"].shape[1:],
-            self.training,
-            self.diffusion,
-            self.scheduler.config["num_train_timesteps"],
-            step,
-            self.rank,
-            self.world,
-        )
-        batch["text"][drawn.dropped] = self.stream.empty_text
+        batch, drawn = self.ahead(step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
         self.optimizer.zero_grad(set_to_none=True)
-        count = self.training.accumulation
-        size = len(drawn.timesteps) // count
-        parts = [slice(first, first + size) for first in range(0, count * size, size)]
-        errors = torch.cat(
-            [self._backward(step, batch, drawn, part, part is parts[-1]) for part in parts]
-        )
+        found = self.accumulation.gradient(batch, drawn)
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip_norm, foreach=True)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.ema.step(self.parameters)
+        # Here alone the step waits for the device; what is not finite never reaches a checkpoint.
+        errors = found.cpu()
+        if not torch.isfinite(errors).all():
+            file = self.out_dir / f"not-finite-{step:08d}.safetensors"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save_file({name: value.contiguous() for name, value in batch.items()}, file)
+            raise ModelError(f"step {step}: loss is {errors.mean()}; its batch is in {file}")
         return errors, batch["task"]
-
-    def _backward(
-        self, step: int, batch: dict[str, Tensor], drawn: StepDraws, part: slice, last: bool
-    ) -> Tensor:
-        """Add the gradient of one part of a batch; its errors, on the CPU."""
-        mine = {name: value[part] for name, value in batch.items()}
-        timesteps, noise = drawn.timesteps[part], drawn.noise[part]
-        with gradient_exchange(self.model, now=last):
-            errors = batch_errors(
-                self.model, self.scheduler, self.training, mine, timesteps, noise, self.device
-            )
-            loss = errors.mean() / self.training.accumulation
-            if not torch.isfinite(loss):
-                file = self.out_dir / f"not-finite-{step:08d}.safetensors"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                save_file({name: value.contiguous() for name, value in mine.items()}, file)
-                raise ModelError(f"step {step}: loss is {loss.item()}; its batch is in {file}")
-            self.scaler.scale(loss).backward()
-        return errors.detach().cpu()
 
     def _metrics(
         self, errors: Tensor, task: Tensor, smoothed: float, step: int, rate: float
@@ -260,6 +254,7 @@ class _Run:
             "loss": smoothed,
             "learning_rate": learning_rate(self.training, step, self.steps),
             "samples_per_second": rate * self.stream.batch_size,
+            "loader_share": self.ahead.share,
             "peak_memory_bytes": float(peak_memory(self.device)),
             "remaining_seconds": (self.steps - step - 1) / rate,
         }
@@ -279,8 +274,9 @@ class _Run:
         if self.rank > 0 or self.sharded or self.autoencoder is None:
             return
         with self._averaged():
+            batch = self.ahead.aside(lambda: shown.batch(0))
             picture = preview_picture(
-                self.unet, self.scheduler, self.diffusion, shown.batch(0), self.autoencoder
+                self.unet, self.scheduler, self.diffusion, batch, self.autoencoder
             )
         on_preview(step, picture)
 

@@ -1,11 +1,14 @@
-"""The optimiser of a run, its loss scale, and how both are saved in a checkpoint."""
+"""The optimiser of a run, its loss scale, the average of the weights, and how they are saved."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
+from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from unigs.config.preset import TrainingConfig
 from unigs.training.muon import Muon
@@ -26,6 +29,24 @@ def build_optimizer(parameters: list[nn.Parameter], training: TrainingConfig) ->
 def build_scaler(training: TrainingConfig, device: torch.device) -> torch.amp.GradScaler:
     """Return the loss scale of fp16, whose small gradients would vanish without; off otherwise."""
     return torch.amp.GradScaler(device.type, enabled=training.precision == "fp16")
+
+
+class AveragedWeights(EMAModel):
+    """diffusers' average, whose step takes one pass over the weights and no memory of its own.
+
+    diffusers writes the difference of all weights to their average down and reads it again: five
+    passes over memory, and a third copy of the model.
+    """
+
+    def step(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Move the average towards the weights."""
+        if not self.foreach:
+            super().step(parameters)
+            return
+        self.optimization_step += 1
+        self.cur_decay_value = self.get_decay(self.optimization_step)
+        move = get_ema_multi_avg_fn(self.cur_decay_value)
+        move(self.shadow_params, list(parameters), self.optimization_step)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.training_utils import EMAModel
+from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from unigs.config.preset import TrainingConfig
 from unigs.io.distributed import rank_and_world
-from unigs.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from unigs.training.checkpoint import Checkpoint, CheckpointWriter, load_checkpoint
 from unigs.training.fsdp import gathered, spread_like
-from unigs.training.optimizer import optimizer_tensors, restore_optimizer
+from unigs.training.optimizer import AveragedWeights, optimizer_tensors, restore_optimizer
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,26 @@ class TrainingState:
 
     folder: Path
     unet: UNet2DConditionModel
-    ema: EMAModel
+    ema: AveragedWeights
     optimizer: Any
     scaler: torch.amp.GradScaler
+    writer: CheckpointWriter = field(default_factory=CheckpointWriter)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Wait until the last checkpoint is on the disk."""
+        self.writer.close()
 
     def save(self, step: int, loss: float, training: TrainingConfig) -> None:
-        """Write a checkpoint of `step`; only the newest ``checkpoints_kept`` stay.
+        """Copy the state of `step` and start writing it; the newest ``checkpoints_kept`` stay.
 
-        Every process of a group must call this; process 0 writes.
+        Every process of a group must call this; process 0 writes. The writing ends with the block
+        of this state at the latest.
         """
+        # Before the copy: the one that is being written takes as much memory.
+        self.writer.finish()
         ema = self.ema.state_dict()
         shadow = {str(i): value for i, value in enumerate(ema.pop("shadow_params"))}
         tensors = {
@@ -47,7 +59,8 @@ class TrainingState:
             "training": training.model_dump(),
             "loss": loss,
         }
-        save_checkpoint(self.folder, Checkpoint(step, tensors, state), training.checkpoints_kept)
+        checkpoint = Checkpoint(step, tensors, state)
+        self.writer.write(self.folder, checkpoint, training.checkpoints_kept)
 
     def resume(self) -> int:
         """Resume from the newest complete checkpoint; return its step, 0 if there is none."""
@@ -60,12 +73,21 @@ class TrainingState:
         # Moments are named by the number of their parameter, as averages are.
         averages = self.ema.shadow_params
         moments = {
-            name: spread_like(value, averages[int(name.split(".")[0])])
+            name: _like(value, averages[int(name.split(".")[0])])
             for name, value in checkpoint.tensors["optimizer"].items()
         }
         restore_optimizer(self.optimizer, moments)
         self.scaler.load_state_dict(checkpoint.state["scaler"])
-        device = next(self.unet.parameters()).device
-        taken = [spread_like(shadow[str(i)].to(device), a) for i, a in enumerate(averages)]
+        taken = [_like(shadow[str(i)], average) for i, average in enumerate(averages)]
         self.ema.load_state_dict(checkpoint.state["ema"] | {"shadow_params": taken})
         return checkpoint.step
+
+
+def _like(value: Tensor, like: Tensor) -> Tensor:
+    """Put a whole tensor where `like`, of its shape, is, laid out or spread as that; others (counts
+    of steps) stay. Fused optimisers refuse moments in another memory format than the weights'."""
+    if value.shape != like.shape:
+        return value
+    if isinstance(like, DTensor):
+        return spread_like(value.to(like.device), like)
+    return torch.empty_like(like, dtype=value.dtype).copy_(value)
