@@ -1,6 +1,7 @@
 """A training goes on with another number of processes than it began with."""
 
 import itertools
+from contextlib import suppress
 
 import pytest
 import torch
@@ -20,11 +21,11 @@ def go_on(folder, steps):
     """Train until so many more steps are taken; the UNet, whose averages count at the end."""
     taken = itertools.count(1)
     unet = tiny_unet()
-    try:
-        train(unet, RandomStream(6), CONFIG, DIFFUSION, folder,
-              should_stop=lambda: next(taken) == steps)  # fmt: skip
-    except Interrupted:
-        pass
+    with suppress(Interrupted):
+        train(
+            unet, RandomStream(6), CONFIG, DIFFUSION, folder,
+            should_stop=lambda: next(taken) == steps,
+        )  # fmt: skip
     return unet
 
 
