@@ -68,6 +68,7 @@ def evaluate(
     from unigs.evaluation.table import rich_table
     from unigs.io.device import this_device
     from unigs.io.distributed import rank_and_world, torchrun_group
+    from unigs.models.source import resolve_directory
     from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named
 
@@ -87,6 +88,10 @@ def evaluate(
         seed = chosen.data.seed if seed is None else seed
     elif overrides:
         raise ConfigError("--set changes a preset", hint="name one with --preset")
+    # Wrong places are told here, before processes start that would load what lies there.
+    for source in (dual_encoder, segmenter):
+        if source is not None:
+            resolve_directory(source)
     if kind.new_image and dual_encoder is None and inception is None:
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
     total = read_manifest(shards).samples
