@@ -57,7 +57,7 @@ STAGES = {
     ),
     "latents": Stage(("latents/build", "samples/serialization"), _SHARDS),
     # of a training that encodes its samples itself
-    "encoding": Stage(("latents/on_the_fly", "samples/serialization"), _SHARDS),
+    "encoding": Stage(("latents/on_the_fly", "samples/serialization")),
     "training": Stage(
         ("training/run",),
         {
@@ -70,7 +70,7 @@ STAGES = {
         {"shards/read": "the digest of the autoencoder that was fitted on them"},
     ),
     "evaluators": Stage(("evaluators",)),
-    "evaluation": Stage(("evaluation/evaluate", "samples/serialization"), _SHARDS),
+    "evaluation": Stage(("evaluation/run", "samples/serialization"), _SHARDS),
 }
 
 

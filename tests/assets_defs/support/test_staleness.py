@@ -52,8 +52,8 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
         {"datasets", "evaluators", "io", "metrics", "models", "samples", "scene"},
     ),
     "evaluation": (
-        {"evaluation/baselines", "metrics/panoptic_quality", "metrics/average_precision"},
-        SAMPLING | {"evaluation", "evaluators", "metrics", "models"},
+        {"evaluation/baselines", "metrics/panoptic_quality", "pipeline/denoise"},
+        SAMPLING | {"evaluation", "evaluators", "metrics", "models", "pipeline"},
     ),
 }
 
