@@ -34,12 +34,7 @@ def autoencoder(
     sources = [folders.shards(*part) for part in parts(settings) if part[1] == "train"]
     inputs: dict[str, Any] = {
         "code": AUTOENCODER_CODE,
-        "settings": {
-            key: value
-            for key, value in component_settings(folders, settings, "autoencoder").items()
-            # how it is used, not what it is
-            if key != "sample_posterior"
-        },
+        "settings": component_settings(folders, settings, "autoencoder"),
         "shards": [built_digest(folder) for folder in sources] if wanted.source is None else [],
     }
 

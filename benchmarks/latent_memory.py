@@ -3,7 +3,7 @@
     python -m benchmarks.latent_memory [10000 1000000]
 
 The index is simulated: tables of so many samples over a thousand shards, each of which holds the
-bytes of one. Each number is measured in a process of its own, which draws 2,000 batches of 64. One
+bytes of one. Each number is measured in a process of its own, which draws 300 batches of 64. One
 JSON object per line.
 """
 
@@ -18,7 +18,7 @@ from tests.support.simulated_latents import simulated_latents
 from unigs.latents.stored import LatentStore
 from unigs.latents.stream import MixedStream
 
-SHARDS, STEPS = 1000, 2000
+SHARDS, STEPS = 1000, 300
 
 
 def resident() -> float:

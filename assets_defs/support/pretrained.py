@@ -44,6 +44,7 @@ def weights_digests(
 
 def component_settings(folders: Folders, settings: GraphSettings, name: str) -> dict[str, Any]:
     """Return a component's section of the preset, with the digest of its weights as the source; a
-    licence changes nothing."""
-    own = getattr(settings.values, name).model_dump(mode="json", exclude={"source", "licence"})
+    licence changes nothing, nor does how training draws latents."""
+    others = {"source", "licence", "sample_posterior"}
+    own = getattr(settings.values, name).model_dump(mode="json", exclude=others)
     return {**own, "source": weights_digests(folders, settings, [name]).get(name)}

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import typer
 from PIL import Image
 from typer.testing import CliRunner
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.cli.predict import predict
 from unigs.errors import ConfigError
+from unigs.io.device import this_device
+from unigs.pipeline import UniGSPipeline
 
 app = typer.Typer()
 app.command()(predict)
@@ -57,3 +60,30 @@ def test_wrong_use_is_told(model, files):
     assert isinstance(missing.exception, ConfigError)
     assert "coarse_mask" in str(missing.exception)
     assert run("--model", model, "--task", "entity").exit_code == 2
+
+
+def test_a_device_that_is_not_there_is_told_before_the_model_is_loaded(files, monkeypatch, model):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(UniGSPipeline, "from_pretrained", None)
+    found = run("--model", model, "--task", "entity", "--image", files / "photo.png",
+                "--device", "cuda", "--out", files / "out")  # fmt: skip
+    assert isinstance(found.exception, ConfigError)
+    assert str(found.exception).startswith("device 'cuda': no CUDA here")
+
+
+@pytest.mark.parametrize("device", ["cpu", None])
+def test_the_model_goes_to_the_device(files, monkeypatch, model, device):
+    moved = []
+    load = UniGSPipeline.from_pretrained
+
+    def loaded(folder, **options):
+        pipeline = load(folder, **options)
+        monkeypatch.setattr(pipeline, "to", lambda where: moved.append(where) or pipeline)
+        return pipeline
+
+    monkeypatch.setattr(UniGSPipeline, "from_pretrained", loaded)
+    asked = [] if device is None else ["--device", device]
+    found = run("--model", model, "--task", "entity", "--image", files / "photo.png",
+                "--out", files / "out", *asked)  # fmt: skip
+    assert found.exit_code == 0
+    assert moved == [this_device(device)]

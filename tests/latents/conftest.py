@@ -40,5 +40,5 @@ def pixels(scenes, tmp_path_factory):
 def latents(pixels, models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("latents")
     for task in TASKS:
-        build_latents(pixels / task, folder / task, *models, batch_size=3)
+        build_latents(pixels / task, folder / task, *models)
     return folder

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.latents.test_build import OPTIONS
+from tests.latents.conftest import OPTIONS
 from tests.models.test_autoencoder import small_kl
 from tests.support.made_scenes import CLASSES, files_of, made_scene
 from unigs.errors import DataError, ModelError

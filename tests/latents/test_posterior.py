@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.latents.test_build import DIFFUSION, OPTIONS, UNET
+from tests.latents.conftest import OPTIONS
+from tests.latents.test_stored import DIFFUSION, UNET
 from tests.models.test_autoencoder import small_kl
 from tests.support.made_scenes import CLASSES, made_scene
 from unigs.config.preset import TrainingConfig
-from unigs.errors import ConfigError
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.on_the_fly import PixelStore
 from unigs.latents.posterior import draw_latents
@@ -141,10 +141,21 @@ def test_training_loses_the_same_from_stored_posteriors_and_on_the_fly(
     assert live == pytest.approx(held, rel=2**-8)
 
 
-def test_the_switch_is_an_input_and_needs_a_posterior(pixels, latents, models, tmp_path):
+def test_the_switch_is_an_input(pixels, latents, models):
     folder = latents / "entity"
     assert latents_are_current(folder, pixels / "entity", *models, posterior=True)
     assert not latents_are_current(folder, pixels / "entity", *models)
+
+
+def test_without_a_posterior_latents_are_what_they_are(pixels, models, tmp_path):
     linear = PatchAutoencoder(4, 8)
-    with pytest.raises(ConfigError, match="PatchAutoencoder has no posterior"):
-        build_latents(pixels / "entity", tmp_path, linear, *models[1:], posterior=True)
+    for posterior in (False, True):
+        folder = tmp_path / str(posterior)
+        build_latents(pixels / "entity", folder, linear, *models[1:], posterior=posterior)
+    plain, switched = (
+        MixedStream({"entity": LatentStore(tmp_path / name)}, batch_size=6).batch(0)
+        for name in ("False", "True")
+    )
+    assert plain.keys() == switched.keys()
+    for part, values in plain.items():
+        assert torch.equal(switched[part], values)

@@ -45,9 +45,9 @@ def evaluate(
     ] = True,
     device: Device = None,
     processes: Annotated[
-        int,
+        int | None,
         typer.Option(min=1, help="Processes that share the samples: a core or accelerator each."),
-    ] = 1,
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Run the model on the samples and compute all metrics of the task.
@@ -68,6 +68,7 @@ def evaluate(
     from unigs.evaluation.table import rich_table
     from unigs.io.device import this_device
     from unigs.io.distributed import rank_and_world, torchrun_group
+    from unigs.models.source import resolve_directory
     from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named
 
@@ -81,11 +82,16 @@ def evaluate(
             segmenter = segmenter or given.segmenter
             inception = inception or (Path(given.inception) if given.inception else None)
         limit, batch_size = limit or given.scenes, batch_size or given.batch_size
+        processes = processes or given.processes
         steps = steps or chosen.inference.steps[task]
         guidance = chosen.inference.guidance[task] if guidance is None else guidance
         seed = chosen.data.seed if seed is None else seed
     elif overrides:
         raise ConfigError("--set changes a preset", hint="name one with --preset")
+    # Wrong places are told here, before processes start that would load what lies there.
+    for source in (dual_encoder, segmenter):
+        if source is not None:
+            resolve_directory(source)
     if kind.new_image and dual_encoder is None and inception is None:
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
     total = read_manifest(shards).samples
@@ -110,7 +116,7 @@ def evaluate(
             baselines,
             device,
         )
-        values = run_evaluation(job, processes, bar.update)
+        values = run_evaluation(job, processes or 1, bar.update)
     if rank > 0:
         return
     if json:

@@ -42,8 +42,8 @@ class AutoencoderConfig(Strict):
         source: directory or Hub id of an autoencoder or of a pipeline that holds one.
         patch_size, latent_channels, energy: of the `PatchAutoencoder` where `source` is null.
         fit_images: training images, and as many colormaps, that the fit reads.
-        sample_posterior: training draws latents anew from the posterior (of an AutoencoderKL) at
-            every use; without it their mean is learned.
+        sample_posterior: training draws latents anew at every use, from the posterior of an
+            autoencoder that has one (AutoencoderKL); without it their mean is learned.
     """
 
     source: str | None = None

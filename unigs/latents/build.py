@@ -86,7 +86,7 @@ def build_latents(
 
     Raises:
         DataError: the pixel shards cannot be read, or the folder cannot be written.
-        ConfigError: the autoencoder does not fit the size of the samples, or has no posterior.
+        ConfigError: the autoencoder does not fit the size of the samples.
         ModelError: latents or embeddings leave the range of float16, or memory is too small.
     """
     source, folder = Path(shard_dir), Path(out_dir)

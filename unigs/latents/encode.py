@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from unigs.errors import ConfigError, ModelError
+from unigs.errors import ModelError
 from unigs.latents.entity_balance import entity_balance
 from unigs.latents.posterior import SUFFIX
 from unigs.models.autoencoder import encode_posterior, low_precision, vae_scale_factor
@@ -35,7 +35,7 @@ def encode_samples(
 
     Args:
         refine_steps: by which the latents of colormaps are refined (`encode_colormaps`).
-        posterior: give the deviations of the autoencoder's posterior as well.
+        posterior: give the deviations of the autoencoder's posterior as well, where it has one.
 
     Returns:
         ``image``, ``colormap`` and ``control`` (n, C, h, w) float16; ``coarse``, ``valid`` and
@@ -46,7 +46,6 @@ def encode_samples(
 
     Raises:
         ModelError: values that float16 cannot hold.
-        ConfigError: `posterior` of an autoencoder that has none.
     """
     image = np.stack([sample.image for sample in samples])
     colormap = np.stack([sample.colormap for sample in samples])
@@ -58,11 +57,6 @@ def encode_samples(
         first, which = _distinct(images)
         mean, deviation = encode_posterior(autoencoder, images[first])
         latents[part] = _as_float16(mean)[which]
-        if posterior and deviation is None:
-            raise ConfigError(
-                f"autoencoder.sample_posterior: {type(autoencoder).__name__} has no posterior",
-                hint="switch it off",
-            )
         if posterior and deviation is not None:
             latents[part + SUFFIX] = _as_float16(deviation)[which]
 
