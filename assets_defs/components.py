@@ -34,7 +34,12 @@ def autoencoder(
     sources = [folders.shards(*part) for part in parts(settings) if part[1] == "train"]
     inputs: dict[str, Any] = {
         "code": AUTOENCODER_CODE,
-        "settings": component_settings(folders, settings, "autoencoder"),
+        "settings": {
+            key: value
+            for key, value in component_settings(folders, settings, "autoencoder").items()
+            # how it is used, not what it is
+            if key != "sample_posterior"
+        },
         "shards": [built_digest(folder) for folder in sources] if wanted.source is None else [],
     }
 

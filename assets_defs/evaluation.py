@@ -36,7 +36,9 @@ def evaluation_inputs(
         "model": built_digest(model),
         "shards": built_digest(folders.shards(settings.evaluated, "val", task)),
         "evaluators": [built_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
-        "settings": settings.values.evaluation.model_dump(mode="json", exclude=set(EVALUATORS)),
+        "settings": settings.values.evaluation.model_dump(
+            mode="json", exclude={*EVALUATORS, "processes"}
+        ),
         "inception": weights_digests(folders, settings, ["inception"]),
     }
 
@@ -63,32 +65,27 @@ def evaluate_model(
 
     ``beside`` adds baselines and upper bounds, which are the same for every model.
     """
-    from unigs.evaluation.baselines import Codec
-    from unigs.evaluation.evaluate import evaluate
-    from unigs.evaluators.bundle import load_evaluators
-    from unigs.pipeline import UniGSPipeline
+    from unigs.evaluation.run import EvaluationJob, run_evaluation
 
     preset = settings.values
     places = {
         kind: external_source(kind, preset.evaluation) or folders.evaluator(kind) / WEIGHTS
         for kind in (DUAL_ENCODER, SEGMENTER)
     }
-    pipeline: Any = UniGSPipeline.from_pretrained(pipeline_folder)
-    pipeline.set_progress_bar_config(disable=True)
-    return evaluate(
-        pipeline,
+    job = EvaluationJob(
+        pipeline_folder,
         task,
         shards or folders.shards(settings.evaluated, "val", task),
-        load_evaluators(
-            places[DUAL_ENCODER], places[SEGMENTER], inception=preset.evaluation.inception
-        ),
         out_dir,
+        places[DUAL_ENCODER],
+        places[SEGMENTER],
+        preset.evaluation.inception,
         limit=preset.evaluation.scenes,
         seed=preset.data.seed,
         batch_size=preset.evaluation.batch_size,
-        codec=Codec.of(pipeline) if beside else None,
-        baselines=beside,
+        references=beside,
     )
+    return run_evaluation(job, preset.evaluation.processes)
 
 
 def evaluate_protocol(

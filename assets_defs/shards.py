@@ -14,10 +14,11 @@ from assets_defs.support.materialize import described, inline, say
 from assets_defs.support.partitions import SHARD_PARTITIONS, partition_key, parts
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.staleness import code_of
-from resources.run_settings import MIX, GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 from unigs.shards.manifest import MANIFEST
+from unigs.workflows.sources import MIX
 
 SHARD_CODE = code_of("shards")
 LATENT_CODE = code_of("latents")
@@ -124,6 +125,7 @@ def latents(
             "text_encoder": built_digest(folders.text_encoder),
             "written": settings.values.data.latents,
             "refine_steps": settings.values.codec.refine_steps,
+            "posterior": settings.values.autoencoder.sample_posterior,
         }
 
         def build(folder: Path, resume: bool) -> Built:
@@ -132,19 +134,24 @@ def latents(
                 for shard in folder.glob("[!.]*.tar"):
                     shard.unlink()
                 return Built(fingerprint(**inputs), {"encoded": "while training"})
+            from unigs.io.device import this_device
+            from unigs.io.machine import encoding_processes
             from unigs.latents.build import build_latents
             from unigs.models.autoencoder import load_autoencoder
             from unigs.models.text import load_text_encoder
 
             forget_other_code(folder, LATENT_CODE)
+            device: Any = this_device()
             tokenizer, encoder = load_text_encoder(folders.text_encoder)
             manifest = build_latents(
                 source,
                 folder,
-                load_autoencoder(folders.autoencoder),
-                encoder,
+                load_autoencoder(folders.autoencoder).to(device),
+                encoder.to(device),
                 tokenizer,
                 settings.values.codec.refine_steps,
+                posterior=settings.values.autoencoder.sample_posterior,
+                processes=encoding_processes(device),
             )
             return Built(
                 manifest.digest,

@@ -15,8 +15,9 @@ from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import SPLITS, held
 from assets_defs.support.records import built_digest
 from assets_defs.support.staleness import code_of
-from resources.run_settings import MIX, GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.workflows.sources import MIX
 
 if TYPE_CHECKING:
     from unigs.index.statistics import SceneStatistics

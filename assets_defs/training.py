@@ -30,8 +30,9 @@ from assets_defs.support.training_entry import PREVIEWS, REPORT
 from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
-from resources.run_settings import MIX, GraphSettings
+from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.workflows.sources import MIX
 
 if TYPE_CHECKING:
     from unigs.config.preset import Preset

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from unigs.config.overrides import setting_names
 from unigs.config.preset import Preset, load_preset
-from unigs.workflows.sources import GENERATED, MIX, Source, evaluated, run_sources
+from unigs.workflows.sources import GENERATED, Source, evaluated, run_sources
 
 
 class GraphSettings(dg.ConfigurableResource):

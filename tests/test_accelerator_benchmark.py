@@ -49,6 +49,7 @@ def test_every_part_runs_on_the_cpu_and_says_what_it_found(tmp_path):
         for what in ("unigs loop", "unigs step", "inpainting step"):
             assert training[what, samples]["images_per_second"] > 0
         assert training["unigs step / inpainting step", samples]["ratio"] > 0
+    assert training["unigs loop, gradient checkpointing", DRY.samples[-1]]["step_seconds"] > 0
     # The same network but for the channels of its ends.
     ours, plain = (training[f"{kind}: forward and backward", 1] for kind in ("unigs", "inpainting"))
     assert 1 < ours["flops"] / plain["flops"] < 1.2

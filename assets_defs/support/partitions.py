@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from resources.run_settings import MIX, GraphSettings
+from resources.run_settings import GraphSettings
 from unigs.datasets import DATASETS
 from unigs.tasks import TASKS
+from unigs.workflows.sources import MIX
 
 SPLITS = ("train", "val")
 BATCHES = tuple(f"{dataset}-{split}" for dataset in DATASETS for split in SPLITS)

@@ -85,7 +85,7 @@ class Reporter:
 
 def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
     from unigs.config.preset import Preset
-    from unigs.io.distributed import training_device
+    from unigs.io.device import this_device
     from unigs.io.machine import machine
     from unigs.latents.stores import Encoders, training_stream
     from unigs.models.autoencoder import weights_digest
@@ -99,12 +99,15 @@ def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> 
         {task: _folders(held) for task, held in order[split].items()} for split in ("train", "val")
     )
     encoders = Encoders(
-        Path(order["autoencoder"]), Path(order["text_encoder"]), preset.codec.refine_steps
+        Path(order["autoencoder"]),
+        Path(order["text_encoder"]),
+        preset.codec.refine_steps,
+        preset.autoencoder.sample_posterior,
     )
     steps = training_steps(preset.training, training_stream(preset, train_folders, encoders))
     job = TrainingJob(preset, train_folders, val_folders, encoders, out_dir)
     report_to = Reporter(pipes, tracking, order["mlflow_run_id"], steps, out_dir / PREVIEWS)
-    pipes.log.info(f"device {machine(training_device())}")
+    pipes.log.info(f"device {machine(this_device())}")
     unet: Any
     unet, report = run_job(job, report_to, stop, report_to.preview)
     unet.save_pretrained(out_dir / "unet")

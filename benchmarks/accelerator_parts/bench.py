@@ -21,6 +21,12 @@ from unigs.models.unet import ARCHITECTURES, build_unet
 T = TypeVar("T")
 
 CHANNELS = 4
+# Stable Diffusion 1.5's.
+SCHEDULE = {
+    "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
+    "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
+    "prediction_type": "epsilon",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,10 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 
-from benchmarks.accelerator_parts.bench import Bench
+from benchmarks.accelerator_parts.bench import SCHEDULE, Bench
 from unigs.models.text import build_text_encoder
 from unigs.pipeline import UniGSPipeline
 
-# Stable Diffusion 1.5's.
-SCHEDULE = {
-    "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
-    "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
-}  # fmt: skip
 GUIDANCE = 7.5
 # With steps, pictures, guidance and the type of output.
 Call = Callable[[int, int, float, str], object]

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.accelerator_parts.bench import CHANNELS, Bench, Sizes
+from benchmarks.accelerator_parts.bench import CHANNELS, SCHEDULE, Bench, Sizes
 from benchmarks.accelerator_parts.steps import Steps, Switches, flops
 from benchmarks.step_time import median_interval
-from unigs.config.preset import TrainingConfig, load_preset
+from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.tasks import TASKS
 from unigs.training.loop import train
 
@@ -60,13 +60,15 @@ class _Heard(logging.Handler):
         self.messages.append(record.getMessage())
 
 
-def loop(bench: Bench, samples: int, compiled: bool = False) -> dict[str, Any]:
+def loop(
+    bench: Bench, samples: int, compiled: bool = False, checkpointing: bool = False
+) -> dict[str, Any]:
     """Time `unigs.training.loop.train`: noise, loader, EMA and the reading of the loss included,
     checkpoints and validation not."""
     steps = 4 if bench.dry else 24 if samples <= 16 else 14
     training = TrainingConfig(
         steps=NEVER, batch_size=samples, checkpoint_every=NEVER, validate_every=NEVER,
-        precision="auto", compile=compiled,
+        precision="auto", compile=compiled, gradient_checkpointing=checkpointing,
     )  # fmt: skip
     times: list[float] = []
     logged: dict[str, float] = {}
@@ -83,7 +85,7 @@ def loop(bench: Bench, samples: int, compiled: bool = False) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder, suppress(Enough):
             train(
                 bench.unet("unigs"), LatentStream(bench.sizes, samples),  # type: ignore[arg-type]
-                training, load_preset("sd15").diffusion, Path(folder),
+                training, DiffusionConfig(scheduler=SCHEDULE), Path(folder),
                 log=lambda step, metrics: logged.update(metrics), should_stop=should_stop,
             )  # fmt: skip
     finally:
@@ -144,6 +146,11 @@ def run(bench: Bench) -> None:
             lambda samples=samples: loop(bench, samples), need=15, what="unigs loop",
             samples=samples,
         )  # fmt: skip
+    most = bench.sizes.samples[-1]
+    bench.attempt(
+        lambda: loop(bench, most, checkpointing=True), need=15,
+        what="unigs loop, gradient checkpointing", samples=most,
+    )  # fmt: skip
     for samples in bench.sizes.samples:
         bench.attempt(
             lambda samples=samples: pairs(bench, samples), need=15, what="unigs and inpainting",

@@ -20,10 +20,12 @@ class ServedUniGS(PythonModel):
     """Loads the diffusers folder once and predicts record by record."""
 
     def load_context(self, context: Any) -> None:
-        """Open the pipeline from the logged folder."""
+        """Open the pipeline from the logged folder, on the accelerator where there is one."""
+        from unigs.io.device import this_device
         from unigs.pipeline import UniGSPipeline
 
-        self.pipeline = UniGSPipeline.from_pretrained(context.artifacts["pipeline"])
+        pipeline: Any = UniGSPipeline.from_pretrained(context.artifacts["pipeline"])
+        self.pipeline = pipeline.to(this_device())
 
     # MLflow finds by inspection that the context is left out and the input is a list.
     def predict(  # type: ignore[override]

@@ -39,12 +39,12 @@ def test_only_inpainting_stores_a_control_of_its_own(latents):
 def test_text_table_is_a_safetensors_file_with_each_prompt_once(latents):
     for task in TASKS:
         table = TextTable(latents / task)
-        prompts = table.prompts
+        prompts = table.prompts()
         stock = load_file(latents / task / TEXT)["embeddings"]
         np.testing.assert_array_equal(stock, [table[row] for row in range(len(prompts))])
         assert prompts[0] == EMPTY_PROMPT
         assert len(set(prompts)) == len(prompts) == table.shape[0]
-    assert len(TextTable(latents / "entity").prompts) == 2
+    assert len(TextTable(latents / "entity").prompts()) == 2
 
 
 def test_latents_are_kept_until_an_input_changes(scenes, models, tmp_path):

@@ -8,14 +8,20 @@ from diffusers import AutoencoderKL, AutoencoderTiny
 from PIL import Image
 
 from unigs.errors import ModelError
+from unigs.io import device, machine
 from unigs.models.autoencoder import (
+    activation_bytes,
     decode_latents,
     encode_images,
+    encode_posterior,
     latent_channels,
     load_autoencoder,
+    low_precision,
     vae_scale_factor,
     weights_digest,
 )
+from unigs.models.colormap_latents import encode_colormaps
+from unigs.models.patch_autoencoder import PatchAutoencoder
 
 
 def small_kl(**options):
@@ -126,3 +132,51 @@ def test_other_families_are_refused(tmp_path):
 def test_sides_the_factor_does_not_divide():
     with pytest.raises(ModelError, match="2 divides"):
         encode_images(small_kl(), pictures(1, 15))
+
+
+def test_a_batch_is_as_large_as_its_activations_allow(monkeypatch):
+    model = small_kl()
+    # 16 channels of its second block at full resolution, 4 bytes each, four of them at a time.
+    assert activation_bytes(model, 32, 16) == 4 * 16 * 32 * 16 * 4
+    assert activation_bytes(model.to(torch.bfloat16), 32, 16) == 4 * 16 * 32 * 16 * 2
+    assert activation_bytes(PatchAutoencoder(4, 48), 8, 8) == 4 * 3 * 8 * 8 * 4
+    model = small_kl()
+    monkeypatch.setattr(device, "CPU_ACTIVATIONS", 2 * activation_bytes(model, 16, 16))
+    sizes = []
+    encode, decode = model.encode, model.decode
+    monkeypatch.setattr(model, "encode", lambda x: sizes.append(len(x)) or encode(x))
+    monkeypatch.setattr(model, "decode", lambda x: sizes.append(len(x)) or decode(x))
+    latents = encode_images(model, pictures(5))
+    decode_latents(model, latents)
+    encode_colormaps(model, pictures(5))
+    assert sizes == 3 * [2, 2, 1]
+
+
+def test_a_posterior_has_a_deviation_and_the_others_have_none():
+    model = small_kl(scaling_factor=0.5, shift_factor=0.25)
+    images = pictures()
+    mean, deviation = encode_posterior(model, images)
+    assert torch.equal(mean, encode_images(model, images))
+    signal = torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        expected = model.encode(signal).latent_dist.std * 0.5
+    assert torch.allclose(deviation, expected, atol=1e-6)
+    assert encode_posterior(PatchAutoencoder(4, 48), images)[1] is None
+
+
+@pytest.mark.parametrize("fast", [torch.bfloat16, torch.float32])
+def test_convolutions_multiply_in_bfloat16_where_that_is_faster(monkeypatch, fast):
+    monkeypatch.setattr(machine, "_machine", lambda kind: machine.Machine(kind, fast, True, None))
+    model, cpu = small_kl(), torch.device("cpu")
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with low_precision(model, cpu), torch.no_grad():
+        assert model.encoder.conv_in(images).dtype == fast
+    linear = PatchAutoencoder(4, 48)
+    with low_precision(linear, cpu):
+        assert linear.encode(images).latents.dtype == torch.float32
+
+
+def test_float16_overflows_an_autoencoder_so_it_loads_in_float32(tmp_path):
+    small_kl().save_pretrained(tmp_path)
+    assert load_autoencoder(tmp_path, torch.float16).dtype == torch.float32
+    assert load_autoencoder(tmp_path, torch.bfloat16).dtype == torch.bfloat16

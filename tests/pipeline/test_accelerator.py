@@ -7,7 +7,8 @@ from tests.io.test_distributed import CONFIG
 from tests.support.tiny_pipeline import pictures, tiny_pipeline
 from tests.support.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
-from unigs.io.distributed import group, rank_and_world, training_device
+from unigs.io.device import this_device
+from unigs.io.distributed import group, rank_and_world
 from unigs.training.loop import train
 
 pytestmark = [
@@ -22,7 +23,7 @@ def weights(unet):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_training_learns_what_it_learns_on_the_processor(tmp_path, precision):
-    here, there = tiny_unet(), tiny_unet().to(training_device())
+    here, there = tiny_unet(), tiny_unet().to(this_device())
     train(here, RandomStream(), training(), DIFFUSION, tmp_path / "cpu")
     changed = training(precision=precision)
     train(there, RandomStream(), changed, DIFFUSION, tmp_path / "cuda")
@@ -34,14 +35,14 @@ def test_training_learns_what_it_learns_on_the_processor(tmp_path, precision):
 def test_peak_memory_is_the_accelerators(tmp_path):
     logged = {}
     train(
-        tiny_unet().to(training_device()), RandomStream(), training(), DIFFUSION, tmp_path,
+        tiny_unet().to(this_device()), RandomStream(), training(), DIFFUSION, tmp_path,
         log=lambda step, metrics: logged.update(metrics),
     )  # fmt: skip
     assert logged["peak_memory_bytes"] == torch.cuda.max_memory_allocated()
 
 
 def learn(folder, parallel="ddp"):
-    unet = tiny_unet().to(training_device())
+    unet = tiny_unet().to(this_device())
     config = CONFIG.model_copy(update={"parallel": parallel})
     train(unet, RandomStream(), config, DIFFUSION, folder)
     return unet
@@ -84,7 +85,7 @@ def test_half_precision_predictions_are_close():
 
 
 def test_a_compiled_unet_learns(tmp_path):
-    unet = tiny_unet().to(training_device())
+    unet = tiny_unet().to(this_device())
     train(unet, RandomStream(), training(compile=True), DIFFUSION, tmp_path)
     assert torch.isfinite(weights(unet)).all()
     assert not torch.equal(weights(unet), weights(tiny_unet()))

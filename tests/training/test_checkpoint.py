@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from tests.support.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
+from unigs.errors import ModelError
 from unigs.training import checkpoint
 from unigs.training.loop import Interrupted, train
 
@@ -67,6 +68,19 @@ def test_an_interrupted_run_waits_for_its_checkpoint(tmp_path, monkeypatch):
             tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path, should_stop=lambda: True
         )
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
+
+
+def test_a_device_that_fails_is_named_and_the_checkpoint_before_it_is_there(tmp_path, monkeypatch):
+    class Vanishing(RandomStream):
+        def batch(self, step):
+            if step == 3:
+                raise RuntimeError("CUDA error: unspecified launch failure\nCompile with ...")
+            return super().batch(step)
+
+    held(monkeypatch, lambda: time.sleep(0.3))
+    with pytest.raises(ModelError, match=r"cpu failed: CUDA error: unspecified .*\(resume"):
+        train(tiny_unet(), Vanishing(), training(), DIFFUSION, tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
 
 
 def test_a_checkpoint_that_cannot_be_written_ends_the_run(tmp_path, monkeypatch):

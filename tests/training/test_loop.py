@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from tests.support.tiny_stream import CHANNELS, SIDE, RandomStream, tiny_unet
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ModelError
+from unigs.latents import ahead
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.tasks import TASKS
 from unigs.training import loop
@@ -225,3 +227,28 @@ def test_epochs_become_steps():
     assert training_steps(training(steps=None, epochs=4), stream) == math.ceil(4 * 2.5)
     stream.stores = {"referring": None}
     assert training_steps(training(steps=None, single_task_epochs=3), stream) == 6
+
+
+def test_batches_prepared_ahead_change_nothing(tmp_path, monkeypatch):
+    plain, threaded = tiny_unet(), tiny_unet()
+    train(plain, RandomStream(), training(), DIFFUSION, tmp_path / "plain")
+    monkeypatch.setattr(ahead, "worth_a_thread", lambda device: True)
+    logged = {}
+    train(
+        threaded, RandomStream(), training(), DIFFUSION, tmp_path / "threaded",
+        log=lambda step, metrics: logged.update(metrics),
+    )  # fmt: skip
+    for one, other in zip(plain.parameters(), threaded.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert 0 <= logged["loader_share"] < 1
+    # Stopped in the middle and resumed.
+    resumed = tiny_unet()
+    with pytest.raises(Interrupted):
+        train(
+            resumed, RandomStream(), training(), DIFFUSION, tmp_path / "parts",
+            should_stop=lambda: True,
+        )  # fmt: skip
+    train(resumed, RandomStream(), training(), DIFFUSION, tmp_path / "parts")
+    for one, other in zip(plain.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unigs.cli.device import Device
 from unigs.cli.output import print_result
 
 
@@ -29,6 +30,7 @@ def codec(
         float,
         typer.Option(min=0, help="Noise on the latents, in units of their standard deviation."),
     ] = 0.0,
+    device: Device = None,
     refine_steps: Annotated[int, typer.Option(min=0, help="Refinement steps of the latents.")] = 0,
     noise: Annotated[float, typer.Option(min=0, help="Gaussian noise, levels of 255.")] = 0.0,
     blur: Annotated[float, typer.Option(min=0, help="Gaussian blur, pixels.")] = 0.0,
@@ -83,9 +85,10 @@ def codec(
     options: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     distortions = []
     if autoencoder is not None:
+        from unigs.io.device import this_device
         from unigs.models.autoencoder import load_autoencoder
 
-        loaded = load_autoencoder(autoencoder)
+        loaded = load_autoencoder(autoencoder).to(this_device(device))
         distortions.append(through_autoencoder(loaded, latent_noise, trips, refine_steps))
     elif latent_noise or refine_steps or trips is not None:
         raise ConfigError("--latent-noise, --refine-steps and --trips need --autoencoder")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from unigs.cli.device import Device
 from unigs.errors import ConfigError
 
 ADDRESS = "127.0.0.1"
@@ -21,20 +22,20 @@ def demo(
     store: Annotated[
         Path | None, typer.Option(help="Folder of all results [$UNIGS_STORE, else ./store].")
     ] = None,
+    device: Device = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
 ) -> None:
     """Serve the four tasks, with brush strokes for the coarse mask."""
     # gradio reads it while it is imported
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     _require_free(port)
-    import torch
-
+    from unigs.io.device import this_device
     from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.workflows.demo import build_demo, newest_model
 
     folder = model or newest_model(store or Path(os.environ.get("UNIGS_STORE", "store")))
-    pipeline = UniGSPipeline.from_pretrained(folder)
-    pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
+    where = this_device(device)
+    pipeline = UniGSPipeline.from_pretrained(folder).to(where)
     try:
         page = build_demo(pipeline)
     except ModuleNotFoundError as error:

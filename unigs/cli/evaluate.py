@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from unigs.cli.device import Device
 from unigs.cli.output import Overrides, print_result
 
 
@@ -42,6 +43,11 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option(help="Also evaluate baselines and upper bounds.")
     ] = True,
+    device: Device = None,
+    processes: Annotated[
+        int,
+        typer.Option(min=1, help="Processes that share the samples: a core or accelerator each."),
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Run the model on the samples and compute all metrics of the task.
@@ -57,17 +63,16 @@ def evaluate(
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
     from unigs.errors import ConfigError
-    from unigs.evaluation import evaluate as evaluation
-    from unigs.evaluation.baselines import Codec
     from unigs.evaluation.metric_values import finite
+    from unigs.evaluation.run import EvaluationJob, run_evaluation
     from unigs.evaluation.table import rich_table
-    from unigs.evaluators.bundle import load_evaluators
+    from unigs.io.device import this_device
     from unigs.io.distributed import rank_and_world, torchrun_group
-    from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named
 
     kind = task_named(task)
+    this_device(device)
     if preset is not None:
         chosen = load_preset(preset, parse_overrides(Preset, overrides or ()))
         given = chosen.evaluation
@@ -81,31 +86,31 @@ def evaluate(
         seed = chosen.data.seed if seed is None else seed
     elif overrides:
         raise ConfigError("--set changes a preset", hint="name one with --preset")
-    evaluators = load_evaluators(dual_encoder, segmenter, inception)
-    if kind.new_image and evaluators.dual_encoder is None and evaluators.inception is None:
+    if kind.new_image and dual_encoder is None and inception is None:
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
-    pipeline = UniGSPipeline.from_pretrained(model)
     total = read_manifest(shards).samples
     with ExitStack() as stack:
         stack.enter_context(torchrun_group())
         rank, _ = rank_and_world()
         folder = out or Path(stack.enter_context(TemporaryDirectory()))
         bar = stack.enter_context(tqdm(total=min(total, limit or total), unit="sample", desc=task))
-        values = evaluation.evaluate(
-            pipeline,
+        job = EvaluationJob(
+            model,
             kind.name,
             shards,
-            evaluators,
             folder,
+            dual_encoder,
+            segmenter,
+            inception,
             limit,
             steps,
+            guidance,
             seed or 0,
             batch_size or 32,
-            bar.update,
-            guidance_scale=guidance,
-            codec=Codec.of(pipeline) if baselines else None,
-            baselines=baselines,
+            baselines,
+            device,
         )
+        values = run_evaluation(job, processes, bar.update)
     if rank > 0:
         return
     if json:

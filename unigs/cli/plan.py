@@ -36,7 +36,7 @@ def plan(
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Print samples, bytes, memory, steps and hours of `unigs run`; exit with 1 if it cannot fit."""
+    """Print samples, bytes, memory, steps and hours of a run; exit with 1 if it cannot fit."""
     import os
 
     from unigs.config.overrides import parse_overrides

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from unigs.cli.device import Device
 from unigs.cli.output import print_result
 
 
@@ -48,6 +49,7 @@ def predict(
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"], typer.Option(help="Precision of the weights.")
     ] = "float32",
+    device: Device = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Predict and write image, colormap, overlay and panoptic masks."""
@@ -68,11 +70,12 @@ def predict(
 
     import torch
 
+    from unigs.io.device import this_device
     from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.workflows.predict_files import predict_files, split_names
 
-    pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision))
-    pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
+    where = this_device(device)
+    pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision)).to(where)
     options: dict[str, Any] = {
         "prompt": prompt,
         "names": None if names is None else split_names(names),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from unigs.cli.device import Device
 from unigs.cli.output import print_result
 
 score = typer.Typer(help="Evaluate files in COCO's formats, or two folders of images.")
@@ -65,6 +66,7 @@ def frechet(
         str,
         typer.Option(help="pixels, a CLIP folder or Hub id, or a file of Inception weights."),
     ] = "pixels",
+    device: Device = None,
     json: Json = False,
 ) -> None:
     """Compute Frechet distance and KID between two image folders; `skipped` lists other files."""
@@ -72,9 +74,11 @@ def frechet(
 
     from unigs.evaluators.bundle import load_features
     from unigs.evaluators.image_folder import folder_distance
+    from unigs.io.device import this_device
 
+    network = load_features(features, str(this_device(device)))
     with tqdm(unit="image", desc="features") as bar:
-        print_result(folder_distance(a, b, load_features(features), bar.update), json)
+        print_result(folder_distance(a, b, network, bar.update), json)
 
 
 def _finite(scores: dict[str, float]) -> dict[str, float | None]:

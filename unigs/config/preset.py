@@ -42,9 +42,12 @@ class AutoencoderConfig(Strict):
         source: directory or Hub id of an autoencoder or of a pipeline that holds one.
         patch_size, latent_channels, energy: of the `PatchAutoencoder` where `source` is null.
         fit_images: training images, and as many colormaps, that the fit reads.
+        sample_posterior: training draws latents anew from the posterior (of an AutoencoderKL) at
+            every use; without it their mean is learned.
     """
 
     source: str | None = None
+    sample_posterior: bool = False
     patch_size: int = 4
     latent_channels: int = 16
     energy: float = 1.0
@@ -129,6 +132,9 @@ class EvaluationConfig(Strict):
         scenes: validation scenes that are evaluated (1000 in the paper).
         evaluators: `shapes` trains small ones in the graph; `paper` loads the paper's from
             `clip`, `segmenter` (directories or Hub ids) and `inception` (a weights file).
+        batch_size: samples predicted at a time.
+        processes: on this machine that share the samples, as far as it has a core or an
+            accelerator for each.
     """
 
     scenes: int = Field(1000, ge=1)
@@ -137,6 +143,7 @@ class EvaluationConfig(Strict):
     segmenter: str | None = None
     inception: str | None = None
     batch_size: int = Field(32, ge=1)
+    processes: int = Field(1, ge=1)
 
 
 class Preset(Strict):

@@ -8,8 +8,8 @@ from typing import Any
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.dataset import Dataset, Record
 from unigs.datasets.open_images import OpenImages
-from unigs.datasets.record_values import flag, said_size
 from unigs.errors import DataError
+from unigs.io.annotations.record_values import flag, said_size
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.evaluation.predictions import PipelineSource, Prediction
 from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
-from unigs.io.distributed import gathered, rank_and_world, training_device
+from unigs.io.device import this_device
+from unigs.io.distributed import gathered, rank_and_world
 from unigs.samples.sample import Sample
 from unigs.shards.read import read_samples
 from unigs.tasks import task_named
@@ -76,7 +77,7 @@ def evaluate(
     out = Path(out_dir)
     files = PredictionFiles(out)
     rank, world = rank_and_world()
-    device = training_device() if world > 1 else None
+    device = this_device() if world > 1 else None
     scores = TaskScores(kind, evaluators, device=device)
     others = references(kind, _samples(shard_dir, kind.name, limit), codec) if baselines else []
     other_scores = [

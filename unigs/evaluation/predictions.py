@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unigs.errors import ModelError
+from unigs.io.device import in_batches
 from unigs.samples.sample import Sample
 from unigs.tasks import task_named
 
@@ -41,7 +42,8 @@ class PipelineSource:
     """Predicts with a ``UniGSPipeline``.
 
     Every sample has its own generator, seeded by ``seed`` and the sample's key, so that a
-    prediction depends neither on the batch nor on the other samples. ``options`` go to the pipeline
+    prediction depends neither on the batch nor on the other samples; a batch for which memory is
+    too small is halved. ``options`` go to the pipeline
     as they are (``num_inference_steps``, ``guidance_scale``, ...).
     """
 
@@ -51,6 +53,10 @@ class PipelineSource:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
+        parts = in_batches(samples, len(samples), self._predict, "samples")
+        return [prediction for part in parts for prediction in part]
+
+    def _predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         output = self.pipeline(
             task=self.task,
             generator=[self._generator(sample.key) for sample in samples],

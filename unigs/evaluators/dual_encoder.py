@@ -20,6 +20,7 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+from unigs.io.device import in_batches
 from unigs.io.files import replacing_folder
 from unigs.models.source import loading, resolve_directory, source_name
 
@@ -60,11 +61,13 @@ class DualEncoder:
     ) -> NDArray[np.float32]:
         """Return (n, d) float32 of (h, w, 3) uint8 images, each squashed to the network's
         square."""
-        parts = [np.zeros((0, self.dimensions), np.float32)]
-        for start in range(0, len(images), batch_size):
-            pixels = self.pixels(images[start : start + batch_size]).to(self._device)
-            parts.append(image_features(self.model, pixels).float().cpu().numpy())
-        return np.concatenate(parts)
+
+        def embed(batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+            features = image_features(self.model, self.pixels(batch).to(self._device))
+            return np.asarray(features.float().cpu().numpy())
+
+        none = np.zeros((0, self.dimensions), np.float32)
+        return np.concatenate([none, *in_batches(images, batch_size, embed, "pictures")])
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str], batch_size: int = 256) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unigs.errors import ConfigError, ModelError
 from unigs.evaluators.identity import file_digest
+from unigs.io.device import in_batches
 
 #: Start of the SHA-256 of torch-fidelity's conversion of the 2015-12-05 TensorFlow weights.
 FID_WEIGHTS = "6726825d"
@@ -54,11 +55,13 @@ class InceptionFeatures:
         self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32
     ) -> NDArray[np.float32]:
         """Return (n, 2048) float32 of (h, w, 3) uint8 images."""
-        parts = [np.zeros((0, self.dimensions), np.float32)]
         one_size = len({image.shape for image in images}) == 1
-        step = batch_size if one_size else 1
-        for start in range(0, len(images), step):
-            stack = np.stack(images[start : start + step]).transpose(0, 3, 1, 2)
+
+        def embed(batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+            stack = np.stack(batch).transpose(0, 3, 1, 2)
             pixels = torch.from_numpy(np.ascontiguousarray(stack)).to(self._device)
-            parts.append(self._network(pixels)[0].cpu().numpy())
-        return np.concatenate(parts)
+            return np.asarray(self._network(pixels)[0].cpu().numpy())
+
+        none = np.zeros((0, self.dimensions), np.float32)
+        size = batch_size if one_size else 1
+        return np.concatenate([none, *in_batches(images, size, embed, "pictures")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from unigs.datasets.class_names import prompt_name
 from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name
 from unigs.evaluators.segmenter import Segmented
+from unigs.io.device import in_batches
 from unigs.models.source import loading, resolve_directory, source_name
 
 
@@ -41,12 +43,16 @@ class Mask2FormerEvaluator:
     ) -> Iterator[Segmented]:
         """Segment each (h, w, 3) uint8 image, at the image's own size."""
         names = self._model.config.id2label
-        for start in range(0, len(images), batch_size):
-            batch = list(images[start : start + batch_size])
-            inputs = self._processor(images=batch, return_tensors="pt").to(self._device)
-            predictions = self._processor.post_process_panoptic_segmentation(
-                self._model(**inputs), target_sizes=[image.shape[:2] for image in batch]
+
+        def segment(batch: Sequence[NDArray[np.uint8]]) -> list[dict[str, Any]]:
+            inputs = self._processor(images=list(batch), return_tensors="pt").to(self._device)
+            return list(
+                self._processor.post_process_panoptic_segmentation(
+                    self._model(**inputs), target_sizes=[image.shape[:2] for image in batch]
+                )
             )
+
+        for predictions in in_batches(images, batch_size, segment, "pictures"):
             for prediction in predictions:
                 # Segments count from 1; the processor marks pixels of none with -1 or 0.
                 segments = prediction["segmentation"].cpu().numpy().astype(np.int32)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from unigs.errors import ModelError
 from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+from unigs.io.device import in_batches
 from unigs.io.files import finish_replacing, replacing_folder
 from unigs.metrics.matching import components
 
@@ -118,8 +119,12 @@ class Segmenter:
     ) -> Iterator[Segmented]:
         """Yield the class map of each image cut into 8-connected things and one region per stuff
         class."""
-        for start in range(0, len(images), batch_size):
-            for classes in self.classify(np.stack(images[start : start + batch_size])):
+
+        def classify(batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.int64]:
+            return self.classify(np.stack(batch))
+
+        for part in in_batches(images, batch_size, classify, "pictures"):
+            for classes in part:
                 yield split_classes(classes, self.names, self.things)
 
     def save(self, folder: Path, label: str) -> None:

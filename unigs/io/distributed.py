@@ -19,7 +19,9 @@ from typing import Any
 import torch
 from torch import distributed
 
+from unigs.io.device import this_device
 from unigs.io.machine import cores
+from unigs.io.pool import end_with_starter
 
 JOIN_SECONDS = 60.0
 # While process 0 encodes a data set, the others wait.
@@ -37,7 +39,7 @@ def any_of(flag: bool) -> bool:
     """True in all processes of the group if `flag` is true in any."""
     if not distributed.is_initialized():
         return flag
-    asked = torch.tensor([int(flag)], device=training_device())
+    asked = torch.tensor([int(flag)], device=this_device())
     distributed.all_reduce(asked, op=distributed.ReduceOp.MAX)
     return bool(asked.item())
 
@@ -51,13 +53,6 @@ def gathered(value: Any) -> list[Any]:
     return everything
 
 
-def training_device() -> torch.device:
-    """This process's accelerator, by its number on the machine (`LOCAL_RANK`); else the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-
-
 @contextmanager
 def torchrun_group() -> Iterator[None]:
     """Join the processes that torchrun started, on one machine or several; nothing without it.
@@ -67,7 +62,7 @@ def torchrun_group() -> Iterator[None]:
     if not distributed.is_torchelastic_launched():
         yield
         return
-    device = training_device()
+    device = this_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
     distributed.init_process_group(_backend(), timeout=WAIT_FOR_LATENTS)
@@ -140,6 +135,7 @@ def _work(
     # Process 0 decides when to stop and tells the others between two steps.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    end_with_starter()
     torch.set_num_threads(threads)
     _join(rank, world, meeting)
     try:
@@ -155,7 +151,7 @@ def _backend() -> str:
 def _join(rank: int, world: int, meeting: Path) -> None:
     os.environ["LOCAL_RANK"] = str(rank)
     if torch.cuda.is_available():
-        torch.cuda.set_device(training_device())
+        torch.cuda.set_device(this_device())
     if Path("/sys/class/net/lo").exists():
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     distributed.init_process_group(

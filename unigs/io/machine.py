@@ -110,6 +110,14 @@ def processes(wanted: int) -> int:
     return max(count for count in range(1, wanted + 1) if wanted % count == 0 and count <= places)
 
 
+def encoding_processes(device: torch.device) -> int:
+    """Return how many processes to encode a data set in: one a core, or two an accelerator, of
+    which one reads samples while the other encodes."""
+    if device.type == "cuda":
+        return min(2 * torch.cuda.device_count(), cores())
+    return cores() if device.type == "cpu" else 1
+
+
 @cache
 def _machine(device_type: str) -> Machine:
     if device_type == "cuda":

@@ -2,18 +2,16 @@
 
 A folder of latents follows a folder of pixel shards, shard by shard. Per sample it holds
 ``image.npy``, ``colormap.npy`` and, where it differs from both, ``control.npy``: (C, h, w)
-float16, scaled as the autoencoder asks; ``coarse.npy``, ``valid.npy`` and ``balance.npy`` (see
+float16, scaled as the autoencoder asks, and where asked for the deviations of the autoencoder's
+posterior (``image_deviation.npy`` ...); ``coarse.npy``, ``valid.npy`` and ``balance.npy`` (see
 `unigs.latents.entity_balance`): (1, h, w) float16;
 ``json``. The text embeddings are stored next to the shards, once per prompt.
 """
 
 from __future__ import annotations
 
-import functools
-import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +20,23 @@ import pyarrow as pa
 
 from unigs.errors import ConfigError, DataError
 from unigs.io.files import sha256_of
-from unigs.latents.encode import encode_samples
+from unigs.latents.over_processes import write_all
 from unigs.latents.prompts import PROMPTS, TEXT, TextTable, write_text_table
+from unigs.latents.shard import LatentJob
 from unigs.models.autoencoder import vae_scale_factor, weights_digest
 from unigs.models.colormap_latents import REFINEMENT
 from unigs.models.text import encode_prompts, max_tokens
-from unigs.samples.sample import Sample
 from unigs.shards.folder import Description, build_folder, locked, manifest_before
 from unigs.shards.manifest import (
     MEMBERS,
     ShardManifest,
-    ShardRecord,
     digest_of,
     read_manifest,
-    write_record,
 )
-from unigs.shards.read import read_samples
-from unigs.shards.tar import write_shard
-from unigs.tasks import TASKS, Task
+from unigs.tasks import TASKS
 
 # Part of every shard's inputs: raise it when equal inputs give other bytes than before.
-FORMAT = 2
+FORMAT = 3
 
 LATENT_COLUMNS = pa.schema(
     [
@@ -62,22 +56,28 @@ def build_latents(
     text_encoder: Any,
     tokenizer: Any,
     refine_steps: int = 0,
-    batch_size: int = 64,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    posterior: bool = False,
+    processes: int = 1,
 ) -> ShardManifest:
     """Encode a folder of pixel shards; latent shards whose inputs are unchanged are reused.
 
-    The inputs of a shard are its pixel shard's SHA-256, the autoencoder's weight digest and the
-    steps of refinement; an embedding is taken over when the text encoder's and the tokenizer's
-    digests are unchanged.
+    The inputs of a shard are its pixel shard's SHA-256, the autoencoder's weight digest, the
+    steps of refinement and whether deviations are kept; an embedding is taken over when the text
+    encoder's and the tokenizer's digests are unchanged.
 
     Args:
         shard_dir: written by `build_shards`.
         out_dir: folder of the latents, made if missing.
-        autoencoder, text_encoder, tokenizer: components as `unigs.models` loads them.
+        autoencoder, text_encoder, tokenizer: components as `unigs.models` loads them, on the device
+            that encodes.
         refine_steps: by which the latents of colormaps are refined (`encode_colormaps`).
-        batch_size: images encoded at a time.
         progress: called with (shards done, shards to build).
+        posterior: keep the deviations of the autoencoder's posterior beside its means, so that
+            training draws anew (`unigs.latents.posterior`).
+        processes: that encode shards where that is worth their start
+            (`unigs.latents.over_processes`); the result does not depend on them.
 
     Returns:
         The manifest: ``configuration`` holds the task, the digests of both models and the
@@ -86,8 +86,8 @@ def build_latents(
 
     Raises:
         DataError: the pixel shards cannot be read, or the folder cannot be written.
-        ConfigError: the autoencoder does not fit the size of the samples.
-        ModelError: latents or embeddings leave the range of float16.
+        ConfigError: the autoencoder does not fit the size of the samples, or has no posterior.
+        ModelError: latents or embeddings leave the range of float16, or memory is too small.
     """
     source, folder = Path(shard_dir), Path(out_dir)
     pixels = read_manifest(source)
@@ -100,25 +100,16 @@ def build_latents(
             file=source,
         )
     digest = weights_digest(autoencoder)
-    encode = functools.partial(
-        encode_samples,
-        task=task,
-        autoencoder=autoencoder,
-        refine_steps=refine_steps,
-        batch_size=batch_size,
-    )
-    inputs = _inputs(pixels, digest, refine_steps)
+    inputs = _inputs(pixels, digest, refine_steps, posterior)
     with locked(folder):
         before = manifest_before(folder)
 
         def write(names: list[str]) -> None:
-            for done, name in enumerate(names):
-                if progress is not None:
-                    progress(done, len(names))
-                samples = list(read_samples(source, name))
-                _write_latents(folder, name, inputs[name], samples, task, encode, batch_size)
-            if progress is not None:
-                progress(len(names), len(names))
+            jobs = [
+                LatentJob(source, folder, name, inputs[name], task.name, refine_steps, posterior)
+                for name in names
+            ]
+            write_all(jobs, autoencoder, processes, progress or (lambda done, total: None))
 
         def describe(records: list[dict[str, Any]]) -> Description:
             prompts = {row["prompt"] for record in records for row in record["rows"]}
@@ -128,6 +119,7 @@ def build_latents(
                     "task": task.name,
                     "autoencoder": digest,
                     "refine_steps": refine_steps,
+                    "posterior": posterior,
                     "text_encoder": text_digest,
                     "latent": records[0]["latent"],
                     "text": list(text),
@@ -148,83 +140,30 @@ def latents_are_current(
     text_encoder: Any,
     tokenizer: Any,
     refine_steps: int = 0,
+    posterior: bool = False,
 ) -> bool:
     """Return whether a folder holds the finished latents of these pixel shards by these models,
-    refined in so many steps, in the format of this version."""
+    refined in so many steps, with deviations or without, in the format of this version."""
     try:
         made = read_manifest(folder)
     except DataError:
         return False
-    inputs = _inputs(read_manifest(shard_dir), weights_digest(autoencoder), refine_steps)
+    digest = weights_digest(autoencoder)
+    inputs = _inputs(read_manifest(shard_dir), digest, refine_steps, posterior)
     return {shard.path: shard.inputs for shard in made.shards} == inputs and (
         made.configuration["text_encoder"] == _text_digest(text_encoder, tokenizer)
     )
 
 
-def _inputs(pixels: ShardManifest, autoencoder: str, refine_steps: int) -> dict[str, str]:
-    refined = [REFINEMENT, refine_steps] if refine_steps else []
+def _inputs(
+    pixels: ShardManifest, autoencoder: str, refine_steps: int, posterior: bool
+) -> dict[str, str]:
+    chosen: list[Any] = [REFINEMENT, refine_steps] if refine_steps else []
+    chosen += ["posterior"] if posterior else []
     return {
-        shard.path: digest_of([FORMAT, autoencoder, shard.sha256, *refined])
+        shard.path: digest_of([FORMAT, autoencoder, shard.sha256, *chosen])
         for shard in pixels.shards
     }
-
-
-def _write_latents(
-    folder: Path,
-    name: str,
-    inputs: str,
-    samples: list[Sample],
-    task: Task,
-    encode: Callable[[Sequence[Sample]], dict[str, np.ndarray]],
-    batch_size: int,
-) -> None:
-    rows: dict[str, dict[str, Any]] = {}
-    shape: list[int] = []
-
-    def encoded() -> Iterator[tuple[str, dict[str, bytes]]]:
-        for start in range(0, len(samples), batch_size):
-            chunk = samples[start : start + batch_size]
-            arrays = encode(chunk)
-            if task.control != "masked_image":
-                del arrays["control"]
-            shape[:] = arrays["image"].shape[1:]
-            for index, sample in enumerate(chunk):
-                files = {f"{part}.npy": npy_bytes(array[index]) for part, array in arrays.items()}
-                facts = {
-                    "key": sample.key,
-                    "scene": sample.scene,
-                    "task": sample.task,
-                    "prompt": sample.prompt,
-                    "source_digest": sample.source_digest,
-                }
-                files["json"] = json.dumps(facts, sort_keys=True).encode()
-                rows[sample.key] = {
-                    "key": sample.key,
-                    "shard": name,
-                    "scene": sample.scene,
-                    "prompt": sample.prompt,
-                }
-                yield sample.key, dict(sorted(files.items()))
-
-    file = write_shard(folder / name, encoded())
-    for key, members in file.members_by_key().items():
-        rows[key]["members"] = members
-    record = ShardRecord(name, file.sha256, file.bytes, len(rows), inputs)
-    content = {"shard": asdict(record), "rows": list(rows.values()), "latent": shape}
-    write_record(folder, content | {"counts": {}, "skipped": []})
-
-
-def npy_bytes(array: np.ndarray) -> bytes:
-    """Return an array as the bytes of an .npy file."""
-    return _npy_header(array.dtype.str, array.shape) + np.ascontiguousarray(array).tobytes()
-
-
-@functools.cache
-def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    buffer = io.BytesIO()
-    facts = {"descr": dtype, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(buffer, facts)
-    return buffer.getvalue()
 
 
 def _write_text(
@@ -238,9 +177,9 @@ def _write_text(
         and _whole(before, folder)
     ):
         table = TextTable(folder)
-        if set(table.prompts) == prompts | {""}:
+        known = {prompt: row for row, prompt in enumerate(table.prompts())}
+        if set(known) == prompts | {""}:
             return table.shape, digest
-        known = {prompt: row for row, prompt in enumerate(table.prompts)}
 
     def encode(wanted: list[str]) -> np.ndarray:
         new = [prompt for prompt in wanted if prompt not in known]

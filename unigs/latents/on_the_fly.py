@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from unigs.latents.encode import encode_samples
+from unigs.latents.posterior import SUFFIX
 from unigs.latents.prompts import EMPTY_PROMPT
 from unigs.models.autoencoder import latent_channels, vae_scale_factor
 from unigs.models.text import encode_prompts
 from unigs.samples.sample import Sample
 from unigs.samples.serialization import decode_sample
-from unigs.shards.manifest import SAMPLES, check_vouched, read_manifest, read_sample_table
+from unigs.shards.manifest import (
+    PLACES,
+    SAMPLES,
+    check_vouched,
+    read_manifest,
+    read_sample_batches,
+    read_sample_table,
+)
 from unigs.shards.maps import ShardMaps
 from unigs.tasks import TASKS
 
@@ -37,26 +46,39 @@ class PixelStore:
         text_encoder: Any,
         tokenizer: Any,
         refine_steps: int = 0,
+        posterior: bool = False,
     ) -> None:
         self.folder = Path(folder)
         manifest = read_manifest(self.folder)
         self.task = manifest.task
         self.digest = manifest.digest
         self._autoencoder, self._text_encoder = autoencoder, text_encoder
-        self._tokenizer, self._refine_steps = tokenizer, refine_steps
+        self._tokenizer = tokenizer
+        self._refine_steps, self._posterior = refine_steps, posterior
         side = int(manifest.configuration["options"]["size"]) // vae_scale_factor(autoencoder)
         self.latent_shape: tuple[int, int, int] = (latent_channels(autoencoder), side, side)
         self._maps = ShardMaps(self.folder, manifest)
         check_vouched(self.folder, SAMPLES)
-        self._rows = read_sample_table(self.folder, ["key", "shard", "prompt", "members"])
-        self.keys: list[str] = self._rows["key"].to_pylist()
-        self.prompts: list[str] = self._rows["prompt"].to_pylist()
+        coded = ("shard", PLACES[0])
+        self._rows = pa.Table.from_batches(
+            read_sample_batches(self.folder, ["shard", *PLACES], coded)
+        )
         self._text = lru_cache(PROMPTS_KEPT)(self._encoded)
         self._empty_text = self._encoded(EMPTY_PROMPT)
         self.text_shape: tuple[int, int] = self.empty_text.shape
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self._rows)
+
+    @property
+    def keys(self) -> list[str]:
+        """The key of each sample, read from disk."""
+        return list(read_sample_table(self.folder, ["key"])["key"].to_pylist())
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompt of each sample, read from disk."""
+        return list(read_sample_table(self.folder, ["prompt"])["prompt"].to_pylist())
 
     def sample(self, index: int) -> Sample:
         """Return the sample itself, decoded."""
@@ -70,10 +92,16 @@ class PixelStore:
         )
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """As `LatentStore.batch`: the values pass through float16 here too."""
+        """As `LatentStore.batch`: the values pass through float16 here too; deviations come with
+        them where `posterior` asks for them."""
         samples = [self.sample(int(index)) for index in indices]
-        arrays = encode_samples(samples, TASKS[self.task], self._autoencoder, self._refine_steps)
+        task = TASKS[self.task]
+        arrays = encode_samples(
+            samples, task, self._autoencoder, self._refine_steps, self._posterior
+        )
         batch = {part: array.astype(np.float32) for part, array in arrays.items()}
+        if task.control + SUFFIX in batch:
+            batch["control" + SUFFIX] = batch[task.control + SUFFIX]
         batch["text"] = np.stack([self._text(sample.prompt) for sample in samples])
         return batch
 

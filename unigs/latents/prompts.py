@@ -31,7 +31,6 @@ class TextTable:
     """Prompts and their embeddings; a row is read when it is asked for.
 
     Attributes:
-        prompts: P of them.
         shape: (P, L, D).
 
     Raises DataError for files that are missing, broken or do not fit each other.
@@ -40,14 +39,19 @@ class TextTable:
     def __init__(self, folder: Path) -> None:
         path = folder / TEXT
         try:
-            self.prompts: list[str] = json.loads((folder / PROMPTS).read_bytes())
+            self._file = folder / PROMPTS
+            prompts = self.prompts()
             self._rows = safe_open(path, framework="numpy").get_slice(_TENSOR)
             count, length, width = self._rows.get_shape()
-            if self._rows.get_dtype() != "F16" or count != len(self.prompts):
+            if self._rows.get_dtype() != "F16" or count != len(prompts):
                 raise ValueError("embeddings do not fit the prompts")
         except (OSError, ValueError, TypeError, SafetensorError) as error:
             raise DataError(f"cannot be read: {error}", file=path, hint=_MEND) from error
         self.shape: tuple[int, int, int] = (count, length, width)
+
+    def prompts(self) -> list[str]:
+        """Return the P prompts, read from disk."""
+        return list(json.loads(self._file.read_bytes()))
 
     def __getitem__(self, row: int) -> np.ndarray:
         """Return (L, D) float16."""

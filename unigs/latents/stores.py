@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from unigs.config.preset import Preset
-from unigs.io.distributed import rank_and_world, training_device
+from unigs.io.device import this_device
+from unigs.io.distributed import rank_and_world
 from unigs.latents.on_the_fly import PixelStore
 from unigs.latents.stored import LatentStore
 from unigs.latents.stream import MixedStream, Store
@@ -25,20 +26,22 @@ SampleFolders = Path | Mapping[str, Path]
 @dataclass(frozen=True)
 class Encoders:
     """The folders of the frozen models that encode samples, which are loaded when first needed,
-    and the steps by which they refine the latents of colormaps."""
+    the steps by which they refine the latents of colormaps, and whether latents are drawn from the
+    autoencoder's posterior."""
 
     autoencoder: Path
     text_encoder: Path
     refine_steps: int
+    posterior: bool = False
 
-    def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int]]:
+    def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int, bool]]:
         # each training process loads its own
-        return Encoders, (self.autoencoder, self.text_encoder, self.refine_steps)
+        return Encoders, (self.autoencoder, self.text_encoder, self.refine_steps, self.posterior)
 
     @cached_property
     def loaded(self) -> tuple[Any, Any, Any]:
         """Autoencoder, text encoder and tokenizer, on the device that trains."""
-        device = training_device()
+        device = this_device()
         tokenizer, text_encoder = load_text_encoder(self.text_encoder)
         autoencoder = load_autoencoder(self.autoencoder)
         return autoencoder.to(device), text_encoder.to(device), tokenizer
@@ -63,7 +66,7 @@ def open_stores(
 def _open(folder: Path, encoders: Encoders) -> Store:
     if "latent" in read_manifest(folder).configuration:
         return LatentStore(folder)
-    return PixelStore(folder, *encoders.loaded, encoders.refine_steps)
+    return PixelStore(folder, *encoders.loaded, encoders.refine_steps, encoders.posterior)
 
 
 def training_stream(

@@ -7,7 +7,7 @@ number is the state.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from unigs.errors import ConfigError
+from unigs.latents.posterior import draw_latents
 from unigs.tasks import TASKS
 
 BLOCK = 100
@@ -29,7 +30,8 @@ class Store(Protocol):
     def __len__(self) -> int: ...
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """Stack samples, float32: image, colormap, control, coarse, valid, balance, text."""
+        """Stack samples, float32: image, colormap, control, coarse, valid, balance, text, and the
+        deviations of what is drawn anew (`unigs.latents.posterior`)."""
 
     @property
     def empty_text(self) -> np.ndarray:
@@ -92,9 +94,7 @@ class MixedStream:
     def draws(self, step: int) -> list[tuple[str, int]]:
         """Return (stream, index in its store) of each sample of this rank's part of a batch; a
         stream is named as its task, or ``task/data set``."""
-        share = self.batch_size // self.world
-        first = step * self.batch_size + self.rank * share
-        return [self._draw(position) for position in range(first, first + share)]
+        return [self._draw(position) for position in range(*self._positions(step))]
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Return the batch of a step: `image`, `colormap`, `control` (B, C, h, w), `coarse`,
@@ -107,10 +107,13 @@ class MixedStream:
                 continue
             for part, values in store.batch([draws[row][1] for row in rows]).items():
                 if part not in merged:
-                    merged[part] = np.empty((len(draws), *values.shape[1:]), dtype=np.float32)
+                    # Not all tasks need have the same deviations.
+                    merged[part] = np.zeros((len(draws), *values.shape[1:]), dtype=np.float32)
                 merged[part][rows] = values
+        tasks = [_task(stream) for stream, _ in draws]
+        draw_latents(merged, tasks, self.seed, range(*self._positions(step)))
         batch = {part: torch.from_numpy(values) for part, values in merged.items()}
-        batch["task"] = torch.tensor([TASKS[_task(stream)].index for stream, _ in draws])
+        batch["task"] = torch.tensor([TASKS[task].index for task in tasks])
         return batch
 
     def steps_per_epoch(self, task: str) -> float:
@@ -126,22 +129,30 @@ class MixedStream:
         """(L, D) float32: the embedding of the empty prompt."""
         return torch.from_numpy(next(iter(self._streams.values())).empty_text)
 
+    def _positions(self, step: int) -> tuple[int, int]:
+        """Return the first position of this rank's part of a batch, and the one after its last."""
+        share = self.batch_size // self.world
+        first = step * self.batch_size + self.rank * share
+        return first, first + share
+
     def _draw(self, position: int) -> tuple[str, int]:
         block, place = divmod(position, len(self._block))
-        order = self._shuffled("block", block, self._block)
+        order = self._shuffled("block", block, lambda: self._block)
         number = int(order[place])
         earlier = block * int(self._quotas[number]) + int((order[:place] == number).sum())
         name = list(self._streams)[number]
         length = len(self._streams[name])
         epoch, index = divmod(earlier, length)
-        return name, int(self._shuffled(name, epoch, np.arange(length))[index])
+        # Four bytes a sample; of more than 2**31 samples there is no set.
+        numbers = self._shuffled(name, epoch, lambda: np.arange(length, dtype=np.int32))
+        return name, int(numbers[index])
 
-    def _shuffled(self, name: str, epoch: int, values: np.ndarray) -> np.ndarray:
+    def _shuffled(self, name: str, epoch: int, values: Callable[[], np.ndarray]) -> np.ndarray:
         order = self._orders.get((name, epoch))
         if order is None:
             text = f"{self.seed}/{name}/{epoch}"
             entropy = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
-            order = np.random.default_rng(entropy).permutation(values)
+            order = np.random.default_rng(entropy).permutation(values())
             # Two neighbouring epochs can meet in one batch; more are never needed at once.
             for key in [key for key in self._orders if key[0] == name][:-1]:
                 del self._orders[key]

@@ -9,6 +9,7 @@ the encoder's output, Eq. 3.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,14 @@ from torch import Tensor
 
 from unigs.colormap.bins import check_colormap
 from unigs.colormap.pixel_weight import weigh_pixels
+from unigs.io.device import fitting, in_batches
 from unigs.io.machine import machine
-from unigs.models.autoencoder import decoded_values, encode_images, vae_scale_factor
+from unigs.models.autoencoder import (
+    activation_bytes,
+    decoded_values,
+    encode_images,
+    vae_scale_factor,
+)
 
 # Part of every cache key of refined latents: raise it when equal colormaps are refined to others.
 REFINEMENT = 1
@@ -26,16 +33,16 @@ RATE, MOMENTUM, SMOOTHING = 0.1, 0.9, 0.95
 SOFT = 1e-4
 # Entities of so many latent pixels weigh twice as much as the ground, smaller ones more.
 SMALL_CELLS = 9.4
-# The backward pass stores the activations of all layers: 2 GB for so many pixels of TAESD. One
-# colormap is the least, however large.
-PIXELS_AT_ONCE = 512 * 512
+# The backward pass stores the activations of all layers, 8 times what lives at a time without it:
+# 2 GB for 512x512 pixels of TAESD.
+STORED_LAYERS = 8
 
 
 def encode_colormaps(
     autoencoder: Any,
     colormaps: np.ndarray,
     refine_steps: int = 0,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     device: torch.device | None = None,
 ) -> Tensor:
     """Colormaps -> the latents the UNet learns, refined in `refine_steps` steps.
@@ -49,14 +56,13 @@ def encode_colormaps(
         colormaps: (n, h, w, 3) uint8, n at least 1.
         refine_steps: 0 for `encode_images` as it is. A step is a pass through the decoder and
             back.
-        batch_size: colormaps encoded at a time; changes the result by rounding alone.
-        device: as in `encode_images`.
+        batch_size, device: as in `encode_images`.
 
     Returns:
         (n, C, h/f, w/f) float32 on the autoencoder's device.
 
     Raises:
-        ModelError: sides that the autoencoder's scale factor does not divide.
+        ModelError: as `encode_images`.
         ValueError: colormaps of another shape or type, or a negative number of steps.
     """
     if refine_steps < 0:
@@ -65,9 +71,14 @@ def encode_colormaps(
     latents = encode_images(autoencoder, pixels, batch_size, device)
     if not refine_steps:
         return latents
-    at_once = max(1, min(batch_size, PIXELS_AT_ONCE // pixels[0, ..., 0].size))
-    slices = (slice(first, first + at_once) for first in range(0, len(pixels), at_once))
-    return torch.cat([_refine(autoencoder, latents[s], pixels[s], refine_steps) for s in slices])
+    each = STORED_LAYERS * activation_bytes(autoencoder, *pixels.shape[1:3])
+    size = batch_size or fitting(each, latents.device)
+
+    def refine(numbers: Sequence[int]) -> Tensor:
+        part = slice(numbers[0], numbers[-1] + 1)
+        return _refine(autoencoder, latents[part], pixels[part], refine_steps)
+
+    return torch.cat(in_batches(range(len(pixels)), size, refine, "colormaps"))
 
 
 def _refine(autoencoder: Any, encoded: Tensor, colormaps: np.ndarray, steps: int) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from diffusers import DDIMScheduler
+from diffusers import AutoencoderKL, DDIMScheduler
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from PIL import Image
@@ -107,7 +107,8 @@ class UniGSPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, source: str | PathLike[Any], **options: Any) -> Self:
-        """As in diffusers, but from safetensors alone.
+        """As in diffusers, but from safetensors alone, and an AutoencoderKL never in float16, whose
+        range its activations leave.
 
         Raises:
             ModelError: no pipeline there, pickles only, or components that do not fit.
@@ -115,9 +116,12 @@ class UniGSPipeline(DiffusionPipeline):
         folder = resolve_directory(source)
         require_pipeline(folder)
         try:
-            return super().from_pretrained(str(folder), use_safetensors=True, **options)
+            pipeline = super().from_pretrained(str(folder), use_safetensors=True, **options)
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"does not load: {error}", file=folder) from error
+        if isinstance(pipeline.vae, AutoencoderKL) and pipeline.vae.dtype == torch.float16:
+            pipeline.vae.to(dtype=torch.float32)
+        return pipeline
 
     @classmethod
     def from_stable_diffusion(cls, source: str | Path, tasks: bool = True, **config: Any) -> Self:

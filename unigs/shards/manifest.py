@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,6 +32,7 @@ MANIFEST_FORMAT = 4
 REBUILD = "build the shards again: only what changed is rebuilt"
 
 ROWS_PER_GROUP = 256
+ROWS_AT_ONCE = 1 << 14
 
 MEMBERS = pa.list_(
     pa.struct(
@@ -43,6 +44,8 @@ MEMBERS = pa.list_(
         ]
     )
 )
+# Columns inside MEMBERS, as Parquet names them: all that finds a file in its shard.
+PLACES = ["members.list.element." + name for name in ("extension", "offset", "size")]
 SAMPLE_COLUMNS = pa.schema(
     [
         ("key", pa.string()),
@@ -235,6 +238,23 @@ def read_sample_table(
     filters = None if shard is None else [("shard", "==", shard)]
     try:
         return pq.read_table(folder / SAMPLES, columns=columns, filters=filters)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, hint=REBUILD) from error
+
+
+def read_sample_batches(
+    folder: Path, columns: list[str], coded: Sequence[str] = ()
+) -> Iterator[pa.RecordBatch]:
+    """Yield samples.parquet in parts, so that none of it is held whole; errors as
+    `read_sample_table`.
+
+    Args:
+        columns: those inside the members as in PLACES.
+        coded: columns of few texts that come again and again, each of which is held once.
+    """
+    try:
+        with pq.ParquetFile(folder / SAMPLES, read_dictionary=list(coded)) as table:
+            yield from table.iter_batches(ROWS_AT_ONCE, columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"cannot be read: {error}", file=folder / SAMPLES, hint=REBUILD) from error
 

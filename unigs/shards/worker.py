@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent import futures
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +12,7 @@ import numpy as np
 from unigs.datasets.scene_keys import variant_key
 from unigs.errors import DataError
 from unigs.index.scene_source import SceneSource
+from unigs.io.pool import over_processes
 from unigs.samples.options import SampleOptions
 from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
@@ -29,6 +24,7 @@ Progress = Callable[[int, int], None]
 
 # Rows of a scenes index for this many shards are held at a time; each time costs a pass over it.
 SHARDS_IN_MEMORY = 64
+PRELOAD = [__name__, "webdataset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +54,11 @@ def run_jobs(
             build(job)
             report(done, len(jobs))
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "webdataset"])
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, _end_with_parent) as pool:
-        try:
-            waiting: set[Future[None]] = set()
-            done = 0
-            for job in _with_scenes(jobs, source):
-                waiting.add(pool.submit(build, job))
-                # Two jobs a worker keep it busy; more would hold scenes in memory for nothing.
-                while len(waiting) >= 2 * workers:
-                    done += _collect(waiting)
-                    report(done, len(jobs))
-            while waiting:
-                done += _collect(waiting)
-                report(done, len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    done = 0
+    count = min(workers, len(jobs))
+    for finished in over_processes(build, _with_scenes(jobs, source), count, PRELOAD):
+        done += finished
+        report(done, len(jobs))
 
 
 def _with_scenes(jobs: list[ShardJob], source: SceneSource) -> Iterator[ShardJob]:
@@ -83,28 +66,6 @@ def _with_scenes(jobs: list[ShardJob], source: SceneSource) -> Iterator[ShardJob
         group = jobs[start : start + SHARDS_IN_MEMORY]
         for job, scenes in zip(group, source.split([job.keys for job in group]), strict=True):
             yield replace(job, scenes=scenes)
-
-
-def _collect(waiting: set[Future[None]]) -> int:
-    """Take the finished jobs out, at least one; returns how many, raises what they raised."""
-    finished = futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done
-    for future in finished:
-        waiting.remove(future)
-        future.result()
-    return len(finished)
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot stop its workers; let them see its end themselves."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch(sentinel: int) -> None:
-        wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
 
 
 def build(job: ShardJob) -> None:

@@ -36,10 +36,10 @@ def batch_errors(
         batch: as `MixedStream.batch` gives it, on any device.
         timesteps: (n,) int64. noise: (n, 2C, h, w).
     """
-    batch = {name: value.to(device) for name, value in batch.items()}
+    batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
     clean = torch.cat([batch["image"], batch["colormap"]], dim=1)
     timesteps = timesteps.to(device)
-    noised, target = add_noise(scheduler, clean, noise.to(device), timesteps)
+    noised, target = add_noise(scheduler, clean, noise.to(device, non_blocking=True), timesteps)
     image, colormap = noised.chunk(2, dim=1)
     inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
     # Before the model, since the processor waits for an accelerator where it copies tables to it.

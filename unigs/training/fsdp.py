@@ -18,7 +18,8 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from unigs.io.distributed import rank_and_world, training_device
+from unigs.io.device import this_device
+from unigs.io.distributed import rank_and_world
 
 # What is gathered at once: large enough for few exchanges, small enough that little is whole.
 _UNITS = ("ResnetBlock2D", "Transformer2DModel")
@@ -32,7 +33,7 @@ def sharded(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """
     spread = copy.deepcopy(unet)
     unet.to("meta")  # type: ignore[arg-type]
-    mesh = init_device_mesh(training_device().type, (rank_and_world()[1],))
+    mesh = init_device_mesh(this_device().type, (rank_and_world()[1],))
     for module in spread.modules():
         if type(module).__name__ in _UNITS:
             fully_shard(module, mesh=mesh)

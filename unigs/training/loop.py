@@ -29,6 +29,7 @@ from unigs.errors import ConfigError, ModelError
 from unigs.io.distributed import any_of, rank_and_world
 from unigs.io.machine import float32_products, machine
 from unigs.io.peak_memory import peak_memory
+from unigs.latents.ahead import Ahead
 from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
@@ -39,7 +40,7 @@ from unigs.training.lora import add_adapters, merge_adapters
 from unigs.training.optimizer import AveragedWeights, build_optimizer, build_scaler
 from unigs.training.schedule import learning_rate, training_steps
 from unigs.training.state import TrainingState
-from unigs.training.step_draws import draw_step
+from unigs.training.step_draws import StepDraws, prepare_step
 from unigs.training.validation import preview_picture, validation_losses
 
 Log = Callable[[int, dict[str, float]], None]
@@ -101,12 +102,20 @@ def train(
 
     Raises:
         ModelError: the loss is not finite; the batch is saved next to the checkpoints. Or memory
-            runs out with one sample at a time (before that, a batch is taken in smaller parts).
+            runs out with one sample at a time (before that, a batch is taken in smaller parts), or
+            the device fails.
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
-    with float32_products(training.precision, run.device), run.state:
-        return run.go(validation, log, should_stop, on_preview)
+    try:
+        with float32_products(training.precision, run.device), run.state, run.ahead:
+            return run.go(validation, log, should_stop, on_preview)
+    except RuntimeError as error:
+        if not str(error).startswith("CUDA error"):
+            raise
+        reason = str(error).splitlines()[0]
+        hint = "resume, from the last checkpoint, in a new process"
+        raise ModelError(f"{run.device} failed: {reason}", hint=hint) from error
 
 
 class _Run:
@@ -169,6 +178,7 @@ class _Run:
         self.accumulation = Accumulation(
             self.model, self.scheduler, training, self.device, self.scaler, training.accumulation
         )
+        self.ahead = Ahead(self._prepare, self.steps, self.device)
 
     def go(
         self,
@@ -213,19 +223,12 @@ class _Run:
         samples = (self.steps - first) * self.stream.batch_size
         return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
 
+    def _prepare(self, step: int) -> tuple[dict[str, Tensor], StepDraws]:
+        count = self.scheduler.config["num_train_timesteps"]
+        return prepare_step(self.stream, self.training, self.diffusion, count, step, self.device)
+
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
-        batch = self.stream.batch(step)
-        drawn = draw_step(
-            batch["task"],
-            batch["image"].shape[1:],
-            self.training,
-            self.diffusion,
-            self.scheduler.config["num_train_timesteps"],
-            step,
-            self.rank,
-            self.world,
-        )
-        batch["text"][drawn.dropped] = self.stream.empty_text
+        batch, drawn = self.ahead(step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.steps)
         self.optimizer.zero_grad(set_to_none=True)
@@ -251,6 +254,7 @@ class _Run:
             "loss": smoothed,
             "learning_rate": learning_rate(self.training, step, self.steps),
             "samples_per_second": rate * self.stream.batch_size,
+            "loader_share": self.ahead.share,
             "peak_memory_bytes": float(peak_memory(self.device)),
             "remaining_seconds": (self.steps - step - 1) / rate,
         }
@@ -270,8 +274,9 @@ class _Run:
         if self.rank > 0 or self.sharded or self.autoencoder is None:
             return
         with self._averaged():
+            batch = self.ahead.aside(lambda: shown.batch(0))
             picture = preview_picture(
-                self.unet, self.scheduler, self.diffusion, shown.batch(0), self.autoencoder
+                self.unet, self.scheduler, self.diffusion, batch, self.autoencoder
             )
         on_preview(step, picture)
 

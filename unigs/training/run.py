@@ -10,7 +10,8 @@ from pathlib import Path
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import Preset
-from unigs.io.distributed import group, training_device
+from unigs.io.device import this_device
+from unigs.io.distributed import group
 from unigs.io.machine import processes
 from unigs.latents.stores import Encoders, SampleFolders, training_stream, validation_stream
 from unigs.models.autoencoder import load_autoencoder
@@ -66,9 +67,10 @@ def _train(
     on_preview: Preview | None,
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
-    autoencoder = load_autoencoder(job.encoders.autoencoder)
+    device = this_device()
+    autoencoder = load_autoencoder(job.encoders.autoencoder).to(device)
     unet = fresh_unet(preset, autoencoder)
-    unet.to(training_device())  # type: ignore[arg-type]
+    unet.to(device)  # type: ignore[arg-type]
     report = train(
         unet,
         training_stream(preset, job.samples, job.encoders),

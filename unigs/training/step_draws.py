@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from unigs.config.preset import DiffusionConfig, TrainingConfig
+from unigs.latents.stream import MixedStream
 from unigs.training.loss import apply_zero_initial_noise, by_task, choose_timesteps
 
 
@@ -62,6 +63,28 @@ def draw_step(
     return StepDraws(
         dropped, timesteps, apply_zero_initial_noise(noise, task, timesteps, diffusion, count)
     )
+
+
+def prepare_step(
+    stream: MixedStream,
+    training: TrainingConfig,
+    diffusion: DiffusionConfig,
+    count: int,
+    step: int,
+    device: torch.device,
+) -> tuple[dict[str, Tensor], StepDraws]:
+    """Return this process's share of a step's batch, prompts dropped, and its draws; on the CPU, in
+    page-locked memory where an accelerator is to copy from it while it computes."""
+    batch = stream.batch(step)
+    shape = batch["image"].shape[1:]
+    drawn = draw_step(
+        batch["task"], shape, training, diffusion, count, step, stream.rank, stream.world
+    )
+    batch["text"][drawn.dropped] = stream.empty_text
+    if device.type == "cuda":
+        batch = {name: value.pin_memory() for name, value in batch.items()}
+        drawn = replace(drawn, noise=drawn.noise.pin_memory())
+    return batch, drawn
 
 
 def seeded_generator(seed: int, purpose: str, step: int) -> torch.Generator:

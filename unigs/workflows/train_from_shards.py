@@ -14,9 +14,10 @@ from PIL import Image
 
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError, UnigsError
-from unigs.io.distributed import once, rank_and_world, torchrun_group, training_device
+from unigs.io.device import this_device
+from unigs.io.distributed import once, rank_and_world, torchrun_group
 from unigs.io.files import replacing_folder, writing
-from unigs.io.machine import machine
+from unigs.io.machine import encoding_processes, machine
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.stores import Encoders, training_stream
 from unigs.models.autoencoder import load_autoencoder
@@ -89,7 +90,8 @@ def train_from_shards(
             task: latents[task] if (latents[task] / MANIFEST).is_file() else folder
             for task, folder in folders.items()
         }
-        encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps)
+        posterior = values.autoencoder.sample_posterior
+        encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps, posterior)
         job = TrainingJob(values, samples, {}, encoders, place)
         first = rank_and_world()[0] == 0
         total = training_steps(values.training, training_stream(values, samples, job.encoders))
@@ -107,7 +109,7 @@ def train_from_shards(
             tell = TrainingTeller(total, line.say, line.show)
             try:
                 if first:
-                    line.say(f"device {machine(training_device())}")
+                    line.say(f"device {machine(this_device())}")
                     unet, report = run_job(job, tell, should_stop, on_preview)
                 else:
                     unet, report = run_job(job, should_stop=should_stop)
@@ -144,11 +146,20 @@ def _prepare(preset: Preset, folders: dict[str, Path], latents: dict[str, Path],
     most = max(m.configuration["options"]["max_entities"] for m in manifests)
     tokenizer, text_encoder = make_text_encoder(preset.text, names, most)
     autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
+    device: Any = this_device()
+    models = (autoencoder.to(device), text_encoder.to(device), tokenizer)
+    steps, posterior = preset.codec.refine_steps, preset.autoencoder.sample_posterior
     for task, folder in folders.items():
-        models = (autoencoder, text_encoder, tokenizer)
         if preset.data.latents:
-            build_latents(folder, latents[task], *models, preset.codec.refine_steps)
-        elif not latents_are_current(latents[task], folder, *models, preset.codec.refine_steps):
+            build_latents(
+                folder,
+                latents[task],
+                *models,
+                steps,
+                posterior=posterior,
+                processes=encoding_processes(device),
+            )
+        elif not latents_are_current(latents[task], folder, *models, steps, posterior):
             shutil.rmtree(latents[task], ignore_errors=True)
     autoencoder.save_pretrained(out / "autoencoder")
     save_text_encoder(out, tokenizer, text_encoder)

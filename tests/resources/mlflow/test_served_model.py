@@ -1,10 +1,14 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from resources.mlflow.served_model import ServedUniGS
 from tests.support.tiny_pipeline import SIZE, mask, pictures
 from unigs.errors import ConfigError
+from unigs.pipeline import UniGSPipeline
 
 
 @pytest.fixture
@@ -69,3 +73,17 @@ def test_a_wrong_record_is_told_in_one_line(served, record, changes, reason):
 def test_a_record_is_an_object(served):
     with pytest.raises(ConfigError, match="record 0: is str"):
         served.predict(["entity"])
+
+
+def test_it_serves_from_the_device_of_the_process(monkeypatch):
+    class Loaded:
+        def to(self, device):
+            self.device = device
+            return self
+
+    context = SimpleNamespace(artifacts={"pipeline": "folder"})
+    monkeypatch.setattr(UniGSPipeline, "from_pretrained", lambda folder: Loaded())
+    monkeypatch.setattr("unigs.io.device.this_device", lambda: torch.device("cuda", 2))
+    model = ServedUniGS()
+    model.load_context(context)
+    assert model.pipeline.device == torch.device("cuda", 2)

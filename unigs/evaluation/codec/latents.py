@@ -35,7 +35,7 @@ def through_autoencoder(
         latents = encode_colormaps(autoencoder, colormap[None], refine_steps)
         if noise:
             draw = np.random.default_rng(seed).standard_normal(tuple(latents.shape), np.float32)
-            latents = latents + noise * float(latents.std()) * torch.from_numpy(draw)
+            latents = latents + noise * float(latents.std()) * torch.from_numpy(draw).to(latents)
         return np.asarray(decode_latents(autoencoder, latents)[0])
 
     def distort(colormap: np.ndarray, rng: np.random.Generator) -> np.ndarray:

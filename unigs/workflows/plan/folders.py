@@ -29,8 +29,8 @@ TABLE_BYTES = 1450
 # COCO at 64, 128, 256 and 512 pixels, by extension of the picture in bytes a pixel.
 PHOTO_SIZES = (64, 128, 256, 512)
 PHOTO_BYTES = {"jpg": (0.976, 0.746, 0.641, 0.551), "png": (2.066, 1.952, 1.876, 1.730)}
-# Flat pictures grow with the side: bytes a pixel of it, of the colormap of a few entities or of all,
-# and of each mask.
+# Flat pictures grow with the side: bytes a pixel of it, of the colormap of a few entities or of
+# all, and of each mask.
 COLORMAP_BYTES, ENTITY_COLORMAP_BYTES, MASK_BYTES = 3.2, 7.7, 1.5
 # The record of a sample: of itself and of each entity, of which a sample has two on average.
 RECORD_BYTES, RECORD_ENTITY_BYTES, DRAWN_ENTITIES = 355, 175, 2

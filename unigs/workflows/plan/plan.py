@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -91,7 +92,8 @@ _SUMS = ("samples", "shard_bytes", "latent_bytes", "disk_bytes")
 
 
 class Planner:
-    """Plans runs on the same data, which is read once: `plan` may be asked for other settings.
+    """Plans runs on the same data and checkpoint, which are read once, with other settings of
+    training and of what is written.
 
     Args:
         preset: of the run.
@@ -111,6 +113,8 @@ class Planner:
         held_out = evaluated(preset, dataset)
         self._parts = [(s.dataset, "train", task) for s in sources for task in s.tasks]
         self._parts += [(held_out, "val", task) for task in TASKS]
+        self._folders: dict[str, tuple[FolderPlan, ...]] = {}
+        self._networks: dict[tuple[Any, ...], Network] = {}
         self._surveys: dict[tuple[str, str], Survey] = {}
         for name, split, _ in self._parts:
             if (name, split) not in self._surveys:
@@ -142,22 +146,15 @@ class Planner:
                 f"training.batch_size {training.batch_size}: does not divide among {devices} "
                 f"devices in {training.accumulation} parts each"
             )
+        _check_rate(rate)
         shapes = plan_architecture(preset, self._names)
-        folders = tuple(
-            plan_folder(
-                preset, self._surveys[part[:2]], part, shapes.latent_shape, shapes.text_shape
-            )
-            for part in self._parts
-        )
+        folders = self._planned(preset, shapes)
         low = self._low_precision(training.precision)
-        device = Device(low, self.accelerator, self.accelerator or machine().fused_attention)
-        network = measure_network(
-            shapes.unet, training, shapes.latent_shape, shapes.text_shape, device
-        )
+        network = self._measured(preset, shapes, low)
         beside = 0 if self.accelerator else shapes.autoencoder
         memory = process_memory(network, training, devices, beside, low.itemsize)
         steps = training_steps(training, _stream(preset, folders, shapes, devices))
-        speed = _images_per_second(rate, network)
+        speed = _images_per_second(rate, network) if rate else None
         state = 4 * (network.parameters + network.trainable)
         return Plan(
             preset=preset.name,
@@ -177,6 +174,27 @@ class Planner:
             hours=steps * training.batch_size / (speed * devices) / 3600 if speed else None,
             assumed=shapes.assumed,
         )
+
+    def _planned(self, preset: Preset, shapes: Architecture) -> tuple[FolderPlan, ...]:
+        asked = str(preset.data)
+        if asked not in self._folders:
+            self._folders[asked] = tuple(
+                plan_folder(
+                    preset, self._surveys[part[:2]], part, shapes.latent_shape, shapes.text_shape
+                )
+                for part in self._parts
+            )
+        return self._folders[asked]
+
+    def _measured(self, preset: Preset, shapes: Architecture, low: torch.dtype) -> Network:
+        training = preset.training
+        asked = (training.gradient_checkpointing, training.optimizer, training.lora_rank, low)
+        if asked not in self._networks:
+            device = Device(low, self.accelerator, self.accelerator or machine().fused_attention)
+            self._networks[asked] = measure_network(
+                shapes.unet, training, shapes.latent_shape, shapes.text_shape, device
+            )
+        return self._networks[asked]
 
     def _low_precision(self, precision: str) -> torch.dtype:
         if precision == "auto":
@@ -225,21 +243,19 @@ def _stream(
     )
 
 
-def _images_per_second(rate: str, network: Network) -> float | None:
-    if not rate:
-        return None
-    if rate in PEAKS:
-        return PEAKS[rate] * REACHED / network.sample
-    try:
-        speed = float(rate)
-    except ValueError:
-        speed = 0.0
-    if not (math.isfinite(speed) and speed > 0):
-        raise ConfigError(
-            f"rate {rate!r}: unknown",
-            hint=f"give images per second of one device, or one of {', '.join(PEAKS)}",
-        )
-    return speed
+def _check_rate(rate: str) -> None:
+    """ConfigError unless it is empty, a name of `PEAKS` or a positive number."""
+    with suppress(ValueError):
+        if not rate or rate in PEAKS or 0 < float(rate) < math.inf:
+            return
+    raise ConfigError(
+        f"rate {rate!r}: unknown",
+        hint=f"give images per second of one device, or one of {', '.join(PEAKS)}",
+    )
+
+
+def _images_per_second(rate: str, network: Network) -> float:
+    return PEAKS[rate] * REACHED / network.sample if rate in PEAKS else float(rate)
 
 
 def folder_bytes(folder: Path) -> int:

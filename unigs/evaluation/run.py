@@ -1,0 +1,101 @@
+"""Run one evaluation, from folders to metrics, in one process or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unigs.evaluation.baselines import Codec
+from unigs.evaluation.evaluate import evaluate
+from unigs.evaluation.metric_values import MetricValues
+from unigs.evaluators.bundle import load_evaluators
+from unigs.io.device import this_device
+from unigs.io.distributed import group
+from unigs.io.machine import machine, processes
+from unigs.pipeline.pipeline import UniGSPipeline
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """What to evaluate.
+
+    Attributes:
+        model: folder of a ``UniGSPipeline``.
+        dual_encoder, segmenter, inception: sources of the evaluators (`load_evaluators`).
+        references: also evaluate baselines and upper bounds.
+        device: as in `this_device`; None for each process's own.
+
+    The others are those of `unigs.evaluation.evaluate.evaluate`.
+    """
+
+    model: Path
+    task: str
+    shards: Path
+    out_dir: Path
+    dual_encoder: Path | str | None = None
+    segmenter: Path | str | None = None
+    inception: Path | str | None = None
+    limit: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    seed: int = 0
+    batch_size: int = 32
+    references: bool = True
+    device: str | None = None
+
+
+def run_evaluation(
+    job: EvaluationJob, wanted: int = 1, progress: Callable[[int], object] | None = None
+) -> MetricValues:
+    """Evaluate, and return the values; errors as in `evaluate` and `load_evaluators`.
+
+    Args:
+        wanted: processes that share the samples, as far as the machine has a core or an
+            accelerator for each; under torchrun its processes count. The values are those of one
+            process.
+        progress: called with the number of samples of each batch of this process.
+    """
+    with group(processes(wanted), _worker, job):
+        return _evaluate(job, progress)
+
+
+def on_device(pipeline: Any, device: torch.device) -> Any:
+    """Move a pipeline to a device; on an accelerator UNet and text encoder compute in bfloat16
+    where it does so faster. The CPU keeps float32, so that its figures are those of any CPU."""
+    pipeline.to(device)
+    low = machine(device).low_precision if device.type != "cpu" else torch.float32
+    if low != torch.float32:
+        pipeline.unet.to(low)
+        pipeline.text_encoder.to(low)
+    return pipeline
+
+
+def _worker(job: EvaluationJob) -> None:
+    _evaluate(job, None)
+
+
+def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> MetricValues:
+    device = this_device(job.device)
+    # Evaluators stay in float32: their figures are compared with those of others.
+    evaluators = load_evaluators(job.dual_encoder, job.segmenter, job.inception, str(device))
+    pipeline = on_device(UniGSPipeline.from_pretrained(job.model), device)
+    pipeline.set_progress_bar_config(disable=True)
+    return evaluate(
+        pipeline,
+        job.task,
+        job.shards,
+        evaluators,
+        job.out_dir,
+        job.limit,
+        job.steps,
+        job.seed,
+        job.batch_size,
+        progress,
+        guidance_scale=job.guidance,
+        codec=Codec.of(pipeline) if job.references else None,
+        baselines=job.references,
+    )

@@ -1,0 +1,143 @@
+"""Where a process computes, how much of it fits there at a time, and what to do when it does not.
+
+The device is chosen here and nowhere else: the accelerator where there is one, else the CPU, unless
+the user names one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from unigs.errors import ConfigError, ModelError
+
+logger = logging.getLogger(__name__)
+
+
+class Sliced(Protocol):
+    """A sequence, tensor or array."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Any: ...
+
+
+S = TypeVar("S", bound=Sliced)
+R = TypeVar("R")
+
+# Of the accelerator's memory that is free: the other half is for what a formula does not know of,
+# such as workspaces of convolutions and fragments.
+SHARE_OF_FREE_MEMORY = 2
+# Activations of a batch on the CPU, where larger ones leave its caches: TAESD encodes pictures of
+# 128x128 in 25 ms each by 4, in 34 ms by 16. A constant, so that the memory of the moment does not
+# decide the last digits of what is written.
+CPU_ACTIVATIONS = 128 << 20
+
+
+def this_device(wanted: str | None = None) -> torch.device:
+    """Return the device of this process.
+
+    Args:
+        wanted: as torch names them (`cpu`, `cuda`, `cuda:1`, `mps`); None for this process's
+            accelerator, by its number on the machine (`LOCAL_RANK`), or else the CPU.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    if wanted is None:
+        return torch.device("cuda", number) if torch.cuda.is_available() else torch.device("cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ConfigError(f"device {wanted!r}: unknown", hint="give cpu, cuda or cuda:1") from error
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if device.index is None:
+            device = torch.device("cuda", number)
+        if device.index >= count:
+            found = f"this machine shows {count}" if count else "no CUDA here"
+            raise ConfigError(
+                f"device {wanted!r}: {found}",
+                hint="give --device cpu, or install a driver and a torch for CUDA"
+                if not count
+                else f"give one of cuda:0 to cuda:{count - 1}",
+            )
+        return device
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"device {wanted!r}: {reason}", hint="give --device cpu") from error
+    return device
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a process may still take on an accelerator, its cache of free blocks included."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+def fitting(bytes_each: int, device: torch.device) -> int:
+    """Return how many samples to compute at a time, at least 1.
+
+    Args:
+        bytes_each: activations of one sample that live at a time.
+    """
+    room = CPU_ACTIVATIONS
+    if device.type == "cuda":
+        room = free_memory(device) // SHARE_OF_FREE_MEMORY
+    return max(1, room // max(bytes_each, 1))
+
+
+def in_batches(values: S, size: int, compute: Callable[[S], R], what: str) -> list[R]:
+    """Compute `values` in batches of `size`, or of less where the device runs out of memory.
+
+    The size is halved as often as needed, with a warning, and what was done stays done.
+
+    Args:
+        what: for messages, e.g. "pictures".
+
+    Returns:
+        What `compute` gave, batch by batch.
+
+    Raises:
+        ModelError: a single one does not fit.
+    """
+    done: list[R] = []
+    first = 0
+    while first < len(values):
+        batch = values[first : first + size]
+        try:
+            done.append(compute(batch))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(batch) == 1:
+                raise ModelError(
+                    f"out of memory with one of {len(values)} {what}",
+                    hint="make them smaller, end what else uses the device, or give --device cpu",
+                ) from error
+            size = len(batch) // 2
+        else:
+            first += len(batch)
+            continue
+        # After the handler: the error's traceback held the tensors that did not fit.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        logger.warning(
+            "out of memory with %d %s at a time: going on with %d", len(batch), what, size
+        )
+    return done
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, on an accelerator or on the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # The allocator of the CPU has no type of its own.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -1,0 +1,92 @@
+"""Jobs over several processes of this machine, which end with the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from unigs.errors import UnigsError
+
+T = TypeVar("T")
+
+# Two jobs a process keep it busy; more would hold what they bring along in memory for nothing.
+JOBS_WAITING = 2
+
+
+def over_processes(
+    work: Callable[[T], object],
+    jobs: Iterable[T],
+    count: int,
+    preload: list[str],
+    prepare: Callable[[int], None] | None = None,
+) -> Iterator[int]:
+    """Do `work` on each of `jobs` in `count` processes; yield how many were done since the last.
+
+    Args:
+        work: a function of a module, since the processes start anew.
+        jobs: asked for as processes become free.
+        preload: modules that are imported once for all processes.
+        prepare: called in each process before its first job, with the number of the process from
+            0 on; a function of a module, or a partial of one.
+
+    Raises:
+        UnigsError: a process was killed from outside.
+        Exception: what `work` raised; the jobs that run are seen to their end, the others dropped.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(preload)
+    numbers = context.Value("i", 0)
+    with ProcessPoolExecutor(count, context, _start, (numbers, prepare)) as pool:
+        try:
+            waiting: set[Future[object]] = set()
+            for job in jobs:
+                waiting.add(pool.submit(work, job))
+                while len(waiting) >= JOBS_WAITING * count:
+                    yield _collect(waiting)
+            while waiting:
+                yield _collect(waiting)
+        except BrokenProcessPool as error:
+            raise UnigsError(
+                "a process of the build was killed, perhaps for want of memory",
+                hint="run again, what is finished stays; with fewer workers if it comes back",
+            ) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _collect(waiting: set[Future[object]]) -> int:
+    """Take the finished jobs out, at least one; returns how many, raises what they raised."""
+    finished = futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done
+    for future in finished:
+        waiting.remove(future)
+        future.result()
+    return len(finished)
+
+
+def end_with_starter() -> None:
+    """Let this process end when the one that started it does: a killed one cannot stop others."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _start(numbers: Any, prepare: Callable[[int], None] | None) -> None:
+    end_with_starter()
+    with numbers.get_lock():
+        number = numbers.value
+        numbers.value += 1
+    if prepare is not None:
+        prepare(number)
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
