@@ -72,7 +72,7 @@ def write_latents(job: LatentJob, autoencoder: Any) -> None:
         rows[key]["members"] = members
     record = ShardRecord(job.name, file.sha256, file.bytes, len(rows), job.inputs)
     content = {"shard": asdict(record), "rows": list(rows.values()), "latent": shape}
-    write_record(job.folder, content | {"counts": {}, "refused": []})
+    write_record(job.folder, content | {"counts": {}, "skipped": []})
 
 
 def npy_bytes(array: np.ndarray) -> bytes:
