@@ -26,6 +26,8 @@ def located(folder: Path, name: str) -> Path:
             or is no file name at all.
     """
     forms = spellings(name)
+    if len(forms) == 1:
+        return inside(folder, name)
     for form in forms:
         file = inside(folder, form)
         # unlike Path.is_file this raises nothing for an odd name
@@ -40,6 +42,8 @@ def spellings(name: str) -> list[str]:
     As it is; with `/` for the backslash of Windows; with percent codes decoded; each of these with
     accents composed and decomposed (Unicode NFC and NFD).
     """
+    if name.isascii() and "\\" not in name and "%" not in name:
+        return [name]
     plain = [name, name.replace("\\", "/")]
     decoded = [unquote(form, errors="surrogateescape") for form in plain]
     forms = [*plain, *decoded, *(form.replace("\\", "/") for form in decoded)]

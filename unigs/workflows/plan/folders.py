@@ -87,7 +87,7 @@ def plan_folder(
     prompts = distinct_prompts(found, task, options, samples)
     latent_bytes = text_bytes = 0
     if data.latents:
-        latent_bytes = _tars(samples, shards, _latent_sizes(found, task, latent_shape))
+        latent_bytes = _tars(samples, shards, _latent_sizes(preset, found, task, latent_shape))
         rows = len({*prompts, ""})
         text_bytes = rows * math.prod(text_shape) * 2 + sum(len(p) + 4 for p in prompts)
     return FolderPlan(
@@ -155,9 +155,14 @@ def _assumed(preset: Preset, found: Survey, task: str) -> Sequence[float]:
     ]
 
 
-def _latent_sizes(found: Survey, task: str, shape: tuple[int, int, int]) -> Sequence[float]:
+def _latent_sizes(
+    preset: Preset, found: Survey, task: str, shape: tuple[int, int, int]
+) -> Sequence[float]:
     """Return the bytes of a latent sample's files, whole blocks of a tar."""
     pictures = 3 if TASKS[task].control == "masked_image" else 2
+    if preset.autoencoder.sample_posterior:
+        # each has a deviation, but for refined colormaps
+        pictures = 2 * pictures - (preset.codec.refine_steps > 0)
     plane = math.prod(shape[1:])
     # Facts of a sample: two keys, a digest and the prompt, in as many blocks as of the probes.
     facts = [_whole(2 * len(d.key) + len(d.prompt) + 160) for d in found.drawn[task]] or [BLOCK]

@@ -121,7 +121,7 @@ def _hint(
         if fits(planner.plan(changes, plan.devices)):
             named = " and ".join(f"{name}: {_value(value)}" for name, value in changes.items())
             return f"it would fit with {named}"
-    return "no setting alone makes it fit: take a larger device, or a smaller data.size or model"
+    return "no setting alone makes it fit: take a larger one, or a smaller data.size or model"
 
 
 def _value(value: Any) -> str:
