@@ -57,7 +57,7 @@ STAGES = {
     ),
     "latents": Stage(("latents/build", "samples/serialization"), _SHARDS),
     # of a training that encodes its samples itself
-    "encoding": Stage(("latents/on_the_fly", "samples/serialization"), _SHARDS),
+    "encoding": Stage(("latents/on_the_fly", "samples/serialization")),
     "training": Stage(
         ("training/run",),
         {
