@@ -8,9 +8,11 @@ import statistics
 import tempfile
 import time
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -80,9 +82,15 @@ def loop(
         return False
 
     heard = _Heard()
+    # A dry run traces the UNet only, since its code takes minutes to make.
+    compiler = partial(torch.compile, backend="eager") if bench.dry else torch.compile
     logging.getLogger("unigs").addHandler(heard)
     try:
-        with tempfile.TemporaryDirectory() as folder, suppress(Enough):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            patch.object(torch, "compile", compiler),
+            suppress(Enough),
+        ):
             train(
                 bench.unet("unigs"), LatentStream(bench.sizes, samples),  # type: ignore[arg-type]
                 training, DiffusionConfig(scheduler=SCHEDULE), Path(folder),

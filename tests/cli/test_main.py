@@ -35,7 +35,6 @@ PREDICT = ("predict", "--model", "nowhere", "--task", "entity", "--image", "nowh
             1,
             "mean evaluation.clip?",
         ),
-        ((*EVALUATE, "--preset", "sd15", "--set", "evaluation.clip=/none"), 1, "/none: no such"),
         ((*TRAIN, "--set", "training.batch_size=x"), 1, "training.batch_size=x: input should be"),
         ((*TRAIN, "--set", "training"), 1, "'training' is no setting"),
         (("run", "--from-failure", "--set", "training.steps=4"), 1, "leave --set out"),

@@ -23,7 +23,7 @@ from unigs.datasets import open_dataset
 
 pytestmark = pytest.mark.e2e
 
-IMAGES = {"train": 24, "val": 8}
+IMAGES = {"train": 16, "val": 6}
 FEW = {
     "data.size": 64,
     "data.samples_per_shard": 16,
@@ -31,7 +31,7 @@ FEW = {
     "training.batch_size": 4,
     "training.warmup_steps": 1,
     "inference.steps": "{inpainting: 2, synthesis: 2, referring: 2, entity: 2}",
-    "evaluation.scenes": 6,
+    "evaluation.scenes": 4,
 }
 
 

@@ -9,7 +9,7 @@ from tests.support.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.io.device import this_device
 from unigs.io.distributed import group, rank_and_world
-from unigs.training.loop import train
+from unigs.training.loop import Interrupted, train
 
 pytestmark = [
     pytest.mark.gpu,
@@ -89,3 +89,19 @@ def test_a_compiled_unet_learns(tmp_path):
     train(unet, RandomStream(), training(compile=True), DIFFUSION, tmp_path)
     assert torch.isfinite(weights(unet)).all()
     assert not torch.equal(weights(unet), weights(tiny_unet()))
+
+
+def test_a_training_resumes_on_it(tmp_path):
+    """Weights are channels last there; fused AdamW refuses moments that are laid out otherwise."""
+    done = []
+    with pytest.raises(Interrupted):
+        train(
+            tiny_unet().to("cuda"), RandomStream(), training(), DIFFUSION, tmp_path / "cut",
+            should_stop=lambda: done.append(1) or len(done) == 3,
+        )  # fmt: skip
+    whole, unet = tiny_unet().to("cuda"), tiny_unet(seed=1).to("cuda")
+    assert train(unet, RandomStream(), training(), DIFFUSION, tmp_path / "cut").resumed_from == 3
+    train(whole, RandomStream(), training(), DIFFUSION, tmp_path / "whole")
+    moved = (weights(whole) - weights(tiny_unet())).norm()
+    assert (weights(unet) - weights(whole)).norm() < 1e-2 * moved
+    assert all(value.is_contiguous() for value in unet.parameters())
