@@ -22,7 +22,7 @@ def test_it_prints_the_plan(tmp_path):
     assert result.exit_code == 0, result.exception
     told = result.stdout
     assert "shapes train entity: 6 samples of 6 scenes, 1 shards of " in told
-    assert "training: 1,000 steps of 32 samples, 0.2 hours on 1 at 50.0 images/s each" in told
+    assert "training: 1,000 steps of 16 samples, 0.1 hours on 1 at 50.0 images/s each" in told
     assert "does not fit" not in told
 
 
