@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
 from unigs.cli.plan import plan
+
+pytest.importorskip("torch")
 
 FEW = ("data.size=32", "training.batch_size=16", "data.train_scenes=6", "data.val_scenes=2")
 

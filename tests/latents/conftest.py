@@ -1,13 +1,13 @@
-"""Twenty scenes of every task, as pixel shards and as latents."""
+"""Twenty scenes of every task, as pixel shards and as latents.
+
+What needs torch is imported where it is used: without torch the tests are skipped, not broken.
+"""
 
 import numpy as np
 import pytest
 
 from tests.support.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
-from unigs.latents.build import build_latents
-from unigs.models.patch_autoencoder import PatchAutoencoder
-from unigs.models.text import build_text_encoder
 from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
 from unigs.tasks import TASKS
@@ -23,6 +23,9 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def models(scenes):
+    from unigs.models.patch_autoencoder import PatchAutoencoder
+    from unigs.models.text import build_text_encoder
+
     autoencoder = PatchAutoencoder.fit(np.stack([scene.image() for scene in scenes]), 4, 8)
     tokenizer, encoder = build_text_encoder(CLASSES, hidden_size=16, max_length=24)
     return autoencoder, encoder, tokenizer
@@ -38,6 +41,8 @@ def pixels(scenes, tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def latents(pixels, models, tmp_path_factory):
+    from unigs.latents.build import build_latents
+
     folder = tmp_path_factory.mktemp("latents")
     for task in TASKS:
         build_latents(pixels / task, folder / task, *models)
