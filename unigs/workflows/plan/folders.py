@@ -21,8 +21,8 @@ from unigs.workflows.plan.survey import Survey, distinct_prompts
 TAR_RECORD = 20 * BLOCK
 # Of an .npy file of a few dimensions.
 NPY_HEADER = 128
-# Beside the tars, of each sample: its rows in records/*.json and samples.parquet. An estimate, which a
-# test compares with what a build of `shapes` writes.
+# Beside the tars, of each sample: its rows in records/*.json and samples.parquet. An estimate,
+# which a test compares with what a build of `shapes` writes.
 TABLE_BYTES = 1450
 
 # What follows is used where no picture can be read: means over 400 samples of 100 photographs of
