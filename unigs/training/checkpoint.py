@@ -100,9 +100,11 @@ class CheckpointWriter:
             self._thread.shutdown()
 
 
-def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Return the newest checkpoint that is whole; damaged ones are named in the log and skipped."""
-    for path in reversed(_folders(folder)):
+def load_checkpoint(folder: Path, step: int | None = None) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole, or that of a step; damaged ones are named in the
+    log and skipped."""
+    found = _folders(folder) if step is None else [folder / f"step-{step:08d}"]
+    for path in reversed(found):
         try:
             state = json.loads((path / _STATE).read_text())
             for name, digest in state["files"].items():

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from unigs.config.preset import TrainingConfig
+from unigs.errors import ModelError
+from unigs.io.distributed import gathered as from_all
 from unigs.io.distributed import rank_and_world
 from unigs.training.checkpoint import Checkpoint, CheckpointWriter, load_checkpoint
 from unigs.training.fsdp import gathered, spread_like
@@ -63,10 +65,25 @@ class TrainingState:
         self.writer.write(self.folder, checkpoint, training.checkpoints_kept)
 
     def resume(self) -> int:
-        """Resume from the newest complete checkpoint; return its step, 0 if there is none."""
-        checkpoint = load_checkpoint(self.folder)
-        if checkpoint is None:
+        """Resume from the newest complete checkpoint; return its step, 0 if there is none.
+
+        Every process of a group must call this: process 0 chooses the checkpoint.
+
+        Raises:
+            ModelError: a process cannot read the checkpoint that process 0 has read.
+        """
+        # The others may get here while process 0 still writes the last one of a run before.
+        rank = rank_and_world()[0]
+        newest = load_checkpoint(self.folder) if rank == 0 else None
+        step = from_all(newest.step if newest else None)[0]
+        if step is None:
             return 0
+        checkpoint = newest or load_checkpoint(self.folder, step)
+        if checkpoint is None:
+            raise ModelError(
+                f"process {rank} cannot read the checkpoint of step {step} in {self.folder}",
+                hint="give the processes one folder that all of them see",
+            )
         weights, shadow = checkpoint.tensors["unet"], checkpoint.tensors["ema"]
         now = self.unet.state_dict()
         self.unet.load_state_dict({n: spread_like(value, now[n]) for n, value in weights.items()})
