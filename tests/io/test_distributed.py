@@ -1,6 +1,8 @@
 """Two processes learn what one learns, stop together, and none outlives the others."""
 
 import multiprocessing
+import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -10,7 +12,8 @@ from safetensors.torch import load_file
 from tests.support.tiny_stream import RandomStream, tiny_unet
 from unigs.config.preset import TrainingConfig
 from unigs.errors import ConfigError
-from unigs.io.distributed import any_of, group, rank_and_world
+from unigs.io.distributed import any_of, gathered, group, rank_and_world
+from unigs.training import checkpoint
 from unigs.training.loop import Interrupted, train
 
 from tests.training.test_loop import DIFFUSION  # isort: skip
@@ -111,3 +114,28 @@ def test_a_stream_of_another_group_is_refused(tmp_path):
     stream.rank, stream.world = 1, 2
     with pytest.raises(ConfigError, match="process 0 of 1 got the stream of 1 of 2"):
         train(tiny_unet(), stream, CONFIG, DIFFUSION, tmp_path)
+
+
+def learn_again(folder):
+    """Stop after a step whose checkpoint takes long to write, and go on at once."""
+    save = checkpoint.save_checkpoint
+    # Nothing else makes the processes of `fsdp` wait for each other when a training begins.
+    config = CONFIG.model_copy(update={"parallel": "fsdp"})
+
+    def slow(*arguments):
+        time.sleep(1.0)
+        save(*arguments)
+
+    checkpoint.save_checkpoint = slow
+    try:
+        with suppress(Interrupted):
+            train(tiny_unet(), RandomStream(), config, DIFFUSION, folder, should_stop=lambda: True)
+    finally:
+        checkpoint.save_checkpoint = save
+    report = train(tiny_unet(), RandomStream(), config, DIFFUSION, folder)
+    return gathered(report.resumed_from)
+
+
+def test_no_process_goes_on_before_the_checkpoint_is_written(tmp_path):
+    with group(2, learn_again, tmp_path):
+        assert learn_again(tmp_path) == [1, 1]
