@@ -82,7 +82,7 @@ def learned(
     out = work / "runs" / f"{name}-{steps}-{preset.training.seed}"
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{preset.name}.yaml"
-    file.write_text(yaml.safe_dump(preset.model_dump(mode="json", exclude={"name"})))
+    file.write_text(yaml.safe_dump(preset.model_dump(mode="json", exclude={"name", "overrides"})))
     report = train_from_shards(
         str(file), tasks, shards, out, steps, resume=True, should_stop=lambda: False
     )
