@@ -26,13 +26,6 @@ SHARD_PARTITIONS = dg.MultiPartitionsDefinition(
 )
 
 
-def split_key(partition: str) -> tuple[str, str, str]:
-    """Return (dataset, split, task) of a key like ``shapes-train|entity``."""
-    batch, task = partition.split("|")
-    dataset, split = batch.rsplit("-", 1)
-    return dataset, split, task
-
-
 def partition_key(dataset: str, split: str, task: str) -> str:
     """Return the key of one shard folder: ``shapes-train|entity``."""
     return f"{dataset}-{split}|{task}"
