@@ -146,7 +146,7 @@ def _orthogonalize(matrices: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
     by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, matrix in enumerate(matrices):
         by_shape[min(matrix.shape), max(matrix.shape)].append(number)
-    results = [torch.empty_like(matrix, dtype=dtype) for matrix in matrices]
+    results: list[Tensor] = [matrix.new_empty(0) for matrix in matrices]
     shares = _shares(by_shape, world)
     for (rows, _), numbers in by_shape.items():
         mine = [number for number in numbers if shares[number] == rank]
@@ -154,10 +154,9 @@ def _orthogonalize(matrices: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
             continue
         stack = torch.stack([m if m.shape[0] == rows else m.T for m in (matrices[n] for n in mine)])
         for number, result in zip(mine, newton_schulz(stack, dtype), strict=True):
-            flat = result if matrices[number].shape[0] == rows else result.T
-            results[number].copy_(flat)
+            results[number] = result if matrices[number].shape[0] == rows else result.T
     if world > 1:
-        _exchange(results, shares, world)
+        _exchange(results, [matrix.shape for matrix in matrices], shares, rank, world, dtype)
     return results
 
 
@@ -172,7 +171,8 @@ def newton_schulz(stack: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
         The same shape, in `dtype`.
     """
     norms = stack.flatten(1).norm(dim=1).clamp(min=1e-7)
-    values = (stack / norms[:, None, None]).to(dtype)
+    values = torch.empty_like(stack, dtype=dtype)
+    torch.div(stack, norms[:, None, None], out=values)
     for a, b, c in POLAR_EXPRESS:
         gram = values @ values.mT
         step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
@@ -194,14 +194,26 @@ def _shares(by_shape: dict[tuple[int, ...], list[int]], world: int) -> dict[int,
     return shares
 
 
-def _exchange(results: list[Tensor], shares: dict[int, int], world: int) -> None:
+def _exchange(
+    results: list[Tensor],
+    shapes: list[torch.Size],
+    shares: dict[int, int],
+    rank: int,
+    world: int,
+    dtype: torch.dtype,
+) -> None:
     """Give every process what each of them found."""
     for source in range(world):
-        parts = [results[number] for number in sorted(shares) if shares[number] == source]
-        if not parts:
+        numbers = [number for number in sorted(shares) if shares[number] == source]
+        if not numbers:
             continue
-        flat = torch.cat([part.flatten() for part in parts])
+        sizes = [shapes[number].numel() for number in numbers]
+        if source == rank:
+            flat = torch.cat([results[number].flatten() for number in numbers])
+        else:
+            device = results[numbers[0]].device
+            flat = torch.empty(sum(sizes), dtype=dtype, device=device)
         # As bytes, since not every backend moves bfloat16.
         dist.broadcast(flat.view(torch.uint8), source)
-        for part, values in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
-            part.copy_(values.view_as(part))
+        for number, values in zip(numbers, flat.split(sizes), strict=True):
+            results[number] = values.view(shapes[number])
