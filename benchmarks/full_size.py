@@ -147,7 +147,7 @@ def train_step(unet: Any, preset: Any, sizes: Sizes) -> float:
     errors = batch_errors(unet, scheduler, preset.training, batch, timesteps, noise, CPU)
     errors.mean().backward()
     optimizer.step()
-    return float(errors.mean())
+    return errors.detach().mean().item()
 
 
 def sampled(pipeline: Any, sizes: Sizes) -> np.ndarray:
