@@ -31,6 +31,7 @@ def write_preset(file: Path, training: Mapping[str, Any] | None = None, **data: 
         "warmup_steps": 2,
         "validate_every": 4,
         "checkpoint_every": 2,
+        "processes": 2,
         **(training or {}),
     }
     values["inference"]["steps"] = dict.fromkeys(TASKS, 1)
