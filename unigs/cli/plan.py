@@ -42,7 +42,8 @@ def plan(
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
     from unigs.io.machine import processes
-    from unigs.workflows.plan.limits import GIB, device_memory, disk_problem, memory_problem
+    from unigs.workflows.plan.limits import device_memory, disk_problem, memory_problem
+    from unigs.workflows.plan.memory import GIB
     from unigs.workflows.plan.plan import Planner, folder_bytes
 
     changes = parse_overrides(Preset, overrides or ())
@@ -80,10 +81,11 @@ def _shown(result: dict[str, Any]) -> dict[str, Any]:
         f"{_size(result['checkpoint_bytes'])}, models {_size(result['model_bytes'])}"
     )
     lines["memory of a process"] = (
-        f"{_size(memory['peak'])} of tensors: weights {_size(memory['weights'])}, gradients "
-        f"{_size(memory['gradients'])}, moments {_size(memory['moments'])}, averages "
-        f"{_size(memory['averages'])}, activations of {memory['samples']} samples "
-        f"{_size(memory['activations'])}"
+        f"{_size(result['memory_bytes'])}, {_size(memory['peak'])} of it tensors: weights "
+        f"{_size(memory['weights'])}, gradients {_size(memory['gradients'])}, moments "
+        f"{_size(memory['moments'])}, averages {_size(memory['averages'])}, activations of "
+        f"{memory['samples']} samples {_size(memory['activations'])}; a copy for checkpoints is "
+        f"{_size(memory['copy'])} in the machine's memory"
     )
     lines["UNet"] = (
         f"{result['parameters'] / 1e6:,.1f} M parameters, {result['trainable'] / 1e6:,.1f} M "
