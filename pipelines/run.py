@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,11 @@ def _run(options: argparse.Namespace) -> int:
         from unigs.models.pretrained import require_sources
 
         require_sources(preset)
+    from assets_defs.support.planning import planning
     from pipelines.runner.home import prepare_home
-    from pipelines.runner.planning import planning
 
-    with planning(options) as problems:
+    # A continued run has the settings it began with.
+    with nullcontext(list) if options.from_failure else planning(store, settings) as problems:
         prepare_home(store)
         return _launched(options, store, settings, folders, problems, begin)
 
