@@ -25,6 +25,9 @@ from resources.store import Store
 from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.training_progress import TrainingLine
 
+# As in pipelines.jobs, which takes Dagster a second to import.
+DATA_ONLY = "data_only"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse ``arguments``, run, print the result; the exit code."""
@@ -73,9 +76,10 @@ def _run(options: argparse.Namespace) -> int:
     preset = settings.values
     if not options.from_failure:
         settings.sources  # noqa: B018
-        from unigs.models.pretrained import require_sources
+        from unigs.models.pretrained import COMPONENTS, EVALUATORS, require_sources
 
-        require_sources(preset)
+        evaluators = () if options.job == DATA_ONLY else EVALUATORS
+        require_sources(preset, (*COMPONENTS, *evaluators))
     from assets_defs.support.planning import planning
     from pipelines.runner.home import prepare_home
 
