@@ -8,21 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from unigs.cli.output import Overrides, print_result
+from unigs.cli.run_options import RunDataset, RunPreset, RunRoot, RunSteps, RunStore
 
 
 def plan(
-    preset: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "tiny",
-    dataset: Annotated[
-        str, typer.Option(help="Data set name; mix: those of the preset's data.mix.")
-    ] = "shapes",
-    root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the data set (mix: the parent folder); shapes needs none."),
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")
-    ] = None,
-    train_steps: Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")] = 0,
+    preset: RunPreset = "tiny",
+    dataset: RunDataset = "shapes",
+    root: RunRoot = None,
+    store: RunStore = None,
+    train_steps: RunSteps = 0,
     devices: Annotated[
         int, typer.Option(min=0, help="Training processes; 0: the preset's, as far as they fit.")
     ] = 0,
