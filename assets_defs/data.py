@@ -12,6 +12,7 @@ from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized, materialized_each
 from assets_defs.support.partitions import SPLITS, held
+from assets_defs.support.planning import require_fit
 from assets_defs.support.records import RECORD, STARTED, build_record
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
@@ -43,7 +44,11 @@ def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """The annotated images: the generated ``shapes`` set, or folders that are only looked at."""
+    """The annotated images: the generated ``shapes`` set, or folders that are only looked at.
+
+    A run that cannot fit the disk or the device ends here, before any of its work.
+    """
+    require_fit(store, settings)
     folders = Folders.of(store, settings)
     return materialized_each(
         context,

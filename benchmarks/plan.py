@@ -3,59 +3,41 @@
     python benchmarks/plan.py STORE [--preset tiny] [--dataset shapes] [--root DIR] [--memory]
 
 Reads the manifests of a finished store and prints planned and made samples, shards and bytes,
-folder by folder. `--memory` also trains two steps on random latents of the preset's shapes and
-compares the peak of torch's allocator, as its profiler counts it, with the planned one.
+folder by folder, and of the run the steps and what lies on the disk. `--memory` also trains a few
+steps on random latents of the preset's shapes and compares the peak of torch's allocator, as its
+profiler counts it, with the planned one.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
+import json
 import time
 from pathlib import Path
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from torch.profiler import ProfilerActivity, profile
 
+from tests.support.training_memory import EVERY, STEPS, most_bytes
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import DataError
 from unigs.io.machine import machine
 from unigs.models.unet import build_unet
-from unigs.shards.manifest import read_manifest
-from unigs.tasks import TASKS
-from unigs.training.loop import train
+from unigs.shards.manifest import RECORDS, SAMPLES, read_manifest
+from unigs.workflows.plan.activations import Device
 from unigs.workflows.plan.memory import process_memory
-from unigs.workflows.plan.network import Device, measure_network
-from unigs.workflows.plan.plan import Planner
+from unigs.workflows.plan.network import measure_network
+from unigs.workflows.plan.plan import Planner, folder_bytes
 
 TEXT = (24, 128)
 
 
-class RandomBatches:
-    """Random latents in the form that training reads."""
-
-    rank, world = 0, 1
-    stores = dict.fromkeys(TASKS)
-    empty_text = torch.zeros(TEXT)
-
-    def __init__(self, batch_size: int, latent_shape: tuple[int, int, int]) -> None:
-        self.batch_size, self.shape = batch_size, latent_shape
-
-    def batch(self, step: int) -> dict[str, torch.Tensor]:
-        count = self.batch_size
-        batch = {name: torch.randn(count, *self.shape) for name in ("image", "colormap", "control")}
-        for name in ("coarse", "balance", "valid"):
-            batch[name] = torch.ones(count, 1, *self.shape[1:])
-        tasks = torch.arange(count) % len(TASKS)
-        return {**batch, "text": torch.randn(count, *TEXT), "task": tasks}
-
-
 def folders(planner: Planner, store: Path, name: str) -> None:
     """Print planned against made, folder by folder."""
-    print("| folder | samples | shards | bytes of shards | of latents | of prompts |")
-    print("|---|---|---|---|---|---|")
-    for planned in planner.plan().folders:
+    plan = planner.plan()
+    print("| folder | samples | shards | bytes of shards | of latents | of prompts | of tables |")
+    print("|---|---|---|---|---|---|---|")
+    for planned in plan.folders:
         place = store / f"{planned.dataset}-{name}" / "shards" / planned.split / planned.task
         latents = store / f"{planned.dataset}-{name}" / "latents" / planned.split / planned.task
         try:
@@ -72,9 +54,24 @@ def folders(planner: Planner, store: Path, name: str) -> None:
                 planned.text_bytes,
                 sum((latents / f).stat().st_size for f in ("text.safetensors", "prompts.json")),
             ),
+            (planned.table_bytes, sum(map(_tables, (place, latents)))),
         ]
-        cells = [f"{said:,} / {made:,} ({said / made - 1:+.1%})" for said, made in pairs]
+        cells = [_beside(said, made) for said, made in pairs]
         print(f"| {planned.split} {planned.task} | {' | '.join(cells)} |")
+    base = store / f"{planner.dataset}-{name}"
+    trained = json.loads((base / "weights" / "joint" / "training.json").read_text())
+    print(f"steps: {_beside(plan.steps, trained['steps'])}")
+    print(f"bytes of the run: {_beside(plan.disk_bytes, folder_bytes(base))}")
+
+
+def _beside(said: int, made: int) -> str:
+    return f"{said:,} / {made:,} ({said / made - 1:+.1%})"
+
+
+def _tables(folder: Path) -> int:
+    return sum(
+        file.stat().st_size for file in (folder / SAMPLES, *(folder / RECORDS).glob("*.json"))
+    )
 
 
 def memory(preset: Preset) -> None:
@@ -94,28 +91,15 @@ def memory(preset: Preset) -> None:
         {"batch_size": 64, "optimizer": "adamw"},
         {"batch_size": 64, "optimizer": "adamw", "gradient_checkpointing": True},
     ):
-        training = preset.training.model_copy(update={"steps": 2, **changes})
-        with torch.device("meta"):
-            shapes: UNet2DConditionModel = build_unet(architecture, shape[0])
-        network = measure_network(shapes, training, shape, TEXT, device)
-        low = here.low_precision.itemsize
-        said = process_memory(network, training, 1, low_bytes=low).peak
-        unet = build_unet(architecture, shape[0])
-        stream = RandomBatches(training.batch_size, shape)
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen,
-        ):
-            train(unet, stream, training, preset.diffusion, Path(folder))  # type: ignore[arg-type]
-        events = sorted(
-            (event.start_ns(), event.nbytes())
-            for event in seen.profiler.kineto_results.events()
-            if event.name() == "[memory]"
+        training = preset.training.model_copy(
+            update={"steps": STEPS, "checkpoint_every": EVERY, **changes}
         )
-        now = most = 4 * network.parameters
-        for _, change in events:
-            now += change
-            most = max(most, now)
+        with torch.device("meta"):
+            unet: UNet2DConditionModel = build_unet(architecture, shape[0])
+        network = measure_network(unet, training, shape, TEXT, device)
+        low = here.low_precision.itemsize
+        said = process_memory(network, training, 1, STEPS, 0, low, accelerator=False).peak
+        most = most_bytes(architecture, training, preset.diffusion, shape, TEXT)
         recomputed = "yes" if training.gradient_checkpointing else "no"
         print(
             f"| {training.batch_size} | {training.optimizer} | {recomputed} | {said / 2**20:.1f} "

@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.training_progress import TrainingLine
+
+# As in pipelines.jobs, which takes Dagster a second to import.
+DATA_ONLY = "data_only"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,13 +76,15 @@ def _run(options: argparse.Namespace) -> int:
     preset = settings.values
     if not options.from_failure:
         settings.sources  # noqa: B018
-        from unigs.models.pretrained import require_sources
+        from unigs.models.pretrained import COMPONENTS, EVALUATORS, require_sources
 
-        require_sources(preset)
+        evaluators = () if options.job == DATA_ONLY else EVALUATORS
+        require_sources(preset, (*COMPONENTS, *evaluators))
+    from assets_defs.support.planning import planning
     from pipelines.runner.home import prepare_home
-    from pipelines.runner.planning import planning
 
-    with planning(options) as problems:
+    # A continued run has the settings it began with.
+    with nullcontext(list) if options.from_failure else planning(store, settings) as problems:
         prepare_home(store)
         return _launched(options, store, settings, folders, problems, begin)
 

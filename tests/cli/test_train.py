@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from tests.e2e.command import write_preset
 from tests.support.tiny_shards import write_shards
 from unigs.cli.train import train
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 from unigs.pipeline import UniGSPipeline
 from unigs.shards.manifest import read_manifest
 
@@ -20,7 +20,7 @@ def test_shards_become_a_pipeline(tmp_path):
     app = typer.Typer()
     app.command()(train)
     order = ["--task", "entity", "--preset", preset, "--steps", 1, "--json"]
-    order += ["--out", tmp_path / "run"]
+    order += ["--out", tmp_path / "run", "--device", "cpu"]
     result = CliRunner().invoke(app, list(map(str, [*order, "--shards", tmp_path])))
     assert result.exception is None, result.exception
     told = json.loads(result.stdout.splitlines()[-1])
@@ -33,3 +33,5 @@ def test_shards_become_a_pipeline(tmp_path):
     assert found.segments[0].shape == (64, 64)
     failed = CliRunner().invoke(app, list(map(str, [*order, "--shards", tmp_path / "none"])))
     assert isinstance(failed.exception, DataError)
+    failed = CliRunner().invoke(app, [*map(str, order), "--shards", str(tmp_path), "--device=x"])
+    assert isinstance(failed.exception, ConfigError)

@@ -134,6 +134,27 @@ def test_the_gate_decides_and_lineage_and_card_name_the_weights(
     assert str(place) not in card
 
 
+def test_the_plan_is_within_ten_percent_of_what_was_made(
+    first: dict[str, Any], place: Path
+) -> None:
+    plan = result_of(unigs("plan", *order(place, "my models")[1:]))
+    base = place / "store" / "coco_panoptic-sd15"
+    made = {"samples": 0, "shards": 0, "shard_bytes": 0, "latent_bytes": 0}
+    for kind, name in (("shards", "shard_bytes"), ("latents", "latent_bytes")):
+        for file in (base / kind).rglob("manifest.json"):
+            shards = json.loads(file.read_text())["shards"]
+            made[name] += sum(shard["bytes"] for shard in shards)
+            if kind == "shards":
+                made["samples"] += sum(shard["samples"] for shard in shards)
+                made["shards"] += len(shards)
+            for text in ("text.safetensors", "prompts.json"):
+                beside = file.with_name(text)
+                made[name] += beside.stat().st_size if beside.exists() else 0
+    print(json.dumps({name: [plan[name], made[name]] for name in made}))
+    assert {name: plan[name] for name in made} == pytest.approx(made, rel=0.1)
+    assert (plan["samples"], plan["steps"]) == (made["samples"], FEW["training.steps"])
+
+
 def test_moved_models_rebuild_nothing(first: dict[str, Any], place: Path) -> None:
     (place / "my models").rename(place / "moved")
     second = result_of(unigs(*order(place, "moved")))

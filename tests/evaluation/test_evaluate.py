@@ -168,3 +168,10 @@ def test_each_sample_has_its_own_seed(tmp_path):
         assert isinstance(a, Prediction)
         assert np.array_equal(a.segments, b.segments)
     assert not np.array_equal(together[0].segments, together[1].segments)
+
+
+def test_progress_counts_the_samples_of_all_processes(evaluated, monkeypatch):
+    monkeypatch.setattr(evaluation, "rank_and_world", lambda: (0, 2))
+    told = []
+    evaluated("entity", "truth", batch_size=2, progress=told.append)
+    assert told == [2, 2, 2]

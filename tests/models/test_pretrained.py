@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from tests.support.checkpoints import halve, write_checkpoint, write_clip
@@ -94,7 +95,25 @@ def test_files_are_read_once_for_a_record(original, tmp_path, monkeypatch):
     assert len(read) == 5
 
 
-def test_sources_that_lie_here_are_checked_before_anything_is_built(original, tmp_path):
+@pytest.fixture
+def asked(monkeypatch):
+    """Hub ids that are asked for; none of them is reached."""
+    ids = []
+    monkeypatch.setattr(pretrained, "require_reachable", ids.append)
+    return ids
+
+
+def test_a_hub_id_that_is_not_reached_is_told_before_anything_is_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    preset = load_preset("sd15")
+    with pytest.raises(ModelError, match=r"stable-diffusion-inpainting: no such.*give the path"):
+        require_sources(preset)
+    with pytest.raises(ModelError, match="no such directory"):
+        require_sources(load_preset("sd15", {"checkpoint": str(tmp_path / "nothing")}))
+
+
+def test_sources_that_lie_here_are_checked_before_anything_is_built(original, tmp_path, asked):
     copy = shutil.copytree(original, tmp_path / "SD")
     clip = write_clip(tmp_path / "clip")
     here = {"checkpoint": str(copy), "evaluation.clip": str(clip)}
@@ -102,6 +121,7 @@ def test_sources_that_lie_here_are_checked_before_anything_is_built(original, tm
     assert set(sources_of(preset)) == {*COMPONENTS, "clip", "segmenter"}
     assert sources_of(load_preset("tiny")) == {}
     require_sources(preset)
+    assert asked == [preset.evaluation.segmenter]
     with pytest.raises(ModelError, match="Inception weights"):
         require_sources(load_preset("sd15", {**here, "evaluation.inception": "nowhere.pth"}))
     for part in (copy / "vae", copy / "unet", clip):
@@ -113,7 +133,7 @@ def test_sources_that_lie_here_are_checked_before_anything_is_built(original, tm
         file.write_bytes(whole)
 
 
-def test_components_that_do_not_go_together_are_told(original, tmp_path):
+def test_components_that_do_not_go_together_are_told(original, tmp_path, asked):
     require_sources(load_preset("sd15", {"checkpoint": str(original)}))
     with pytest.raises(ConfigError, match="tokens of width 128, unlike text: 16"):
         require_sources(load_preset("tiny", {"checkpoint": str(original)}))
@@ -129,7 +149,7 @@ def test_components_that_do_not_go_together_are_told(original, tmp_path):
     require_sources(load_preset("tiny"))
 
 
-def test_taesd_and_a_single_file(original, test_weights, tmp_path):
+def test_taesd_and_a_single_file(original, test_weights, tmp_path, asked):
     place = {"checkpoint": str(original), "autoencoder.source": str(test_weights / "taesd")}
     require_sources(load_preset("sd15", place))
     taesd = source_digest("autoencoder", test_weights / "taesd", FileDigests())

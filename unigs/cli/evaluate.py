@@ -99,7 +99,8 @@ def evaluate(
         stack.enter_context(torchrun_group())
         rank, _ = rank_and_world()
         folder = out or Path(stack.enter_context(TemporaryDirectory()))
-        bar = stack.enter_context(tqdm(total=min(total, limit or total), unit="sample", desc=task))
+        count = min(total, limit or total)
+        bar = stack.enter_context(tqdm(total=count, unit="sample", desc=task, disable=rank > 0))
         job = EvaluationJob(
             model,
             kind.name,

@@ -8,21 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from unigs.cli.output import Overrides, print_result
+from unigs.cli.run_options import RunDataset, RunPreset, RunRoot, RunSteps, RunStore
 
 
 def plan(
-    preset: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "tiny",
-    dataset: Annotated[
-        str, typer.Option(help="Data set name; mix: those of the preset's data.mix.")
-    ] = "shapes",
-    root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the data set (mix: the parent folder); shapes needs none."),
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")
-    ] = None,
-    train_steps: Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")] = 0,
+    preset: RunPreset = "tiny",
+    dataset: RunDataset = "shapes",
+    root: RunRoot = None,
+    store: RunStore = None,
+    train_steps: RunSteps = 0,
     devices: Annotated[
         int, typer.Option(min=0, help="Training processes; 0: the preset's, as far as they fit.")
     ] = 0,
@@ -42,7 +36,8 @@ def plan(
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
     from unigs.io.machine import processes
-    from unigs.workflows.plan.limits import GIB, device_memory, disk_problem, memory_problem
+    from unigs.workflows.plan.limits import device_memory, disk_problem, memory_problem
+    from unigs.workflows.plan.memory import GIB
     from unigs.workflows.plan.plan import Planner, folder_bytes
 
     changes = parse_overrides(Preset, overrides or ())
@@ -80,10 +75,11 @@ def _shown(result: dict[str, Any]) -> dict[str, Any]:
         f"{_size(result['checkpoint_bytes'])}, models {_size(result['model_bytes'])}"
     )
     lines["memory of a process"] = (
-        f"{_size(memory['peak'])} of tensors: weights {_size(memory['weights'])}, gradients "
-        f"{_size(memory['gradients'])}, moments {_size(memory['moments'])}, averages "
-        f"{_size(memory['averages'])}, activations of {memory['samples']} samples "
-        f"{_size(memory['activations'])}"
+        f"{_size(result['memory_bytes'])}, {_size(memory['peak'])} of it tensors: weights "
+        f"{_size(memory['weights'])}, gradients {_size(memory['gradients'])}, moments "
+        f"{_size(memory['moments'])}, averages {_size(memory['averages'])}, activations of "
+        f"{memory['samples']} samples {_size(memory['activations'])}; a copy for checkpoints is "
+        f"{_size(memory['copy'])} in the machine's memory"
     )
     lines["UNet"] = (
         f"{result['parameters'] / 1e6:,.1f} M parameters, {result['trainable'] / 1e6:,.1f} M "

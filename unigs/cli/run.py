@@ -4,28 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from unigs.cli.output import Overrides
+from unigs.cli.run_options import RunDataset, RunPreset, RunRoot, RunSteps, RunStore
 from unigs.errors import ConfigError, DataError
 
 
 def run(
-    preset: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "tiny",
-    dataset: Annotated[
-        str, typer.Option(help="Data set name; mix: those of the preset's data.mix.")
-    ] = "shapes",
-    root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the data set (mix: the parent folder); shapes needs none."),
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")
-    ] = None,
-    train_steps: Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")] = 0,
+    preset: RunPreset = "tiny",
+    dataset: RunDataset = "shapes",
+    root: RunRoot = None,
+    store: RunStore = None,
+    train_steps: RunSteps = 0,
     job: Annotated[str, typer.Option(help="Dagster job.")] = "everything",
     from_failure: Annotated[
         bool, typer.Option("--from-failure", help="Continue the last run from its failed step.")

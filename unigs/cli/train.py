@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from unigs.cli.device import Device
 from unigs.cli.output import Overrides, print_result
 
 
@@ -24,6 +25,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume from the newest checkpoint in OUT.")
     ] = False,
+    device: Device = None,
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -44,7 +46,7 @@ def train(
         signal.signal(number, lambda received, frame: asked.append(received))
     changes = parse_overrides(Preset, overrides or ())
     result = train_from_shards(
-        preset, tasks, shards, out, steps, resume, lambda: bool(asked), changes
+        preset, tasks, shards, out, steps, resume, lambda: bool(asked), changes, device
     )
     if result is not None:
         print_result(result, json)

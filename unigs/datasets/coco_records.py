@@ -68,6 +68,7 @@ class CocoRecords:
         self.staging = Staging(path)
         self._locate = locate
         self._by_id: dict[str, Category] = {}
+        self._by_number: dict[int, Category] = {}
         with self.staging:
             self._stage()
         if not self.categories:
@@ -88,6 +89,10 @@ class CocoRecords:
 
         Raises DataError if it names none.
         """
+        plain = record.get("category_id") if isinstance(record, dict) else None
+        # true is 1 to a dictionary, but no id
+        if type(plain) is int and plain in self._by_number:
+            return self._by_number[plain]
         wanted = identity(record, "category_id")
         found = self._by_id.get(wanted) or self._by_id.get(other_form(wanted))
         if found is None:
@@ -180,6 +185,8 @@ class CocoRecords:
             number, source = numbers[own], source_text(value.get("name"))
             self._by_id[own] = Category(number, names[number], source, is_thing(value))
             self.categories[number] = self._by_id[own]
+            if own == f"n{number}":
+                self._by_number[number] = self._by_id[own]
 
     def _numbers(self, ids: list[str]) -> dict[str, int]:
         """Return the ids as numbers: their own where they have one that no other has."""

@@ -49,7 +49,8 @@ def _of_coco(
     for annotation in annotations:
         # a panoptic annotation lists its segments, one of instances is one
         for info in annotation.get("segments_info", [annotation]):
-            if flag(info, "iscrowd", False):
+            # 0 is by far the commonest; `flag` knows all forms
+            if info.get("iscrowd") != 0 and flag(info, "iscrowd", False):
                 continue
             area = info.get("area")
             share = float(area) / pixels if area is not None and pixels else None

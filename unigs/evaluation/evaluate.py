@@ -57,7 +57,8 @@ def evaluate(
         limit: maximum number of samples.
         num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
         seed: a prediction depends only on it and on its sample, not on ``batch_size``.
-        progress: called after each batch with the number of its samples.
+        progress: called after each batch with the number of its samples, for those of the other
+            processes as well, which take theirs at the same time.
         codec: adds its upper bounds; see ``Codec``.
         baselines: also evaluate baselines and upper bounds (the same for every model).
 
@@ -85,9 +86,11 @@ def evaluate(
     ]
     shown: list[tuple[int, Sample, Prediction]] = []
     seen = 0
+    tell = progress or (lambda count: None)
     for turn, batch in enumerate(_batches(_samples(shard_dir, kind.name, limit), batch_size)):
         # Whole batches: a network's predictions differ in the last digits with the batch size.
         if turn % world != rank:
+            tell(len(batch))
             continue
         predictions = source(batch)
         scores.update(batch, predictions)
@@ -98,8 +101,7 @@ def evaluate(
         for other, other_score in zip(others, other_scores, strict=True):
             other_score.update(batch, other.source(batch))
         seen += len(batch)
-        if progress is not None:
-            progress(len(batch))
+        tell(len(batch))
     total = sum(gathered(seen))
     if not total:
         raise DataError("no sample to evaluate", file=shard_dir, hint="build the shards again")

@@ -57,7 +57,7 @@ def run_evaluation(
         wanted: processes that share the samples, as far as the machine has a core or an
             accelerator for each; under torchrun its processes count. The values are those of one
             process.
-        progress: called with the number of samples of each batch of this process.
+        progress: called with the number of samples of each batch, of all processes.
     """
     with group(processes(wanted), _worker, job):
         return _evaluate(job, progress)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from unigs.latents.encode import encode_samples
 from unigs.latents.posterior import SUFFIX
 from unigs.latents.prompts import EMPTY_PROMPT
+from unigs.latents.sample_texts import SampleTexts
 from unigs.models.autoencoder import latent_channels, vae_scale_factor
 from unigs.models.text import encode_prompts
 from unigs.samples.sample import Sample
@@ -23,7 +24,6 @@ from unigs.shards.manifest import (
     check_vouched,
     read_manifest,
     read_sample_batches,
-    read_sample_table,
 )
 from unigs.shards.maps import ShardMaps
 from unigs.tasks import TASKS
@@ -32,7 +32,7 @@ from unigs.tasks import TASKS
 PROMPTS_KEPT = 1000
 
 
-class PixelStore:
+class PixelStore(SampleTexts):
     """The samples of a folder of pixel shards, with the interface and the values of LatentStore.
 
     Slower by the autoencoder's work on each batch, but new autoencoders need no rebuild. Shards are
@@ -69,16 +69,6 @@ class PixelStore:
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    @property
-    def keys(self) -> list[str]:
-        """The key of each sample, read from disk."""
-        return list(read_sample_table(self.folder, ["key"])["key"].to_pylist())
-
-    @property
-    def prompts(self) -> list[str]:
-        """The prompt of each sample, read from disk."""
-        return list(read_sample_table(self.folder, ["prompt"])["prompt"].to_pylist())
 
     def sample(self, index: int) -> Sample:
         """Return the sample itself, decoded."""

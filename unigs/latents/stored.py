@@ -11,13 +11,13 @@ import pyarrow as pa
 from unigs.errors import DataError
 from unigs.latents.posterior import DRAWN, SUFFIX
 from unigs.latents.prompts import PROMPTS, TEXT, TextTable
+from unigs.latents.sample_texts import SampleTexts
 from unigs.shards.manifest import (
     PLACES,
     SAMPLES,
     check_vouched,
     read_manifest,
     read_sample_batches,
-    read_sample_table,
 )
 from unigs.shards.maps import ShardMaps
 from unigs.tasks import task_named
@@ -27,7 +27,7 @@ DEVIATIONS = tuple(part + SUFFIX for part in DRAWN)
 MASKS = ("coarse", "valid", "balance")
 
 
-class LatentStore:
+class LatentStore(SampleTexts):
     """The samples of one task as the UNet reads them.
 
     A shard is read, and compared with its digest, when it is first asked for; what was read stays
@@ -123,16 +123,6 @@ class LatentStore:
 
     def __len__(self) -> int:
         return len(self._shard)
-
-    @property
-    def keys(self) -> list[str]:
-        """The key of each sample, read from disk."""
-        return list(read_sample_table(self.folder, ["key"])["key"].to_pylist())
-
-    @property
-    def prompts(self) -> list[str]:
-        """The prompt of each sample, read from disk."""
-        return list(read_sample_table(self.folder, ["prompt"])["prompt"].to_pylist())
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """Some samples stacked, float32: `image`, `colormap`, `control` (n, C, h, w), `coarse`,

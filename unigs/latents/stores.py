@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,22 +26,23 @@ SampleFolders = Path | Mapping[str, Path]
 @dataclass(frozen=True)
 class Encoders:
     """The folders of the frozen models that encode samples, which are loaded when first needed,
-    the steps by which they refine the latents of colormaps, and whether latents are drawn from the
-    autoencoder's posterior."""
+    the steps by which they refine the latents of colormaps, whether latents are drawn from the
+    autoencoder's posterior, and the device that trains, None for that of the process."""
 
     autoencoder: Path
     text_encoder: Path
     refine_steps: int
     posterior: bool = False
+    device: str | None = None
 
-    def __reduce__(self) -> tuple[type[Encoders], tuple[Path, Path, int, bool]]:
+    def __reduce__(self) -> tuple[type[Encoders], tuple[Any, ...]]:
         # each training process loads its own
-        return Encoders, (self.autoencoder, self.text_encoder, self.refine_steps, self.posterior)
+        return Encoders, tuple(getattr(self, field.name) for field in fields(self))
 
     @cached_property
     def loaded(self) -> tuple[Any, Any, Any]:
         """Autoencoder, text encoder and tokenizer, on the device that trains."""
-        device = this_device()
+        device = this_device(self.device)
         tokenizer, text_encoder = load_text_encoder(self.text_encoder)
         autoencoder = load_autoencoder(self.autoencoder)
         return autoencoder.to(device), text_encoder.to(device), tokenizer

@@ -19,6 +19,7 @@ from unigs.models.source import (
     component_directory,
     read_config,
     require_family,
+    require_reachable,
     require_safetensors,
     resolve_directory,
 )
@@ -115,20 +116,24 @@ def source_digest(name: str, source: str | Path, digests: FileDigests) -> str:
 
 
 def require_sources(preset: Preset, names: Collection[str] = (*COMPONENTS, *EVALUATORS)) -> None:
-    """Check, before anything is built, the sources of a preset that lie on this machine.
+    """Check, before anything is built, the sources of a preset.
 
-    Headers are read, not the weights; Hub ids are left to the loading.
+    Headers are read, not the weights; a Hub id must be in the cache or be reached.
 
     Args:
         names: of `COMPONENTS` and `EVALUATORS`, those that will be read.
 
     Raises:
-        ModelError: as `source_files`.
+        ModelError: as `source_files` and `require_reachable`.
         ConfigError: the UNet is made for other text states or latents than it will be given.
     """
     for name, source in sources_of(preset).items():
-        if name in names and (name == "inception" or Path(source).expanduser().exists()):
+        if name not in names:
+            continue
+        if name == "inception" or Path(source).expanduser().exists():
             source_files(name, source)
+        else:
+            require_reachable(source)
     for what, place, of_unet in (
         ("tokens of width", ("text", "hidden_size"), "cross_attention_dim"),
         ("latents of channels", ("autoencoder", "latent_channels"), "out_channels"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -58,24 +59,47 @@ def hub_id(source: str | PathLike[Any]) -> str | None:
     return None if is_path else name
 
 
+def require_reachable(source: str | PathLike[Any]) -> None:
+    """Check a Hub id, before anything is downloaded but its settings; of a directory nothing.
+
+    Raises:
+        ModelError: neither a directory, nor in the cache, nor a repository that can be reached.
+    """
+    name = hub_id(source)
+    if name is not None:
+        _settings_of(name, str(source).partition("@")[2] or None)
+    else:
+        resolve_directory(source)
+
+
+@cache
+def _settings_of(name: str, revision: str | None) -> Path:
+    return _download(name, revision, ["config.json", "model_index.json"])
+
+
 @cache
 def _snapshot(name: str, revision: str | None) -> Path:
+    folder = _download(name, revision, HUB_PATTERNS, (*HUB_IGNORED, f"*{HALF}*"))
+    return (
+        _download(name, revision, HUB_PATTERNS, HUB_IGNORED) if _lacks_weights(folder) else folder
+    )
+
+
+def _download(
+    name: str, revision: str | None, allowed: Sequence[str], ignored: Sequence[str] = ()
+) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    def download(*ignored: str) -> Path:
+    try:
         return Path(
             snapshot_download(
                 name,
                 revision=revision,
-                allow_patterns=list(HUB_PATTERNS),
-                ignore_patterns=[*HUB_IGNORED, *ignored],
+                allow_patterns=list(allowed),
+                ignore_patterns=list(ignored) or None,
             )
         )
-
-    try:
-        folder = download(f"*{HALF}*")
-        return download() if _lacks_weights(folder) else folder
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(

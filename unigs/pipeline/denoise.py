@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from unigs.models.unet import join_inputs
+from unigs.pipeline.initial_noise import Generators
 from unigs.tasks import Task
 
 
@@ -55,3 +57,11 @@ def with_known(task: Task, latents: Tensor, known: Tensor) -> Tensor:
         ],
         dim=1,
     )
+
+
+def step_arguments(scheduler: Any, generator: Generators) -> dict[str, Any]:
+    """Return the generator as an argument for the steps of schedulers that draw noise in them."""
+    if generator is None or "generator" not in inspect.signature(scheduler.step).parameters:
+        return {}
+    one = isinstance(generator, torch.Generator)
+    return {"generator": generator if one else list(generator)}  # type: ignore[arg-type]

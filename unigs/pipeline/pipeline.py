@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -20,23 +19,21 @@ from unigs.colormap import DEFAULT_DECODER, Palette
 from unigs.errors import ConfigError, ModelError
 from unigs.models.autoencoder import (
     decode_latents,
-    encode_images,
     latent_channels,
     load_autoencoder,
     vae_scale_factor,
 )
-from unigs.models.colormap_latents import encode_colormaps
 from unigs.models.source import read_config, require_pipeline, resolve_directory
 from unigs.models.text import encode_prompts, load_text_encoder
 from unigs.models.unet import expand_unet, load_unet, unet_latent_channels
+from unigs.pipeline.control import encode_control
 from unigs.pipeline.decode import decode_predictions
-from unigs.pipeline.denoise import predict, with_known
+from unigs.pipeline.denoise import predict, step_arguments, with_known
 from unigs.pipeline.frame import Fit, Frame
 from unigs.pipeline.initial_noise import Generators, initial_noise
 from unigs.pipeline.inputs import Inputs, OneOrMany, check_inputs, check_options
 from unigs.pipeline.output import UniGSOutput
-from unigs.samples.coarse_mask import latent_mask
-from unigs.tasks import TASKS, control_image
+from unigs.tasks import TASKS
 
 # The paper's protocol (supplementary section 6).
 PAPER_STEPS = 200
@@ -209,7 +206,9 @@ class UniGSPipeline(DiffusionPipeline):
         inputs = check_inputs(kind, palette, image, coarse_mask, prompt, names, colormap)
         height, width = inputs.source.shape[1:3]
         frame = Frame.choose(height, width, vae_scale_factor(self.vae), self.config["size"], fit)
-        control, coarse = self._encode(inputs, frame)
+        control, coarse = encode_control(
+            inputs, frame, self.vae, self.config["refine_steps"], self._execution_device
+        )
         scale = self.config["guidance"][kind.name] if guidance_scale is None else guidance_scale
         text = self._text(inputs.prompts, guided=scale != 1)
         noise = initial_noise(control, generator) if latents is None else latents
@@ -225,7 +224,7 @@ class UniGSPipeline(DiffusionPipeline):
         steps = int(num_inference_steps or self.config["steps"][kind.name])
         self.scheduler.set_timesteps(steps, device=control.device)
         latents = noise * self.scheduler.init_noise_sigma
-        extra = self._step_arguments(generator)
+        extra = step_arguments(self.scheduler, generator)
         joint = self.unet.config.num_class_embeds is not None
         labels = torch.full((len(text),), kind.index, device=control.device) if joint else None
         with self.progress_bar(total=len(self.scheduler.timesteps)) as progress:
@@ -256,21 +255,6 @@ class UniGSPipeline(DiffusionPipeline):
         self.maybe_free_model_hooks()
         return output if return_dict else output.to_tuple()
 
-    def _encode(self, inputs: Inputs, frame: Frame) -> tuple[Tensor, Tensor]:
-        """Control latents (n, C, h', w') and the coarse mask (n, 1, h', w'), 1 = fill."""
-        device = self._execution_device
-        coarse = frame.enter_masks(inputs.coarse_mask)
-        if inputs.task.control == "colormap":
-            colormaps = frame.enter_colormaps(inputs.source)
-            steps = self.config["refine_steps"]
-            control = encode_colormaps(self.vae, colormaps, steps, device=device)
-        else:
-            source = frame.enter_images(inputs.source)
-            pixels = control_image(inputs.task, source, source, coarse)
-            control = encode_images(self.vae, pixels, device=device)
-        small = latent_mask(coarse, vae_scale_factor(self.vae))[:, None]
-        return control, torch.from_numpy(small).to(device, torch.float32)
-
     def _text(self, prompts: list[str], guided: bool) -> Tensor:
         """Return (n, L, D), or (2n, L, D) with the empty prompt first."""
         wanted = [*([""] * len(prompts) if guided else []), *prompts]
@@ -279,14 +263,6 @@ class UniGSPipeline(DiffusionPipeline):
             self.tokenizer, self.text_encoder, unique, device=self._execution_device
         )
         return states[[unique.index(prompt) for prompt in wanted]]
-
-    def _step_arguments(self, generator: Generators) -> dict[str, Any]:
-        """Pass the generator on to schedulers that draw noise in their steps."""
-        takes = "generator" in inspect.signature(self.scheduler.step).parameters
-        if not takes or generator is None:
-            return {}
-        one = isinstance(generator, torch.Generator)
-        return {"generator": generator if one else list(generator)}  # type: ignore[arg-type]
 
     def _answer(
         self,

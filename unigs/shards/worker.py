@@ -86,7 +86,7 @@ def build(job: ShardJob) -> None:
                 except (NoSample, DataError) as error:
                     skipped.append(Skipped(scene.key, variant, error.reason))
                     continue
-                rows[key] = _row(sample, job.name)
+                rows[key] = sample_row(sample, job.name)
                 for name, count in sample.counts.items():
                     counts[name] = counts.get(name, 0) + count
                 yield key, files
@@ -110,7 +110,8 @@ def build(job: ShardJob) -> None:
     )
 
 
-def _row(sample: Sample, shard: str) -> dict[str, Any]:
+def sample_row(sample: Sample, shard: str) -> dict[str, Any]:
+    """Return a sample's row of the table as JSON values, without its members."""
     return {
         "key": sample.key,
         "shard": shard,

@@ -30,6 +30,7 @@ class TrainingJob:
         validation: the same of held-out scenes; empty for none.
         encoders: folders of the models that make, or made, the latents.
         out_dir: checkpoints are written here; the training continues from the newest.
+        device: train there, in one process; None for the accelerators or cores of the machine.
     """
 
     preset: Preset
@@ -37,6 +38,7 @@ class TrainingJob:
     validation: Mapping[str, SampleFolders]
     encoders: Encoders
     out_dir: Path
+    device: str | None = None
 
 
 def run_job(
@@ -50,7 +52,8 @@ def run_job(
     In the preset's number of processes, where the machine has a core or an accelerator for each,
     or in those of torchrun.
     """
-    with group(processes(job.preset.training.processes), _worker, job):
+    wanted = 1 if job.device is not None else job.preset.training.processes
+    with group(processes(wanted), _worker, job):
         return _train(job, log, should_stop, on_preview)
 
 
@@ -67,7 +70,7 @@ def _train(
     on_preview: Preview | None,
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
-    device = this_device()
+    device = this_device(job.device)
     autoencoder = load_autoencoder(job.encoders.autoencoder).to(device)
     unet = fresh_unet(preset, autoencoder)
     unet.to(device)  # type: ignore[arg-type]

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from torch.distributed import is_torchelastic_launched
 
 from unigs.config.preset import Preset, load_preset
-from unigs.errors import DataError, UnigsError
+from unigs.errors import ConfigError, DataError, UnigsError
 from unigs.io.device import this_device
 from unigs.io.distributed import once, rank_and_world, torchrun_group
 from unigs.io.files import replacing_folder, writing
@@ -52,6 +53,7 @@ def train_from_shards(
     resume: bool,
     should_stop: Callable[[], bool],
     overrides: Mapping[str, Any] | None = None,
+    device: str | None = None,
 ) -> dict[str, Any] | None:
     """Train on some shards and save ``out/model``.
 
@@ -68,14 +70,19 @@ def train_from_shards(
         steps: optimiser steps; 0 leaves them to the preset.
         resume: go on with the training in `out` that was interrupted.
         overrides: dotted names of the preset's settings to values.
+        device: as `unigs.io.device.this_device` takes it, for a training in one process.
 
     Returns:
         ``model``, ``steps``, ``loss`` and ``seconds``; None in all processes but the first.
 
     Raises:
         DataError: a task has no shards there; without `resume`, `out` holds an unfinished training.
+        ConfigError: there is no such device, or torchrun gives each process its own.
         UnigsError: stopped before the end; the message says how to resume.
     """
+    where = this_device(device)
+    if device is not None and is_torchelastic_launched():
+        raise ConfigError("torchrun gives each process its own device", hint="leave --device out")
     changes = {**(overrides or {}), **({"training.steps": steps} if steps else {})}
     values = load_preset(preset, changes)
     require_sources(values, COMPONENTS)
@@ -85,14 +92,14 @@ def train_from_shards(
     with torchrun_group():
         once(lambda: end_retraining(out))
         place = training_place(out, resume)
-        once(lambda: _prepare(values, folders, latents, out))
+        once(lambda: _prepare(values, folders, latents, out, device))
         samples = {
             task: latents[task] if (latents[task] / MANIFEST).is_file() else folder
             for task, folder in folders.items()
         }
         posterior = values.autoencoder.sample_posterior
-        encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps, posterior)
-        job = TrainingJob(values, samples, {}, encoders, place)
+        encoders = Encoders(out / "autoencoder", out, values.codec.refine_steps, posterior, device)
+        job = TrainingJob(values, samples, {}, encoders, place, device)
         first = rank_and_world()[0] == 0
         total = training_steps(values.training, training_stream(values, samples, job.encoders))
         with TrainingLine(sys.stderr) as line:
@@ -109,7 +116,7 @@ def train_from_shards(
             tell = TrainingTeller(total, line.say, line.show)
             try:
                 if first:
-                    line.say(f"device {machine(this_device())}")
+                    line.say(f"device {machine(where)}")
                     unet, report = run_job(job, tell, should_stop, on_preview)
                 else:
                     unet, report = run_job(job, should_stop=should_stop)
@@ -140,13 +147,19 @@ def train_from_shards(
     }
 
 
-def _prepare(preset: Preset, folders: dict[str, Path], latents: dict[str, Path], out: Path) -> None:
+def _prepare(
+    preset: Preset,
+    folders: dict[str, Path],
+    latents: dict[str, Path],
+    out: Path,
+    wanted: str | None,
+) -> None:
     manifests = [read_manifest(folder) for folder in folders.values()]
     names = sorted({name for m in manifests for name in m.configuration["options"]["class_names"]})
     most = max(m.configuration["options"]["max_entities"] for m in manifests)
     tokenizer, text_encoder = make_text_encoder(preset.text, names, most)
     autoencoder = make_autoencoder(preset.autoencoder, list(folders.values()))
-    device: Any = this_device()
+    device: Any = this_device(wanted)
     models = (autoencoder.to(device), text_encoder.to(device), tokenizer)
     steps, posterior = preset.codec.refine_steps, preset.autoencoder.sample_posterior
     for task, folder in folders.items():

@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.support.tiny_stream import CHANNELS, SIDE, TOKENS, WIDTH, tiny_unet
 from unigs.config.preset import load_preset
-from unigs.workflows.plan.memory import process_memory
-from unigs.workflows.plan.network import Device, measure_network
+from unigs.workflows.plan.activations import Device
+from unigs.workflows.plan.network import measure_network
 
 LATENT, TEXT = (CHANNELS, SIDE, SIDE), (TOKENS, WIDTH)
 PLAIN = Device(torch.float32, cuda=False, fused_attention=False)
@@ -74,20 +74,3 @@ def test_what_saves_memory_saves_it():
     assert measured(HALF).pass_bytes(8, False) < plain < measured(PLAIN).pass_bytes(8, False)
     muon = measured(optimizer="muon")
     assert 0 < muon.alike <= muon.matrices < muon.trainable
-
-
-def test_memory_of_a_process_by_what_it_holds():
-    network = measured()
-    learned = 4 * network.trainable
-    alone = process_memory(network, training(), 1)
-    assert (alone.weights, alone.moments, alone.averages) == (learned, 2 * learned, learned)
-    assert alone.exchange == 0
-    assert alone.peak >= 5 * learned
-    two = process_memory(network, training(), 2)
-    assert (two.exchange, two.samples) == (learned, 4)
-    spread = process_memory(network, training(parallel="fsdp"), 2)
-    assert spread.weights == learned // 2
-    assert spread.peak < two.peak
-    parts = process_memory(network, training(accumulation=4), 1)
-    assert parts.samples == 2
-    assert parts.activations < alone.activations

@@ -18,7 +18,7 @@ from unigs.shards.build import build_shards
 from unigs.tasks import TASKS
 from unigs.training.schedule import training_steps
 from unigs.workflows.plan import survey as surveys
-from unigs.workflows.plan.limits import GIB, disk_problem, memory_problem
+from unigs.workflows.plan.limits import disk_problem, memory_problem
 from unigs.workflows.plan.plan import Planner, changed
 
 SMALL = {
@@ -138,11 +138,10 @@ def test_a_disk_that_is_too_small_names_the_setting(tmp_path, planner, plan, mon
 
 
 def test_a_device_that_is_too_small_names_the_setting(planner, plan):
-    beside = GIB
-    assert memory_problem(planner, plan, plan.memory.peak + beside) is None
-    fits = planner.plan({"training.accumulation": 4}).memory.peak
-    assert fits < plan.memory.peak
-    told = memory_problem(planner, plan, fits + beside)
+    assert memory_problem(planner, plan, plan.memory_bytes) is None
+    fits = planner.plan({"training.accumulation": 4}).memory_bytes
+    assert fits < plan.memory_bytes
+    told = memory_problem(planner, plan, fits)
     assert told is not None
     assert "it would fit with training.accumulation: 4)" in told
     told = memory_problem(planner, plan, 1000)

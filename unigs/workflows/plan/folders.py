@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +16,21 @@ from unigs.samples.split_options import sample_options
 from unigs.shards.build import assign
 from unigs.shards.tar import BLOCK
 from unigs.tasks import TASKS
-from unigs.workflows.plan.survey import Survey, distinct_prompts
+from unigs.workflows.plan.prompts import distinct_prompts
+from unigs.workflows.plan.survey import Survey
 
 # A tar ends with two empty blocks and is filled up to whole records of this many bytes.
 TAR_RECORD = 20 * BLOCK
 # Of an .npy file of a few dimensions.
 NPY_HEADER = 128
-# Beside the tars, of each sample: its rows in records/*.json and samples.parquet. An estimate,
-# which a test compares with what a build of `shapes` writes.
-TABLE_BYTES = 1450
+# In the record of a shard: a file of a sample, and what else is said of a sample of latents besides
+# its prompt.
+_FILE = {"extension": "image.png", "offset": 10**6, "sha256": 64 * "0", "size": 10**4}
+FILE_ROW = len(json.dumps(_FILE)) + 2
+LATENT_ROW = 100
+# samples.parquet has the rows of the records again: its bytes against theirs, 0.32 to 0.42 in
+# folders of pixels and of latents.
+PARQUET_SHARE = 0.36
 
 # What follows is used where no picture can be read: means over 400 samples of 100 photographs of
 # COCO at 64, 128, 256 and 512 pixels, by extension of the picture in bytes a pixel.
@@ -34,6 +41,8 @@ PHOTO_BYTES = {"jpg": (0.976, 0.746, 0.641, 0.551), "png": (2.066, 1.952, 1.876,
 COLORMAP_BYTES, ENTITY_COLORMAP_BYTES, MASK_BYTES = 3.2, 7.7, 1.5
 # The record of a sample: of itself and of each entity, of which a sample has two on average.
 RECORD_BYTES, RECORD_ENTITY_BYTES, DRAWN_ENTITIES = 355, 175, 2
+# The row of a sample without its files.
+ROW_BYTES = 325
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +94,14 @@ def plan_folder(
     shards = _shards(found, variants, data.samples_per_shard)
     sizes = _member_sizes(preset, found, task)
     prompts = distinct_prompts(found, task, options, samples)
+    row = float(np.mean([sample.row for sample in drawn] or [ROW_BYTES]))
+    table_bytes = samples * _table_bytes(row, len(sizes))
     latent_bytes = text_bytes = 0
     if data.latents:
-        latent_bytes = _tars(samples, shards, _latent_sizes(preset, found, task, latent_shape))
+        latent_sizes = _latent_sizes(preset, found, task, latent_shape)
+        latent_bytes = _tars(samples, shards, latent_sizes)
+        prompt = sum(len(prompt) for prompt in prompts) / max(len(prompts), 1)
+        table_bytes += samples * _table_bytes(LATENT_ROW + prompt, len(latent_sizes))
         rows = len({*prompts, ""})
         text_bytes = rows * math.prod(text_shape) * 2 + sum(len(p) + 4 for p in prompts)
     return FolderPlan(
@@ -100,7 +114,7 @@ def plan_folder(
         shard_bytes=_tars(samples, shards, sizes),
         latent_bytes=latent_bytes,
         text_bytes=text_bytes,
-        table_bytes=(1 + data.latents) * samples * TABLE_BYTES,
+        table_bytes=round(table_bytes),
         prompts=len(prompts),
         measured=bool(drawn),
     )
@@ -120,7 +134,10 @@ def _share(found: Survey, task: str, options: SampleOptions) -> float:
 
 def _shards(found: Survey, variants: int, samples_per_shard: int) -> int:
     wanted = -(-found.scenes * variants // samples_per_shard)
-    return sum(bool(held) for held in assign((SceneHead(key, "") for key in found.keys), wanted))
+    if wanted not in found.shards:
+        heads = (SceneHead(key, "") for key in found.keys)
+        found.shards[wanted] = sum(bool(held) for held in assign(heads, wanted))
+    return found.shards[wanted]
 
 
 def _member_sizes(preset: Preset, found: Survey, task: str) -> Sequence[float]:
@@ -171,6 +188,12 @@ def _latent_sizes(
         *[_whole(NPY_HEADER + 2 * plane)] * 3,
         float(np.mean(facts)),
     ]
+
+
+def _table_bytes(row: float, files: int) -> float:
+    """Return the bytes of a sample in the record of its shard and in samples.parquet, of a row of
+    that length without its files."""
+    return (1 + PARQUET_SHARE) * (row + files * FILE_ROW)
 
 
 def _whole(size: float) -> int:

@@ -12,13 +12,9 @@ from typing import Any
 import torch
 
 from unigs.config.preset import Preset
+from unigs.workflows.plan.memory import GIB
 from unigs.workflows.plan.plan import Plan, Planner
 
-GIB = 1 << 30
-# Of a process on the CPU beside its tensors: interpreter, libraries and what their kernels keep.
-PROCESS_BYTES = GIB
-# The accelerator's own context and what its allocator cannot give out.
-CONTEXT_BYTES = GIB
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -46,18 +42,17 @@ def memory_problem(planner: Planner, plan: Plan, limit: int) -> str | None:
     Args:
         limit: bytes of the device, for each of its processes.
     """
-    beside = CONTEXT_BYTES if planner.accelerator else PROCESS_BYTES
-    if plan.memory.peak + beside <= limit:
+    if plan.memory_bytes <= limit:
         return None
     hint = _hint(
         planner,
         plan,
         _less_memory(planner.preset, plan.devices),
-        lambda p: p.memory.peak + beside <= limit,
+        lambda p: p.memory_bytes <= limit,
     )
     return (
         f"device memory: {limit / GIB:.1f} GiB, a training process needs "
-        f"{(plan.memory.peak + beside) / GIB:.1f} GiB ({hint})"
+        f"{plan.memory_bytes / GIB:.1f} GiB ({hint})"
     )
 
 

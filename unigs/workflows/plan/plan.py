@@ -17,10 +17,11 @@ from unigs.io.machine import machine
 from unigs.latents.stream import MixedStream
 from unigs.tasks import TASKS
 from unigs.training.schedule import training_steps
+from unigs.workflows.plan.activations import Device
 from unigs.workflows.plan.architecture import Architecture, plan_architecture
 from unigs.workflows.plan.folders import FolderPlan, plan_folder
 from unigs.workflows.plan.memory import ProcessMemory, process_memory
-from unigs.workflows.plan.network import Device, Network, measure_network
+from unigs.workflows.plan.network import Network, measure_network
 from unigs.workflows.plan.survey import Survey, survey
 from unigs.workflows.sources import evaluated, run_sources
 
@@ -68,6 +69,10 @@ class Plan:
         return sum(folder.samples for folder in self.folders)
 
     @property
+    def shards(self) -> int:
+        return sum(folder.shards for folder in self.folders)
+
+    @property
     def shard_bytes(self) -> int:
         return sum(folder.shard_bytes for folder in self.folders)
 
@@ -82,13 +87,18 @@ class Plan:
         made = sum(folder.bytes for folder in self.folders)
         return made + self.checkpoint_bytes + self.model_bytes
 
+    @property
+    def memory_bytes(self) -> int:
+        """Of one process, on its device."""
+        return self.memory.bytes
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
         sums = {name: getattr(self, name) for name in _SUMS}
         return {**sums, **asdict(self)}
 
 
-_SUMS = ("samples", "shard_bytes", "latent_bytes", "disk_bytes")
+_SUMS = ("samples", "shards", "shard_bytes", "latent_bytes", "disk_bytes", "memory_bytes")
 
 
 class Planner:
@@ -152,10 +162,11 @@ class Planner:
         low = self._low_precision(training.precision)
         network = self._measured(preset, shapes, low)
         beside = 0 if self.accelerator else shapes.autoencoder
-        memory = process_memory(network, training, devices, beside, low.itemsize)
         steps = training_steps(training, _stream(preset, folders, shapes, devices))
+        memory = process_memory(
+            network, training, devices, steps, beside, low.itemsize, self.accelerator
+        )
         speed = _images_per_second(rate, network) if rate else None
-        state = 4 * (network.parameters + network.trainable)
         return Plan(
             preset=preset.name,
             dataset=self.dataset,
@@ -168,7 +179,7 @@ class Planner:
             sample_flop=network.sample,
             memory=memory,
             # one more than are kept, while it is written
-            checkpoint_bytes=(training.checkpoints_kept + 1) * (state + memory.moments),
+            checkpoint_bytes=(training.checkpoints_kept + 1) * memory.copy,
             model_bytes=2 * 4 * network.parameters + 2 * 4 * shapes.autoencoder,
             images_per_second=speed,
             hours=steps * training.batch_size / (speed * devices) / 3600 if speed else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,28 +16,33 @@ from unigs.datasets import Record, open_dataset
 from unigs.datasets.outline import Outline, outline_of
 from unigs.datasets.scene_keys import scene_key
 from unigs.datasets.shapes.generate import write_shapes
+from unigs.datasets.shapes.things import THINGS
 from unigs.errors import DataError
 from unigs.samples.options import SampleOptions
 from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import encode_sample
 from unigs.samples.split_options import sample_options
 from unigs.scene import Scene
-from unigs.tasks import Task, make_prompt, task_named
+from unigs.shards.worker import sample_row
 
 # Images of which samples are drawn. At 512 pixels the pictures of COCO's samples vary by a third,
 # so that the mean of so many is within 4 % (one standard error).
 PROBES = 64
 # Of a generated data set so many scenes are drawn; the others are like them.
 GENERATED_SCENES = 256
+THING_NAMES = {kind.name for kind in THINGS}
+_Entity = tuple[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A sample that was drawn: its files' sizes by extension, and its prompt."""
+    """A sample that was drawn: its files' sizes by extension, its prompt and key, and the
+    characters of its row in the record of a shard, without its files."""
 
     sizes: dict[str, int]
     prompt: str
     key: str
+    row: int
 
 
 @dataclass(slots=True)
@@ -51,6 +57,8 @@ class Survey:
         usable: those of them that could be read.
         drawn: by task, the samples that the usable ones gave.
         file_bytes: of the picture files, all together; `probed_bytes` of the usable probes'.
+        names: distinct names of prompts, by whether they are named and the number of samples.
+        shards: by the number that was asked for, how many hold a scene.
     """
 
     keys: list[str]
@@ -61,6 +69,8 @@ class Survey:
     drawn: dict[str, list[Drawn]] = field(default_factory=dict)
     file_bytes: int = 0
     probed_bytes: int = 0
+    names: dict[tuple[bool, int], set[tuple[str, ...]]] = field(default_factory=dict)
+    shards: dict[int, int] = field(default_factory=dict)
 
     @property
     def scenes(self) -> int:
@@ -97,9 +107,28 @@ def survey(
     first = int(found.keys[0])
     found.keys = [scene_key(f"{first + number:012d}.jpg") for number in range(count)]
     found.file_bytes = round(found.file_bytes * count / len(found.outlines))
-    repeats = -(-count // len(found.outlines))
-    found.outlines = (found.outlines * repeats)[:count]
+    found.outlines = _more(found.outlines, count)
     return found
+
+
+def _more(drawn: list[Outline | None], count: int) -> list[Outline | None]:
+    """Return outlines of so many generated scenes: those that were drawn, then the things of one on
+    the ground of another, as the generator draws both."""
+    parts = [_things_and_ground(outline) for outline in drawn if outline is not None]
+    outlines: list[Outline | None] = []
+    for number in range(count):
+        things = parts[number % len(parts)][0]
+        ground = parts[(number + number // len(parts)) % len(parts)][1]
+        together = sorted((*things, *ground), key=lambda entity: -(entity[1] or 0))
+        classes, shares = zip(*together, strict=True)
+        outlines.append(Outline(classes, shares))
+    return outlines
+
+
+def _things_and_ground(outline: Outline) -> tuple[list[_Entity], list[_Entity]]:
+    entities = list(zip(outline.classes, outline.shares, strict=True))
+    things = [entity for entity in entities if entity[0] in THING_NAMES]
+    return things, [entity for entity in entities if entity not in things]
 
 
 @contextmanager
@@ -155,44 +184,5 @@ def _samples(scene: Scene, task: str, options: SampleOptions, preset: Preset) ->
     except (NoSample, DataError):
         return
     files = encode_sample(sample, preset.data.image_format)
-    yield Drawn({name: len(data) for name, data in files.items()}, sample.prompt, sample.key)
-
-
-def distinct_prompts(
-    found: Survey, task: Task | str, options: SampleOptions, samples: int
-) -> list[str]:
-    """Return the prompts of so many samples of a split, each once, with the classes of its scenes;
-    crops and masks are left out of account.
-
-    For scenes whose classes are not known, every sample is taken to have a prompt of its own.
-    """
-    task = task_named(task)
-    if not task.takes_names:
-        return [make_prompt(task)]
-    draw = random.Random(0)
-    prompts: set[tuple[str, ...]] = set()
-    for number in range(samples):
-        outline = found.outlines[number % len(found.outlines)]
-        if outline is None:
-            prompts.add((str(number),))
-            continue
-        eligible = [
-            place
-            for place, share in enumerate(outline.shares)
-            if share is None or share >= options.min_area
-        ]
-        if not eligible:
-            continue
-        most = min(options.max_entities, len(eligible))
-        picked = sorted(draw.sample(eligible, draw.randint(min(options.min_entities, most), most)))
-        names = list(dict.fromkeys(outline.classes[place] for place in picked))
-        if task.entities == "named":
-            names = _with_negatives(names, options, draw)
-        prompts.add(tuple(names))
-    return [make_prompt(task, names) for names in prompts]
-
-
-def _with_negatives(names: list[str], options: SampleOptions, draw: random.Random) -> list[str]:
-    throughout = draw.random() < options.all_negative
-    share = 1.0 if throughout else options.negative_probability
-    return [draw.choice(options.class_names) if draw.random() < share else name for name in names]
+    row = len(json.dumps(sample_row(sample, f"{task}-00000-of-00000.tar")))
+    yield Drawn({name: len(data) for name, data in files.items()}, sample.prompt, sample.key, row)

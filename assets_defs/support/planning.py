@@ -1,6 +1,5 @@
-"""Refuse a run that cannot fit the disk or the device, before it is launched."""
+"""Refuse a run that cannot fit the disk or the device: before it is launched, or as it begins."""
 
-import argparse
 import hashlib
 import json
 import platform
@@ -12,32 +11,40 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import unigs
+from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 from unigs.io.files import replacing
 
 # In the store: the last run that fitted. A plan takes seconds, too many for each start.
 FITTED = ".fitted.json"
 
 
+def require_fit(store: Store, settings: GraphSettings) -> None:
+    """Raise ConfigError, in one line with the settings that would help, for a run that cannot fit;
+    what fitted before is not planned again."""
+    with planning(store, settings) as problems:
+        if found := problems():
+            raise ConfigError("; ".join(found))
+
+
 @contextmanager
-def planning(options: argparse.Namespace) -> Iterator[Callable[[], list[str]]]:
+def planning(store: Store, settings: GraphSettings) -> Iterator[Callable[[], list[str]]]:
     """Plan a run in a process of its own (`unigs plan`), beside what the block does to start it.
 
     Yields:
-        a function that waits for the plan and returns why it does not fit, a line each. None for a
-        continued run, which has the settings it began with.
+        a function that waits for the plan and returns why it does not fit, a line each.
     """
-    record = Store(root=options.store).base / FITTED
-    asked = _asked(options)
-    if options.from_failure or _fits_still(record, asked):
+    record = store.base / FITTED
+    asked = _asked(settings)
+    if _fits_still(record, asked):
         yield list
         return
-    command = [sys.executable, "-m", "unigs", "plan", "--json", "--preset", options.preset]
-    command += ["--dataset", options.dataset, "--train-steps", str(options.train_steps)]
-    command += ["--root", options.root] if options.root else []
-    command += ["--store", options.store] if options.store else []
-    command += [f"--set={override}" for override in options.overrides]
+    command = [sys.executable, "-m", "unigs", "plan", "--json", "--preset", settings.preset]
+    command += ["--dataset", settings.dataset, "--train-steps", str(settings.train_steps)]
+    command += ["--root", settings.root] if settings.root else []
+    command += ["--store", str(store.base)]
+    command += [f"--set={name}={_text(value)}" for name, value in settings.overrides.items()]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -47,16 +54,23 @@ def planning(options: argparse.Namespace) -> Iterator[Callable[[], list[str]]]:
             process.kill()
 
 
-def _asked(options: argparse.Namespace) -> str:
+def _text(value: object) -> str:
+    """Return a value as `--set` takes it: text as it is, all else as YAML."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _asked(settings: GraphSettings) -> str:
     """Digest of all that a plan follows from, apart from the space that is free."""
-    preset, root = Path(options.preset), Path(options.root)
+    preset, root = Path(settings.preset), Path(settings.root)
     said = [
-        options.preset, options.dataset, options.root, options.train_steps, options.overrides,
+        settings.preset, settings.dataset, settings.root, settings.train_steps,
+        settings.overrides,
         preset.read_text(encoding="utf-8") if preset.is_file() else "",
-        [file.stat().st_mtime_ns for file in sorted(root.iterdir())] if root.is_dir() else [],
+        [file.stat().st_mtime_ns for file in sorted(root.iterdir())]
+        if settings.root and root.is_dir() else [],
         unigs.__version__, platform.node(),
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def _fits_still(record: Path, asked: str) -> bool:

@@ -1,0 +1,19 @@
+"""What says which run is meant, in `unigs run` and `unigs plan`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunPreset = Annotated[str, typer.Option(help="Preset name or .yaml file.")]
+RunDataset = Annotated[
+    str, typer.Option(help="Data set name; mix: those of the preset's data.mix.")
+]
+RunRoot = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the data set (mix: the parent folder); shapes needs none."),
+]
+RunStore = Annotated[
+    Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")
+]
+RunSteps = Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")]
