@@ -59,8 +59,10 @@ def two_nodes() -> Iterator[Nodes]:
             # gloo asks the resolver for the name of the machine otherwise
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": "1",
-            # else workers wait for everything else that the machine does
+            # else workers wait for everything else that the machine does ...
             "RAY_worker_niceness": "0",
+            # ... and those that are slow to start are started once more
+            "RAY_worker_register_timeout_seconds": "600",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }.items():
             patch.setenv(name, value)
