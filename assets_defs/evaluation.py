@@ -1,5 +1,6 @@
 """Metrics of each model on the held-out shards, with baselines and upper bounds."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from assets_defs.support.pretrained import EVALUATORS, weights_digests, weights_
 from assets_defs.support.provenance import provenance
 from assets_defs.support.records import build_record, built_digest, fingerprint
 from assets_defs.support.staleness import code_of
+from assets_defs.support.work import evaluate_folders
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
+from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.evaluation.metric_values import MetricValue, MetricValues
+from unigs.evaluation.metric_values import MetricValues
 from unigs.tasks import TASKS
 
 EVALUATION_CODE = code_of("evaluation")
@@ -46,59 +49,73 @@ def evaluation_inputs(
 def evaluation_reads(
     folders: Folders, settings: GraphSettings, model: Path, task: str
 ) -> list[Path]:
-    """Cached folders that :func:`evaluate_model` reads."""
+    """Cached folders that :class:`Evaluator` reads."""
     evaluators = [folders.evaluator(kind) for kind in (DUAL_ENCODER, SEGMENTER)]
     return [model, folders.shards(settings.evaluated, "val", task), *evaluators]
 
 
-def evaluate_model(
-    settings: GraphSettings,
-    folders: Folders,
-    pipeline_folder: Path,
-    task: str,
-    out_dir: Path,
-    *,
-    beside: bool,
-    shards: Path | None = None,
-) -> MetricValues:
-    """Evaluate a model on the held-out shards of ``task`` (or ``shards``).
+@dataclass(frozen=True)
+class Evaluator:
+    """Evaluates models in one asset's step."""
 
-    ``beside`` adds baselines and upper bounds, which are the same for every model.
-    """
-    from unigs.evaluation.run import EvaluationJob, run_evaluation
+    context: dg.AssetExecutionContext
+    launcher: Launcher
+    settings: GraphSettings
+    folders: Folders
 
-    preset = settings.values
-    places = {
-        kind: external_source(kind, preset.evaluation) or folders.evaluator(kind) / WEIGHTS
-        for kind in (DUAL_ENCODER, SEGMENTER)
-    }
-    job = EvaluationJob(
-        pipeline_folder,
-        task,
-        shards or folders.shards(settings.evaluated, "val", task),
-        out_dir,
-        places[DUAL_ENCODER],
-        places[SEGMENTER],
-        preset.evaluation.inception,
-        limit=preset.evaluation.scenes,
-        seed=preset.data.seed,
-        batch_size=preset.evaluation.batch_size,
-        references=beside,
-    )
-    return run_evaluation(job, preset.evaluation.processes)
+    def __call__(
+        self,
+        pipeline_folder: Path,
+        task: str,
+        out_dir: Path,
+        *,
+        beside: bool = False,
+        protocol: Path | None = None,
+    ) -> MetricValues:
+        """Evaluate a model on the held-out shards of ``task``.
 
+        Args:
+            beside: add baselines and upper bounds, which are the same for every model.
+            protocol: evaluate on the test protocol as well, into this folder: its values are
+                named ``protocol.single.miou`` and so on.
+        """
+        shards = self.folders.shards(self.settings.evaluated, "val", task)
+        jobs = [self._job(pipeline_folder, task, shards, out_dir, beside)]
+        kinds = protocol_shards(self.folders, task) if protocol else {}
+        places = {kind: protocol / kind for kind in kinds} if protocol else {}
+        jobs += [
+            self._job(pipeline_folder, task, kinds[kind], place, False)
+            for kind, place in places.items()
+        ]
+        order = {"jobs": jobs, "processes": self.settings.values.evaluation.processes}
+        out_dir.mkdir(parents=True, exist_ok=True)
+        self.launcher.call(self.context, evaluate_folders, order, out_dir)
+        values = MetricValues.read(out_dir)
+        for kind, place in places.items():
+            values += MetricValues.read(place).changed(protocol=kind)
+        return values
 
-def evaluate_protocol(
-    settings: GraphSettings, folders: Folders, pipeline_folder: Path, task: str, out_dir: Path
-) -> list[MetricValue]:
-    """Evaluate on the test protocol: ``protocol.single.miou`` and so on."""
-    values: list[MetricValue] = []
-    for kind, shards in protocol_shards(folders, task).items():
-        found = evaluate_model(
-            settings, folders, pipeline_folder, task, out_dir / kind, beside=False, shards=shards
-        )
-        values += found.changed(protocol=kind)
-    return values
+    def _job(
+        self, pipeline_folder: Path, task: str, shards: Path, out_dir: Path, beside: bool
+    ) -> dict[str, Any]:
+        preset = self.settings.values
+        places = {
+            kind: external_source(kind, preset.evaluation) or self.folders.evaluator(kind) / WEIGHTS
+            for kind in (DUAL_ENCODER, SEGMENTER)
+        }
+        return {
+            "model": str(pipeline_folder),
+            "task": task,
+            "shards": str(shards),
+            "out_dir": str(out_dir),
+            "dual_encoder": str(places[DUAL_ENCODER]),
+            "segmenter": str(places[SEGMENTER]),
+            "inception": preset.evaluation.inception,
+            "limit": preset.evaluation.scenes,
+            "seed": preset.data.seed,
+            "batch_size": preset.evaluation.batch_size,
+            "references": beside,
+        }
 
 
 def _reference(task: str) -> dg.AssetsDefinition:
@@ -110,14 +127,14 @@ def _reference(task: str) -> dg.AssetsDefinition:
         description=f"The untrained model, the baselines and the upper bounds on {task}.",
     )
     def reference(
-        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
+        evaluate = Evaluator(context, launcher, settings, folders)
         model = folders.model("untrained")
 
         def build(folder: Path, resume: bool) -> Built:
-            metrics = evaluate_model(settings, folders, model / PIPELINE, task, folder, beside=True)
-            named = metrics.named()
+            named = evaluate(model / PIPELINE, task, folder, beside=True).named()
             return Built(metrics_digest(named), shown(named))
 
         inputs = evaluation_inputs(folders, settings, model, task)
@@ -141,15 +158,14 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         store: Store,
         settings: GraphSettings,
         tracking: Tracking,
+        launcher: Launcher,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
+        evaluate = Evaluator(context, launcher, settings, folders)
         model = folders.model(name)
 
         def build(folder: Path, resume: bool) -> Built:
-            values = evaluate_model(settings, folders, model / PIPELINE, task, folder, beside=False)
-            values += evaluate_protocol(
-                settings, folders, model / PIPELINE, task, folder / "protocol"
-            )
+            values = evaluate(model / PIPELINE, task, folder, protocol=folder / "protocol")
             values.write(folder)
             metrics = values.named()
             registered = build_record(model)["metadata"]

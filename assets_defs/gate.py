@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.evaluation import evaluate_model, evaluation_inputs
+from assets_defs.evaluation import Evaluator, evaluation_inputs
 from assets_defs.models import MODELS
 from assets_defs.report import reports
 from assets_defs.support.build_cache import Built, build_or_reuse
@@ -14,6 +14,7 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.training import VERSION_FILE, registered_name
+from resources.launcher import Launcher
 from resources.mlflow.registry import ModelVersion, champion, find_version, promote, tag_version
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
@@ -61,8 +62,10 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         store: Store,
         settings: GraphSettings,
         tracking: Tracking,
+        launcher: Launcher,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
+        evaluate = Evaluator(context, launcher, settings, folders)
         evaluated_on = {
             task: {
                 key: value
@@ -105,14 +108,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             if best.tags.get(EVALUATED_ON) == protocol:
                 return float(best.tags[SCORE])
             context.log.info("the champion was evaluated on other shards: evaluating it on these")
-            score = gate_score(
-                {
-                    task: evaluate_model(
-                        settings, folders, best.folder, task, folder / task, beside=False
-                    )
-                    for task in tasks
-                }
-            )
+            score = gate_score({task: evaluate(best.folder, task, folder / task) for task in tasks})
             tag_version(tracking, best, {SCORE: repr(score), EVALUATED_ON: protocol})
             return score
 

@@ -14,6 +14,8 @@ from assets_defs.support.materialize import described, inline, say
 from assets_defs.support.partitions import SHARD_PARTITIONS, partition_key, parts
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.staleness import code_of
+from assets_defs.support.work import build_pixels, encode_pixels
+from resources.launcher import Launcher
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
@@ -38,7 +40,7 @@ SHEET = "contact.png"
     code_version=SHARD_CODE,
 )
 def shards(
-    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
 ) -> dg.MaterializeResult:
     """Samples of one task from one split: webdataset tars with a sealed manifest."""
     folders = Folders.of(store, settings)
@@ -65,30 +67,30 @@ def shards(
         }
 
         def build(folder: Path, resume: bool) -> Built:
-            from unigs.shards.build import build_shards
-            from unigs.shards.contact_sheet import contact_sheet
+            from unigs.shards.manifest import read_manifest
 
             forget_other_code(folder, SHARD_CODE)
-            manifest = build_shards(
-                scenes,
-                task,
-                options,
-                folder,
-                seed=data.seed,
-                variants=variants,
-                samples_per_shard=data.samples_per_shard,
-                image_format=data.image_format,
-                workers=settings.workers,
-            )
-            contact_sheet(folder, folder / SHEET)
+            order = {
+                "preset": settings.values.model_dump(mode="json"),
+                "index": str(index_file(folders, dataset, split)),
+                "root": str(root),
+                "split": split,
+                "task": task,
+                "variants": variants,
+                "folder": str(folder),
+                "sheet": SHEET,
+                "workers": settings.workers,
+            }
+            counts = launcher.call(context, build_pixels, order, folder)
+            manifest = read_manifest(folder)
             return Built(
                 manifest.digest,
                 {
                     "samples": manifest.samples,
                     "scenes": manifest.scenes,
                     "shards": len(manifest.shards),
-                    "shards_built": len(manifest.built),
-                    "shards_cached": len(manifest.cached),
+                    "shards_built": counts["built"],
+                    "shards_cached": counts["cached"],
                     "bytes": sum(shard.bytes for shard in manifest.shards),
                     "filters": manifest.counts,
                     "skipped": manifest.skipped_by_reason,
@@ -111,7 +113,7 @@ def shards(
     code_version=LATENT_CODE,
 )
 def latents(
-    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+    context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
 ) -> dg.MaterializeResult:
     """The shards encoded once: image, colormap and control latents, and the text embeddings."""
     folders = Folders.of(store, settings)
@@ -134,25 +136,18 @@ def latents(
                 for shard in folder.glob("[!.]*.tar"):
                     shard.unlink()
                 return Built(fingerprint(**inputs), {"encoded": "while training"})
-            from unigs.io.device import this_device
-            from unigs.io.machine import encoding_processes
-            from unigs.latents.build import build_latents
-            from unigs.models.autoencoder import load_autoencoder
-            from unigs.models.text import load_text_encoder
+            from unigs.shards.manifest import read_manifest
 
             forget_other_code(folder, LATENT_CODE)
-            device: Any = this_device()
-            tokenizer, encoder = load_text_encoder(folders.text_encoder)
-            manifest = build_latents(
-                source,
-                folder,
-                load_autoencoder(folders.autoencoder).to(device),
-                encoder.to(device),
-                tokenizer,
-                settings.values.codec.refine_steps,
-                posterior=settings.values.autoencoder.sample_posterior,
-                processes=encoding_processes(device),
-            )
+            order = {
+                "preset": settings.values.model_dump(mode="json"),
+                "autoencoder": str(folders.autoencoder),
+                "text_encoder": str(folders.text_encoder),
+                "shards": str(source),
+                "folder": str(folder),
+            }
+            launcher.call(context, encode_pixels, order, folder)
+            manifest = read_manifest(folder)
             return Built(
                 manifest.digest,
                 {

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +26,9 @@ from assets_defs.support.provenance import provenance
 from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
 from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import PREVIEWS, REPORT
+from resources.launcher import Launcher
 from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
-from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.workflows.sources import MIX
@@ -63,7 +62,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         store: Store,
         settings: GraphSettings,
         tracking: Tracking,
-        launcher: ProcessLauncher,
+        launcher: Launcher,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         preset = with_schedule(settings)
@@ -115,8 +114,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                     "tracking_uri": tracking.tracking_uri,
                     "mlflow_run_id": run_id,
                 }
-                command = [sys.executable, "-m", "assets_defs.support.training_entry"]
-                launcher.run(context, command, extras=order)
+                launcher.start(context, "assets_defs.support.training_entry", order, folder)
             except BaseException:
                 tracking.end_run(run_id, "KILLED")
                 raise

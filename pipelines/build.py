@@ -5,22 +5,27 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from pydantic import ValidationError
 
 from assets_defs.catalog import ASSETS
 from pipelines.automation.schedules import weekly_retraining
 from pipelines.automation.sensors import annotations
 from pipelines.jobs import JOBS
+from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
+from resources.ray_cluster.launcher import RayLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.errors import ConfigError
 
 
 def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the resources, ``overrides`` in place of those of the same name.
 
     ``UNIGS_PRESET``, ``UNIGS_DATASET`` and ``UNIGS_ROOT`` set what the UI, the sensor and the
-    schedule run on, ``UNIGS_STORE`` where.
+    schedule run on, ``UNIGS_STORE`` where the results are, ``UNIGS_LAUNCHER`` which machines do
+    the work (:func:`launcher`).
     """
     store = overrides.get("store", Store.configure_at_launch())
     return {
@@ -31,9 +36,35 @@ def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
             root=os.environ.get("UNIGS_ROOT", ""),
         ),
         "tracking": Tracking(store=store),
-        "launcher": ProcessLauncher(),
+        "launcher": launcher(),
         **overrides,
     }
+
+
+def launcher() -> Launcher:
+    """Return the launcher that ``UNIGS_LAUNCHER`` names: ``process``, the default, or ``ray``.
+
+    Each setting of the latter has a variable: ``UNIGS_RAY_ADDRESS``, ``UNIGS_RAY_GPUS`` and so on.
+
+    Raises ConfigError for another name or a setting that cannot be.
+    """
+    name = os.environ.get("UNIGS_LAUNCHER") or "process"
+    if name == "process":
+        return ProcessLauncher()
+    if name != "ray":
+        raise ConfigError(f"UNIGS_LAUNCHER={name}: no such launcher", hint="give process or ray")
+    variables = {field: f"UNIGS_RAY_{field.upper()}" for field in RayLauncher.model_fields}
+    given: dict[str, Any] = {
+        field: os.environ[variable]
+        for field, variable in variables.items()
+        if os.environ.get(variable)
+    }
+    try:
+        return RayLauncher(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = variables[str(first["loc"][0])]
+        raise ConfigError(f"{variable}={first['input']}: {first['msg']}") from error
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

@@ -33,16 +33,21 @@ def test_every_lower_bound_is_tested():
     lowest = pins("requirements-lowest.txt")
     bounds = dict(entry.split(">=") for entry in PROJECT["dependencies"])
     assert {name: lowest.get(name) for name in bounds} == bounds
-    tested = pins("requirements.lock") | lowest
+    tested = pins("requirements.lock") | pins("requirements-ray.txt") | lowest
     for extra in set(EXTRAS) - {"all", "dev", "test"}:
-        bounds = dict(re.split("[=>]=", entry) for entry in EXTRAS[extra])
+        plain = (re.sub(r"\[.*\]", "", entry) for entry in EXTRAS[extra])
+        bounds = dict(re.split("[=>]=", entry) for entry in plain)
         assert {name: tested.get(name) for name in bounds} == bounds
 
 
 def test_every_dependency_is_locked():
     entries = [*PROJECT["dependencies"], *(entry for extra in EXTRAS.values() for entry in extra)]
     named = {re.split(r"[\[><=]", entry)[0] for entry in entries}
-    assert named - {"unigs"} <= set(pins("requirements.lock"))
+    assert named - {"unigs"} <= set(pins("requirements.lock") | pins("requirements-ray.txt"))
+
+
+def test_the_pins_of_ray_stand_beside_the_lock():
+    assert not pins("requirements-ray.txt").keys() & pins("requirements.lock").keys()
 
 
 @pytest.mark.parametrize("room", WITHOUT_TORCH)

@@ -2,7 +2,8 @@
 
 Metrics go to the MLflow run that the asset opened, a line of progress now and then to Dagster. On
 SIGTERM, or when the parent is gone, the loop writes a checkpoint and the process ends with code 3;
-the next run of the asset resumes from there.
+the next run of the asset resumes from there. As a job of a Ray cluster this is the process that
+starts the group over the nodes, and reports what the group's process 0 tells it.
 """
 
 import json
@@ -10,15 +11,24 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
+from assets_defs.support.training_job import (
+    Message,
+    steps_of,
+    train_and_save,
+    train_in_group,
+    training_job,
+)
 from resources.mlflow.tracking import Tracking
 from resources.process.lifeline import end_with_parent
+from resources.ray_cluster.group import run_group
+from resources.ray_cluster.job import connected, say_reason
+from resources.ray_cluster.settings import CLUSTER, ClusterSettings
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -36,6 +46,10 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.asked = False
+        self.listen()
+
+    def listen(self) -> None:
+        """Take the signals, from whoever else does."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
@@ -83,42 +97,47 @@ class Reporter:
         self.pipes.log.info(f"picture of step {step} ({', '.join(PREVIEW_COLUMNS)}): {file}")
 
 
-def _train(order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest) -> dict[str, Any]:
-    from unigs.config.preset import Preset
-    from unigs.io.device import this_device
-    from unigs.io.machine import machine
-    from unigs.latents.stores import Encoders, training_stream
-    from unigs.models.autoencoder import weights_digest
-    from unigs.training.run import TrainingJob, run_job
-    from unigs.training.schedule import training_steps
+def _train(
+    order: Mapping[str, Any], pipes: PipesContext, stop: StopRequest
+) -> dict[str, Any] | None:
+    """Train in this process, or on the cluster of the order; the report, None when interrupted."""
+    from unigs.training.loop import Interrupted
 
-    preset = Preset.model_validate(order["preset"])
-    out_dir = Path(order["out_dir"])
+    job = training_job(order)
     tracking = Tracking(store=Store(root=order["store"]), uri=order["tracking_uri"])
-    train_folders, val_folders = (
-        {task: _folders(held) for task, held in order[split].items()} for split in ("train", "val")
+    report_to = Reporter(
+        pipes, tracking, order["mlflow_run_id"], steps_of(job), job.out_dir / PREVIEWS
     )
-    encoders = Encoders(
-        Path(order["autoencoder"]),
-        Path(order["text_encoder"]),
-        preset.codec.refine_steps,
-        preset.autoencoder.sample_posterior,
-    )
-    steps = training_steps(preset.training, training_stream(preset, train_folders, encoders))
-    job = TrainingJob(preset, train_folders, val_folders, encoders, out_dir)
-    report_to = Reporter(pipes, tracking, order["mlflow_run_id"], steps, out_dir / PREVIEWS)
-    pipes.log.info(f"device {machine(this_device())}")
-    unet: Any
-    unet, report = run_job(job, report_to, stop, report_to.preview)
-    unet.save_pretrained(out_dir / "unet")
-    parameters = unet.num_parameters()
-    return {**asdict(report), "parameters": parameters, "digest": weights_digest(unet)}
+    if CLUSTER in order:
+        return _train_on_cluster(order, job.preset.training.processes, report_to, stop)
+    try:
+        return train_and_save(job, pipes.log.info, report_to, stop, report_to.preview)
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr)
+        return None
 
 
-def _folders(held: str | dict[str, str]) -> Path | dict[str, Path]:
-    if isinstance(held, str):
-        return Path(held)
-    return {dataset: Path(folder) for dataset, folder in held.items()}
+def _train_on_cluster(
+    order: Mapping[str, Any], processes: int, report_to: Reporter, stop: StopRequest
+) -> dict[str, Any] | None:
+    results: list[dict[str, Any]] = []
+
+    def tell(kind: str, value: Any) -> None:
+        match kind:
+            case Message.SAY:
+                report_to.pipes.log.info(value)
+            case Message.METRICS:
+                report_to(*value)
+            case Message.PREVIEW:
+                report_to.preview(*value)
+            case Message.RESULT:
+                results.append(value)
+            case Message.INTERRUPTED:
+                print(value, file=sys.stderr)
+
+    settings = ClusterSettings.model_validate(order[CLUSTER])
+    run_group(train_in_group, order, processes, settings, tell, stop)
+    return results[0] if results else None
 
 
 def main() -> int:
@@ -127,13 +146,19 @@ def main() -> int:
     end_with_parent()
     with open_dagster_pipes() as pipes:
         order = pipes.extras
-        from unigs.training.loop import Interrupted
-
-        try:
+        if CLUSTER not in order:
             report = _train(order, pipes, stop)
-        except Interrupted as interruption:
-            print(interruption, file=sys.stderr)
-            return INTERRUPTED
+        else:
+            try:
+                with connected(ClusterSettings.model_validate(order[CLUSTER])):
+                    # Ray has put its own in their place
+                    stop.listen()
+                    report = _train(order, pipes, stop)
+            except Exception as error:
+                say_reason(error)
+                return 1
+    if report is None:
+        return INTERRUPTED
     (Path(order["out_dir"]) / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
     return 0
 

@@ -7,9 +7,9 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
-import dagster as dg
 from dagster import (
     AssetExecutionContext,
     PipesTempFileContextInjector,
@@ -17,6 +17,7 @@ from dagster import (
     open_pipes_session,
 )
 
+from resources.launcher import Launcher, Work
 from unigs.errors import UnigsError
 
 PARENT_VARIABLE = "UNIGS_PARENT_PID"
@@ -27,8 +28,8 @@ class ProcessFailed(UnigsError):
     """A child process ended with another code than 0; the message holds its last line."""
 
 
-class ProcessLauncher(dg.ConfigurableResource):
-    """Start a command in a process group of its own and see it to its end.
+class ProcessLauncher(Launcher):
+    """On this machine: start a command in a process group of its own and see it to its end.
 
     Dagster's stock subprocess client signals the child alone and leaves it running when the run
     worker dies. Here the whole group gets SIGTERM on any way out, SIGKILL after ``grace_seconds``,
@@ -37,6 +38,21 @@ class ProcessLauncher(dg.ConfigurableResource):
     """
 
     grace_seconds: float = 60.0
+
+    def start(
+        self,
+        context: AssetExecutionContext,
+        module: str,
+        order: Mapping[str, Any],
+        place: Path,
+    ) -> None:
+        self.run(context, [sys.executable, "-m", module], extras=order)
+
+    def call(
+        self, context: AssetExecutionContext, work: Work, order: Mapping[str, Any], place: Path
+    ) -> Any:
+        """In the process of the run, which starts workers of its own."""
+        return work(order, None)
 
     def run(
         self,

@@ -8,6 +8,7 @@ import torch
 
 from tests.latents.conftest import OPTIONS
 from tests.models.test_autoencoder import small_kl
+from tests.support.elsewhere import Elsewhere
 from tests.support.made_scenes import CLASSES, files_of, made_scene
 from unigs.errors import DataError, ModelError
 from unigs.io.machine import cores, encoding_processes
@@ -32,6 +33,29 @@ def pixels(tmp_path_factory):
     scenes = [made_scene(folder, number) for number in range(8)]
     build_shards(scenes, "inpainting", OPTIONS, folder / "shards", shards=4, variants=3)
     return folder / "shards"
+
+
+def test_a_cluster_writes_the_bytes_of_one_process(pixels, models, tmp_path):
+    elsewhere, told = Elsewhere(), []
+    there = build_latents(
+        pixels, tmp_path / "there", *models,
+        spread=elsewhere, progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    here = build_latents(pixels, tmp_path / "here", *models)
+    assert there == here
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+    assert elsewhere.count == 4
+    assert told[0] == (0, 4)
+    assert told[-1] == (4, 4)
+    build_latents(pixels, tmp_path / "there", *models, spread=elsewhere)
+    assert elsewhere.count == 4
+
+
+def test_what_a_killed_build_left_for_the_cluster_goes(pixels, models, tmp_path):
+    left = tmp_path / "out" / f"{module.AUTOENCODER}killed"
+    left.mkdir(parents=True)
+    build_latents(pixels, tmp_path / "out", *models, spread=Elsewhere())
+    assert not list((tmp_path / "out").glob(f"{module.AUTOENCODER}*"))
 
 
 def test_two_processes_write_the_bytes_of_one(pixels, models, tmp_path, monkeypatch):

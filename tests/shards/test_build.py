@@ -9,6 +9,7 @@ import pytest
 import webdataset
 
 from tests.shards.conftest import OPTIONS
+from tests.support.elsewhere import Elsewhere
 from tests.support.made_scenes import files_of
 from unigs.colormap.palette import Palette
 from unigs.datasets import open_dataset
@@ -32,6 +33,18 @@ def test_two_builds_in_any_order_and_with_two_workers_give_the_same_files(scenes
     assert files_of(tmp_path) == files_of(folder)
     assert again == manifest
     assert verify_shards(tmp_path) == []
+
+
+def test_a_cluster_builds_the_same_files(scenes, built, tmp_path):
+    elsewhere, told = Elsewhere(), []
+    manifest = build_shards(
+        scenes, "referring", OPTIONS, tmp_path / "there", shards=8,
+        spread=elsewhere, progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    assert manifest == built[1]
+    assert files_of(tmp_path / "there") == files_of(built[0])
+    assert elsewhere.count == 8
+    assert told == [(done, 8) for done in range(9)]
 
 
 def test_samples_are_those_of_the_scenes(scenes, built):

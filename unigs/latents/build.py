@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from unigs.errors import ConfigError, DataError
 from unigs.io.files import sha256_of
-from unigs.latents.over_processes import write_all
+from unigs.io.spread import Spread
+from unigs.latents.over_processes import write_all, write_elsewhere
 from unigs.latents.prompts import PROMPTS, TEXT, TextTable, write_text_table
 from unigs.latents.shard import LatentJob
 from unigs.models.autoencoder import vae_scale_factor, weights_digest
@@ -60,6 +61,7 @@ def build_latents(
     *,
     posterior: bool = False,
     processes: int = 1,
+    spread: Spread | None = None,
 ) -> ShardManifest:
     """Encode a folder of pixel shards; latent shards whose inputs are unchanged are reused.
 
@@ -78,6 +80,8 @@ def build_latents(
             training draws anew (`unigs.latents.posterior`).
         processes: that encode shards where that is worth their start
             (`unigs.latents.over_processes`); the result does not depend on them.
+        spread: encodes each shard as a job of a cluster, in place of `processes`; prompts are
+            encoded here.
 
     Returns:
         The manifest: ``configuration`` holds the task, the digests of both models and the
@@ -109,7 +113,11 @@ def build_latents(
                 LatentJob(source, folder, name, inputs[name], task.name, refine_steps, posterior)
                 for name in names
             ]
-            write_all(jobs, autoencoder, processes, progress or (lambda done, total: None))
+            report = progress or (lambda done, total: None)
+            if spread is None:
+                write_all(jobs, autoencoder, processes, report)
+            else:
+                write_elsewhere(jobs, autoencoder, spread, report)
 
         def describe(records: list[dict[str, Any]]) -> Description:
             prompts = {row["prompt"] for record in records for row in record["rows"]}

@@ -13,6 +13,7 @@ import numpy as np
 import unigs
 from unigs.errors import ConfigError, DataError
 from unigs.index.scene_source import SceneHead, SceneList, SceneSource
+from unigs.io.spread import Spread
 from unigs.samples.options import SampleOptions
 from unigs.samples.sample import NoSample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
@@ -47,6 +48,7 @@ def build_shards(
     reshard: bool = False,
     energon: Split | None = None,
     progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> ShardManifest:
     """Write the shards of one task; shards whose inputs are unchanged are reused.
 
@@ -54,7 +56,7 @@ def build_shards(
     shard. The number of shards is fixed when the folder is first built: ``shards``, or as many
     as make ``samples_per_shard``, or ``bytes_per_shard`` where that asks for more. A scene that
     cannot be read or offers no sample is recorded in the manifest and the build goes on. Same
-    inputs, same bytes, whatever ``workers`` is.
+    inputs, same bytes, whatever ``workers`` and ``spread`` are.
 
     Args:
         scenes: all scenes of the partition.
@@ -67,6 +69,7 @@ def build_shards(
             (`unigs.shards.energon`); a build without it takes an index away that would not fit.
         reshard: allow another number of shards than the folder has.
         progress: called with (shards done, shards to build).
+        spread: writes each shard as a job of a cluster, in place of ``workers``.
 
     Raises:
         DataError: no scene gives a sample, keys clash, another build is at work in the folder,
@@ -109,7 +112,7 @@ def build_shards(
                 )
 
         def write(names: list[str]) -> None:
-            run_jobs([jobs[name] for name in names], source, workers, progress)
+            run_jobs([jobs[name] for name in names], source, workers, progress, spread)
 
         def describe(records: list[dict[str, Any]]) -> Description:
             if not any(record["rows"] for record in records):

@@ -13,6 +13,7 @@ from unigs.datasets.scene_keys import variant_key
 from unigs.errors import DataError
 from unigs.index.scene_source import SceneSource
 from unigs.io.pool import over_processes
+from unigs.io.spread import Spread
 from unigs.samples.options import SampleOptions
 from unigs.samples.sample import NoSample, Sample, make_sample, sample_seed
 from unigs.samples.serialization import ImageFormat, encode_sample
@@ -44,19 +45,28 @@ class ShardJob:
 
 
 def run_jobs(
-    jobs: list[ShardJob], source: SceneSource, workers: int, progress: Progress | None
+    jobs: list[ShardJob],
+    source: SceneSource,
+    workers: int,
+    progress: Progress | None,
+    spread: Spread | None = None,
 ) -> None:
-    """Write the shards of some jobs, whose scenes come from the source, in several processes."""
+    """Write the shards of some jobs, whose scenes come from the source, in several processes; with
+    `spread` on a cluster."""
     report = progress or (lambda done, total: None)
     report(0, len(jobs))
-    if workers == 1 or len(jobs) < 2:
+    if spread is None and (workers == 1 or len(jobs) < 2):
         for done, job in enumerate(_with_scenes(jobs, source), start=1):
             build(job)
             report(done, len(jobs))
         return
     done = 0
-    count = min(workers, len(jobs))
-    for finished in over_processes(build, _with_scenes(jobs, source), count, PRELOAD):
+    whole = _with_scenes(jobs, source)
+    if spread is None:
+        counts = over_processes(build, whole, min(workers, len(jobs)), PRELOAD)
+    else:
+        counts = spread(build, whole)
+    for finished in counts:
         done += finished
         report(done, len(jobs))
 

@@ -1,0 +1,52 @@
+"""``python -m tests.support.graph_run``: materialise some assets in a process of their own, which a
+test can interrupt; the last line of stdout is their metadata as JSON."""
+
+import json
+import sys
+import warnings
+
+import dagster as dg
+
+from assets_defs.support.partitions import range_tags
+from pipelines.automation.requests import run_config
+from pipelines.build import build_defs
+from resources.run_settings import GraphSettings
+from resources.store import Store
+
+warnings.filterwarnings("ignore", module="dagster")
+
+
+def main(store: str, settings: str, tasks: str, *assets: str) -> int:
+    """Run on the partitions of ``tasks``, which stand in a row; the exit code. The error of a
+    failed step is on the last line of stderr."""
+    chosen = GraphSettings(**json.loads(settings))
+    job = build_defs().resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            run_config=run_config(Store(root=store), chosen),
+            tags=range_tags(chosen.dataset, tasks=tasks.split(",")),
+            asset_selection=[dg.AssetKey(name.split("/")) for name in assets],
+            instance=instance,
+            raise_on_error=False,
+        )
+    found = {
+        event.asset_key.to_user_string(): {
+            key: value.value
+            for key, value in event.materialization.metadata.items()
+            if isinstance(value.value, str | int | float | bool)
+        }
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key
+    }
+    for event in result.all_events:
+        if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.error
+            while error.cause and (error.cls_name or "").startswith("Dagster"):
+                error = error.cause
+            print(" ".join(error.message.split()), file=sys.stderr)
+    print(json.dumps(found))
+    return 0 if result.success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
