@@ -36,10 +36,11 @@ def protocol(
         from unigs.shards.protocol import build_protocol
 
         root = data_root(folders, settings, settings.evaluated)
+        exhaustive = settings.source(settings.evaluated).exhaustive
         scenes = IndexedScenes(index_file(folders, settings.evaluated, "val"), root)
         written = build_protocol(
             scenes,
-            sample_options(settings.values, scenes.class_names, "val"),
+            sample_options(settings.values, scenes.class_names, "val", exhaustive),
             folder / SHARDS,
             count,
             data.seed,
@@ -51,6 +52,7 @@ def protocol(
         "code": PROTOCOL_CODE,
         "scenes": built_digest(folders.scenes(settings.evaluated, "val")),
         "data": data.model_dump(mode="json", exclude={"mix", "latents"}),
+        "exhaustive": settings.source(settings.evaluated).exhaustive,
         "palette": settings.values.codec.palette,
         "count": count,
     }

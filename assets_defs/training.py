@@ -32,7 +32,7 @@ from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.workflows.sources import MIX
+from unigs.config.data import MIX
 
 if TYPE_CHECKING:
     from unigs.config.preset import Preset
