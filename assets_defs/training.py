@@ -277,7 +277,8 @@ def untrained(
     """The same pipeline before training: the starting point of every metric."""
     folders = Folders.of(store, settings)
     unet = component_settings(folders, settings, "unet")
-    inputs = pipeline_inputs(folders, settings, fingerprint(**unet))
+    halves = settings.values.training.colormap_half
+    inputs = pipeline_inputs(folders, settings, fingerprint(**unet, colormap_half=halves))
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import load_autoencoder

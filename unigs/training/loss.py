@@ -87,7 +87,7 @@ def loss_weights(
         return torch.where(of_task(new), 1.0, config.known_half_weight)
 
     image = half(_NEW_IMAGE)
-    colormap = half(_NEW_COLORMAP) * valid * config.colormap_weight
+    colormap = half(_NEW_COLORMAP) * valid * config.colormap_weight * config.colormap_half
     if not config.entity_balance:
         return image, colormap
     return image * torch.where(of_task(_NEW_IMAGE), balance, 1.0), colormap * balance

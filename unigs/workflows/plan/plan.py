@@ -155,7 +155,8 @@ class Planner:
         memory = process_memory(network, training, devices, beside, low.itemsize)
         steps = training_steps(training, _stream(preset, folders, shapes, devices))
         speed = _images_per_second(rate, network) if rate else None
-        state = 4 * (network.parameters + network.trainable)
+        # averages of what learns, and those of the best validation
+        state = 4 * (network.parameters + (1 + training.keep_best) * network.trainable)
         return Plan(
             preset=preset.name,
             dataset=self.dataset,
