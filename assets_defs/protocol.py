@@ -77,8 +77,8 @@ def protocol(
 
 
 def protocol_shards(folders: Folders, task: str) -> dict[str, Path]:
-    """Map the kind of coarse mask (``single``, ``multiple``; ``entity``: ``all``) to its shards, and
-    ``training`` to those of training scenes, if there are any."""
+    """Map the kind of coarse mask (``single``, ``multiple``; ``entity``: ``all``) to its shards,
+    and ``training`` to those of training scenes, if there are any."""
     place, trained = folders.protocol / SHARDS / task, folders.protocol / TRAINING_SHARDS / task
     kinds = [kind for kind in ("single", "multiple") if (place / kind).is_dir()]
     found = {kind: place / kind for kind in kinds} or {"all": place}

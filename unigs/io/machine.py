@@ -136,8 +136,8 @@ def _machine(device_type: str) -> Machine:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread of this process computes, for the block: on small networks threads gain little, and
-    those that compete for busy cores stall each other (36 times slower has been seen)."""
+    """Compute in one thread for the block: on small networks threads gain little, and those that
+    compete for busy cores stall each other (36 times slower has been seen)."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -96,8 +96,8 @@ def build_training_part(
     seed: int = 0,
     workers: int = 1,
 ) -> str:
-    """Write shards of some training scenes, a folder a task, chosen as those of the protocol; return
-    their digest.
+    """Write shards of some training scenes, a folder a task, chosen as the protocol's; return their
+    digest.
 
     Args:
         options: of held-out samples, with which they are compared.
