@@ -15,6 +15,7 @@ from unigs.metrics.matching import match
 from unigs.metrics.segmentation import segmentation_scores
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.shards.read import read_samples
+from unigs.tasks import TASKS
 
 SIDE = 32
 
@@ -113,7 +114,6 @@ def test_a_direct_training_learns(run):
 
 def test_referring_takes_what_is_named_inside_the_coarse_mask(run):
     from benchmarks.photo_parts.direct_unet import DirectSource
-    from unigs.tasks import TASKS
 
     class Told:
         """Predicts the class map that it was told."""
@@ -150,3 +150,100 @@ def test_intervals_over_seeds():
     assert interval_text([0.5]) == "0.500"
     assert interval_text([]) == "-"
     assert interval_text([1.0, 2.0, 3.0]) == "2.000 ± 2.484"
+
+
+@pytest.fixture(scope="module")
+def latent_run(tmp_path_factory):
+    """What a run leaves: the index, samples of all tasks, latents, components."""
+    from unigs.datasets import open_dataset
+    from unigs.datasets.shapes.generate import write_shapes
+    from unigs.index.scene_source import IndexedScenes
+    from unigs.index.scenes_index import build_index
+    from unigs.latents.build import build_latents
+    from unigs.models.components import make_text_encoder
+    from unigs.models.text import save_text_encoder
+    from unigs.samples.split_options import sample_options
+    from unigs.shards.build import build_shards
+
+    folder, preset = tmp_path_factory.mktemp("whole"), small_preset()
+    write_shapes(folder / "raw", train=6, val=4, size=SIDE)
+    models = ()
+    for split in ("train", "val"):
+        index = folder / "scenes" / split / "index.parquet"
+        index.parent.mkdir(parents=True)
+        build_index(open_dataset("shapes", folder / "raw", split), index)
+        scenes = IndexedScenes(index)
+        for task in TASKS:
+            shards = folder / "shards" / split / task
+            build_shards(scenes, task, sample_options(preset, scenes.class_names, split), shards)
+        if not models:
+            images = np.stack([s.image for s in read_samples(folder / "shards" / split / "entity")])
+            autoencoder = PatchAutoencoder.fit(images, 2, 4, 1.0)
+            tokenizer, text_encoder = make_text_encoder(preset.text, scenes.class_names, 4)
+            autoencoder.save_pretrained(folder / "components" / "autoencoder")
+            save_text_encoder(folder / "components" / "text_encoder", tokenizer, text_encoder)
+            models = autoencoder, text_encoder, tokenizer
+        for task in TASKS:
+            build_latents(
+                folder / "shards" / split / task, folder / "latents" / split / task, *models
+            )
+    return folder
+
+
+def test_the_unification_goes_on_with_the_next_training(latent_run, tmp_path, monkeypatch, capsys):
+    from benchmarks import unification
+
+    monkeypatch.setattr(unification, "load_preset", lambda name, changes: small_preset(**changes))
+    chosen = ["inpainting", "inpainting, image alone", "joint", "joint, random colours"]
+    command = [
+        "unification", "--run", str(latent_run), "--work", str(tmp_path), "--share", "0.5",
+        "--variants", *chosen,
+    ]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", [*command, "--seeds", "0", "--minutes", "0"])
+    monkeypatch.setattr(unification.time, "monotonic", iter(range(0, 10**6, 7)).__next__)
+    unification.main()
+    assert [f.name for f in tmp_path.glob("*.json")] == []
+    monkeypatch.undo()
+    monkeypatch.setattr(unification, "load_preset", lambda name, changes: small_preset(**changes))
+    monkeypatch.setattr(sys, "argv", [*command, "--seeds", "0"])
+    unification.main()
+    first = capsys.readouterr().out
+    files = sorted(f.name for f in tmp_path.glob("*.json"))
+    assert files == [
+        "inpainting-0.json", "inpainting-image-alone-0.json", "joint-0.json",
+        "joint-random-colours-0.json",
+    ]  # fmt: skip
+    assert "| the colormap half helps | inpainting | `miou` |" in first
+    assert "| located colours help | entity | `miou` |" in first
+    assert "one seed" in first
+    kept = json.loads((tmp_path / "inpainting-0.json").read_text())
+    assert (kept["steps"], kept["samples"]) == (2, {"inpainting": 8})
+    monkeypatch.setattr(sys, "argv", [*command[:-4], "inpainting", "--seeds", "0", "1"])
+    unification.main()
+    told = capsys.readouterr().out
+    assert "inpainting, seed 1" in told
+    assert "inpainting, seed 0" not in told
+    monkeypatch.setattr(sys, "argv", ["unification", "--work", str(tmp_path), "--table"])
+    unification.main()
+    assert capsys.readouterr().out.strip() == told[told.index("| variant") :].strip()
+
+
+def test_differences_are_paired_by_seed_and_told_plainly():
+    from benchmarks.unification import VARIANTS, tables
+
+    def of(values, metric="frechet_distance"):
+        return {
+            seed: {"steps": 5, "metrics": {"inpainting": {metric: value}}}
+            for seed, value in enumerate(values)
+        }
+
+    results = {name: {} for name in VARIANTS}
+    results["inpainting"] = of([1.0, 2.0, 3.0])
+    results["inpainting, image alone"] = of([2.0, 3.1, 3.9])
+    assert "| -1.000 ± 0.248 | 3 | yes |" in tables(results)
+    results["inpainting, image alone"] = of([1.5, 1.5, 3.5])
+    assert "| 3 | no |" in tables(results)
+    results["inpainting, image alone"] = of([0.0, 1.1, 1.9])
+    assert "| 3 | the contrary |" in tables(results)
+    results["inpainting, image alone"][1]["steps"] = 9
+    assert "| 2 |" in tables(results)
