@@ -64,9 +64,10 @@ VARIANTS = {
     "joint, random colours": Variant(tuple(TASKS), random_colours=True),
 }
 # What is claimed, the variant that should win, the one that should lose, and on which tasks.
+HALF = "the colormap half helps"
 CLAIMS = (
-    ("the colormap half helps", "inpainting", "inpainting, image alone", ("inpainting",)),
-    ("the colormap half helps", "synthesis", "synthesis, image alone", ("synthesis",)),
+    (HALF, "inpainting", "inpainting, image alone", ("inpainting",)),
+    (HALF, "synthesis", "synthesis, image alone", ("synthesis",)),
     *(("joint is better than alone", "joint", task, (task,)) for task in TASKS),
     ("located colours help", "joint", "joint, random colours", tuple(TASKS)),
 )
@@ -201,7 +202,9 @@ def tables(results: dict[str, dict[int, dict[str, Any]]]) -> str:
     lines += ["|---|---|---|---:|---:|---|"]
     for claim, better, worse, tasks in CLAIMS:
         for task in tasks:
-            for metric in METRICS[task]:
+            # Without a colormap half there are no entities; those of synthesis are the segmenter's.
+            unfair = claim == HALF and TASKS[task].new_colormap
+            for metric in METRICS[task][: 2 if unfair else None]:
                 lines += _compared(claim, results[better], results[worse], task, metric)
     return "\n".join(lines)
 

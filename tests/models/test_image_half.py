@@ -1,4 +1,4 @@
-"""Without the colormap half a UNet is the same network with fewer channels; training keeps it so."""
+"""Without its colormap half a UNet is one with fewer channels, and stays so in training."""
 
 import torch
 
