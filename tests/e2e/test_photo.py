@@ -1,4 +1,4 @@
-"""The whole graph on photographs at their preset, cut to seconds; real ones where they are at hand."""
+"""The whole graph on photographs at their preset, cut to seconds; real ones where they exist."""
 
 import json
 from pathlib import Path
