@@ -43,7 +43,7 @@ from unigs.pipeline.assemble import assemble
 from unigs.tasks import TASKS
 from unigs.training.run import TrainingJob, run_job
 
-PROBE_STEPS = 40
+PROBE_STEPS, DRY_PROBE = 40, 6
 # Of the time, for validations and what else is no step.
 SPARED = 0.95
 DRY = {
@@ -114,7 +114,12 @@ def trained(preset: Preset, options: argparse.Namespace) -> dict[str, Any]:
     data = prepare(preset, str(options.root), options.work, workers, options.scenes)
     spent("shards and latents")
     results["device"] = str(machine(this_device()))
-    steps = options.steps or fitting_steps(preset, data, options.work, options.seconds)
+    steps = options.steps
+    if steps is None or options.dry:
+        probe = DRY_PROBE if options.dry else PROBE_STEPS
+        fitting = fitting_steps(preset, data, options.work, options.seconds, probe)
+        steps = steps or fitting
+        results["fitting_steps"] = fitting
     spent("probe")
     curve = results["curve"] = []
 
@@ -152,8 +157,9 @@ def job_of(preset: Preset, data: Prepared, place: Path, steps: int) -> TrainingJ
     return TrainingJob(preset, data.train, data.validation, data.encoders, place)
 
 
-def fitting_steps(preset: Preset, data: Prepared, work: Path, seconds: float) -> int:
-    """Return how many steps fit, by the last of a few; those are not kept, and compile first."""
+def fitting_steps(preset: Preset, data: Prepared, work: Path, seconds: float, probe: int) -> int:
+    """Return how many steps fit, by the last of `probe` steps, which are not kept; the first ones
+    compile, for the training as well where the compiler keeps what it made."""
     ends: list[float] = []
 
     def stop() -> bool:
@@ -163,12 +169,12 @@ def fitting_steps(preset: Preset, data: Prepared, work: Path, seconds: float) ->
     place = work / "probe"
     # No validation and no checkpoint but the last.
     training = preset.training.model_copy(
-        update={"validate_every": PROBE_STEPS, "checkpoint_every": PROBE_STEPS}
+        update={"validate_every": probe, "checkpoint_every": probe}
     )
     shorter = preset.model_copy(update={"training": training})
-    run_job(job_of(shorter, data, place, PROBE_STEPS), should_stop=stop)
+    run_job(job_of(shorter, data, place, probe), should_stop=stop)
     shutil.rmtree(place)
-    steady = ends[PROBE_STEPS // 2 : -1]
+    steady = ends[probe // 2 : -1]
     step = (steady[-1] - steady[0]) / (len(steady) - 1)
     print(f"{step:.4f} s a step, {preset.training.batch_size / step:.0f} samples/s", flush=True)
     return max(1, int(SPARED * seconds / step))

@@ -25,6 +25,8 @@ def test_the_whole_way_in_miniature(tmp_path, monkeypatch):
         results["metrics"]["entity"]["miou"], abs=0.05
     )
     assert results["training"]["steps"] == 8
+    assert results["fitting_steps"] > 8
+    assert not (tmp_path / "work" / "probe").exists()
     sets = {path.name for path in (tmp_path / "work" / "latents").iterdir()}
     assert sets == set(load_preset("photo").data.mix)
     files = sorted(path.name for path in out.iterdir())
