@@ -9,7 +9,7 @@ from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
-from assets_defs.support.partitions import held, parts
+from assets_defs.support.partitions import SPLITS, held, parts
 from assets_defs.support.pretrained import component_settings
 from assets_defs.support.records import built_digest
 from assets_defs.support.staleness import code_of
@@ -64,7 +64,9 @@ def text_encoder(
     folders = Folders.of(store, settings)
     from unigs.index.scenes_index import ScenesIndex
 
-    indexes = [ScenesIndex(index_file(folders, one, "train")) for one in held(settings, "train")]
+    # Classes that only validation has are words as well: of pieces a prompt could grow too long.
+    splits = [(one, split) for split in SPLITS for one in held(settings, split)]
+    indexes = [ScenesIndex(index_file(folders, *split)) for split in splits]
     names = list(dict.fromkeys(name for index in indexes for name in index.class_names))
     wanted = settings.values.text
     data = settings.values.data
@@ -85,5 +87,5 @@ def text_encoder(
         save_text_encoder(folder, tokenizer, encoder)
         return Built(weights_digest(encoder), {"vocabulary": len(tokenizer)})
 
-    reads = [folders.scenes(one, "train") for one in held(settings, "train")]
+    reads = [folders.scenes(*split) for split in splits]
     return materialized(context, build_or_reuse(folders.text_encoder, inputs, build, reads=reads))

@@ -36,8 +36,7 @@ def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
 
     An index also records it, relative to itself, which is wrong after the store was moved.
     """
-    roots = {source.dataset: source.root for source in settings.sources}
-    return roots.get(dataset) or folders.raw(dataset)
+    return settings.source(dataset).root or folders.raw(dataset)
 
 
 @dg.asset(group_name="data", code_version=GENERATOR_CODE)
@@ -123,23 +122,23 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         outcomes = {
-            name: _indexed(folders, name, data_root(folders, settings, name), split)
-            for name in held(settings, split)
+            name: _indexed(folders, settings, name, split) for name in held(settings, split)
         }
         return materialized_each(context, outcomes, {"scenes": SHEET})
 
     return scenes_index
 
 
-def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
-    """Build the index of a split of one data set, whose files are below ``root``."""
+def _indexed(folders: Folders, settings: GraphSettings, name: str, split: str) -> Outcome:
+    """Build the index of a split of one data set."""
+    root, kind = data_root(folders, settings, name), settings.source(name).format
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.datasets import open_dataset
         from unigs.index.scenes_index import ScenesIndex, build_index
 
         report = build_index(
-            open_dataset(name, root, split), folder / INDEX, cache=row_cache(folder)
+            open_dataset(kind, root, split, name), folder / INDEX, cache=row_cache(folder)
         )
         if not report.images:
             reason = next(iter(report.reasons), "it is empty")
@@ -163,6 +162,7 @@ def _indexed(folders: Folders, name: str, root: Path, split: str) -> Outcome:
         "code": READER_CODE,
         "raw": build_record(folders.raw(name))["digest"],
         "dataset": name,
+        "format": kind,
     }
     place = folders.scenes(name, split)
     return build_or_reuse(place, inputs, build, reads=[folders.raw(name)], carry=True)

@@ -40,7 +40,8 @@ def evaluation_inputs(
         "shards": built_digest(folders.shards(settings.evaluated, "val", task)),
         "evaluators": [built_digest(folders.evaluator(kind)) for kind in (DUAL_ENCODER, SEGMENTER)],
         "settings": settings.values.evaluation.model_dump(
-            mode="json", exclude={*EVALUATORS, "processes"}
+            mode="json",
+            exclude={*EVALUATORS, "processes", "train_scenes", "evaluator_passes"},
         ),
         "inception": weights_digests(folders, settings, ["inception"]),
     }

@@ -35,9 +35,11 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         source = external_source(kind, settings.values.evaluation)
+        passes = settings.values.evaluation.evaluator_passes
         inputs: dict[str, Any] = {
             "code": CODE,
             "scenes": built_digest(folders.scenes(settings.evaluated, "train")),
+            "passes": passes,
             "source": weights_digests(folders, settings, [SETTINGS[kind]]).get(SETTINGS[kind]),
             "label": f"{settings.evaluated}-{LABELS[kind]}",
         }
@@ -53,7 +55,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
 
             root = data_root(folders, settings, settings.evaluated)
             index = ScenesIndex(index_file(folders, settings.evaluated, "train"), root)
-            network = train_evaluator(kind, index, len(index))
+            network = train_evaluator(kind, index, len(index), passes)
             network.save(folder / WEIGHTS, inputs["label"])
             accuracy = {key: round(value, 4) for key, value in network.accuracy.items()}
             return Built(network.name, {"name": network.name, "held_out": accuracy})

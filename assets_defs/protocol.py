@@ -8,12 +8,14 @@ from assets_defs.data import data_root, index_file, quarantine_report, scenes_in
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
-from assets_defs.support.records import built_digest
+from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 
-SHARDS = "shards"
+SHARDS, TRAINING_SHARDS = "shards", "training_shards"
+# The part of the protocol that training scenes are.
+TRAINING = "training"
 PROTOCOL_CODE = code_of("protocol")
 
 
@@ -26,40 +28,58 @@ def protocol(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
     """Validation scenes drawn once, each with one coarse mask for a single entity and one for
-    several (paper, section 4.1); its digest is recorded with every metric measured on it."""
+    several (paper, section 4.1); its digest is recorded with every metric measured on it. Where the
+    settings ask for them, training scenes too, drawn as held-out samples are."""
     folders = Folders.of(store, settings)
     data, count = settings.values.data, settings.values.evaluation.scenes
+    trained_on = settings.values.evaluation.train_scenes
+    source = settings.source(settings.evaluated)
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.index.scene_source import IndexedScenes
         from unigs.samples.split_options import sample_options
-        from unigs.shards.protocol import build_protocol
+        from unigs.shards.protocol import build_protocol, build_training_part
 
         root = data_root(folders, settings, settings.evaluated)
-        scenes = IndexedScenes(index_file(folders, settings.evaluated, "val"), root)
-        written = build_protocol(
-            scenes,
-            sample_options(settings.values, scenes.class_names, "val"),
-            folder / SHARDS,
-            count,
-            data.seed,
-            workers=settings.workers,
+        held_out, trained = (
+            IndexedScenes(index_file(folders, settings.evaluated, split), root)
+            for split in ("val", "train")
         )
-        return Built(written.digest, {"scenes": len(written.scenes), "digests": written.shards})
+        names, workers = held_out.class_names, settings.workers
+        options = sample_options(settings.values, names, "val", source.exhaustive)
+        place = folder / SHARDS
+        written = build_protocol(held_out, options, place, count, data.seed, workers=workers)
+        digest = written.digest
+        if trained_on:
+            options = sample_options(settings.values, trained.class_names, "val", source.exhaustive)
+            place = folder / TRAINING_SHARDS
+            part = build_training_part(trained, options, place, trained_on, data.seed, workers)
+            digest = fingerprint(held_out=digest, trained_on=part)
+        return Built(digest, {"scenes": len(written.scenes), "digests": written.shards})
 
     inputs = {
         "code": PROTOCOL_CODE,
         "scenes": built_digest(folders.scenes(settings.evaluated, "val")),
+        "trained_on": (
+            [trained_on, built_digest(folders.scenes(settings.evaluated, "train"))]
+            if trained_on
+            else None
+        ),
         "data": data.model_dump(mode="json", exclude={"mix", "latents"}),
+        "exhaustive": source.exhaustive,
         "palette": settings.values.codec.palette,
         "count": count,
     }
-    reads = [folders.raw(settings.evaluated), folders.scenes(settings.evaluated, "val")]
+    splits = ("val", "train") if trained_on else ("val",)
+    reads = [folders.scenes(settings.evaluated, split) for split in splits]
+    reads.append(folders.raw(settings.evaluated))
     return materialized(context, build_or_reuse(folders.protocol, inputs, build, reads=reads))
 
 
 def protocol_shards(folders: Folders, task: str) -> dict[str, Path]:
-    """Map the kind of coarse mask (``single``, ``multiple``; ``entity``: ``all``) to its shards."""
-    place = folders.protocol / SHARDS / task
+    """Map the kind of coarse mask (``single``, ``multiple``; ``entity``: ``all``) to its shards,
+    and ``training`` to those of training scenes, if there are any."""
+    place, trained = folders.protocol / SHARDS / task, folders.protocol / TRAINING_SHARDS / task
     kinds = [kind for kind in ("single", "multiple") if (place / kind).is_dir()]
-    return {kind: place / kind for kind in kinds} or {"all": place}
+    found = {kind: place / kind for kind in kinds} or {"all": place}
+    return found | ({TRAINING: trained} if trained.is_dir() else {})

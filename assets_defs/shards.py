@@ -11,16 +11,16 @@ from assets_defs.data import data_root, index_file, quarantine_report, scenes_in
 from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import described, inline, say
-from assets_defs.support.partitions import SHARD_PARTITIONS, partition_key, parts
+from assets_defs.support.partitions import SHARD_PARTITIONS, known_key, partition_key, parts
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.staleness import code_of
 from assets_defs.support.work import build_pixels, encode_pixels
 from resources.launcher import Launcher
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.config.data import MIX
 from unigs.errors import ConfigError
 from unigs.shards.manifest import MANIFEST
-from unigs.workflows.sources import MIX
 
 SHARD_CODE = code_of("shards")
 LATENT_CODE = code_of("latents")
@@ -53,7 +53,8 @@ def shards(
 
         root = data_root(folders, settings, dataset)
         scenes = IndexedScenes(index_file(folders, dataset, split), root)
-        options = sample_options(settings.values, scenes.class_names, split)
+        exhaustive = settings.source(dataset).exhaustive
+        options = sample_options(settings.values, scenes.class_names, split, exhaustive)
         variants = data.variants if split == "train" else 1
         inputs = {
             "code": SHARD_CODE,
@@ -75,6 +76,7 @@ def shards(
                 "index": str(index_file(folders, dataset, split)),
                 "root": str(root),
                 "split": split,
+                "exhaustive": exhaustive,
                 "task": task,
                 "variants": variants,
                 "folder": str(folder),
@@ -183,26 +185,33 @@ def _over_partitions(
     one: Callable[[str, str, str], Outcome],
     sheet: str | None,
 ) -> dg.MaterializeResult:
-    """Build each partition of the run (of a mix: all partitions) and report its metadata."""
+    """Build each partition of the run (of a mix: all its folders) and report its metadata."""
     name = context.asset_key.to_user_string()
     outcomes: dict[str, Outcome] = {}
-    own = {partition_key(*part): part for part in parts(settings)}
+    known = {known_key(settings, part): part for part in parts(settings)}
     asked = list(context.partition_keys)
-    besides = [key for key in own if key not in asked] if settings.dataset == MIX else []
-    for key in asked + besides:
-        if key not in own:
-            raise ConfigError(
-                f"partition {key} is not of {settings.dataset}, which the run is of",
-                hint="set settings.dataset in the launchpad",
-            )
-        outcome = one(*own[key])
-        outcomes[key] = outcome
-        say(context, f"{name} {key}", outcome)
+    if strange := [key for key in asked if key not in known]:
+        raise ConfigError(
+            f"partition {strange[0]} is not of {settings.dataset}, which the run is of",
+            hint="set settings.dataset in the launchpad",
+        )
+    wanted = [known[key] for key in asked]
+    if settings.dataset == MIX:
+        wanted += [part for part in parts(settings) if part not in wanted]
+    unnamed: dict[str, Any] = {}
+    for part in wanted:
+        outcome = one(*part)
+        outcomes[partition_key(*part)] = outcome
+        say(context, f"{name} {partition_key(*part)}", outcome)
+        key = known_key(settings, part)
         pictures: Mapping[str, Path] = {"samples": outcome.folder / sheet} if sheet else {}
         metadata: dict[str, Any] = {**described(outcome), **inline(pictures)}
         del metadata["cached"]
         if key in asked:
             context.add_asset_metadata(metadata, partition_key=key)
+        elif key is None:
+            unnamed[f"{partition_key(*part)}.digest"] = outcome.digest
+            unnamed[f"{partition_key(*part)}.samples"] = outcome.metadata.get("samples", 0)
         else:
             tags = {DATA_VERSION_TAG: outcome.digest}
             context.log_event(
@@ -214,5 +223,5 @@ def _over_partitions(
     version = next(iter(digests.values())) if len(digests) == 1 else fingerprint(**digests)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
-        metadata={"cached": all(outcome.cached for outcome in outcomes.values())},
+        metadata={"cached": all(outcome.cached for outcome in outcomes.values()), **unnamed},
     )

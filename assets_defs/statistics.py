@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
@@ -17,13 +18,13 @@ from assets_defs.support.records import built_digest
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.workflows.sources import MIX
+from unigs.config.data import MIX
 
 if TYPE_CHECKING:
     from unigs.index.statistics import SceneStatistics
 
 CODE = code_of("statistics")
-PLOT = "statistics.png"
+PLOT, UNSEEN = "statistics.png", "unseen_classes.json"
 _CLASSES_SHOWN = 20
 
 
@@ -42,6 +43,7 @@ def scene_statistics(
     def build(folder: Path, resume: bool) -> Built:
         from unigs.index.scenes_index import ScenesIndex
         from unigs.index.statistics import scene_statistics as measure
+        from unigs.index.statistics import unseen_classes
 
         found = {
             name: measure(ScenesIndex(index_file(folders, *batch)))
@@ -50,6 +52,12 @@ def scene_statistics(
         text = json.dumps({name: asdict(value) for name, value in found.items()}, indent=1)
         (folder / "statistics.json").write_text(text, encoding="utf-8")
         plot_statistics(found, folder / PLOT)
+        sides = {
+            split: [found[name] for name, batch in batches.items() if batch[1] == split]
+            for split in SPLITS
+        }
+        unseen = unseen_classes(sides["train"], sides["val"])
+        (folder / UNSEEN).write_text(json.dumps(unseen), encoding="utf-8")
         metadata = {
             f"{batch}.{name}": round(value, 4)
             for batch, statistics in found.items()
@@ -63,6 +71,7 @@ def scene_statistics(
                 "coverage_first_11x11": statistics.coverage_first[11],
             }.items()
         }
+        metadata["unseen_classes"] = len(unseen)
         return Built(hashlib.sha256(text.encode()).hexdigest(), metadata)
 
     inputs = {
@@ -71,7 +80,26 @@ def scene_statistics(
     }
     reads = [folders.scenes(*batch) for batch in batches.values()]
     outcome = build_or_reuse(folders.statistics, inputs, build, reads=reads)
-    return materialized(context, outcome, {"plots": outcome.folder / PLOT})
+    said = {"unseen": said_of_unseen(read_unseen(folders))}
+    return materialized(context, outcome, {"plots": outcome.folder / PLOT}, metadata=said)
+
+
+def read_unseen(folders: Folders) -> dict[str, int]:
+    """Return the classes of the validation split that no training scene has, and how many entities
+    they have there; none where there are no statistics (a training on downloaded shards)."""
+    file = folders.statistics / UNSEEN
+    if not file.is_file():
+        return {}
+    return cast(dict[str, int], json.loads(file.read_text(encoding="utf-8")))
+
+
+def said_of_unseen(unseen: Mapping[str, int]) -> str:
+    """Return one line that counts and names them."""
+    if not unseen:
+        return "training has every class of the validation split"
+    listed = ", ".join(f"{name} ({count})" for name, count in unseen.items())
+    few = "1 class" if len(unseen) == 1 else f"{len(unseen)} classes"
+    return f"{few} of the validation split in no training scene: {listed}"
 
 
 def plot_statistics(found: "dict[str, SceneStatistics]", file: Path) -> None:

@@ -31,7 +31,7 @@ from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.workflows.sources import MIX
+from unigs.config.data import MIX
 
 if TYPE_CHECKING:
     from unigs.config.preset import Preset
@@ -275,7 +275,8 @@ def untrained(
     """The same pipeline before training: the starting point of every metric."""
     folders = Folders.of(store, settings)
     unet = component_settings(folders, settings, "unet")
-    inputs = pipeline_inputs(folders, settings, fingerprint(**unet))
+    halves = settings.values.training.colormap_half
+    inputs = pipeline_inputs(folders, settings, fingerprint(**unet, colormap_half=halves))
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import load_autoencoder

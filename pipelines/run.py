@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,7 @@ def _launched(
 ) -> int:
     import dagster as dg
 
+    from assets_defs.statistics import read_unseen, said_of_unseen
     from assets_defs.support.partitions import run_tags
     from pipelines.automation.requests import run_config
     from pipelines.runner.launch import launch, open_workspace, relaunch_from_failure
@@ -124,8 +125,13 @@ def _launched(
         print(f"unigs run: {reason}", file=sys.stderr)
         return 1
     print(progress.summary(), file=sys.stderr)
+    unseen = read_unseen(folders)
+    if unseen:
+        print(said_of_unseen(unseen), file=sys.stderr)
     print(f"pictures, lineage, runs: python -m pipelines.ui --store {store.base}", file=sys.stderr)
-    _print_result(options, folders, run_id, progress, round(time.monotonic() - begin, 1))
+    seconds = round(time.monotonic() - begin, 1)
+    about = {"seconds": seconds, "run_id": run_id, "unseen_classes": unseen}
+    _print_result(options, folders, about, progress)
     return 0
 
 
@@ -144,7 +150,7 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
 
 
 def _print_result(
-    options: argparse.Namespace, folders: Folders, run_id: str, progress: Progress, seconds: float
+    options: argparse.Namespace, folders: Folders, about: Mapping[str, Any], progress: Progress
 ) -> None:
     """The paper's metrics of the models that the job evaluated on stdout, or one JSON object with
     every metric."""
@@ -164,8 +170,8 @@ def _print_result(
             print_table(report["values"], f"{name} on {options.dataset}")
             print(f"all metrics: {folder / TABLE}\npictures: {folder / GRID}")
     if options.json:
-        about = {"seconds": seconds, "run_id": run_id, "store": str(folders.base.parent)}
-        print(json.dumps({**result, **about, "built": progress.built, "cached": progress.cached}))
+        result |= {**about, "store": str(folders.base.parent)}
+        print(json.dumps({**result, "built": progress.built, "cached": progress.cached}))
 
 
 def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 DUAL_ENCODER = "dual_encoder"
 SEGMENTER = "segmenter"
 
-# About ten passes over the scenes, and never longer than the evaluators' own default.
-_PASSES = 10
 _FEWEST_STEPS = 20
 
 
@@ -32,20 +30,21 @@ def external_source(kind: str, settings: "EvaluationConfig") -> str | None:
     return source
 
 
-def train_evaluator(kind: str, scenes: "Iterable[Scene]", count: int) -> Any:
-    """Train an evaluator on ``count`` scenes; it has no name before it is saved."""
+def train_evaluator(kind: str, scenes: "Iterable[Scene]", count: int, passes: int) -> Any:
+    """Train an evaluator in some passes over ``count`` scenes, and never longer than by its own
+    default; it has no name before it is saved."""
     if kind == DUAL_ENCODER:
         from unigs.evaluators.dual_encoder_training import DualEncoderOptions, train_dual_encoder
 
         options = DualEncoderOptions()
-        steps = _steps(count, options.batch, options.steps)
+        steps = _steps(count * passes, options.batch, options.steps)
         return train_dual_encoder(scenes, replace(options, steps=steps))
     from unigs.evaluators.segmenter_training import SegmenterOptions, train_segmenter
 
     settings = SegmenterOptions()
-    steps = _steps(count, settings.batch, settings.steps)
+    steps = _steps(count * passes, settings.batch, settings.steps)
     return train_segmenter(scenes, replace(settings, steps=steps))
 
 
-def _steps(scenes: int, batch: int, most: int) -> int:
-    return min(most, max(_FEWEST_STEPS, _PASSES * scenes // batch))
+def _steps(shown: int, batch: int, most: int) -> int:
+    return min(most, max(_FEWEST_STEPS, shown // batch))

@@ -54,6 +54,10 @@ class GraphSettings(dg.ConfigurableResource):
         """The data sets that are trained on: one with all tasks, or the preset's mix."""
         return run_sources(self.values, self.dataset, self.root)
 
+    def source(self, dataset: str) -> Source:
+        """The data set of that name, one of ``sources``."""
+        return next(source for source in self.sources if source.dataset == dataset)
+
     @property
     def evaluated(self) -> str:
         """The data set whose validation split is evaluated."""

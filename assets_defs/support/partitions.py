@@ -3,7 +3,8 @@
 A batch is a split of a data set (``shapes-train``); the data set is part of the batch's key because
 Dagster's partitions have two dimensions at most. One run covers a rectangle of partitions, given by
 its first and last key. The parts of a mix are no rectangle: its run covers the validation split
-for evaluation, and the steps also report the training partitions of each data set.
+for evaluation, and the steps also report the training partitions of each data set. Data sets that
+a mix calls by names of its own have no partitions: ``mix-val`` stands for the evaluated one.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,12 @@ from collections.abc import Sequence
 import dagster as dg
 
 from resources.run_settings import GraphSettings
+from unigs.config.data import MIX
 from unigs.datasets import DATASETS
 from unigs.tasks import TASKS
-from unigs.workflows.sources import MIX
 
 SPLITS = ("train", "val")
-BATCHES = tuple(f"{dataset}-{split}" for dataset in DATASETS for split in SPLITS)
+BATCHES = tuple(f"{dataset}-{split}" for dataset in (*DATASETS, MIX) for split in SPLITS)
 
 SHARD_PARTITIONS = dg.MultiPartitionsDefinition(
     {
@@ -31,11 +32,24 @@ def partition_key(dataset: str, split: str, task: str) -> str:
     return f"{dataset}-{split}|{task}"
 
 
+def known_key(settings: GraphSettings, part: tuple[str, str, str]) -> str | None:
+    """Return the partition of Dagster's that a shard folder is; None where it has none."""
+    dataset, split, task = part
+    if dataset in DATASETS:
+        return partition_key(*part)
+    return partition_key(MIX, split, task) if part in evaluated_parts(settings) else None
+
+
 def parts(settings: GraphSettings) -> list[tuple[str, str, str]]:
     """Return (data set, split, task) of every shard folder of a run: the data sets that are trained
     on with their tasks, and the validation split for evaluation, with all."""
     train = [(one.dataset, "train", task) for one in settings.sources for task in one.tasks]
-    return train + [(settings.evaluated, "val", task) for task in TASKS]
+    return train + evaluated_parts(settings)
+
+
+def evaluated_parts(settings: GraphSettings) -> list[tuple[str, str, str]]:
+    """Return (data set, split, task) of the shard folders that models are evaluated on."""
+    return [(settings.evaluated, "val", task) for task in TASKS]
 
 
 def held(settings: GraphSettings, split: str) -> list[str]:
@@ -51,7 +65,9 @@ def with_task(settings: GraphSettings, split: str, task: str) -> list[str]:
 def run_tags(settings: GraphSettings, splits: Sequence[str] = SPLITS) -> dict[str, str]:
     """Return run tags for the shards of ``splits``; a mix is always brought up to date as a
     whole."""
-    return range_tags(settings.evaluated, ("val",) if settings.dataset == MIX else splits)
+    if settings.dataset != MIX:
+        return range_tags(settings.evaluated, splits)
+    return range_tags(settings.evaluated if settings.evaluated in DATASETS else MIX, ("val",))
 
 
 def range_tags(

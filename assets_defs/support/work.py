@@ -28,7 +28,7 @@ def build_pixels(order: Mapping[str, Any], spread: Spread | None) -> dict[str, i
     manifest = build_shards(
         scenes,
         order["task"],
-        sample_options(preset, scenes.class_names, order["split"]),
+        sample_options(preset, scenes.class_names, order["split"], order["exhaustive"]),
         folder,
         seed=preset.data.seed,
         variants=order["variants"],

@@ -28,6 +28,7 @@ VALUES = {
             MetricValue("clip_i_region", 67.9, CLIP),
             MetricValue("miou", 0.61, protocol="single"),
             MetricValue("miou", 0.51, protocol="multiple"),
+            MetricValue("miou", 0.801, protocol="training"),
         )
     ),
     "synthesis": MetricValues(
@@ -49,12 +50,12 @@ def test_the_papers_metrics_with_baseline_and_upper_bound():
     rows = {row[:2]: row[2:] for row in paper_rows(VALUES)}
     assert len(rows) == 11
     assert rows["inpainting", "miou"] == (
-        "0.610", "0.510", "0.710", "0.070 (coarse mask)", "0.940 (codec)",
+        "0.610", "0.510", "0.710", "0.801", "0.070 (coarse mask)", "0.940 (codec)",
     )  # fmt: skip
     assert rows["synthesis", "miou.shapes-segmenter.2b"] == (
-        "", "", "0.540", "0.638 (flat colour)", "0.813 (real)",
+        "", "", "0.540", "", "0.638 (flat colour)", "0.813 (real)",
     )  # fmt: skip
-    assert rows["entity", "ap_e"] == ("", "0.490", "0.500", "", "")
+    assert rows["entity", "ap_e"] == ("", "0.490", "0.500", "", "", "")
     assert ("entity", "pq") not in rows
     assert ("referring", "ap_e") not in rows
 

@@ -85,10 +85,9 @@ def test_weights_follow_table_2():
     # Second column: labelled; first row: a small entity.
     assert colormap[:, 0, 1, 1].tolist() == [2.0 if fresh else 1.0 for _, fresh in new]
     assert (colormap[:, 0, 0, 1] / colormap[:, 0, 1, 1]).tolist() == [5.0] * 4
-    assert colormap[3, 0, :, 0].tolist() == [0.0, 0.0]
-    assert (colormap[:3, 0, :, 0] > 0).all()
+    assert not colormap[:, 0, :, 0].any()
     plain = loss_weights(task, valid, balance, TrainingConfig())[1]
-    assert plain[0, 0].unique().tolist() == [1.0]
+    assert plain[0, 0].unique().tolist() == [0.0, 1.0]
 
 
 def test_halves_count_alike():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -9,22 +10,33 @@ from pydantic import Field, model_validator
 from unigs.config.strict import Strict
 from unigs.tasks import TASKS
 
+# What stands for all data sets of `DataConfig.mix` where one is named.
+MIX = "mix"
+# Names of folders, of partitions and in keys of metrics.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
 
 class MixedDataset(Strict):
     """One of several data sets that are trained on together.
 
     Attributes:
+        format: of its files, a name of `unigs.datasets.DATASETS`; empty where the data set is
+            called as its format.
         root: its folder, relative to the run's root; empty for a folder named as the data set, or
             for the generated `shapes` without one.
         tasks: what it is trained on; COCO panoptic leaves a tenth of its pixels unlabelled, so
             that it is left out of the entity task.
         weight: its share of each of these tasks, on any positive scale; null for all data sets
             lets their numbers of samples weigh.
+        exhaustive: every entity of its classes is labelled. Where it is not, an unlabelled place
+            may hold more of what a referring prompt names, and weighs nothing in that task.
     """
 
+    format: str = ""
     root: str = ""
     tasks: tuple[str, ...] = tuple(TASKS)
     weight: float | None = Field(None, gt=0)
+    exhaustive: bool = True
 
     @model_validator(mode="after")
     def _known(self) -> MixedDataset:
@@ -46,10 +58,18 @@ class DataConfig(Strict):
         negative_probability: lambda of section 3.4.
         all_negative: share of referring training samples whose every class is negative.
         random_crop: crop training samples at random along the longer side.
+        crop_scale: least and largest side of a training sample's square, in shares of the picture's
+            shorter side: it is drawn evenly between the two, and lies anywhere. Pictures are cut,
+            never squeezed; a square smaller than `size` is enlarged.
+        flip_probability: share of training samples that are mirrored. Entities take the colours of
+            their mirrored places.
+        color_jitter: a training sample's brightness, contrast and saturation are each multiplied by
+            a number drawn between 1 - color_jitter and 1 + color_jitter.
         quarantined_share: share of quarantined records above which the run stops.
         latents: samples are encoded once, to disk; false: training encodes them on the fly.
-        mix: the training data sets of a run on the data set ``mix``, by name. It is evaluated
-            on the validation split of ``dataset``, which is one of them.
+        mix: the training data sets of a run on the data set ``mix``, by names of your own, or
+            of their formats. It is evaluated on the validation split of ``dataset``, which is one
+            of them.
     """
 
     dataset: str = "shapes"
@@ -64,6 +84,9 @@ class DataConfig(Strict):
     all_negative: float = Field(0.0, ge=0, le=1)
     min_area: float = Field(1 / 1024, ge=0, lt=1)
     random_crop: bool = False
+    crop_scale: tuple[float, float] = (1.0, 1.0)
+    flip_probability: float = Field(0.0, ge=0, le=1)
+    color_jitter: float = Field(0.0, ge=0, lt=1)
     image_format: Literal["png", "jpg"] = "png"
     samples_per_shard: int = Field(256, ge=1)
     quarantined_share: float = Field(0.05, ge=0, le=1)
@@ -78,9 +101,24 @@ class DataConfig(Strict):
         return given or None
 
     @model_validator(mode="after")
+    def _croppable(self) -> DataConfig:
+        least, largest = self.crop_scale
+        if not 0 < least <= largest <= 1:
+            raise ValueError(
+                f"data.crop_scale [{least}, {largest}]: give 0 < least <= largest <= 1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _mixable(self) -> DataConfig:
         if not self.mix:
             return self
+        for name in self.mix:
+            if not _NAME.fullmatch(name) or name == MIX:
+                raise ValueError(
+                    f"data.mix names a data set {name!r}: give letters, digits, _ and -, "
+                    f"another name than {MIX}"
+                )
         if self.dataset not in self.mix:
             raise ValueError(f"data.mix is evaluated on {self.dataset}: name it in data.mix too")
         if self.weights and len(self.weights) < len(self.mix):

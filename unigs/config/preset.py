@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from unigs.config.data import DataConfig
+from unigs.config.evaluation import EvaluationConfig
 from unigs.config.overrides import RECORDED, apply_overrides, explain
 from unigs.config.strict import Strict
 from unigs.config.training import ByTask, TrainingConfig, all_tasks
@@ -123,27 +124,6 @@ class InferenceConfig(Strict):
         all_tasks("inference.steps", self.steps)
         all_tasks("inference.guidance", self.guidance)
         return self
-
-
-class EvaluationConfig(Strict):
-    """The test protocol and its evaluators.
-
-    Attributes:
-        scenes: validation scenes that are evaluated (1000 in the paper).
-        evaluators: `shapes` trains small ones in the graph; `paper` loads the paper's from
-            `clip`, `segmenter` (directories or Hub ids) and `inception` (a weights file).
-        batch_size: samples predicted at a time.
-        processes: on this machine that share the samples, as far as it has a core or an
-            accelerator for each.
-    """
-
-    scenes: int = Field(1000, ge=1)
-    evaluators: Literal["shapes", "paper"] = "shapes"
-    clip: str | None = None
-    segmenter: str | None = None
-    inception: str | None = None
-    batch_size: int = Field(32, ge=1)
-    processes: int = Field(1, ge=1)
 
 
 class Preset(Strict):

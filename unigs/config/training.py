@@ -44,6 +44,8 @@ class TrainingConfig(Strict):
         colormap_loss: `charbonnier` (pseudo-Huber) for the colormap at the last timestep, where
             one step must predict: it gives sharper colormaps and needs zero terminal SNR;
             `squared` (Eq. 2) everywhere else.
+        colormap_half: train both halves; false: the image half alone, without noised colormaps to
+            look at, for comparison (the input columns and output rows of the colormap are zero).
         entity_balance: small entities weigh more in the colormap half, and in an image half that is
             new.
         lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
@@ -52,6 +54,12 @@ class TrainingConfig(Strict):
         precision: `auto` takes bf16 where the processor has it in hardware; fp16 scales the loss;
             tf32 is fp32 whose products on CUDA are rounded to TF32, fp32 has exact ones.
         validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
+        validation_batches: batches of 64 held-out samples that a validation reads.
+        keep_best: end with the averaged weights of the validation with the least loss
+            (`unigs.training.validation.expected_loss`) instead of the last ones, where there are
+            held-out samples; not for ``parallel: fsdp``.
+        patience: validations without a lesser loss after which the training ends early; null for
+            none. Needs `keep_best`.
     """
 
     ratios: ByTask = Field(
@@ -76,6 +84,7 @@ class TrainingConfig(Strict):
     known_half_weight: float = Field(1.0, ge=0)
     colormap_weight: float = Field(1.0, gt=0)
     colormap_loss: Literal["squared", "charbonnier"] = "squared"
+    colormap_half: bool = True
     entity_balance: bool = False
     lora_rank: int | None = Field(None, ge=1)
     compile: bool = False
@@ -84,6 +93,9 @@ class TrainingConfig(Strict):
     validate_every: int = Field(500, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     checkpoints_kept: int = Field(2, ge=1)
+    validation_batches: int = Field(1, ge=1)
+    keep_best: bool = False
+    patience: int | None = Field(None, ge=1)
     seed: int = 0
 
     @model_validator(mode="after")
@@ -99,10 +111,17 @@ class TrainingConfig(Strict):
             f"training.optimizer {self.optimizer}": self.optimizer != "adamw",
             "training.lora_rank": self.lora_rank is not None,
             "training.compile": self.compile,
+            "training.keep_best": self.keep_best,
         }
         if self.parallel == "fsdp" and (found := [name for name, set_ in whole.items() if set_]):
             raise ValueError(
                 f"training.parallel fsdp does not go with {', '.join(found)}: "
                 "take adamw without them, or ddp"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_wait(self) -> TrainingConfig:
+        if self.patience is not None and not self.keep_best:
+            raise ValueError("training.patience needs keep_best: true")
         return self

@@ -25,13 +25,14 @@ DATASETS: dict[str, type[Dataset]] = {
 SYNONYMS = {"val": "validation", "validation": "val", "train": "training", "training": "train"}
 
 
-def open_dataset(name: str, root: Path | str, split: str) -> Dataset:
+def open_dataset(name: str, root: Path | str, split: str, called: str | None = None) -> Dataset:
     """Open one split of a data set in its own layout on disk.
 
     Args:
         name: a key of `DATASETS`.
         root: the folder the data set was unpacked into.
         split: "train", "val" or what else the data set has; "validation" is another word for "val".
+        called: what its scenes call it, where several data sets have one format; `name` if None.
 
     Raises:
         ConfigError: no such data set.
@@ -43,4 +44,4 @@ def open_dataset(name: str, root: Path | str, split: str) -> Dataset:
     other = SYNONYMS.get(split)
     if other and not kind.annotations_at(folder, split).exists():
         split = other if kind.annotations_at(folder, other).exists() else split
-    return kind(name, folder, split)
+    return kind(called or name, folder, split)

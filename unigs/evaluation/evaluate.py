@@ -12,7 +12,7 @@ from unigs.evaluation.baselines import Codec, references
 from unigs.evaluation.coco_export import PredictionFiles
 from unigs.evaluation.grid import sample_grid
 from unigs.evaluation.metric_values import MetricValue, MetricValues
-from unigs.evaluation.predictions import PipelineSource, Prediction
+from unigs.evaluation.predictions import PipelineSource, Prediction, Source
 from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.device import this_device
@@ -43,20 +43,56 @@ def evaluate(
 ) -> MetricValues:
     """Evaluate a pipeline on a folder of shards and compute all metrics of the task.
 
+    Args:
+        pipeline: a ``UniGSPipeline``, or anything with the same call and output.
+        num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
+        seed: a prediction depends only on it and on its sample, not on ``batch_size``.
+
+    The others, and what is returned and raised, are those of `evaluate_source`.
+    """
+    options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
+    given = {key: value for key, value in options.items() if value is not None}
+    return evaluate_source(
+        PipelineSource(pipeline, task_named(task).name, seed, given),
+        task,
+        shard_dir,
+        evaluators,
+        out_dir,
+        limit,
+        batch_size,
+        progress,
+        codec=codec,
+        baselines=baselines,
+    )
+
+
+def evaluate_source(
+    source: Source,
+    task: str,
+    shard_dir: Path | str,
+    evaluators: Evaluators,
+    out_dir: Path | str,
+    limit: int | None = None,
+    batch_size: int = 32,
+    progress: Callable[[int], object] | None = None,
+    *,
+    codec: Codec | None = None,
+    baselines: bool = True,
+) -> MetricValues:
+    """Evaluate anything that predicts samples on a folder of shards.
+
     In a process group the batches are distributed round-robin and torchmetrics gathers the
     states; all processes return the values of one process, to the last bit. `out_dir` must
     be one folder for all of them.
 
     Args:
-        pipeline: a ``UniGSPipeline``, or anything with the same call and output.
+        source: predicts batches of samples.
         task: the task of the shards.
         shard_dir: what ``build_shards`` wrote.
         evaluators: the networks that images are scored with; see ``load_evaluators``.
         out_dir: predictions (see ``PredictionFiles``), metrics (see ``MetricValues.write``) and
             ``grid.png``.
         limit: maximum number of samples.
-        num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
-        seed: a prediction depends only on it and on its sample, not on ``batch_size``.
         progress: called after each batch with the number of its samples, for those of the other
             processes as well, which take theirs at the same time.
         codec: adds its upper bounds; see ``Codec``.
@@ -72,9 +108,6 @@ def evaluate(
     kind = task_named(task)
     if batch_size < 1:
         raise ConfigError(f"batch size {batch_size}", hint="give at least 1")
-    options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
-    given = {key: value for key, value in options.items() if value is not None}
-    source = PipelineSource(pipeline, kind.name, seed, given)
     out = Path(out_dir)
     files = PredictionFiles(out)
     rank, world = rank_and_world()

@@ -39,7 +39,8 @@ class MetricValue:
         evaluator: name of the network that it was measured with, "" for none.
         role: whose predictions were measured.
         source: which baseline or upper bound: `coarse_mask`, `codec`; "" for a model.
-        protocol: part of the test protocol (`single`, `multiple`, `all`), "" for held-out shards.
+        protocol: part of the test protocol (`single`, `multiple`, `all`), or `training` for
+            training scenes; "" for held-out shards.
     """
 
     metric: str

@@ -17,9 +17,9 @@ PAPER_METRICS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "referring": (("miou",), ("recall_50",)),
     "entity": (("miou",), ("recall_50",), ("ap_e",)),
 }
-COLUMNS = ("task", "metric", "one entity", "all", "held-out", "baseline", "upper bound")
+COLUMNS = ("task", "metric", "one entity", "all", "held-out", "training", "baseline", "upper bound")
 # The entity task has one protocol, of all entities; the others one for up to three.
-_ONE, _ALL = ("single",), ("multiple", "all")
+_ONE, _ALL, _TRAINING = ("single",), ("multiple", "all"), ("training",)
 
 
 def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
@@ -27,7 +27,8 @@ def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
     there is no value.
 
     Args:
-        values: by task, with baselines, upper bounds and those of the test protocol.
+        values: by task, with baselines, upper bounds and those of the test protocol and of training
+            scenes.
     """
     rows: list[tuple[str, ...]] = []
     for task, of_task in values.items():
@@ -38,8 +39,10 @@ def paper_rows(values: Mapping[str, MetricValues]) -> list[tuple[str, ...]]:
             if own is None:
                 continue
             _, value, _, baseline, bound = cells[own.name]
-            one, everything = (_on_protocol(model, parts, own) for parts in (_ONE, _ALL))
-            rows.append((task, own.name, one, everything, value, baseline, bound))
+            one, everything, trained = (
+                _on_protocol(model, parts, own) for parts in (_ONE, _ALL, _TRAINING)
+            )
+            rows.append((task, own.name, one, everything, value, trained, baseline, bound))
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +108,18 @@ def scene_statistics(index: ScenesIndex) -> SceneStatistics:
         coverage_first=_by_grid(first, entities_in_all),
         quarantined=dict(reasons.most_common()),
     )
+
+
+def unseen_classes(
+    train: Iterable[SceneStatistics], held_out: Iterable[SceneStatistics]
+) -> dict[str, int]:
+    """Return the classes of held-out scenes that no training scene has, by name over all data sets,
+    and how many entities they have, the most frequent first."""
+    seen = {name for statistics in train for name in statistics.class_counts}
+    found: Counter[str] = Counter()
+    for statistics in held_out:
+        found.update({n: c for n, c in statistics.class_counts.items() if n not in seen})
+    return dict(found.most_common())
 
 
 def _by_grid(counts: np.ndarray, entities: int) -> dict[int, float]:

@@ -17,7 +17,7 @@ from unigs.models.autoencoder import latent_channels, load_autoencoder
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.text import build_text_encoder, load_text_encoder, longest_prompt, require_room
 from unigs.models.tokenizer import build_tokenizer
-from unigs.models.unet import build_unet, expand_unet, load_unet
+from unigs.models.unet import build_unet, expand_unet, load_unet, without_colormap_half
 from unigs.shards.read import read_samples
 
 
@@ -65,6 +65,8 @@ def fresh_unet(preset: Preset, autoencoder: Any) -> UNet2DConditionModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(preset.unet.seed)
         if preset.unet.source is not None:
-            return expand_unet(load_unet(preset.unet.source))
-        assert preset.unet.architecture is not None
-        return build_unet(preset.unet.architecture, latent_channels(autoencoder))
+            unet = expand_unet(load_unet(preset.unet.source))
+        else:
+            assert preset.unet.architecture is not None
+            unet = build_unet(preset.unet.architecture, latent_channels(autoencoder))
+    return unet if preset.training.colormap_half else without_colormap_half(unet)

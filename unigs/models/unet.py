@@ -171,6 +171,22 @@ def expand_unet(source: UNet2DConditionModel, tasks: bool = True) -> UNet2DCondi
     return grown.train(source.training)
 
 
+@torch.no_grad()
+def without_colormap_half(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """Zero the colormap's input columns and output rows of a UniGS UNet, in place: its image half
+    is then that of a UNet with 2C+1 channels in and C out, and its colormap half is zero.
+
+    They stay zero where training shows no noised colormap and asks for none
+    (``training.colormap_half``).
+    """
+    count = unet_latent_channels(unet)
+    unet.conv_in.weight[:, count : 2 * count] = 0
+    unet.conv_out.weight[count:] = 0
+    if unet.conv_out.bias is not None:
+        unet.conv_out.bias[count:] = 0
+    return unet
+
+
 def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a diffusers config without what diffusers notes for itself."""
     return {name: value for name, value in config.items() if not name.startswith("_")}

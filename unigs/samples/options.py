@@ -28,7 +28,12 @@ class SampleOptions:
             so does `referring` where its class is named.
         inside: share of an entity's area from which it counts as inside the coarse mask.
         random_crop: crop at random along the longer side instead of the centre.
+        crop_scale: least and largest side of the crop, in shares of the shorter side, between which
+            it is drawn; a crop below 1 lies anywhere.
         flip_probability: of a mirror image.
+        color_jitter: most by which brightness, contrast and saturation are changed, in shares.
+        exhaustive: every entity of the classes is labelled. If not, unlabelled places within the
+            coarse mask have no truth in `referring`: they may hold more of what is named.
         coarse_kind, curve_probability, extension, cover, curve_share: see `coarse_mask`.
     """
 
@@ -42,7 +47,10 @@ class SampleOptions:
     min_area: float = 1 / 1024
     inside: float = 0.1
     random_crop: bool = False
+    crop_scale: tuple[float, float] = (1.0, 1.0)
     flip_probability: float = 0.0
+    color_jitter: float = 0.0
+    exhaustive: bool = True
     coarse_kind: CoarseKind = "sample"
     curve_probability: float = 0.5
     extension: float = 0.4
@@ -65,4 +73,5 @@ class SampleOptions:
         plain["palette"] = self.palette.name
         plain["class_names"] = list(self.class_names)
         plain["curve_share"] = list(self.curve_share)
+        plain["crop_scale"] = list(self.crop_scale)
         return plain

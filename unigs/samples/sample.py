@@ -6,8 +6,10 @@ Readings of what the paper leaves open are in docs/paper.md; those that shape th
 - A class named in a referring prompt takes all of its entities in the coarse mask into the
   target; where that asks for too many entities, or for a crowd, the sample is drawn again.
 - A class is negative as a whole, so that a prompt never names what the target leaves out.
-- `valid` restricts the loss of the entity task only: there, void and crowd pixels are black in
-  the colormap without being background. The other tasks' colormaps are right everywhere.
+- `valid` restricts the loss of the entity task: there, void and crowd pixels are black in the
+  colormap without being background. The other tasks' colormaps are right everywhere, but for
+  `referring` where not every entity is labelled: an unlabelled place in the coarse mask may hold
+  more of what the prompt names.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy as np
 
 from unigs.samples.entity_draw import EntityDraw, NoSample
 from unigs.samples.options import SampleOptions
-from unigs.samples.transforms import resize_and_crop
+from unigs.samples.transforms import jitter_colors, resize_and_crop
 from unigs.scene import Entity, Scene
 from unigs.tasks import Task, make_prompt, task_named
 
@@ -52,7 +54,8 @@ class Sample:
         image: (s, s, 3) uint8 RGB.
         segments: (s, s) int32, the TARGET: 0 or the id of one of `entities`.
         coarse_mask: (s, s) bool, True = fill here.
-        valid: (s, s) bool, False where the entity task has no truth (void, crowd).
+        valid: (s, s) bool, False where the colormap has no truth: void and crowd of the entity
+            task, unlabelled places of the referring task where labels are not exhaustive.
         prompt: names follow the area of their sampled entities, largest first.
         absent: names in the prompt that the target does not hold (referring negatives).
         seed: `numpy.random.default_rng(seed)` draws this sample again.
@@ -110,10 +113,14 @@ def make_sample(
     task = task_named(task)
     seed = -1 if isinstance(rng, np.random.Generator) else rng
     rng = np.random.default_rng(rng)
-    window = rng if options.random_crop else None
-    image, segments = resize_and_crop(scene.image(), scene.segments, options.size, window)
+    window = rng if options.random_crop or options.crop_scale != (1.0, 1.0) else None
+    image, segments = resize_and_crop(
+        scene.image(), scene.segments, options.size, window, options.crop_scale
+    )
     if rng.uniform() < options.flip_probability:
         image, segments = np.ascontiguousarray(image[:, ::-1]), segments[:, ::-1].copy()
+    if options.color_jitter:
+        image = jitter_colors(image, options.color_jitter, rng)
 
     draw = EntityDraw(segments, scene, options, rng)
     choice = draw.choose(task)
@@ -129,7 +136,11 @@ def make_sample(
     shown = {entity.class_name for entity in order}
     names = [(old, new) for old, new in choice.names if old in shown or old != new]
 
-    valid = np.ones(target.shape, dtype=bool) if task.entities != "all" else target > 0
+    valid = np.ones(target.shape, dtype=bool)
+    if task.entities == "all":
+        valid = target > 0
+    elif task.entities == "named" and not options.exhaustive:
+        valid = (segments > 0) | ~choice.coarse_mask
     return Sample(
         key=scene.key if key is None else key,
         scene=scene.key,

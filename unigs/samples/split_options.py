@@ -9,9 +9,15 @@ from unigs.config.preset import Preset
 from unigs.samples.options import SampleOptions
 
 
-def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> SampleOptions:
+def sample_options(
+    preset: Preset, class_names: Sequence[str], split: str, exhaustive: bool = True
+) -> SampleOptions:
     """Return the options of the split: on any but `train` as in the test protocol (fewer entities,
-    the crop in the centre, a class negative by lambda alone)."""
+    the crop in the centre, pictures as they are, a class negative by lambda alone).
+
+    Args:
+        exhaustive: as in `unigs.config.data.MixedDataset`.
+    """
     data = preset.data
     training = split == "train"
     return SampleOptions(
@@ -23,4 +29,8 @@ def sample_options(preset: Preset, class_names: Sequence[str], split: str) -> Sa
         all_negative=data.all_negative if training else 0.0,
         min_area=data.min_area,
         random_crop=data.random_crop and training,
+        crop_scale=data.crop_scale if training else (1.0, 1.0),
+        flip_probability=data.flip_probability if training else 0.0,
+        color_jitter=data.color_jitter if training else 0.0,
+        exhaustive=exhaustive,
     )

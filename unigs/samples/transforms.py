@@ -1,4 +1,5 @@
-"""Geometry of image and segments, applied before anything is coloured: colour is location."""
+"""Geometry of image and segments, applied before anything is coloured (colour is location), and
+changes of an image's colours."""
 
 from __future__ import annotations
 
@@ -7,14 +8,18 @@ from PIL import Image
 
 from unigs.io.label_kernels import pick
 
+# Shares of red, green and blue in the grey of a pixel, in thousandths (ITU-R BT.601).
+_LUMA = np.array([299, 587, 114], dtype=np.int64)
+
 
 def resize_and_crop(
     image: np.ndarray,
     segments: np.ndarray,
     size: int,
     rng: np.random.Generator | None = None,
+    scale: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scale the shorter side to `size` and crop a square.
+    """Crop a square as wide as the shorter side, or a share of it, and scale it to `size`.
 
     The image is resampled bicubically (antialiased where it shrinks), the segments by nearest
     pixel on the same grid, in whole numbers: no library decides a label.
@@ -23,7 +28,10 @@ def resize_and_crop(
         image: (h, w, 3) uint8.
         segments: (h, w) int32.
         size: side of the square in pixels.
-        rng: draws the position of the crop along the longer side; centred if None.
+        rng: draws side and position of the crop; if None it is as wide as the shorter side, and
+            centred.
+        scale: least and largest share of the shorter side that is drawn; nothing is drawn for a
+            share of 1.
 
     Returns:
         (size, size, 3) uint8 and (size, size) int32.
@@ -36,8 +44,10 @@ def resize_and_crop(
         raise ValueError(f"image {image.shape} does not fit segments {segments.shape}")
     if size < 1:
         raise ValueError(f"size must be at least 1, is {size}")
-    scaled_height = max(size, round(height * size / min(height, width)))
-    scaled_width = max(size, round(width * size / min(height, width)))
+    share = 1.0 if rng is None or scale == (1.0, 1.0) else float(rng.uniform(*scale))
+    side = share * min(height, width)
+    scaled_height = max(size, round(height * size / side))
+    scaled_width = max(size, round(width * size / side))
     top = _offset(scaled_height - size, rng)
     left = _offset(scaled_width - size, rng)
     if (scaled_height, scaled_width) == (height, width):
@@ -52,6 +62,26 @@ def resize_and_crop(
         _nearest(left, size, width, scaled_width),
     )
     return np.array(pixels), pick(segments, rows, columns)
+
+
+def jitter_colors(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Multiply brightness, then contrast about the mean grey, then saturation about each pixel's
+    grey, each by a number drawn from [1 - strength, 1 + strength].
+
+    Args:
+        image: (h, w, 3) uint8.
+        strength: in [0, 1); three numbers are drawn whatever it is.
+
+    Returns:
+        (h, w, 3) uint8, rounded once at the end.
+    """
+    brightness, contrast, saturation = rng.uniform(1 - strength, 1 + strength, 3)
+    # Sums of whole numbers are the same on every machine.
+    weighted = (image * _LUMA).sum(axis=2, keepdims=True)
+    mean = int(weighted.sum()) / (weighted.size * int(_LUMA.sum()))
+    grey = weighted / int(_LUMA.sum())
+    changed = (image - grey) * saturation + (grey - mean)
+    return np.clip(np.rint((changed * contrast + mean) * brightness), 0, 255).astype(np.uint8)
 
 
 def _nearest(offset: int, size: int, full: int, scaled: int) -> np.ndarray:

@@ -68,7 +68,9 @@ def build_protocol(
         negative_probability=0.0,
         all_negative=0.0,
         random_crop=False,
+        crop_scale=(1.0, 1.0),
         flip_probability=0.0,
+        color_jitter=0.0,
     )
     written = {}
     for task in (task_named(task) for task in tasks):
@@ -84,6 +86,31 @@ def build_protocol(
     protocol = Protocol(digest_of(written), keys, written)
     write_json(folder / PROTOCOL, asdict(protocol), indent=1)
     return protocol
+
+
+def build_training_part(
+    scenes: SceneSource,
+    options: SampleOptions,
+    out_dir: Path | str,
+    count: int,
+    seed: int = 0,
+    workers: int = 1,
+) -> str:
+    """Write shards of some training scenes, a folder a task, chosen as the protocol's; return their
+    digest.
+
+    Args:
+        options: of held-out samples, with which they are compared.
+    """
+    folder, chosen = Path(out_dir), _Chosen(scenes, count, seed)
+    return digest_of(
+        {
+            task: build_shards(
+                chosen, task, options, folder / task, seed=seed, workers=workers
+            ).digest
+            for task in TASKS
+        }
+    )
 
 
 class _Chosen:

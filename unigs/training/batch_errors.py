@@ -41,6 +41,8 @@ def batch_errors(
     timesteps = timesteps.to(device)
     noised, target = add_noise(scheduler, clean, noise.to(device, non_blocking=True), timesteps)
     image, colormap = noised.chunk(2, dim=1)
+    if not training.colormap_half:
+        colormap = torch.zeros_like(colormap)
     inputs = join_inputs(image, colormap, batch["coarse"], batch["control"])
     # Before the model, since the processor waits for an accelerator where it copies tables to it.
     weights = loss_weights(batch["task"], batch["valid"], batch["balance"], training)

@@ -34,6 +34,7 @@ from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
 from unigs.tasks import TASKS
 from unigs.training.batch_errors import Accumulation
+from unigs.training.best_weights import BestWeights
 from unigs.training.checkpoint import CHECKPOINTS
 from unigs.training.fsdp import leave_in, sharded
 from unigs.training.lora import add_adapters, merge_adapters
@@ -58,13 +59,14 @@ class Interrupted(Exception):
 @dataclass(frozen=True)
 class TrainReport:
     """What a run did: `steps` in all, the last smoothed `loss`, `seconds` and `samples` of all
-    processes, and `resumed_from`, the step of the checkpoint it went on from (0: none)."""
+    processes, the steps it was `resumed_from` and whose weights it kept (0: none, the last)."""
 
     steps: int
     loss: float
     seconds: float
     samples: int
     resumed_from: int
+    best_step: int = 0
 
 
 def train(
@@ -80,7 +82,8 @@ def train(
     on_preview: Preview | None = None,
     autoencoder: Any = None,
 ) -> TrainReport:
-    """Train `unet` in place and leave its averaged (EMA) weights in it.
+    """Train `unet` in place and leave its averaged (EMA) weights in it: the last, or with
+    ``training.keep_best`` those of the best validation.
 
     In a group of processes (`unigs.io.distributed`) each computes its share of every batch and the
     gradients are averaged; process 0 validates, logs, saves and decides when to stop. With
@@ -152,8 +155,9 @@ class _Run:
         self.ema = AveragedWeights(
             self.parameters, decay=training.ema_decay, foreach=not self.sharded
         )
+        self.best = BestWeights(training)
         self.state = TrainingState(
-            out_dir / CHECKPOINTS, unet, self.ema, self.optimizer, self.scaler
+            out_dir / CHECKPOINTS, unet, self.ema, self.optimizer, self.scaler, self.best
         )
         if not machine(self.device).fused_attention:
             unet.set_attn_processor(AttnProcessor())
@@ -189,9 +193,11 @@ class _Run:
     ) -> TrainReport:
         first = self.state.resume()
         self.unet.train()
-        started, smoothed = time.monotonic(), math.nan
+        started, smoothed, done = time.monotonic(), math.nan, first
         next_preview = FIRST_PREVIEW_SECONDS
         for step in range(first, self.steps):
+            if self.training.patience is not None and any_of(self.best.exhausted):
+                break
             began = time.monotonic()
             errors, task = self._step(step)
             loss = float(errors.mean())
@@ -204,7 +210,7 @@ class _Run:
                 log(done, self._metrics(errors, task, smoothed, step, rate))
             validate = done % self.training.validate_every == 0 or done == self.steps
             if validate and validation is not None and (self.rank == 0 or self.sharded):
-                log(done, self._validate(validation))
+                log(done, self._validate(done, validation))
             if on_preview and (done == self.steps or now - started > next_preview):
                 next_preview = 2 * (now - started)
                 self._preview(done, validation or self.stream, on_preview)
@@ -214,14 +220,15 @@ class _Run:
                 self.state.save(done, smoothed, self.training)
             if stop and done < self.steps:
                 raise Interrupted(f"stopped after step {done} of {self.steps}")
-        self.ema.copy_to(self.parameters)
+        if not self.best.copy_to(self.parameters):
+            self.ema.copy_to(self.parameters)
         if self.training.lora_rank is not None:
             merge_adapters(self.unet)
         if self.sharded:
             leave_in(self.given, self.unet)
         self.given.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        samples = (self.steps - first) * self.stream.batch_size
-        return TrainReport(self.steps, smoothed, time.monotonic() - started, samples, first)
+        samples, seconds = (done - first) * self.stream.batch_size, time.monotonic() - started
+        return TrainReport(done, smoothed, seconds, samples, first, self.best.step)
 
     def _prepare(self, step: int) -> tuple[dict[str, Tensor], StepDraws]:
         count = self.scheduler.config["num_train_timesteps"]
@@ -264,11 +271,12 @@ class _Run:
                 metrics[f"loss.{name}"] = float(errors[mine].mean())
         return metrics
 
-    def _validate(self, validation: MixedStream) -> dict[str, float]:
+    def _validate(self, step: int, validation: MixedStream) -> dict[str, float]:
         with self._averaged():
-            return validation_losses(
+            losses = validation_losses(
                 self.unet, self.scheduler, self.training, self.diffusion, validation
             )
+        return losses | self.best.observe(step, losses["validation_loss"], self.ema.shadow_params)
 
     def _preview(self, step: int, shown: MixedStream, on_preview: Preview) -> None:
         if self.rank > 0 or self.sharded or self.autoencoder is None:

@@ -64,7 +64,6 @@ def add_noise(
 
 _NEW_IMAGE = [task.new_image for task in TASKS.values()]
 _NEW_COLORMAP = [task.new_colormap for task in TASKS.values()]
-_VALID_ONLY = [task.entities == "all" for task in TASKS.values()]
 
 
 def loss_weights(
@@ -75,7 +74,7 @@ def loss_weights(
 
     A half that only repeats what is known (Table 2) weighs `known_half_weight`; the colormap
     weighs `colormap_weight` times the image, small entities more (`entity_balance`; in the image
-    only where it is new), and unlabelled pixels weigh nothing in the colormap of `entity`.
+    only where it is new), and places without truth (`Sample.valid`) weigh nothing in it.
 
     Args:
         task: (B,) int64. valid: (B, 1, h, w) in [0, 1]. balance: (B, 1, h, w), at least 1.
@@ -88,8 +87,7 @@ def loss_weights(
         return torch.where(of_task(new), 1.0, config.known_half_weight)
 
     image = half(_NEW_IMAGE)
-    labelled = torch.where(of_task(_VALID_ONLY), valid, torch.ones_like(valid))
-    colormap = half(_NEW_COLORMAP) * labelled * config.colormap_weight
+    colormap = half(_NEW_COLORMAP) * valid * config.colormap_weight * config.colormap_half
     if not config.entity_balance:
         return image, colormap
     return image * torch.where(of_task(_NEW_IMAGE), balance, 1.0), colormap * balance

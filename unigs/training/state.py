@@ -15,6 +15,7 @@ from unigs.config.preset import TrainingConfig
 from unigs.errors import ModelError
 from unigs.io.distributed import gathered as from_all
 from unigs.io.distributed import rank_and_world
+from unigs.training.best_weights import BestWeights
 from unigs.training.checkpoint import Checkpoint, CheckpointWriter, load_checkpoint
 from unigs.training.fsdp import gathered, spread_like
 from unigs.training.optimizer import AveragedWeights, optimizer_tensors, restore_optimizer
@@ -29,6 +30,7 @@ class TrainingState:
     ema: AveragedWeights
     optimizer: Any
     scaler: torch.amp.GradScaler
+    best: BestWeights
     writer: CheckpointWriter = field(default_factory=CheckpointWriter)
 
     def __enter__(self) -> Self:
@@ -55,13 +57,15 @@ class TrainingState:
         }
         if rank_and_world()[0] > 0:
             return
+        best, best_state = self.best.saved()
         state = {
+            **best_state,
             "ema": ema,
             "scaler": self.scaler.state_dict(),
             "training": training.model_dump(),
             "loss": loss,
         }
-        checkpoint = Checkpoint(step, tensors, state)
+        checkpoint = Checkpoint(step, tensors | best, state)
         self.writer.write(self.folder, checkpoint, training.checkpoints_kept)
 
     def resume(self) -> int:
@@ -97,6 +101,7 @@ class TrainingState:
         self.scaler.load_state_dict(checkpoint.state["scaler"])
         taken = [_like(shadow[str(i)], average) for i, average in enumerate(averages)]
         self.ema.load_state_dict(checkpoint.state["ema"] | {"shadow_params": taken})
+        self.best.restore(checkpoint)
         return checkpoint.step
 
 

@@ -35,26 +35,51 @@ def validation_losses(
     diffusion: DiffusionConfig,
     validation: MixedStream,
 ) -> dict[str, float]:
-    """``validation_loss.TASK.tNN`` on the first batch of `validation`, NN the timestep in percent
-    of the last one; always the same noise."""
-    batch = validation.batch(0)
+    """``validation_loss.TASK.tNN`` on the first batches of `validation`, NN the timestep in percent
+    of the last one, and ``validation_loss`` (`expected_loss`); always the same noise."""
     device = next(unet.parameters()).device
     last = scheduler.config["num_train_timesteps"] - 1
-    count, channels, height, width = batch["image"].shape
-    noise = torch.randn(
-        (count, 2 * channels, height, width),
-        generator=seeded_generator(training.seed, "validate", 0),
-    )
-    losses = {}
-    for level in LEVELS:
-        timesteps = torch.full(batch["task"].shape, round(level * last))
-        start = apply_zero_initial_noise(noise, batch["task"], timesteps, diffusion, last + 1)
-        errors = batch_errors(unet, scheduler, training, batch, timesteps, start, device).cpu()
-        for name in validation.stores:
-            mine = batch["task"] == TASKS[name].index
-            if mine.any():
-                losses[f"validation_loss.{name}.t{round(level * 100)}"] = float(errors[mine].mean())
-    return losses
+    found: dict[tuple[str, float], list[Tensor]] = {}
+    for number in range(training.validation_batches):
+        batch = validation.batch(number)
+        count, channels, height, width = batch["image"].shape
+        noise = torch.randn(
+            (count, 2 * channels, height, width),
+            generator=seeded_generator(training.seed, "validate", number),
+        )
+        for level in LEVELS:
+            timesteps = torch.full(batch["task"].shape, round(level * last))
+            start = apply_zero_initial_noise(noise, batch["task"], timesteps, diffusion, last + 1)
+            errors = batch_errors(unet, scheduler, training, batch, timesteps, start, device).cpu()
+            for name in validation.stores:
+                mine = errors[batch["task"] == TASKS[name].index]
+                found.setdefault((name, level), []).append(mine)
+    joined = {key: torch.cat(parts) for key, parts in found.items()}
+    means = {key: float(errors.mean()) for key, errors in joined.items() if len(errors)}
+    losses = {
+        f"validation_loss.{name}.t{round(level * 100)}": value
+        for (name, level), value in means.items()
+    }
+    return losses | {"validation_loss": expected_loss(means, training, diffusion)}
+
+
+def expected_loss(
+    means: Mapping[tuple[str, float], float], training: TrainingConfig, diffusion: DiffusionConfig
+) -> float:
+    """Return the loss that training draws on average: of each task by its ratio, of which the last
+    timestep has its terminal share and the other levels the rest.
+
+    Args:
+        means: (task, level) -> mean error; tasks without a sample are missing.
+    """
+    total = weights = 0.0
+    for task in {name for name, _ in means}:
+        terminal = diffusion.terminal_share[task]
+        others = [value for (name, level), value in means.items() if name == task and level < 1]
+        of_task = terminal * means[task, 1.0] + (1 - terminal) * sum(others) / len(others)
+        total += training.ratios[task] * of_task
+        weights += training.ratios[task]
+    return total / weights
 
 
 @torch.no_grad()

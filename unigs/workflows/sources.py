@@ -5,22 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from unigs.config.data import MIX
 from unigs.config.preset import Preset
 from unigs.datasets import DATASETS
 from unigs.errors import ConfigError
 from unigs.tasks import TASKS
 
 GENERATED = "shapes"
-MIX = "mix"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One data set of a run: ``root`` None for the generated one, ``tasks`` it is trained on."""
+    """One data set of a run.
+
+    Attributes:
+        dataset: its name, which is its format's outside a mix.
+        format: of its files, a name of `DATASETS`.
+        root: its folder; None for the generated one.
+        tasks: it is trained on.
+        exhaustive: as in `unigs.config.data.MixedDataset`.
+    """
 
     dataset: str
+    format: str
     root: Path | None
     tasks: tuple[str, ...]
+    exhaustive: bool = True
 
 
 def run_sources(preset: Preset, dataset: str, root: str) -> tuple[Source, ...]:
@@ -33,20 +43,33 @@ def run_sources(preset: Preset, dataset: str, root: str) -> tuple[Source, ...]:
         ConfigError: a data set without its folder, an unknown one, or a preset that mixes nothing.
     """
     if dataset != MIX:
-        return (Source(dataset, _folder(dataset, root, "", False), tuple(TASKS)),)
+        folder = _folder(dataset, dataset, root, "", False)
+        return (Source(dataset, dataset, folder, tuple(TASKS)),)
     members = preset.data.mix
     if not members:
         raise ConfigError(f"preset {preset.name} mixes nothing", hint="fill in its data.mix")
-    if unknown := [name for name in members if name not in DATASETS]:
-        raise ConfigError(
-            f"data.mix of preset {preset.name} names the unknown data set {unknown[0]!r}",
-            hint=f"give some of {', '.join(DATASETS)}",
-        )
+    formats = {name: member.format or name for name, member in members.items()}
+    for name, kind in formats.items():
+        if kind not in DATASETS:
+            said = "the unknown data set" if name == kind else f"for {name} the unknown format"
+            raise ConfigError(
+                f"data.mix of preset {preset.name} names {said} {kind!r}",
+                hint=f"give some of {', '.join(DATASETS)}"
+                + (", or a format with a name of your own" if name == kind else ""),
+            )
+        # The folders of a run on that format alone would be taken for this one's.
+        if name in DATASETS and name != kind:
+            raise ConfigError(
+                f"data.mix of preset {preset.name} calls a data set in the format {kind} {name}",
+                hint="give it a name that is no format",
+            )
     return tuple(
         Source(
             name,
-            _folder(name, root, member.root or ("" if name == GENERATED else name), True),
+            formats[name],
+            _folder(name, formats[name], root, _below(name, formats[name], member.root), True),
             tuple(task for task in TASKS if task in member.tasks),
+            member.exhaustive,
         )
         for name, member in members.items()
     )
@@ -57,9 +80,13 @@ def evaluated(preset: Preset, dataset: str) -> str:
     return preset.data.dataset if dataset == MIX else dataset
 
 
-def _folder(dataset: str, root: str, below: str, mixed: bool) -> Path | None:
+def _below(name: str, kind: str, given: str) -> str:
+    return given or ("" if kind == GENERATED else name)
+
+
+def _folder(dataset: str, kind: str, root: str, below: str, mixed: bool) -> Path | None:
     """``below`` the run's root; a generated data set that names no folder has none."""
-    if dataset == GENERATED and not below and (not root or mixed):
+    if kind == GENERATED and not below and (not root or mixed):
         return None
     if not root and not Path(below).is_absolute():
         raise ConfigError(f"{dataset} needs its folder", hint="give --root DIR")

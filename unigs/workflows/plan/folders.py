@@ -87,7 +87,7 @@ def plan_folder(
     """Return what the shards of one (data set, split, task) will hold."""
     dataset, split, task = part
     data = preset.data
-    options = sample_options(preset, found.class_names, split)
+    options = sample_options(preset, found.class_names, split, found.exhaustive)
     variants = data.variants if split == "train" else 1
     drawn = found.drawn[task]
     samples = round(found.scenes * variants * _share(found, task, options))

@@ -24,6 +24,7 @@ class ProcessMemory:
     Attributes:
         weights, gradients, moments, averages: of the UNet, the optimiser and the EMA.
         exchange: buckets in which processes exchange gradients.
+        best: averages of the best validation, in the memory of the machine.
         copy: of weights, moments and averages, while a checkpoint is written; in the memory of the
             machine, where the CPU trains too.
         samples: of one pass.
@@ -37,6 +38,7 @@ class ProcessMemory:
     moments: int
     averages: int
     exchange: int
+    best: int
     copy: int
     samples: int
     activations: int
@@ -83,18 +85,22 @@ def process_memory(
     validating = VALIDATION_BATCH * (network.batch + network.idle) + 2 * learned
     step = max(passing, muon if network.matrices else 0)
     # Checkpoints are whole, also those of FSDP.
-    copy = shared * (weights + moments + learned)
+    best = learned if training.keep_best else 0
+    copy = shared * (weights + moments + learned) + best
     if not accelerator:
         # The next steps are taken while it is written; only gradients are beside the last one.
         midway = training.checkpoint_every < steps
         step = max(step, copy + (step if midway else learned))
     held = weights + moments + learned + exchange + _FLOAT * autoencoder
+    if not accelerator:
+        held += best
     return ProcessMemory(
         weights=weights,
         gradients=learned,
         moments=moments,
         averages=learned,
         exchange=exchange,
+        best=best,
         copy=copy,
         samples=samples,
         activations=network.pass_bytes(samples, gradients=False),

@@ -119,7 +119,7 @@ class Planner:
     ) -> None:
         self.preset, self.dataset = preset, dataset
         sources = run_sources(preset, dataset, root)
-        roots = {source.dataset: source.root for source in sources}
+        by_name = {source.dataset: source for source in sources}
         held_out = evaluated(preset, dataset)
         self._parts = [(s.dataset, "train", task) for s in sources for task in s.tasks]
         self._parts += [(held_out, "val", task) for task in TASKS]
@@ -129,7 +129,7 @@ class Planner:
         for name, split, _ in self._parts:
             if (name, split) not in self._surveys:
                 tasks = [task for *batch, task in self._parts if batch == [name, split]]
-                self._surveys[name, split] = survey(preset, name, roots[name], split, tasks)
+                self._surveys[name, split] = survey(preset, by_name[name], split, tasks)
         names = [n for found in self._surveys.values() for n in found.class_names]
         self._names = tuple(dict.fromkeys(names))
         self.accelerator = torch.cuda.is_available() if accelerator is None else accelerator

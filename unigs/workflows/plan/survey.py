@@ -24,6 +24,7 @@ from unigs.samples.serialization import encode_sample
 from unigs.samples.split_options import sample_options
 from unigs.scene import Scene
 from unigs.shards.worker import sample_row
+from unigs.workflows.sources import Source
 
 # Images of which samples are drawn. At 512 pixels the pictures of COCO's samples vary by a third,
 # so that the mean of so many is within 4 % (one standard error).
@@ -52,6 +53,7 @@ class Survey:
     Attributes:
         keys: of the scenes that its annotations list; for a generated set all there will be.
         class_names: all of the data set.
+        exhaustive: as in `unigs.config.data.MixedDataset`.
         outlines: what the annotations say of each scene, None where that is in other files.
         probed: scenes that were read, whether or not they could be.
         usable: those of them that could be read.
@@ -63,6 +65,7 @@ class Survey:
 
     keys: list[str]
     class_names: tuple[str, ...]
+    exhaustive: bool
     outlines: list[Outline | None]
     probed: int = 0
     usable: int = 0
@@ -86,24 +89,22 @@ class Survey:
         return sum(counts) / len(counts) if counts else 0.0
 
 
-def survey(
-    preset: Preset, dataset: str, root: Path | None, split: str, tasks: Sequence[str]
-) -> Survey:
+def survey(preset: Preset, source: Source, split: str, tasks: Sequence[str]) -> Survey:
     """Read the annotations of a split and draw samples of up to `PROBES` scenes, as many as its
     pictures allow; pictures that are not there are no error.
 
     Args:
-        root: None for the generated set, of which `GENERATED_SCENES` are drawn.
+        source: the data set; of a generated one `GENERATED_SCENES` are drawn.
 
     Raises:
         DataError: the annotations cannot be read.
     """
-    if root is not None:
-        return _survey(preset, dataset, root, split, tasks)
+    if source.root is not None:
+        return _survey(preset, source, source.root, split, tasks)
     data = preset.data
     count = data.train_scenes if split == "train" else data.val_scenes
     with _generated(preset, split, min(count, GENERATED_SCENES)) as folder:
-        found = _survey(preset, dataset, folder, split, tasks)
+        found = _survey(preset, source, folder, split, tasks)
     first = int(found.keys[0])
     found.keys = [scene_key(f"{first + number:012d}.jpg") for number in range(count)]
     found.file_bytes = round(found.file_bytes * count / len(found.outlines))
@@ -139,29 +140,29 @@ def _generated(preset: Preset, split: str, count: int) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _survey(preset: Preset, dataset: str, root: Path, split: str, tasks: Sequence[str]) -> Survey:
-    source = open_dataset(dataset, root, split)
-    found = Survey([], source.class_names, [])
+def _survey(preset: Preset, source: Source, root: Path, split: str, tasks: Sequence[str]) -> Survey:
+    dataset = open_dataset(source.format, root, split, source.dataset)
+    found = Survey([], dataset.class_names, source.exhaustive, [])
     # The probes are spread over the data set: those with the least of a number drawn for each.
     draw = random.Random(0)
     chosen: list[tuple[float, int, Record, int]] = []
-    for record in source.records():
+    for record in dataset.records():
         if not isinstance(record, Record):
             continue
         size = _size(record.files[0])
         found.file_bytes += size
         found.keys.append(record.key)
-        found.outlines.append(outline_of(source, record))
+        found.outlines.append(outline_of(dataset, record))
         entry = (-draw.random(), len(found.keys), record, size)
         if len(chosen) < PROBES:
             heapq.heappush(chosen, entry)
         elif entry > chosen[0]:
             heapq.heapreplace(chosen, entry)
-    options = sample_options(preset, found.class_names, split)
+    options = sample_options(preset, found.class_names, split, source.exhaustive)
     found.drawn = {task: [] for task in tasks}
     for _, _, record, size in sorted(chosen, key=lambda entry: entry[1]):
         found.probed += 1
-        scenes = [scene for scene in source.read(record) if isinstance(scene, Scene)]
+        scenes = [scene for scene in dataset.read(record) if isinstance(scene, Scene)]
         if scenes:
             found.usable += 1
             found.probed_bytes += size

@@ -1,0 +1,115 @@
+"""What generation costs against direct prediction: the preset's UNet trained by cross-entropy.
+
+    python -m benchmarks.supervised_segmenter --run STORE/coco_panoptic-photo --work DIR
+        [--preset photo] [--set NAME=VALUE ...] [--seeds 0 1 2] [--steps N]
+
+The counterpart of the paper's Tables 5 and 6. From a finished run of `unigs run` it takes the
+samples of the entity task (train and val), the autoencoder and the held-out shards. The same trunk
+as the preset's, with a small head that also sees the pixels, learns class maps from the same
+samples, in as many operations (forward and backward) as the preset's training has; optimiser,
+schedule, averages and early stopping are the preset's. An entity is every connected part of a class
+(a class that no training picture has twice is one entity); referring cuts the class map by the
+coarse mask and takes the classes that the prompt names. Both go through the evaluation code that
+the model goes through. Each finished seed is kept as JSON in `--work` and not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.photo_parts.class_maps import read_class_maps
+from benchmarks.photo_parts.direct_unet import (
+    EVALUATED,
+    DirectSource,
+    encoded,
+    fresh,
+    sample_flop,
+    train_direct,
+)
+from benchmarks.photo_parts.seeds import interval_text
+from benchmarks.photo_parts.unet_flop import training_flop
+from unigs.config.overrides import parse_overrides
+from unigs.config.preset import Preset, load_preset
+from unigs.evaluation.evaluate import evaluate_source
+from unigs.evaluators.bundle import Evaluators
+from unigs.io.files import replacing
+from unigs.models.autoencoder import load_autoencoder
+from unigs.tasks import TASKS
+
+SHOWN = ("miou", "recall_50", "ap_e", "pq")
+
+
+def main() -> None:
+    """Train and evaluate each seed that is not finished, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True, help="STORE/DATASET-PRESET of a run")
+    parser.add_argument("--work", type=Path, required=True, help="results are kept here")
+    parser.add_argument("--preset", default="photo", help="of that run")
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--steps", type=int, help="in place of equal operations")
+    options = parser.parse_args()
+    changes = parse_overrides(Preset, options.overrides)
+    options.work.mkdir(parents=True, exist_ok=True)
+    results = []
+    for seed in options.seeds:
+        file = options.work / f"direct-{seed}.json"
+        if not file.is_file():
+            preset = load_preset(options.preset, changes | {"training.seed": seed})
+            result = measured(options.run, preset, options.work / f"direct-{seed}", options.steps)
+            with replacing(file) as partial:
+                partial.write_text(json.dumps(result, indent=1))
+        results.append(json.loads(file.read_text()))
+    print("| task | " + " | ".join(f"`{name}`" for name in SHOWN) + " |")
+    print("|---|" + "---:|" * len(SHOWN))
+    for task in EVALUATED:
+        cells = [interval_text([r["metrics"][task][name] for r in results]) for name in SHOWN]
+        print(f"| {task} | {' | '.join(cells)} |")
+
+
+def measured(run: Path, preset: Preset, out: Path, steps: int | None) -> dict[str, Any]:
+    """Train one seed and evaluate it; return what is kept of it."""
+    autoencoder = load_autoencoder(run / "components" / "autoencoder")
+    data = encoded(read_class_maps(run / "shards" / "train" / "entity"), autoencoder)
+    names = data.maps.names
+    held_out = encoded(read_class_maps(run / "shards" / "val" / "entity", names), autoencoder)
+    net = fresh(preset, autoencoder, len(names))
+    direct, generative = sample_flop(net, data), training_flop(preset, autoencoder)
+    if steps is None:
+        assert preset.training.steps is not None, "a preset with training.steps"
+        steps = max(1, round(preset.training.steps * generative / direct))
+    print(f"{len(data.latents)} samples, {len(names)} classes, {steps} steps", flush=True)
+    curve: list[dict[str, float]] = []
+
+    def log(step: int, values: dict[str, float]) -> None:
+        curve.append({"step": step, **values})
+        print(f"step {step}: {values}", flush=True)
+
+    best = train_direct(net, data, held_out, preset.training, steps, log)
+    metrics = {}
+    for task in EVALUATED:
+        source = DirectSource(
+            net, autoencoder, names, data.maps.single, TASKS[task], preset.data.min_area
+        )
+        metrics[task] = evaluate_source(
+            source, task, run / "shards" / "val" / task, Evaluators(), out / task,
+            limit=preset.evaluation.scenes, baselines=False,
+        ).named()  # fmt: skip
+    return {
+        "seed": preset.training.seed,
+        "steps": steps,
+        "best_step": best.step,
+        "sample_flop": direct,
+        "generative_sample_flop": generative,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "single": sorted(data.maps.single),
+        "curve": curve,
+        "metrics": metrics,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Whether the unification helps: with and without the colormap half, alone and joint, in located
+and in random colours.
+
+    python -m benchmarks.unification --run STORE/coco_panoptic-photo --work DIR [--share 0.25]
+        [--seeds 0 1 2] [--variants joint referring ...] [--minutes 60] [--set NAME=VALUE ...]
+    python -m benchmarks.unification --work DIR --table       only the table of what is finished
+
+Every training has the same number of steps, `--share` of the preset's, and the same batches: equal
+operations. It reads samples, latents and evaluators of a finished run (`unigs run`). Each finished
+training is kept as JSON in `--work`, and the next call goes on with the next one, seed by seed; one
+that was interrupted resumes. The tables show means over seeds with Student's 95 % intervals, and
+differences between two variants paired by seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.photo_parts.run_folder import RunFolder, by_metric
+from benchmarks.photo_parts.seeds import interval_text, mean_interval
+from unigs.colormap import Palette
+from unigs.config.overrides import parse_overrides
+from unigs.config.preset import Preset, load_preset
+from unigs.evaluation.evaluate import evaluate
+from unigs.io.files import replacing
+from unigs.models.autoencoder import load_autoencoder
+from unigs.models.text import load_text_encoder
+from unigs.pipeline.assemble import assemble
+from unigs.tasks import TASKS
+from unigs.training.checkpoint import CHECKPOINTS
+from unigs.training.run import TrainingJob, run_job
+
+SEGMENTATION = ("miou", "recall_50")
+IMAGES = ("frechet_distance", "clip_i_region", "miou")
+METRICS = {name: IMAGES if task.new_image else SEGMENTATION for name, task in TASKS.items()}
+SMALLER_IS_BETTER = ("frechet_distance",)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train: its tasks and what differs from the preset."""
+
+    tasks: tuple[str, ...]
+    changes: dict[str, Any] = field(default_factory=dict)
+    random_colours: bool = False
+
+
+WITHOUT = {"training.colormap_half": False}
+VARIANTS = {
+    "joint": Variant(tuple(TASKS)),
+    "inpainting": Variant(("inpainting",)),
+    "inpainting, image alone": Variant(("inpainting",), WITHOUT),
+    "synthesis": Variant(("synthesis",)),
+    "synthesis, image alone": Variant(("synthesis",), WITHOUT),
+    "referring": Variant(("referring",)),
+    "entity": Variant(("entity",)),
+    "joint, random colours": Variant(tuple(TASKS), random_colours=True),
+}
+# What is claimed, the variant that should win, the one that should lose, and on which tasks.
+HALF = "the colormap half helps"
+CLAIMS = (
+    (HALF, "inpainting", "inpainting, image alone", ("inpainting",)),
+    (HALF, "synthesis", "synthesis, image alone", ("synthesis",)),
+    *(("joint is better than alone", "joint", task, (task,)) for task in TASKS),
+    ("located colours help", "joint", "joint, random colours", tuple(TASKS)),
+)
+
+
+def main() -> None:
+    """Train and evaluate what is not finished yet, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, help="STORE/DATASET-PRESET of a finished run")
+    parser.add_argument("--work", type=Path, required=True, help="results are kept here")
+    parser.add_argument("--preset", default="photo", help="of that run")
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--share", type=float, default=0.25, help="of the preset's steps")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin none after these")
+    parser.add_argument("--table", action="store_true", help="train nothing")
+    options = parser.parse_args()
+    if not options.table:
+        if options.run is None:
+            parser.error("give --run, or --table")
+        train_all(options)
+    print(tables(read_results(options.work)))
+
+
+def train_all(options: argparse.Namespace) -> None:
+    """Go through seeds and variants until all are finished or the time is over."""
+    began = time.monotonic()
+    changes = parse_overrides(Preset, options.overrides)
+    for seed in options.seeds:
+        for name in options.variants:
+            place = options.work / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
+            if place.with_suffix(".json").is_file():
+                continue
+            if time.monotonic() - began > 60 * options.minutes:
+                return
+            print(f"{name}, seed {seed}", flush=True)
+            preset = shortened(options.preset, changes, VARIANTS[name], seed, options.share)
+            result = trained(RunFolder(options.run), preset, VARIANTS[name], place)
+            with replacing(place.with_suffix(".json")) as partial:
+                partial.write_text(json.dumps({"variant": name, "seed": seed, **result}, indent=1))
+            shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
+
+
+def shortened(
+    name: str, changes: dict[str, Any], variant: Variant, seed: int, share: float
+) -> Preset:
+    """Return the preset with a variant's changes, a share of its steps and another seed."""
+    preset = load_preset(name, changes)
+    assert preset.training.steps is not None, "a preset with training.steps"
+    steps = max(1, round(share * preset.training.steps))
+    # The schedule is the preset's, shorter.
+    own: dict[str, Any] = {
+        "training.steps": steps,
+        "training.warmup_steps": round(share * preset.training.warmup_steps),
+        "training.seed": seed,
+        "unet.seed": seed,
+        **variant.changes,
+    }
+    if variant.random_colours:
+        own["codec.palette"] = f"random-{Palette.from_name(preset.codec.palette).grid}-v1"
+    return load_preset(name, {**changes, **own})
+
+
+def trained(run: RunFolder, preset: Preset, variant: Variant, place: Path) -> dict[str, Any]:
+    """Train, resuming in `place`, and evaluate on the held-out samples; return what is kept."""
+    encoders = run.encoders(preset)
+    samples = (
+        run.recoloured(preset, variant.tasks, place.parent / "random colours")
+        if variant.random_colours
+        else run.samples(variant.tasks)
+    )
+    job = TrainingJob(preset, samples.train, samples.validation, encoders, place)
+    curve: list[dict[str, float]] = []
+
+    def log(step: int, metrics: dict[str, float]) -> None:
+        if "validation_loss" in metrics:
+            curve.append({"step": step, "validation_loss": metrics["validation_loss"]})
+            print(f"  step {step}: validation loss {metrics['validation_loss']:.4f}", flush=True)
+
+    unet, report = run_job(job, log)
+    tokenizer, text_encoder = load_text_encoder(encoders.text_encoder)
+    autoencoder = load_autoencoder(encoders.autoencoder)
+    pipeline = assemble(preset, unet, autoencoder, tokenizer, text_encoder, variant.tasks)
+    pipeline.set_progress_bar_config(disable=True)
+    metrics = {
+        task: by_metric(
+            evaluate(
+                pipeline, task, samples.held_out[task], run.evaluators(), place / task,
+                preset.evaluation.scenes, baselines=False,
+            )
+        )
+        for task in variant.tasks
+    }  # fmt: skip
+    ratios = preset.training.ratios
+    total = sum(ratios[task] for task in variant.tasks)
+    seen = report.steps * preset.training.batch_size
+    return {
+        "steps": preset.training.steps,
+        "best_step": report.best_step,
+        "seconds": report.seconds,
+        "samples": {task: round(seen * ratios[task] / total) for task in variant.tasks},
+        "curve": curve,
+        "metrics": metrics,
+    }
+
+
+def read_results(work: Path) -> dict[str, dict[int, dict[str, Any]]]:
+    """Return variant -> seed -> what was kept."""
+    found: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in VARIANTS}
+    for file in sorted(work.glob("*.json")):
+        result = json.loads(file.read_text())
+        found[result["variant"]][result["seed"]] = result
+    return found
+
+
+def tables(results: dict[str, dict[int, dict[str, Any]]]) -> str:
+    """Return two tables in Markdown: the variants, and the claims as differences paired by seed."""
+    lines = ["| variant | task | metric | value | seeds | steps |", "|---|---|---|---:|---:|---:|"]
+    for name, by_seed in results.items():
+        for task in VARIANTS[name].tasks if by_seed else ():
+            for metric in METRICS[task]:
+                values = measured(by_seed, task, metric)
+                if not values:
+                    continue
+                steps = sorted({result["steps"] for result in by_seed.values()})
+                lines.append(
+                    f"| {name} | {task} | `{metric}` | {interval_text(list(values.values()))} | "
+                    f"{len(values)} | {', '.join(map(str, steps))} |"
+                )
+    lines += ["", "| claim | task | metric | difference | seeds | holds |"]
+    lines += ["|---|---|---|---:|---:|---|"]
+    for claim, better, worse, tasks in CLAIMS:
+        for task in tasks:
+            # Without a colormap half there are no entities; those of synthesis are the segmenter's.
+            unfair = claim == HALF and TASKS[task].new_colormap
+            for metric in METRICS[task][: 2 if unfair else None]:
+                lines += _compared(claim, results[better], results[worse], task, metric)
+    return "\n".join(lines)
+
+
+def _compared(
+    claim: str,
+    better: dict[int, dict[str, Any]],
+    worse: dict[int, dict[str, Any]],
+    task: str,
+    metric: str,
+) -> list[str]:
+    first, second = measured(better, task, metric), measured(worse, task, metric)
+    # Seeds of other lengths are another experiment.
+    seeds = [s for s in first if s in second and better[s]["steps"] == worse[s]["steps"]]
+    if not seeds:
+        return []
+    gains = [first[seed] - second[seed] for seed in seeds]
+    mean, half = mean_interval(gains)
+    gain = -mean if metric in SMALLER_IS_BETTER else mean
+    said = "one seed" if math.isnan(half) else "yes" if gain > half else "no"
+    if said == "no" and gain < -half:
+        said = "the contrary"
+    return [f"| {claim} | {task} | `{metric}` | {interval_text(gains)} | {len(seeds)} | {said} |"]
+
+
+def measured(by_seed: dict[int, dict[str, Any]], task: str, metric: str) -> dict[int, float]:
+    """Return seed -> value of a metric, where it has one."""
+    found = {seed: result["metrics"][task].get(metric) for seed, result in by_seed.items()}
+    return {seed: value for seed, value in found.items() if value is not None and value == value}
+
+
+if __name__ == "__main__":
+    main()
