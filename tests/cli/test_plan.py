@@ -7,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from unigs.cli.plan import plan
+from unigs.config.preset import load_preset
 
 pytest.importorskip("torch")
 
@@ -25,7 +26,9 @@ def test_it_prints_the_plan(tmp_path):
     assert result.exit_code == 0, result.exception
     told = result.stdout
     assert "shapes train entity: 6 samples of 6 scenes, 1 shards of " in told
-    assert "training: 1,000 steps of 16 samples, 0.1 hours on 1 at 50.0 images/s each" in told
+    steps = load_preset("tiny").training.steps
+    hours = steps * 16 / 50 / 3600
+    assert f"training: {steps:,} steps of 16 samples, {hours:.1f} hours on 1 at 50.0 im" in told
     assert "does not fit" not in told
 
 
