@@ -34,7 +34,7 @@ pytest.importorskip("ray", reason="needs the extra ray")
 pytest.importorskip("dagster_ray", reason="needs the extra ray")
 
 # So many that a node dies long before the last one.
-STEPS = 400
+STEPS = 200
 # Seconds for one run: minutes on a machine that has other work.
 PATIENCE = 600
 DATA = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "scene_statistics")
