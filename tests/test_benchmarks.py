@@ -80,7 +80,7 @@ def test_checkpoints_are_copied_while_training_runs_and_evaluated_afterwards(tmp
         "single_or_joint.py", "--preset", preset, "--steps", 2, "--train-scenes", 24,
         "--val-scenes", 6, "--work", tmp_path / "work",
     )  # fmt: skip
-    model = tmp_path / "work" / "runs" / "joint-10-0" / "model"
+    model = tmp_path / "work" / "runs" / f"joint-{JOINT}-0" / "model"
     shards = next((tmp_path / "work" / "shards").glob("val-*"))
     checkpoint = tmp_path / "checkpoints" / "step-00000007"
     checkpoint.mkdir(parents=True)
