@@ -15,7 +15,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from unigs.evaluators.dual_encoder import DualEncoder, image_features, text_features
 from unigs.evaluators.scene_arrays import SceneArrays, gather
-from unigs.io.machine import autocast, one_thread
+from unigs.io.machine import autocast
 from unigs.models.tokenizer import build_tokenizer
 from unigs.scene import Scene
 
@@ -57,7 +57,6 @@ class TextPairs:
     shown: list[frozenset[str]]
 
 
-@one_thread()
 def train_dual_encoder(
     scenes: Iterable[Scene],
     options: DualEncoderOptions | None = None,

@@ -11,7 +11,7 @@ import torch
 
 from unigs.evaluators.scene_arrays import SceneArrays, gather
 from unigs.evaluators.segmenter import SegmentationNet, Segmenter, to_pixels
-from unigs.io.machine import autocast, machine, one_thread
+from unigs.io.machine import autocast, machine
 from unigs.scene import Scene
 
 
@@ -33,7 +33,6 @@ class SegmenterOptions:
     seed: int = 0
 
 
-@one_thread()
 def train_segmenter(
     scenes: Iterable[Scene],
     options: SegmenterOptions | None = None,

@@ -134,28 +134,21 @@ def _machine(device_type: str) -> Machine:
     return Machine(device_type, low, False, torch.channels_last, float32, bfloat16)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute in one thread for the block: on small networks threads gain little, and those that
-    compete for busy cores stall each other (36 times slower has been seen)."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _rate(dtype: torch.dtype) -> float:
     """FLOP/s of a square product on one thread: the best of a few, since others may use it too."""
+    threads = torch.get_num_threads()
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(PROBE_SIDE, PROBE_SIDE, generator=generator).to(dtype)
     seconds: list[float] = []
-    # One thread tells the two kernels apart.
-    with one_thread(), torch.inference_mode():
-        values @ values
-        while sum(seconds) < PROBE_SECONDS:
-            started = time.perf_counter()
+    try:
+        # Threads that compete for busy cores stall each other: one tells the two kernels apart.
+        torch.set_num_threads(1)
+        with torch.inference_mode():
             values @ values
-            seconds.append(time.perf_counter() - started)
+            while sum(seconds) < PROBE_SECONDS:
+                started = time.perf_counter()
+                values @ values
+                seconds.append(time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
     return 2 * PROBE_SIDE**3 / min(seconds)
