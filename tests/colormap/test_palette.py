@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unigs.colormap import Palette
@@ -156,6 +156,7 @@ def test_numbering_of_entities_changes_nothing(
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 11))
+@example(2353, 5)
 def test_flips_move_the_cells_with_the_entities(seed: int, grid: int) -> None:
     segments = random_segments(seed, 36, 50, 20)
     plain = Palette(grid).place(segments)
@@ -165,7 +166,9 @@ def test_flips_move_the_cells_with_the_entities(seed: int, grid: int) -> None:
     row, column = np.divmod(plain.home, grid)
     mirrored = row * grid + (grid - 1 - column)
     assert np.array_equal(mirrored[inner], flipped.home[inner])
-    if inner.all():
+    # In the middle of a cell its neighbours to the left and right are equally near.
+    halves = 2 * edge[:, 0]
+    if inner.all() and (np.abs(halves - np.round(halves)) > 1e-6).all():
         row, column = np.divmod(plain.cells, grid)
         assert np.array_equal(row * grid + (grid - 1 - column), flipped.cells)
 
