@@ -147,6 +147,12 @@ def test_the_reason_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.splitlines()[-1] == f"{REASON}ValueError: odd"
 
 
+def _hear_sigterm() -> None:
+    """A process that ignores or blocks the signal hands that on to those it starts."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def test_a_job_ends_when_the_pulse_of_its_run_stops(tmp_path: Path) -> None:
     file = tmp_path / "pulse"
     code = (
@@ -158,7 +164,7 @@ def test_a_job_ends_when_the_pulse_of_its_run_stops(tmp_path: Path) -> None:
     with beating(file):
         job = subprocess.Popen(
             [sys.executable, "-c", code, str(file)],
-            env=environment, stdout=subprocess.PIPE, text=True,
+            env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=_hear_sigterm,
         )  # fmt: skip
         assert job.stdout is not None
         assert job.stdout.readline() == "watching\n"
