@@ -13,12 +13,12 @@ from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
 
 RADIUS = 1 / 16
 # In squared units of an image in [0, 1]: below this variance a window has no edge.
-FLATNESS = 1e-4
-PASSES = 2
+FLATNESS = 3e-5
+PASSES = 3
 # Levels of 255 per pixel: on a slope this steep a pixel counts half.
 STEEP = 16.0
 # Pixels an edge takes: narrower than the first is sharp, wider than the second is blurred.
-SHARP, BLURRED = 1.5, 2.5
+SHARP, BLURRED = 1.25, 2.0
 EDGE_WINDOW = 9
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unigs.colormap import DEFAULT_DECODER, Palette, decode
+from unigs.colormap import DEFAULT_DECODER, Palette, decode_batch
 from unigs.evaluation.metric_values import MetricValues, Role
 from unigs.evaluation.predictions import Prediction, Source, with_hole
 from unigs.metrics.matching import components
@@ -105,16 +105,16 @@ class CodecCeiling:
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]:
         images = self.codec.images_through([sample.image for sample in samples])
         colormaps = self.codec.colormaps_through([sample.colormap for sample in samples])
+        every = decode_batch(
+            colormaps,
+            self.codec.decoder,
+            self.codec.palette,
+            self.task.background,
+            None if self.task.new_image else images,
+            **self.codec.options,
+        )
         predictions = []
-        for sample, image, colormap in zip(samples, images, colormaps, strict=True):
-            decoded = decode(
-                colormap,
-                self.codec.decoder,
-                self.codec.palette,
-                self.task.background,
-                None if self.task.new_image else image,
-                **self.codec.options,
-            )
+        for sample, image, colormap, decoded in zip(samples, images, colormaps, every, strict=True):
             segments = decoded.segments
             if self.task.coarse == "sampled":
                 segments = np.where(sample.coarse_mask, segments, 0)

@@ -15,7 +15,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from unigs.evaluators.dual_encoder import DualEncoder, image_features, text_features
 from unigs.evaluators.scene_arrays import SceneArrays, gather
-from unigs.io.machine import autocast
+from unigs.io.machine import autocast, machine
 from unigs.models.tokenizer import build_tokenizer
 from unigs.scene import Scene
 
@@ -74,7 +74,9 @@ def train_dual_encoder(
     fit, held_out = gather(scenes, options.size, options.scenes).split(options.held_out)
     encoder = _fresh(fit, options)
     model = encoder.model.requires_grad_(True).train()
-    optimiser = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), options.learning_rate, weight_decay=0.01, fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.1
     )
@@ -116,11 +118,15 @@ def _fresh(arrays: SceneArrays, options: DualEncoderOptions) -> DualEncoder:
         "image_size": options.size,
         "patch_size": options.patch,
     }
+    config = CLIPConfig(
+        text_config=text,
+        vision_config=vision,
+        projection_dim=options.dimensions,
+        attn_implementation="sdpa" if machine().fused_attention else "eager",
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        model = CLIPModel(
-            CLIPConfig(text_config=text, vision_config=vision, projection_dim=options.dimensions)
-        )
+        model = CLIPModel(config)
     half = (0.5, 0.5, 0.5)
     return DualEncoder(model, tokenizer, LABEL, half, half)
 
