@@ -15,39 +15,16 @@ from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.training import VERSION_FILE, registered_name
 from resources.launcher import Launcher
+from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
 from resources.mlflow.registry import ModelVersion, champion, find_version, promote, tag_version
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.evaluation.metric_values import MetricValues, Role
 
 DECISION = "decision.json"
 SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
-
-
-def gate_score(values: dict[str, MetricValues]) -> float:
-    """Return the mean over the tasks of their mIoU: of the masks, or of the segmenter's on
-    generated images.
-
-    Raises KeyError when a task has neither.
-    """
-    scores = []
-    for task, row in values.items():
-        own = row.where(lambda v: v.role is Role.MODEL and not v.protocol)
-        found = [v.value for v in own if v.metric == "miou"]
-        if not found:
-            raise KeyError(f"{task} has no mIoU")
-        scores.append(found[0])
-    return sum(scores) / len(scores)
-
-
-def decide(candidate: float, best: float | None) -> tuple[bool, str]:
-    """Decide whether to promote, with a one-line reason; ``best`` is None without a champion."""
-    if best is None:
-        return True, f"promoted: the first model, mean mIoU {candidate:.4f}"
-    if candidate > best:
-        return True, f"promoted: mean mIoU {candidate:.4f}, the champion has {best:.4f}"
-    return False, f"not promoted: mean mIoU {candidate:.4f}, the champion has {best:.4f}"
+# The champion's evaluation as it was logged.
+CHAMPION = "champion"
 
 
 def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
@@ -84,33 +61,50 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             return Built(fingerprint(**decision), decision)
 
         def decision_on(folder: Path, folders: Folders, protocol: str) -> dict[str, Any]:
+            from unigs.evaluation.promotion import decide, mean_miou, read_scores
+
             version = json.loads((folders.model(name) / VERSION_FILE).read_text(encoding="utf-8"))
             candidate = find_version(tracking, version["name"], version["version"])
-            score = gate_score(own_values(folders, name, tasks))
-            tag_version(tracking, candidate, {SCORE: repr(score), EVALUATED_ON: protocol})
+            places = {task: folders.evaluation(name, task) for task in tasks}
+            scores = read_scores(places)
+            score = mean_miou(scores)
+            note(candidate, protocol, places)
             best = champion(tracking, registered_name(settings, name))
             if best is not None and best.version == candidate.version:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
-            best_score = None if best is None else score_of(best, protocol, folder)
-            promoted, reason = decide(score, best_score)
-            if promoted:
+            of_best = None if best is None else read_scores(places_of(best, protocol, folder))
+            decision = decide(scores, of_best)
+            if decision.promoted:
                 promote(tracking, candidate)
             return {
-                "promoted": promoted,
-                "reason": reason,
+                "promoted": decision.promoted,
+                "reason": decision.reason,
                 "score": score,
-                "champion_score": best_score,
+                "champion_score": None if of_best is None else mean_miou(of_best),
+                "differences": decision.records(),
                 "candidate": candidate.version,
-                "champion": candidate.version if promoted or best is None else best.version,
+                "champion": (
+                    candidate.version if decision.promoted or best is None else best.version
+                ),
             }
 
-        def score_of(best: ModelVersion, protocol: str, folder: Path) -> float:
-            if best.tags.get(EVALUATED_ON) == protocol:
-                return float(best.tags[SCORE])
+        def places_of(best: ModelVersion, protocol: str, folder: Path) -> dict[str, Path]:
+            kept = kept_evaluations(tracking, best, protocol, tasks, folder / CHAMPION)
+            if kept is not None:
+                return kept
             context.log.info("the champion was evaluated on other shards: evaluating it on these")
-            score = gate_score({task: evaluate(best.folder, task, folder / task) for task in tasks})
-            tag_version(tracking, best, {SCORE: repr(score), EVALUATED_ON: protocol})
-            return score
+            places = {task: folder / task for task in tasks}
+            for task, place in places.items():
+                evaluate(best.folder, task, place)
+            note(best, protocol, places)
+            return places
+
+        def note(version: ModelVersion, protocol: str, places: dict[str, Path]) -> None:
+            from unigs.evaluation.promotion import mean_miou, read_scores
+
+            score = mean_miou(read_scores(places))
+            tag_version(tracking, version, {SCORE: repr(score), EVALUATED_ON: protocol})
+            keep_evaluations(tracking, version, protocol, places)
 
         reads = [folders.model(name), *(folders.evaluation(name, task) for task in tasks)]
         outcome = build_or_reuse(folders.gate(name), inputs, build, reads=reads)
@@ -118,11 +112,6 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, outcome)
 
     return gate
-
-
-def own_values(folders: Folders, name: str, tasks: tuple[str, ...]) -> dict[str, MetricValues]:
-    """Return a model's own values by task."""
-    return {task: MetricValues.read(folders.evaluation(name, task)) for task in tasks}
 
 
 gates = {name: _gate(name, tasks) for name, tasks in MODELS.items()}

@@ -26,7 +26,7 @@ from unigs.colormap.distortion import Distortion, add_blur, add_jpeg, add_noise
 from unigs.datasets import open_dataset
 from unigs.evaluation.codec.latents import through_autoencoder
 from unigs.evaluation.codec.trial import trial_segments
-from unigs.metrics.entity_precision import EntityMasks, entity_precision
+from unigs.metrics.entity_precision import EntityOverlaps, entity_precision
 from unigs.metrics.matching import match
 from unigs.models.autoencoder import load_autoencoder
 
@@ -108,7 +108,7 @@ def evaluate(
         for case, score in zip(chosen, scores, strict=True):
             if case[0] == way:
                 labels = {i + 1: float(value) for i, value in enumerate(score)}
-                masks[case[1]] = EntityMasks.of(case[1], case[2], case[3], labels)
+                masks[case[1]] = EntityOverlaps.of(case[1], case[2], case[3], labels)
                 given.append(score)
                 right.append(hits(case[2], case[3], len(score)))
         found = entity_precision(masks, orders)

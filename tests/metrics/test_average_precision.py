@@ -6,9 +6,9 @@ import pytest
 from pycocotools import mask as mask_codec
 
 from unigs.errors import ConfigError, DataError
-from unigs.metrics.average_precision import coco_scores, constant_score_ap
+from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.entity_metrics import AveragePrecisionMetric
-from unigs.metrics.entity_precision import EntityMasks
+from unigs.metrics.entity_precision import EntityOverlaps, entity_precision
 
 
 def load(path):
@@ -57,12 +57,19 @@ def test_nothing_is_printed(test_data, capsys):
 SQUARES = np.kron(np.array([[1, 0], [0, 2]]), np.ones((8, 8), int))
 
 
+def records(labels, image, category=0, scores=None):
+    """The entities of a (h, w) label map as records of COCO; those of the scores, in their order,
+    where they are given."""
+    for label in scores or np.unique(labels[labels > 0]).tolist():
+        rle = mask_codec.encode(np.asfortranarray(labels == label, np.uint8))
+        more = {} if scores is None else {"score": scores[label]}
+        yield {"image_id": image, "category_id": category, "segmentation": rle} | more
+
+
 def squares(gt_ids=(1, 2)):
-    masks = EntityMasks.of("a", SQUARES, SQUARES, {1: 0.9, 2: 0.8})
-    pairs = zip(masks.truth, gt_ids, strict=True)
-    truth = [masks.record(runs, 0, id=number, category_id=0) for runs, number in pairs]
-    pairs = zip(masks.found, masks.scores, strict=True)
-    predictions = [masks.record(runs, 0, score=score, category_id=0) for runs, score in pairs]
+    pairs = zip(records(SQUARES, 0), gt_ids, strict=True)
+    truth = [record | {"id": number} for record, number in pairs]
+    predictions = list(records(SQUARES, 0, scores={1: 0.9, 2: 0.8}))
     images = [{"id": 0, "height": 16, "width": 16}]
     return {"images": images, "annotations": truth, "categories": [{"id": 0}]}, predictions
 
@@ -106,12 +113,57 @@ def test_confidence_decides_and_constant_scores_do_not():
     assert bad.compute()["ap_e"] < good.compute()["ap_e_constant"] < 1
 
 
+def label_maps(seed, count):
+    """Label maps with many entities, predictions with equal scores, some without pixels, some
+    images without any truth or prediction."""
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        gt = rng.permutation(16).reshape(4, 4).repeat(8, 0).repeat(8, 1) % 10
+        noise = rng.integers(0, 9, (16, 16)).repeat(2, 0).repeat(2, 1)
+        pred = np.where(noise < rng.integers(1, 6), noise, gt)
+        gt, pred = gt * (number % 5 > 0), pred * (number % 7 > 0)
+        labels = rng.permutation(10)[1:]
+        scores = {int(label): float(rng.integers(0, 4)) for label in labels if label}
+        yield (
+            gt,
+            pred,
+            {k: v for k, v in scores.items() if k in pred or rng.random() < 0.3}
+            | {int(k): 1.0 for k in np.unique(pred[pred > 0]) if k not in scores},
+        )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_overlaps_give_the_bits_of_run_lengths(seed):
+    images, truth, crowd, found, listed = {}, [], [], [], []
+    void = np.zeros((32, 32), bool)
+    void[:, 20:] = True
+    for number, (gt, pred, scores) in enumerate(label_maps(seed, 15), start=1):
+        gt = np.where(void, 0, gt) if number % 2 else gt
+        here = void if number % 2 else np.zeros_like(void)
+        images[f"{number:02}"] = EntityOverlaps.of("", gt, pred, scores, here)
+        listed.append({"id": number, "height": 32, "width": 32})
+        truth += records(gt, number, 1)
+        found += records(pred, number, 1, scores)
+        crowd += [record | {"iscrowd": 1} for record in records(here.astype(int), number, 1)]
+    ground = {"images": listed, "categories": [{"id": 1}], "annotations": truth}
+    ours, expected = entity_precision(images), coco_scores(ground, found)
+    for name, theirs in (("ap_e", "ap"), ("ap_e_50", "ap_50"), ("ap_e_75", "ap_75")):
+        assert ours[name] == expected[theirs]
+    assert ours["ar_e_100"] == expected["ar_100"]
+    assert ours["n_dropped_empty"] == expected["n_dropped_empty"] > 0
+    with_void = coco_scores(ground | {"annotations": truth + crowd}, found)
+    assert ours["ap_e_void_ignored"] == with_void["ap"] != expected["ap"]
+
+
 def test_constant_score_is_the_mean_over_seeded_orders():
-    truth, predictions = squares()
-    assert constant_score_ap(truth, predictions, seed=1) == constant_score_ap(
-        truth, predictions, seed=1
-    )
-    assert constant_score_ap(truth, predictions) == pytest.approx(1, abs=1e-12)
+    images = {
+        f"{number}": EntityOverlaps.of("", *one) for number, one in enumerate(label_maps(3, 12))
+    }
+    first, again, other = (entity_precision(images, seed=k)["ap_e_constant"] for k in (1, 1, 2))
+    assert first == again != other
+    # Of equal scores COCOeval makes one ranking, by the order of the images.
+    ranked = {key: EntityOverlaps(one.iou, np.ones(len(one.scores))) for key, one in images.items()}
+    assert first == pytest.approx(entity_precision(ranked)["ap_e"], abs=0.05)
 
 
 def test_masks_on_void_are_forgiven_only_in_the_variant():

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as rle
 
 from unigs.errors import DataError
-from unigs.metrics.matching import components, iou_matrix, match, overlap
+from unigs.metrics.matching import components, match, overlap
 
 label_maps = arrays(np.int32, (9, 11), elements=st.integers(0, 5))
 
@@ -20,9 +20,9 @@ def test_iou_is_bit_equal_to_pycocotools(gt, pred):
     truth, predicted = ([rle.encode(m) for m in binary_masks(x)] for x in (gt, pred))
     if truth and predicted:
         expected = rle.iou(predicted, truth, [0] * len(truth)).T
-        assert np.array_equal(iou_matrix(gt, pred), expected)
+        assert np.array_equal(overlap(gt, pred).iou, expected)
     else:
-        assert iou_matrix(gt, pred).shape == (len(truth), len(predicted))
+        assert overlap(gt, pred).iou.shape == (len(truth), len(predicted))
 
 
 @given(label_maps, label_maps, st.permutations(range(1, 6)))
@@ -50,7 +50,7 @@ def test_a_map_matches_itself_perfectly(gt):
 def test_the_total_is_greatest_not_greedy():
     gt = np.array([[1, 1, 1, 1, 2, 2]])
     pred = np.array([[1, 1, 2, 2, 2, 2]])
-    assert iou_matrix(gt, pred).tolist() == [[0.5, 1 / 3], [0.0, 0.5]]
+    assert overlap(gt, pred).iou.tolist() == [[0.5, 1 / 3], [0.0, 0.5]]
     assert match(gt, pred).iou.tolist() == [0.5, 0.5]
 
 

@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from unigs.colormap import Palette, decode
-from unigs.metrics.matching import iou_matrix
+from unigs.metrics.matching import overlap
 from unigs.models import colormap_latents
 from unigs.models.autoencoder import decode_latents, encode_images, load_autoencoder
 from unigs.models.colormap_latents import encode_colormaps
@@ -65,7 +65,7 @@ def test_small_entities_come_back_through_a_real_autoencoder(test_weights):
     for steps in (0, 8):
         latents = encode_colormaps(taesd, maps, steps)
         read = [decode(one, palette=palette).segments for one in decode_latents(taesd, latents)]
-        ious = [iou_matrix(scene(i), segments)[2:].max(axis=1) for i, segments in enumerate(read)]
+        ious = [overlap(scene(i), segments).iou[2:].max(axis=1) for i, segments in enumerate(read)]
         found.append((float(np.mean(ious)), squared_error(taesd, latents, maps)))
     (before, error), (after, less) = found
     assert after > before + 0.1

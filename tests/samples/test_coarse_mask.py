@@ -11,7 +11,6 @@ from unigs.samples.coarse_mask import (
     curve_points,
     extend_boxes,
     latent_mask,
-    strokes_mask,
 )
 
 
@@ -161,23 +160,6 @@ def test_bad_input_is_one_line(boxes, kind):
     with pytest.raises(ConfigError) as caught:
         coarse_mask(np.array(boxes, dtype=float), 64, 64, np.random.default_rng(0), kind)
     assert "\n" not in str(caught.value)
-
-
-def test_stroke_covers_its_path_with_round_ends():
-    mask = strokes_mask([np.array([[10.0, 20.0], [50.0, 20.0]])], 40, 64, thickness=8)
-    assert mask[17:23, 10:50].all()
-    assert mask[20, 7]
-    assert not mask[:, 58:].any()
-    assert not mask[:14].any()
-
-
-def test_dot_and_stroke_outside():
-    dot = strokes_mask([np.array([[5.0, 5.0]])], 16, 16, thickness=4)
-    assert dot[5, 5]
-    assert 9 <= dot.sum() <= 25
-    assert not strokes_mask([np.array([[-40.0, -40.0]])], 16, 16, thickness=4).any()
-    with pytest.raises(ConfigError):
-        strokes_mask([np.array([1.0, 2.0, 3.0])], 16, 16, thickness=4)
 
 
 @given(st.integers(0, 2**32), st.sampled_from([2, 4, 8]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
-from unigs.errors import ConfigError, DataError
+from unigs.errors import ConfigError
 from unigs.samples.entity_draw import NoSample
 from unigs.samples.options import MAX_LABELS, SampleOptions
 from unigs.samples.sample import make_sample, sample_seed
@@ -213,31 +213,6 @@ def test_centroids_are_of_the_crop(tmp_path):
     sample = make_sample(scene, "entity", replace(OPTIONS, random_crop=True), 11)
     for entity in sample.entities:
         assert 0 <= entity.centroid[0] < 64
-
-
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("image_format", ["png", "jpg"])
-def test_files_give_the_sample_back(scenes, task, image_format):
-    for _, sample in samples_of(scenes[:6], task, seeds=1):
-        back = decode_sample(encode_sample(sample, image_format))
-        for name in ("segments", "colormap", "coarse_mask", "valid"):
-            np.testing.assert_array_equal(getattr(back, name), getattr(sample, name))
-            assert getattr(back, name).dtype == getattr(sample, name).dtype
-        assert back.entities == sample.entities
-        assert (back.prompt, back.absent, back.seed) == (sample.prompt, sample.absent, sample.seed)
-        if image_format == "png":
-            np.testing.assert_array_equal(back.image, sample.image)
-        else:
-            assert np.abs(back.image.astype(int) - sample.image).mean() < 6
-
-
-def test_broken_files_are_one_error(scenes):
-    files = encode_sample(make_sample(scenes[0], "entity", OPTIONS, 0), "png")
-    for name in files:
-        with pytest.raises(DataError):
-            decode_sample({key: data for key, data in files.items() if key != name})
-        with pytest.raises(DataError):
-            decode_sample(files | {name: b"\x00" * 40})
 
 
 def test_palette_that_drops_takes_entities_out(scenes):

@@ -23,6 +23,7 @@ from unigs.tasks import task_named
 
 GRID_ROWS = 8
 GRID_FILE = "grid.png"
+IMAGE_SCORES = "image_scores.parquet"
 
 
 def evaluate(
@@ -90,8 +91,8 @@ def evaluate_source(
         task: the task of the shards.
         shard_dir: what ``build_shards`` wrote.
         evaluators: the networks that images are scored with; see ``load_evaluators``.
-        out_dir: predictions (see ``PredictionFiles``), metrics (see ``MetricValues.write``) and
-            ``grid.png``.
+        out_dir: predictions (see ``PredictionFiles``), metrics (see ``MetricValues.write``), what
+            each image contributes to them (``image_scores.parquet``) and ``grid.png``.
         limit: maximum number of samples.
         progress: called after each batch with the number of its samples, for those of the other
             processes as well, which take theirs at the same time.
@@ -141,11 +142,12 @@ def evaluate_source(
     files.close()
     values = scores.compute() + MetricValues((MetricValue("n", float(total)),))
     for other, other_score in zip(others, other_scores, strict=True):
-        values += other.attribute(other_score.compute())
+        values += other.attribute(other_score.compute(intervals=False))
     rows = sorted((row for part in gathered(shown) for row in part), key=lambda row: row[0])
     if rank == 0:
         sample_grid([row[1] for row in rows], [row[2] for row in rows], out / GRID_FILE)
         values.write(out)
+        scores.per_image().write(out / IMAGE_SCORES)
     return values
 
 

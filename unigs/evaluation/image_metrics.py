@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,8 @@ from unigs.evaluators.bundle import FeatureNetwork
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.inception import InceptionFeatures
 from unigs.evaluators.segmenter import PanopticEvaluator, Segmented
+from unigs.metrics.bootstrap.draws import Interval
+from unigs.metrics.bootstrap.per_image import PerImage
 from unigs.metrics.clip_score import ClipScoreMetric, region_crop
 from unigs.metrics.entity_metrics import SegmentationMetric
 from unigs.metrics.frechet import FrechetMetric
@@ -37,8 +39,12 @@ class ImageScores(Protocol):
         """Add the (h, w, 3) uint8 images generated for the samples."""
         ...
 
-    def compute(self) -> list[MetricValue]:
-        """Compute all values, each with the evaluator's name."""
+    def compute(self, intervals: bool = True) -> list[MetricValue]:
+        """Compute all values, each with the evaluator's name, and their intervals."""
+        ...
+
+    def per_image(self) -> PerImage:
+        """Return what each image contributes to those that are ratios, after :meth:`compute`."""
         ...
 
 
@@ -73,14 +79,25 @@ class FrechetScores:
         for sample, a, b in zip(samples, self._real(samples), generated, strict=True):
             self.metrics.update(sample.key, a, b)
 
-    def compute(self) -> list[MetricValue]:
+    def compute(self, intervals: bool = True) -> list[MetricValue]:
         """Compute the distance, KID and the number of images."""
         scores, name = self.metrics.compute(), self.network.name
-        distance = MetricValue("frechet_distance", scores["frechet_distance"], name)
-        if isinstance(self.network, InceptionFeatures) and self.network.is_fid:
+        known = self.metrics.intervals() if intervals else {}
+        values = []
+        for key in ("frechet_distance", "kid", "frechet_n"):
             # There is one network whose distance is the FID: it needs no name.
-            distance = MetricValue("fid", scores["frechet_distance"])
-        return [distance, *(MetricValue(key, scores[key], name) for key in ("kid", "frechet_n"))]
+            fid = key == "frechet_distance" and self._is_fid
+            metric, evaluator = ("fid", "") if fid else (key, name)
+            values.append(MetricValue.measured(metric, scores[key], known.get(key), evaluator))
+        return values
+
+    def per_image(self) -> PerImage:
+        """Return nothing: no distance is a ratio of sums."""
+        return PerImage((), {})
+
+    @property
+    def _is_fid(self) -> bool:
+        return isinstance(self.network, InceptionFeatures) and self.network.is_fid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,9 +132,8 @@ class ClipScores:
 
     def __init__(self, encoder: DualEncoder) -> None:
         self.encoder = encoder
-        self.metrics = MetricCollection(
-            {name: ClipScoreMetric(name) for name in CLIP_SCORES}, compute_groups=False
-        )
+        self._tables = {name: ClipScoreMetric(name) for name in CLIP_SCORES}
+        self.metrics = MetricCollection(dict(self._tables), compute_groups=False)
 
     def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
         """Add a batch."""
@@ -138,10 +154,18 @@ class ClipScores:
             ):
                 self.metrics[name].update(sample.key, *pairs)
 
-    def compute(self) -> list[MetricValue]:
+    def compute(self, intervals: bool = True) -> list[MetricValue]:
         """Compute the three scores, 100 * cosine."""
         scores = self.metrics.compute()
-        return [MetricValue(name, scores[name], self.encoder.name) for name in CLIP_SCORES]
+        known = self.per_image().intervals() if intervals else {}
+        return _named(CLIP_SCORES, scores, known, self.encoder.name)
+
+    def per_image(self) -> PerImage:
+        """Return the share of each image, after :meth:`compute`."""
+        joined = PerImage((), {})
+        for metric in self._tables.values():
+            joined |= metric.per_image()
+        return joined
 
 
 def spoken_names(sample: Sample) -> str:
@@ -166,10 +190,24 @@ class LayoutScores:
             allowed = same_class(sample, found)
             self.metrics.update(sample.key, sample.segments, found.segments, allowed=allowed)
 
-    def compute(self) -> list[MetricValue]:
+    def compute(self, intervals: bool = True) -> list[MetricValue]:
         """Compute the two scores, with the evaluator's name."""
         scores = self.metrics.compute()
-        return [MetricValue(k, scores[k], self.evaluator.name) for k in ("miou", "recall_50")]
+        known = self.metrics.intervals() if intervals else {}
+        return _named(("miou", "recall_50"), scores, known, self.evaluator.name)
+
+    def per_image(self) -> PerImage:
+        """Return the share of each image, after :meth:`compute`."""
+        return self.metrics.per_image()
+
+
+def _named(
+    names: Sequence[str],
+    scores: Mapping[str, float],
+    known: Mapping[str, Interval],
+    evaluator: str,
+) -> list[MetricValue]:
+    return [MetricValue.measured(k, scores[k], known.get(k), evaluator) for k in names]
 
 
 def same_class(sample: Sample, found: Segmented) -> NDArray[np.bool_]:

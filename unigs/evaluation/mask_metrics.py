@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torchmetrics import MetricCollection
 
 from unigs.evaluation.metric_values import MetricValue
+from unigs.metrics.bootstrap.draws import Interval
+from unigs.metrics.bootstrap.per_image import Parts, PerImage
 from unigs.metrics.entity_metrics import (
     MATCHES,
     AveragePrecisionMetric,
@@ -18,9 +20,9 @@ from unigs.metrics.entity_metrics import (
     columns_of,
     matches_of,
 )
-from unigs.metrics.image_table import ImageTable
-from unigs.metrics.matching import match
-from unigs.metrics.segmentation import segmentation_scores
+from unigs.metrics.image_table import ImageTable, Row
+from unigs.metrics.matching import Overlap, ignored_pixels, match, overlap
+from unigs.metrics.segmentation import segmentation_parts, segmentation_scores
 from unigs.samples.sample import Sample
 from unigs.tasks import Task
 
@@ -31,6 +33,7 @@ REPORTED = (
     *("ap_e", "ap_e_50", "ap_e_75", "ap_e_constant"),
     *("pq", "sq", "rq"),
 )
+_NOTHING = (0.0, 0.0)
 VOID_IGNORED = ("miou_void_ignored", "recall_50_void_ignored", "ap_e_void_ignored")
 ABSENT_NAMES = (
     *("absent.n_images", "absent.miou", "absent.extra_entities"),
@@ -44,14 +47,27 @@ class VoidIgnoredMetric(ImageTable):
     def __init__(self) -> None:
         super().__init__(**MATCHES)
 
-    def update(self, key: str, gt: ArrayLike, pred: ArrayLike, void: ArrayLike) -> None:
-        """Add image ``key``: (h, w) label maps, and (h, w) bool of the unlabelled pixels."""
-        self.add_image(key, **columns_of(match(gt, pred, void)))
+    def update(
+        self,
+        key: str,
+        gt: ArrayLike,
+        pred: ArrayLike,
+        void: ArrayLike,
+        labelled: Overlap | None = None,
+    ) -> None:
+        """Add image ``key``: (h, w) label maps, (h, w) bool of the unlabelled pixels, and the
+        overlap without them, where it is known."""
+        self.add_image(key, **columns_of(match(gt, pred, void, both=labelled)))
 
     def compute(self) -> dict[str, float]:
         """``miou_void_ignored`` and ``recall_50_void_ignored``."""
         scores = segmentation_scores(map(matches_of, self.image_rows().values()))
         return {f"{name}_void_ignored": scores[name] for name in ("miou", "recall_50")}
+
+    def image_parts(self, row: Row) -> Parts:
+        """Return the image's share of both."""
+        parts = segmentation_parts(matches_of(row))
+        return {f"{name}_void_ignored": parts[name] for name in ("miou", "recall_50")}
 
 
 class AbsentNamesMetric(ImageTable):
@@ -67,12 +83,18 @@ class AbsentNamesMetric(ImageTable):
         super().__init__(**MATCHES, absent=torch.uint8, quiet=torch.uint8)
 
     def update(
-        self, key: str, gt: ArrayLike, pred: ArrayLike, absent: bool, gt_ids: Sequence[int]
+        self,
+        key: str,
+        gt: ArrayLike,
+        pred: ArrayLike,
+        absent: bool,
+        gt_ids: Sequence[int],
+        both: Overlap | None = None,
     ) -> None:
-        """Add image ``key``: (h, w) label maps, whether a name of its prompt is absent, and its
-        true entities."""
+        """Add image ``key``: (h, w) label maps, whether a name of its prompt is absent, its true
+        entities, and the overlap of the maps, where it is known."""
         quiet = [] if gt_ids else [not np.any(pred)]
-        columns = columns_of(match(gt, pred))
+        columns = columns_of(match(gt, pred, both=both))
         self.add_image(key, **columns, absent=absent, quiet=quiet)
 
     def compute(self) -> dict[str, float]:
@@ -89,6 +111,18 @@ class AbsentNamesMetric(ImageTable):
             "absent.extra_entities": _extra(absent),
             "present.extra_entities": _extra(present),
             "absent.quiet": float(np.mean(quiet)) if quiet else float("nan"),
+        }
+
+    def image_parts(self, row: Row) -> Parts:
+        """Return the image's share of all but the count."""
+        matches, absent = matches_of(row), bool(row["absent"].item())
+        extra = float(matches.n_pred - matches.iou.size)
+        quiet = row["quiet"]
+        return {
+            "absent.miou": segmentation_parts(matches)["miou"] if absent else _NOTHING,
+            "absent.extra_entities": (extra, 1.0) if absent else _NOTHING,
+            "present.extra_entities": _NOTHING if absent else (extra, 1.0),
+            "absent.quiet": (float(quiet.sum()), float(quiet.size)),
         }
 
 
@@ -119,6 +153,7 @@ class MaskScores:
         if task.takes_names and not task.new_image:
             metrics.append(AbsentNamesMetric())
             self.reported += ABSENT_NAMES
+        self._tables = metrics
         # Metrics whose first states are equal would be taken for one and the same.
         self.metrics = MetricCollection(metrics, compute_groups=False)
 
@@ -126,18 +161,38 @@ class MaskScores:
         self, sample: Sample, pred: NDArray[np.int32], confidence: Mapping[int, float]
     ) -> None:
         """Add one prediction: (h, w) labels, 0 = nothing, and the confidence of each label."""
+        void = ~sample.valid
+        # Counted once for all metrics.
+        both = labelled = overlap(sample.segments, pred)
+        on_void = np.zeros(len(both.pred_labels), np.int64)
+        if void.any():
+            labelled = overlap(sample.segments, pred, void)
+            on_void = ignored_pixels(both, labelled)
         self.metrics.update(
             key=sample.key,
             gt=sample.segments,
             pred=pred,
             scores=confidence,
-            void=~sample.valid,
+            void=void,
+            both=both,
+            labelled=labelled,
+            on_void=on_void,
             gt_ids=[entity.id for entity in sample.entities],
             pred_ids=sorted(confidence),
             absent=bool(sample.absent),
         )
 
-    def compute(self) -> list[MetricValue]:
-        """Compute all values."""
+    def compute(self, intervals: bool = True) -> list[MetricValue]:
+        """Compute all values, and the intervals of those that are no counts."""
         found = self.metrics.compute()
-        return [MetricValue(name, found[name]) for name in self.reported]
+        known: dict[str, Interval] = {}
+        for metric in self._tables if intervals else ():
+            known |= metric.intervals()
+        return [MetricValue.measured(name, found[name], known.get(name)) for name in self.reported]
+
+    def per_image(self) -> PerImage:
+        """Return what each image contributes, after :meth:`compute`."""
+        joined = PerImage((), {})
+        for metric in self._tables:
+            joined |= metric.per_image()
+        return joined

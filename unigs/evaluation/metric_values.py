@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from unigs.errors import DataError
+from unigs.metrics.bootstrap.draws import NO_INTERVAL, Interval
 from unigs.shards.tar import writing
 
 METRICS_FILE, VALUES_FILE = "metrics.json", "metric_values.json"
+_NUMBERS = ("value", "ci_low", "ci_high")
 
 
 class Role(StrEnum):
@@ -41,6 +43,8 @@ class MetricValue:
         source: which baseline or upper bound: `coarse_mask`, `codec`; "" for a model.
         protocol: part of the test protocol (`single`, `multiple`, `all`), or `training` for
             training scenes; "" for held-out shards.
+        ci_low, ci_high: interval of 95 % by 1,000 bootstrap draws of the images; NaN where none
+            was computed.
     """
 
     metric: str
@@ -49,6 +53,21 @@ class MetricValue:
     role: Role = Role.MODEL
     source: str = ""
     protocol: str = ""
+    ci_low: float = math.nan
+    ci_high: float = math.nan
+
+    @classmethod
+    def measured(
+        cls, metric: str, value: float, interval: Interval | None = None, evaluator: str = ""
+    ) -> MetricValue:
+        """Return a model's value with its interval, if there is one."""
+        found = interval or NO_INTERVAL
+        return cls(metric, value, evaluator, ci_low=found.low, ci_high=found.high)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether an interval was computed."""
+        return math.isfinite(self.ci_low) and math.isfinite(self.ci_high)
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -97,12 +116,23 @@ class MetricValues:
         return MetricValues(tuple(replace(value, **fields) for value in self.values))
 
     def named(self) -> dict[str, float]:
-        """Name -> value."""
-        return {value.name: value.value for value in self.values}
+        """Name -> value; ``NAME.ci_low`` and ``NAME.ci_high`` follow where there is an interval."""
+        named: dict[str, float] = {}
+        for value in self.values:
+            named[value.name] = value.value
+            if value.has_interval:
+                named |= {
+                    f"{value.name}.ci_low": value.ci_low,
+                    f"{value.name}.ci_high": value.ci_high,
+                }
+        return named
 
     def records(self) -> list[dict[str, Any]]:
         """JSON-ready: the fields of each value, null where it has no meaning."""
-        return [asdict(value) | {"value": finite(value.value)} for value in self.values]
+        return [
+            asdict(value) | {name: finite(getattr(value, name)) for name in _NUMBERS}
+            for value in self.values
+        ]
 
     @classmethod
     def of_records(cls, records: list[dict[str, Any]]) -> MetricValues:
@@ -114,7 +144,7 @@ class MetricValues:
     def write(self, folder: Path) -> None:
         """Write ``metrics.json`` (name -> value, null where it has no meaning) for scripts, and
         ``metric_values.json``, which :meth:`read` reads, into `folder`."""
-        named = {value.name: finite(value.value) for value in self.values}
+        named = {name: finite(value) for name, value in self.named().items()}
         for name, content in ((METRICS_FILE, named), (VALUES_FILE, self.records())):
             with writing(folder / name) as partial:
                 partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
@@ -139,5 +169,5 @@ def finite(value: float) -> float | None:
 
 
 def _value(record: Mapping[str, Any]) -> MetricValue:
-    value = math.nan if record["value"] is None else float(record["value"])
-    return MetricValue(**{**record, "value": value, "role": Role(record["role"])})
+    numbers = {name: math.nan if record[name] is None else float(record[name]) for name in _NUMBERS}
+    return MetricValue(**{**record, **numbers, "role": Role(record["role"])})

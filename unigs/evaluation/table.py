@@ -22,7 +22,7 @@ def report_rows(values: MetricValues) -> list[tuple[str, ...]]:
     for own in values.where(lambda value: value.role is Role.MODEL):
         found = beside[own.subject]
         columns = ([v for v in found if v.role is role] for role in Role if role is not Role.MODEL)
-        rows.append((own.name, number(own.value), *map(_cell, columns)))
+        rows.append((own.name, with_interval(own), *map(_cell, columns)))
     return rows
 
 
@@ -31,6 +31,14 @@ def _cell(values: list[MetricValue]) -> str:
         number(value.value) + (f" ({value.source.replace('_', ' ')})" if value.source else "")
         for value in values
     )
+
+
+def with_interval(value: MetricValue) -> str:
+    """Return a value with its interval of 95 %, where it has one: ``0.704 [0.682, 0.725]``."""
+    text = number(value.value)
+    if not value.has_interval:
+        return text
+    return f"{text} [{number(value.ci_low)}, {number(value.ci_high)}]"
 
 
 def number(value: float) -> str:

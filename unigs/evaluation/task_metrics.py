@@ -11,6 +11,7 @@ from unigs.evaluation.mask_metrics import MaskScores
 from unigs.evaluation.metric_values import MetricValues
 from unigs.evaluation.predictions import Prediction
 from unigs.evaluators.bundle import Evaluators
+from unigs.metrics.bootstrap.per_image import PerImage
 from unigs.samples.sample import Sample
 from unigs.tasks import Task
 
@@ -55,14 +56,26 @@ class TaskScores:
             for scores in self._images:
                 scores.update([sample for sample, _ in shown], [image for _, image in shown])
 
-    def compute(self) -> MetricValues:
+    def compute(self, intervals: bool = True) -> MetricValues:
         """Compute all values over the samples of all processes of the group.
 
         Every process must call this, in the same order; all get the same bits.
+
+        Args:
+            intervals: compute their bootstrap intervals too.
         """
-        parts = [] if self._masks is None else [self._masks.compute()]
-        parts += [scores.compute() for scores in self._images]
+        parts = [] if self._masks is None else [self._masks.compute(intervals)]
+        parts += [scores.compute(intervals) for scores in self._images]
         return MetricValues(tuple(value for part in parts for value in part))
+
+    def per_image(self) -> PerImage:
+        """Return what each image contributes, by the names of the values, after :meth:`compute`:
+        that by which two models are compared."""
+        joined = PerImage((), {}) if self._masks is None else self._masks.per_image()
+        for scores in self._images:
+            images, values = scores.per_image(), scores.compute(intervals=False)
+            joined |= images.renamed({v.metric: v.name for v in values if v.metric in images.parts})
+        return joined
 
 
 def _image_scores(task: Task, evaluators: Evaluators) -> list[ImageScores]:

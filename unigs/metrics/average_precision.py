@@ -8,11 +8,10 @@ ties in another order.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from typing import Any, Literal
 
-import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -68,39 +67,6 @@ def coco_scores(
         evaluator.summarize()
     stats = [float("nan") if value == -1 else float(value) for value in evaluator.stats]
     return {"ap": stats[0], "ap_50": stats[1], "ap_75": stats[2], "ar_100": stats[8]} | counts
-
-
-def constant_score_ap(
-    ground_truth: Mapping[str, Any],
-    predictions: Sequence[Mapping[str, Any]],
-    orders: int = 20,
-    seed: int = 0,
-) -> float:
-    """Return the mean AP, every score equal, over seeded orders of the images.
-
-    With equal scores COCOeval ranks by image order, so one order alone would be luck. Masks within
-    an image are shuffled once, so that the decoder's order is no hidden score.
-    """
-    rng = np.random.default_rng(seed)
-    shuffled = [{**predictions[i], "score": 1.0} for i in rng.permutation(len(predictions))]
-    truth = checked_truth(ground_truth)
-    kept, _ = checked_results(shuffled, truth)
-    if not kept:
-        return coco_scores(ground_truth, [])["ap"]
-    evaluator = _evaluator(truth, kept, "pycocotools")
-    evaluator.params.areaRng = [[0, 1e10]]
-    evaluator.params.areaRngLbl = ["all"]
-    values = []
-    with redirect_stdout(io.StringIO()):
-        evaluator.evaluate()
-        in_order = evaluator.evalImgs
-        for _ in range(orders):
-            evaluator.evalImgs = [in_order[i] for i in rng.permutation(len(in_order))]
-            evaluator.accumulate()
-            precision = evaluator.eval["precision"][..., -1]
-            evaluated = precision[precision > -1]
-            values.append(evaluated.mean() if evaluated.size else np.nan)
-    return float(np.mean(values))
 
 
 def _evaluator(truth: GroundTruth, results: list[Record], backend: Backend) -> Any:

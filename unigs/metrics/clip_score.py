@@ -14,7 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from unigs.errors import DataError
-from unigs.metrics.image_table import ImageTable
+from unigs.metrics.bootstrap.per_image import Parts
+from unigs.metrics.image_table import ImageTable, Row
 
 
 class ClipScoreMetric(ImageTable):
@@ -40,6 +41,10 @@ class ClipScoreMetric(ImageTable):
         """``{name: mean over all pairs}`` of all processes; NaN without a pair."""
         values = [x for row in self.image_rows().values() for x in row["scores"].tolist()]
         return {self.name: math.fsum(values) / len(values) if values else float("nan")}
+
+    def image_parts(self, row: Row) -> Parts:
+        """Return the sum and the number of the image's pairs."""
+        return {self.name: (math.fsum(row["scores"].tolist()), float(len(row["scores"])))}
 
 
 def cosines(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:

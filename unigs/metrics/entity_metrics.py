@@ -8,11 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from unigs.metrics.entity_precision import EntityMasks, entity_precision
+from unigs.metrics.bootstrap.draws import DRAWS, Interval
+from unigs.metrics.bootstrap.per_image import Parts
+from unigs.metrics.entity_precision import (
+    EntityOverlaps,
+    entity_precision,
+    precision_intervals,
+)
 from unigs.metrics.image_table import ImageTable, Row
-from unigs.metrics.matching import Matches, match
+from unigs.metrics.matching import Matches, Overlap, match
 from unigs.metrics.panoptic_quality import average, count_segments, per_class
-from unigs.metrics.segmentation import segmentation_scores
+from unigs.metrics.segmentation import segmentation_parts, segmentation_scores
 
 #: The columns that store :class:`~unigs.metrics.matching.Matches`.
 MATCHES = {
@@ -42,15 +48,20 @@ class SegmentationMetric(ImageTable):
         gt_ids: Sequence[int] | None = None,
         pred_ids: Sequence[int] | None = None,
         allowed: NDArray[np.bool_] | None = None,
+        both: Overlap | None = None,
     ) -> None:
         """Add image ``key`` (a second time replaces it); arguments as in
         :func:`unigs.metrics.matching.match`."""
-        found = match(gt, pred, gt_ids=gt_ids, pred_ids=pred_ids, allowed=allowed)
+        found = match(gt, pred, gt_ids=gt_ids, pred_ids=pred_ids, allowed=allowed, both=both)
         self.add_image(key, **columns_of(found))
 
     def compute(self) -> dict[str, float]:
         """Return the scores over all images of all processes."""
         return segmentation_scores(map(matches_of, self.image_rows().values()))
+
+    def image_parts(self, row: Row) -> Parts:
+        """Return the image's share of everything but the counts."""
+        return segmentation_parts(matches_of(row))
 
 
 def columns_of(matches: Matches) -> dict[str, ArrayLike]:
@@ -72,17 +83,18 @@ class AveragePrecisionMetric(ImageTable):
     """AP^e over label maps with a confidence for every predicted entity.
 
     ``compute()`` gives what :func:`~unigs.metrics.entity_precision.entity_precision` describes.
-    The gathered state is run lengths, not pixels.
+    The gathered state is IoUs, not pixels.
     """
 
     higher_is_better = True
 
     def __init__(self, orders: int = 20, seed: int = 0) -> None:
         super().__init__(
-            runs=torch.uint8,
-            lengths=torch.int64,
+            iou=torch.float64,
             scores=torch.float64,
-            layout=torch.int64,
+            on_void=torch.float64,
+            empty=torch.int64,
+            truths=torch.int64,
         )
         self.orders, self.seed = orders, seed
 
@@ -93,34 +105,39 @@ class AveragePrecisionMetric(ImageTable):
         pred: ArrayLike,
         scores: Mapping[int, float],
         void: ArrayLike | None = None,
+        both: Overlap | None = None,
+        on_void: NDArray[np.int64] | None = None,
     ) -> None:
         """Add image ``key`` (a second time replaces it); arguments as in
-        :meth:`~unigs.metrics.entity_precision.EntityMasks.of`."""
-        masks = EntityMasks.of(key, gt, pred, scores, void)
-        every = (*masks.truth, *masks.found, *([] if masks.void is None else [masks.void]))
+        :meth:`~unigs.metrics.entity_precision.EntityOverlaps.of`."""
+        found = EntityOverlaps.of(key, gt, pred, scores, void, both=both, on_void=on_void)
         self.add_image(
             key,
-            runs=np.frombuffer(b"".join(every), np.uint8),
-            lengths=[len(runs) for runs in every],
-            scores=masks.scores,
-            layout=(*masks.size, len(masks.truth)),
+            iou=found.iou,
+            scores=found.scores,
+            on_void=[] if found.on_void is None else found.on_void,
+            empty=found.empty,
+            truths=found.iou.shape[1],
         )
 
     def compute(self) -> dict[str, float]:
         """Return the scores over all images of all processes."""
-        images = {key: _masks(row) for key, row in self.image_rows().items()}
-        return entity_precision(images, self.orders, self.seed)
+        return entity_precision(self._images(self.image_rows()), self.orders, self.seed)
+
+    def intervals(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
+        """Return the intervals of ``ap_e``, ``ap_e_50``, ``ap_e_75`` and ``ap_e_void_ignored``."""
+        return precision_intervals(self._images(self.gathered), draws, seed)
+
+    @staticmethod
+    def _images(rows: Mapping[str, Row]) -> dict[str, EntityOverlaps]:
+        return {key: _overlaps(row) for key, row in rows.items()}
 
 
-def _masks(row: Row) -> EntityMasks:
-    height, width, truth = row["layout"].tolist()
-    whole = row["runs"].tobytes()
-    ends = np.cumsum(row["lengths"]).tolist()
-    every = tuple(whole[start:end] for start, end in zip([0, *ends], ends, strict=False))
-    found = truth + len(row["scores"])
-    void = every[found] if len(every) > found else None
-    scores = tuple(row["scores"].tolist())
-    return EntityMasks((height, width), every[:truth], every[truth:found], scores, void)
+def _overlaps(row: Row) -> EntityOverlaps:
+    scores, on_void = row["scores"], row["on_void"]
+    iou = row["iou"].reshape(len(scores), row["truths"].item())
+    void = on_void if len(on_void) else None
+    return EntityOverlaps(iou, scores, void, row["empty"].item())
 
 
 class PanopticMetric(ImageTable):
@@ -136,14 +153,26 @@ class PanopticMetric(ImageTable):
         super().__init__(tally=torch.float64)
 
     def update(
-        self, key: str, gt: ArrayLike, pred: ArrayLike, void: ArrayLike | None = None
+        self,
+        key: str,
+        gt: ArrayLike,
+        pred: ArrayLike,
+        void: ArrayLike | None = None,
+        both: Overlap | None = None,
+        on_void: NDArray[np.int64] | None = None,
     ) -> None:
         """Add image ``key`` (a second time replaces it); arguments as in
         :func:`~unigs.metrics.panoptic_quality.count_segments`."""
-        tally = count_segments(gt, pred, void=void)
+        tally = count_segments(gt, pred, void=void, both=both, on_void=on_void)
         self.add_image(key, tally=[value for counts in tally.values() for value in counts])
 
     def compute(self) -> dict[str, float]:
         """Return the quality over the images of all processes."""
         tallies = (row["tally"].tolist() for row in self.image_rows().values())
         return average(per_class({1: tuple(tally)} for tally in tallies if tally).values())
+
+    def image_parts(self, row: Row) -> Parts:
+        """Return the image's share of the three qualities."""
+        iou, hits, extra, missed = row["tally"].tolist() or (0.0, 0.0, 0.0, 0.0)
+        counted = hits + (extra + missed) / 2
+        return {"pq": (iou, counted), "sq": (iou, hits), "rq": (hits, counted)}

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from pycocotools import mask as rle_codec
+from numpy.typing import ArrayLike, NDArray
 
 from unigs.errors import DataError
-from unigs.metrics.average_precision import coco_scores, constant_score_ap
+from unigs.metrics.bootstrap.draws import DRAWS, Interval, draw_weights, interval
+from unigs.metrics.bootstrap.precision import resampled_precision
+from unigs.metrics.matching import Overlap, overlap
+from unigs.metrics.overlap_evaluation import OverlapEvaluation
 
 
-@dataclass(frozen=True, slots=True)
-class EntityMasks:
-    """The entities of one image as compressed run lengths.
+@dataclass(frozen=True, slots=True, eq=False)
+class EntityOverlaps:
+    """How the entities of one image overlap.
 
-    ``size`` (h, w) in pixels; ``truth`` and ``found`` the masks, ``scores`` the confidence of each
-    found one; ``void`` the unlabelled pixels, None where there are none.
+    Attributes:
+        iou: (p, g) float64 of each predicted with each true entity.
+        scores: (p,) float64, the confidence of each predicted one.
+        on_void: (p,) float64, the share of each predicted one on unlabelled pixels; None in an
+            image without such pixels.
+        empty: predicted entities without a pixel, which are dropped.
     """
 
-    size: tuple[int, int]
-    truth: tuple[bytes, ...]
-    found: tuple[bytes, ...]
-    scores: tuple[float, ...]
-    void: bytes | None = None
+    iou: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    on_void: NDArray[np.float64] | None = None
+    empty: int = 0
 
     @classmethod
     def of(
@@ -36,64 +40,106 @@ class EntityMasks:
         pred: ArrayLike,
         scores: Mapping[int, float],
         void: ArrayLike | None = None,
-    ) -> EntityMasks:
+        *,
+        both: Overlap | None = None,
+        on_void: NDArray[np.int64] | None = None,
+    ) -> EntityOverlaps:
         """Read (h, w) label maps, 0 = nothing, of the image ``key``.
 
         ``scores`` gives the confidence of each predicted label (any real number; only the order
         counts) and may name labels that own no pixel, which are dropped and counted. ``void``
-        (h, w) bool marks unlabelled pixels. Raises :class:`DataError` for a label without score.
+        (h, w) bool marks unlabelled pixels. Where they are known, ``both`` is the overlap of the
+        two maps and ``on_void`` (p,) the unlabelled pixels of each predicted entity. Raises
+        :class:`DataError` for a label without score.
         """
-        gt_map, pred_map = np.asarray(gt), np.asarray(pred)
-        present = [int(label) for label in np.unique(pred_map) if label > 0]
+        both = both or overlap(gt, pred)
+        present = both.pred_labels.tolist()
         missing = [label for label in present if label not in scores]
         if missing:
             raise DataError(f"image {key}: predicted entities {missing} have no score; give one")
+        place = {label: number for number, label in enumerate(present)}
+        order = [place[label] for label in scores if label in place]
+        if on_void is None and void is not None and np.any(void):
+            on_void = overlap(np.asarray(void, bool), pred).intersection[0]
         return cls(
-            size=(gt_map.shape[0], gt_map.shape[1]),
-            truth=tuple(_runs(gt_map == label) for label in np.unique(gt_map) if label > 0),
-            found=tuple(_runs(pred_map == label) for label in scores),
-            scores=tuple(float(score) for score in scores.values()),
-            void=_runs(np.asarray(void, bool)) if void is not None and np.any(void) else None,
+            both.iou.T[order],
+            np.array([scores[present[number]] for number in order], np.float64),
+            None if on_void is None else (on_void / both.pred_area)[order],
+            len(scores) - len(order),
         )
-
-    def record(self, runs: bytes, image_id: int, **more: float) -> dict[str, Any]:
-        """One mask as a record of COCO, category 1."""
-        rle = {"size": list(self.size), "counts": runs}
-        return {"image_id": image_id, "category_id": 1, "segmentation": rle} | more
 
 
 def entity_precision(
-    images: Mapping[str, EntityMasks], orders: int = 20, seed: int = 0
+    images: Mapping[str, EntityOverlaps], orders: int = 20, seed: int = 0
 ) -> dict[str, float]:
     """Return the scores over all images, in the order of their keys, as fractions in [0, 1].
 
     ``ap_e`` (ranked by the given scores), ``ap_e_50``, ``ap_e_75``, ``ar_e_100``,
     ``ap_e_constant`` (every score equal, mean over ``orders`` seeded orders of the images: what
     the masks are worth without a ranking), ``ap_e_void_ignored`` (masks that lie mainly on
-    unlabelled pixels are no false positives) and ``n_dropped_empty``. NaN without any ground truth.
+    unlabelled pixels are no false positives) and ``n_dropped_empty``. 0 without any prediction, NaN
+    without any ground truth.
     """
-    listed, truth, crowd, found = [], [], [], []
-    for number, key in enumerate(sorted(images), start=1):
-        masks = images[key]
-        listed.append({"id": number, "height": masks.size[0], "width": masks.size[1]})
-        truth += [masks.record(runs, number) for runs in masks.truth]
-        pairs = zip(masks.found, masks.scores, strict=True)
-        found += [masks.record(runs, number, score=score) for runs, score in pairs]
-        if masks.void is not None:
-            crowd.append(masks.record(masks.void, number, iscrowd=1))
-    ground = {"images": listed, "categories": [{"id": 1}], "annotations": truth}
-    ranked = coco_scores(ground, found)
-    with_void = coco_scores(ground | {"annotations": truth + crowd}, found)
-    return {
-        "ap_e": ranked["ap"],
-        "ap_e_50": ranked["ap_50"],
-        "ap_e_75": ranked["ap_75"],
-        "ar_e_100": ranked["ar_100"],
-        "ap_e_constant": constant_score_ap(ground, found, orders, seed),
-        "ap_e_void_ignored": with_void["ap"],
-        "n_dropped_empty": ranked["n_dropped_empty"],
-    }
+    listed = _in_order(images)
+    empty = {"n_dropped_empty": float(sum(one.empty for one in listed))}
+    names = ("ap_e", "ap_e_50", "ap_e_75", "ar_e_100", "ap_e_constant", "ap_e_void_ignored")
+    if not any(len(one.scores) for one in listed):
+        value = 0.0 if any(one.iou.shape[1] for one in listed) else float("nan")
+        return dict.fromkeys(names, value) | empty
+    ranked = _evaluation(listed).matched().scores()
+    with_void = ranked
+    if any(one.on_void is not None for one in listed):
+        with_void = _evaluation(listed, with_void=True).matched().scores()
+    constant = _constant(listed, orders, seed)
+    values = (*(ranked[name] for name in ("ap", "ap_50", "ap_75", "ar_100")), constant)
+    return dict(zip(names, (*values, with_void["ap"]), strict=True)) | empty
 
 
-def _runs(mask: np.ndarray) -> bytes:
-    return rle_codec.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"]
+def precision_intervals(
+    images: Mapping[str, EntityOverlaps], draws: int = DRAWS, seed: int = 0
+) -> dict[str, Interval]:
+    """Return the bootstrap intervals of ``ap_e``, ``ap_e_50``, ``ap_e_75`` and
+    ``ap_e_void_ignored``; none without a prediction."""
+    listed = _in_order(images)
+    if not any(len(one.scores) for one in listed):
+        return {}
+    weights = draw_weights(len(listed), draws, seed)
+    ranked = resampled_precision(_evaluation(listed).matched(), weights)
+    with_void = ranked
+    if any(one.on_void is not None for one in listed):
+        with_void = resampled_precision(_evaluation(listed, with_void=True).matched(), weights)
+    drawn = {f"ap_e{name.removeprefix('ap')}": values for name, values in ranked.items()}
+    drawn["ap_e_void_ignored"] = with_void["ap"]
+    return {name: interval(values) for name, values in drawn.items()}
+
+
+def _in_order(images: Mapping[str, EntityOverlaps]) -> list[EntityOverlaps]:
+    return [images[key] for key in sorted(images)]
+
+
+def _evaluation(images: Iterable[EntityOverlaps], with_void: bool = False) -> OverlapEvaluation:
+    tables, scores, crowds = [], [], []
+    for one in images:
+        table, crowd = one.iou, np.zeros(one.iou.shape[1], bool)
+        if with_void and one.on_void is not None:
+            table = np.concatenate([table, one.on_void[:, None]], axis=1)
+            crowd = np.append(crowd, True)
+        tables.append(table)
+        scores.append(one.scores)
+        crowds.append(crowd)
+    return OverlapEvaluation(tables, scores, crowds)
+
+
+def _constant(images: list[EntityOverlaps], orders: int, seed: int) -> float:
+    """AP with every score equal: masks within an image are shuffled once, so that the decoder's
+    order is no hidden score, and the images are put in random orders."""
+    rng = np.random.default_rng(seed)
+    owner = np.repeat(np.arange(len(images)), [len(one.scores) for one in images])
+    starts = np.cumsum([0, *(len(one.scores) for one in images)])
+    shuffled = rng.permutation(len(owner))
+    shuffled = shuffled[np.argsort(owner[shuffled], kind="stable")]
+    mixed = []
+    for number, one in enumerate(images):
+        rows = shuffled[starts[number] : starts[number + 1]] - starts[number]
+        mixed.append(EntityOverlaps(one.iou[rows], np.ones(len(rows))))
+    return float(np.mean(_evaluation(mixed).matched().in_other_orders(orders, rng)))

@@ -7,6 +7,7 @@ Frechet distance an FID.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -16,7 +17,13 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from unigs.errors import DataError
-from unigs.metrics.image_table import ImageTable
+from unigs.metrics.bootstrap.draws import DRAWS, Interval, draw_weights, interval
+from unigs.metrics.bootstrap.features import (
+    MOST_KERNEL_IMAGES,
+    resampled_frechet_distance,
+    resampled_kernel_distance,
+)
+from unigs.metrics.image_table import ImageTable, Row
 
 Features = NDArray[np.float64]
 
@@ -132,14 +139,34 @@ class FrechetMetric(ImageTable):
 
     def compute(self) -> dict[str, float]:
         """Distances over the images of all processes; NaN with fewer than two."""
-        rows = list(self.image_rows().values())
+        rows = self.image_rows()
         count = float(len(rows))
         if len(rows) < 2:
             nothing = float("nan")
             return {"frechet_distance": nothing, "kid": nothing, "frechet_n": count}
-        real, generated = (np.stack([row[side] for row in rows]) for side in ("real", "generated"))
+        real, generated = _sides(rows)
         return {
             "frechet_distance": frechet_distance(real, generated),
             "kid": kernel_distance(real, generated)[0],
             "frechet_n": count,
         }
+
+    def intervals(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
+        """Return the intervals of both distances; that of ``kid`` up to 5,000 images."""
+        if len(self.gathered) < 2:
+            return {}
+        real, generated = _sides(self.gathered)
+        weights = draw_weights(len(real), draws, seed)
+        distance = frechet_distance(real, generated)
+        drawn = {"frechet_distance": resampled_frechet_distance(real, generated, distance, weights)}
+        if len(real) <= MOST_KERNEL_IMAGES:
+            drawn["kid"] = resampled_kernel_distance(real, generated, weights)
+        return {name: interval(values) for name, values in drawn.items()}
+
+
+def _sides(rows: Mapping[str, Row]) -> tuple[Features, Features]:
+    """Return the (n, d) features of the real and of the generated images."""
+    real, generated = (
+        np.stack([row[side] for row in rows.values()]) for side in ("real", "generated")
+    )
+    return real, generated

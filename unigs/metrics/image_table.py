@@ -17,6 +17,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from unigs.metrics.bootstrap.draws import DRAWS, Interval
+from unigs.metrics.bootstrap.per_image import Parts, PerImage
+
 Row = dict[str, NDArray[Any]]
 
 
@@ -32,6 +35,9 @@ class ImageTable(Metric):
     """
 
     full_state_update = False
+    #: The rows of all processes, once the result was computed.
+    gathered: dict[str, Row]
+
     is_differentiable = False
 
     def __init__(self, **columns: torch.dtype) -> None:
@@ -51,7 +57,11 @@ class ImageTable(Metric):
             getattr(self, state).append(tensor)
 
     def image_rows(self) -> dict[str, Row]:
-        """Return the rows by key, keys ascending; of a key that was added twice the last one."""
+        """Return the rows by key, keys ascending; of a key that was added twice the last one.
+
+        Within ``compute()`` they are those of all processes, which `gathered` keeps for the
+        intervals.
+        """
         whole = {name: self._joined(name) for name in self._dtypes}
         rows: dict[str, Row] = {}
         at = np.zeros(len(self._columns) + 1, int)
@@ -63,7 +73,20 @@ class ImageTable(Metric):
                 for name, start, stop in zip(self._columns, at[1:], end[1:], strict=True)
             }
             at = end
-        return {key: rows[key] for key in sorted(rows)}
+        self.gathered = {key: rows[key] for key in sorted(rows)}
+        return self.gathered
+
+    def intervals(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
+        """Return the bootstrap interval of every score that has one, after ``compute()``."""
+        return self.per_image().intervals(draws, seed)
+
+    def per_image(self) -> PerImage:
+        """Return what each image contributes to the scores that are ratios, after ``compute()``."""
+        return PerImage.of({key: self.image_parts(row) for key, row in self.gathered.items()})
+
+    def image_parts(self, row: Row) -> Parts:
+        """Return the contributions of one image; none where no score is a ratio of sums."""
+        return {}
 
     def sync(self, *arguments: Any, **options: Any) -> None:
         """Gather the rows of all processes; see :meth:`torchmetrics.Metric.sync`."""

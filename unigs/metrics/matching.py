@@ -56,11 +56,11 @@ class Matches:
     empty_pred: int
 
 
-def _compact(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _compact(labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the labels present (ascending, 0 first even if absent) and every pixel's index into
     them."""
     if labels.size and labels.max() >= _DENSE_LABELS:
-        present = np.unique(np.append(labels, 0))
+        present = np.unique(np.append(labels, 0)).astype(np.int64)
         return present, np.searchsorted(present, labels)
     counts = np.bincount(labels, minlength=1)
     counts[0] = 1
@@ -70,14 +70,18 @@ def _compact(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return present, lookup[labels]
 
 
-def _label_map(values: ArrayLike, what: str) -> NDArray[np.int64]:
+def _label_map(values: ArrayLike, what: str) -> NDArray[np.integer]:
     array = np.asarray(values)
-    if array.ndim != 2 or array.dtype.kind not in "iub":
+    if array.dtype == bool:
+        array = array.view(np.uint8)
+    if array.ndim != 2 or array.dtype.kind not in "iu":
         raise DataError(
             f"{what} label map has shape {array.shape} and type {array.dtype}; "
             "pass a (h, w) array of integers with 0 for nothing"
         )
-    return np.maximum(array.astype(np.int64), 0)
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8:
+        array = array.astype(np.int64)
+    return np.maximum(array, 0) if array.size and array.min() < 0 else array
 
 
 def overlap(gt: ArrayLike, pred: ArrayLike, ignore: ArrayLike | None = None) -> Overlap:
@@ -108,10 +112,12 @@ def overlap(gt: ArrayLike, pred: ArrayLike, ignore: ArrayLike | None = None) -> 
     )
 
 
-def iou_matrix(gt: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:
-    """Return (g, p) float64 IoU of the labels present in two (h, w) label maps, in ascending
-    order."""
-    return overlap(gt, pred).iou
+def ignored_pixels(whole: Overlap, kept: Overlap) -> NDArray[np.int64]:
+    """Return (p,) pixels of each predicted entity of ``whole`` that ``kept``, the overlap of the
+    same maps with some pixels ignored, leaves out."""
+    pixels = whole.pred_area.copy()
+    pixels[np.searchsorted(whole.pred_labels, kept.pred_labels)] -= kept.pred_area
+    return pixels
 
 
 def match(
@@ -122,14 +128,16 @@ def match(
     gt_ids: Sequence[int] | None = None,
     pred_ids: Sequence[int] | None = None,
     allowed: NDArray[np.bool_] | None = None,
+    both: Overlap | None = None,
 ) -> Matches:
     """Match entities one to one so that the summed IoU is greatest (Hungarian algorithm).
 
     ``gt_ids`` and ``pred_ids`` name the entities that were meant to be in the maps; those
     without a pixel are dropped and counted. ``allowed`` (g, p) bool, over the labels present in
-    ascending order, forbids pairs (for class-aware matching). Pairs of IoU 0 stay unmatched.
+    ascending order, forbids pairs (for class-aware matching). ``both`` is the overlap of the two
+    maps where it is known. Pairs of IoU 0 stay unmatched.
     """
-    both = overlap(gt, pred, ignore)
+    both = both or overlap(gt, pred, ignore)
     iou = both.iou if allowed is None else np.where(allowed, both.iou, 0.0)
     rows, columns = linear_sum_assignment(iou, maximize=True)
     hit = iou[rows, columns] > 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unigs.metrics.matching import overlap
+from unigs.metrics.matching import Overlap, overlap
 
 #: Summed IoU, true positives, false positives and false negatives of each class of one image.
 Tally = dict[int, tuple[float, int, int, int]]
@@ -24,6 +24,9 @@ def count_segments(
     pred_classes: Mapping[int, int] | None = None,
     crowd: Mapping[int, int] | None = None,
     void: ArrayLike | None = None,
+    *,
+    both: Overlap | None = None,
+    on_void: NDArray[np.int64] | None = None,
 ) -> Tally:
     """Count the segments of one image that were found, missed and invented.
 
@@ -31,16 +34,19 @@ def count_segments(
     map labels to classes; without them every segment is of one class. ``crowd`` maps the
     labels of ``gt`` that are crowd regions to their class. ``void`` (h, w) bool marks the
     unlabelled pixels; by default all where ``gt`` is 0, as in COCO. Pass zeros where 0 means
-    that there is truly nothing to find.
+    that there is truly nothing to find. Where they are known, ``both`` is the overlap of the two
+    maps and ``on_void`` (p,) the unlabelled pixels of each predicted segment.
     """
     crowd = dict(crowd or {})
-    both = overlap(gt, pred)
+    both = both or overlap(gt, pred)
     gt_labels, pred_labels = both.gt_labels.tolist(), both.pred_labels.tolist()
     gt_class = np.array([crowd.get(i, (gt_classes or {}).get(i, 1)) for i in gt_labels], int)
     pred_class = np.array([(pred_classes or {}).get(i, 1) for i in pred_labels], int)
     is_crowd = np.isin(both.gt_labels, list(crowd))
     unlabelled = both.pred_area - both.intersection.sum(0)
-    if void is not None:
+    if on_void is not None:
+        unlabelled = on_void
+    elif void is not None:
         unlabelled = overlap(np.asarray(void, bool), pred).intersection.sum(0)
     union = both.gt_area[:, None] + both.pred_area[None] - both.intersection
     union -= unlabelled[None]

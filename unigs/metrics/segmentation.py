@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from unigs.metrics.bootstrap.per_image import Parts
 from unigs.metrics.matching import Matches
 
 #: The ten IoU thresholds of COCO's average recall, 0.50 to 0.95.
@@ -38,6 +39,18 @@ def segmentation_scores(images: Iterable[Matches]) -> dict[str, float]:
         "n_images": float(len(matches)),
         "n_empty_gt": float(sum(m.empty_gt for m in matches)),
         "n_empty_pred": float(sum(m.empty_pred for m in matches)),
+    }
+
+
+def segmentation_parts(matches: Matches) -> Parts:
+    """Return what one image contributes to the scores that are ratios of sums."""
+    iou, entities = matches.iou, float(matches.iou.size)
+    return {
+        "miou": (float(iou.sum()), entities),
+        "miou_image": (float(iou.mean()), 1.0) if iou.size else (0.0, 0.0),
+        "recall_50": (float((iou > 0.5).sum()), entities),
+        "ar": (float((iou[:, None] >= AR_THRESHOLDS).mean(1).sum()), entities),
+        "pixel_recall": (float(matches.covered.sum()), float(matches.gt_area.sum())),
     }
 
 

@@ -10,7 +10,6 @@ eighteen points of a side are kept. Its jitter of five pixels belongs to 512-pix
 scales with the image here.
 """
 
-from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -111,32 +110,6 @@ def coarse_mask(
         for box in boxes:
             _fill(mask, box)
     return mask
-
-
-def strokes_mask(
-    strokes: Sequence[np.ndarray], height: int, width: int, thickness: float
-) -> np.ndarray:
-    """Brush strokes as a coarse mask: (height, width) bool.
-
-    Each stroke is a (k, 2) array of (x, y) positions in pixels, k >= 1 (a single position is a
-    dot); ``thickness`` is the diameter of the round brush in pixels. Positions outside the
-    image are clipped by drawing. Raises ConfigError for a stroke of another shape.
-    """
-    canvas = Image.new("L", (width, height))
-    draw = ImageDraw.Draw(canvas)
-    radius = thickness / 2
-    for number, stroke in enumerate(strokes):
-        positions = np.asarray(stroke, dtype=np.float64)
-        if positions.ndim != 2 or positions.shape[1] != 2 or not np.isfinite(positions).all():
-            raise ConfigError(
-                f"brush stroke {number}: need finite (x, y) rows, got {positions.shape}"
-            )
-        centres = positions - 0.5
-        if len(centres) > 1:
-            draw.line([tuple(p) for p in centres], fill=1, width=max(1, round(thickness)))
-        for x, y in centres:
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
-    return np.asarray(canvas, dtype=bool)
 
 
 def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:

@@ -33,6 +33,9 @@ POLAR_EXPRESS = (
     (3.356387, -2.472567, 0.469046),
 )
 _LIKE_ADAMW = 0.2
+# Columns to a row from which iterating the Gram matrix takes fewer operations: 9 r^3 + 2 r^2 c
+# against 3 r^3 + 6 r^2 c.
+WIDE = 2
 SMALLEST_SIDE = 16
 
 
@@ -173,11 +176,32 @@ def newton_schulz(stack: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
     norms = stack.flatten(1).norm(dim=1).clamp(min=1e-7)
     values = torch.empty_like(stack, dtype=dtype)
     torch.div(stack, norms[:, None, None], out=values)
+    rows, columns = values.shape[1:]
+    # The Gram matrix squares singular values: bfloat16 would round the small ones away.
+    if dtype != torch.bfloat16 and columns >= WIDE * rows:
+        return _iterated_gram(values @ values.mT) @ values
     for a, b, c in POLAR_EXPRESS:
         gram = values @ values.mT
         step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         values = torch.baddbmm(values, step, values, beta=a)
     return values
+
+
+def _iterated_gram(gram: Tensor) -> Tensor:
+    """The matrix by which all iterations together multiply X, from X X^T (n, rows, rows).
+
+    Each iteration multiplies X by a polynomial P of its Gram matrix G, which becomes P G P; so the
+    long side takes part in two products instead of six. With 128 x 1152 that is half the work.
+    """
+    product = None
+    for number, (a, b, c) in enumerate(POLAR_EXPRESS):
+        step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        step.diagonal(dim1=1, dim2=2).add_(a)
+        product = step if product is None else step @ product
+        if number < len(POLAR_EXPRESS) - 1:
+            gram = step @ gram @ step
+    assert product is not None
+    return product
 
 
 def _shares(by_shape: dict[tuple[int, ...], list[int]], world: int) -> dict[int, int]:

@@ -12,7 +12,7 @@ from PIL import Image
 from unigs.colormap.decoders import DEFAULT_DECODER, decode
 from unigs.colormap.distortion import Distortion
 from unigs.colormap.palette import Palette
-from unigs.metrics.entity_precision import EntityMasks, entity_precision
+from unigs.metrics.entity_precision import EntityOverlaps, entity_precision
 from unigs.metrics.matching import Matches, match
 from unigs.metrics.segmentation import segmentation_scores
 from unigs.scene import Scene
@@ -57,7 +57,7 @@ def run_trial(
     `average_precision` the scores are evaluated too (`ap_e`, `ap_e_constant`).
     """
     matches: dict[str, Matches] = {}
-    masks: dict[str, EntityMasks] = {}
+    masks: dict[str, EntityOverlaps] = {}
     encode_ms, decode_ms, square = [], [], []
     covered = entities = 0
     for position, (key, segments) in enumerate(samples):
@@ -83,7 +83,7 @@ def run_trial(
         matches[key] = match(segments, found.segments)
         if average_precision:
             scores = {i + 1: float(score) for i, score in enumerate(found.scores)}
-            masks[key] = EntityMasks.of(key, segments, found.segments, scores)
+            masks[key] = EntityOverlaps.of(key, segments, found.segments, scores)
     result = segmentation_scores(matches[key] for key in sorted(matches))
     report = {
         "images": len(decode_ms),

@@ -1,0 +1,1 @@
+"""Bootstrap over images: intervals of metrics, and whether two models differ."""
