@@ -110,7 +110,7 @@ class KnowingPipeline:
             colormaps.append(sample.colormap)
             segments.append(found)
             labels = np.unique(found[found > 0]).tolist()
-            entities.append([Found(label, 0.9) for label in labels])
+            entities.append([Found(label, 0.9 - 0.1 * label) for label in labels])
         return Output(images, np.stack(colormaps), np.stack(segments), entities)
 
     def _find(self, given):
@@ -133,5 +133,9 @@ class KnowingPipeline:
         if self.worth == "nothing":
             return np.zeros_like(sample.image), np.zeros_like(sample.segments)
         rng = np.random.default_rng(generator.initial_seed())
+        if self.worth == "blurred":
+            shift, fault = rng.integers(0, 3, 2)
+            found = np.roll(sample.segments, shift, axis=1)
+            return np.roll(sample.image, shift, axis=1), np.where(found == fault, 0, found)
         noise = rng.integers(0, 256, sample.image.shape, dtype=np.uint8)
         return noise, rng.integers(0, 5, sample.segments.shape).astype(np.int32)

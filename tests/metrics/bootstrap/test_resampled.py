@@ -14,7 +14,7 @@ from unigs.metrics.entity_precision import (
     entity_precision,
     precision_intervals,
 )
-from unigs.metrics.frechet import frechet_distance
+from unigs.metrics.frechet import frechet_distance, kernel_distance
 from unigs.metrics.overlap_evaluation import OverlapEvaluation
 
 SIDE, IMAGES = 24, 12
@@ -112,7 +112,15 @@ def test_kernel_draws_are_the_kernel_distance_of_the_drawn_images():
             return (a[rows] @ b[rows].T / 5 + 1) ** 3
 
         same = sum(kernel(side, side)[different].mean() for side in (real, generated))
-        assert value == pytest.approx(same - 2 * kernel(real, generated).mean(), rel=1e-9)
+        across = kernel(real, generated)
+        expected = same - 2 * (across[different].mean() * 29 / 30 + across.diagonal().mean() / 30)
+        assert value == pytest.approx(expected, rel=1e-9)
+
+
+def test_kernel_draws_lie_around_the_distance():
+    real, generated = features(120, 5)
+    drawn = resampled_kernel_distance(real, generated, draw_weights(120, draws=400))
+    assert abs(drawn.mean() - kernel_distance(real, generated)[0]) < 0.1 * drawn.std()
 
 
 def test_too_many_images_for_a_kernel_matrix():

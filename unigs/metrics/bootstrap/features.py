@@ -62,14 +62,16 @@ def resampled_kernel_distance(
 ) -> NDArray[np.float64]:
     """Return (draws,) float64 unbiased squared MMD of (n, d) features, kernel (x.y / d + 1)^3.
 
-    Pairs of an image with its own copy are left out, as pairs of an image with itself are.
+    Pairs of an image with its own copy are left out, as pairs of an image with itself are. A real
+    image and the one generated for it, which are alike, keep the share of pairs that they have
+    among all images: in a draw that repeats them they would count twice on average.
 
     Raises:
         ValueError: more than `MOST_KERNEL_IMAGES` images.
     """
     if len(real) > MOST_KERNEL_IMAGES:
         raise ValueError(f"{len(real)} images; a kernel matrix is for {MOST_KERNEL_IMAGES}")
-    dimensions = real.shape[1]
+    count, dimensions = real.shape
     among = [_kernel(side, side, dimensions) for side in (real, generated)]
     for kernel in among:
         np.fill_diagonal(kernel, 0)
@@ -80,12 +82,12 @@ def resampled_kernel_distance(
     paired = (own / dimensions + 1) ** 3
     results = [np.zeros(0)]
     for part in in_parts(weights):
-        total = part.sum(1)
-        pairs = total**2 - (part**2).sum(1)
+        # None in a draw of one image alone, again and again.
+        pairs = np.maximum(count**2 - (part**2).sum(1), 1)
         same = ((part @ both) * part).sum(1) / pairs
-        # The pair of a key is a real and a generated image like any other.
-        across = ((part @ between) * part).sum(1) + (part**2) @ paired
-        results.append(same - 2 * across / total**2)
+        others = ((part @ between) * part).sum(1) / pairs
+        across = (1 - 1 / count) * others + part @ paired / count**2
+        results.append(same - 2 * across)
     return np.concatenate(results)
 
 
