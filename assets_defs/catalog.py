@@ -10,6 +10,7 @@ from assets_defs.protocol import protocol
 from assets_defs.report import reports
 from assets_defs.shards import latents, shards
 from assets_defs.statistics import scene_statistics
+from assets_defs.tables import tables
 from assets_defs.training import models, untrained, weights
 
 ASSETS = [
@@ -31,4 +32,5 @@ ASSETS = [
     *(asset for by_task in evaluations.values() for asset in by_task.values()),
     *reports.values(),
     *gates.values(),
+    *tables,
 ]

@@ -10,6 +10,7 @@ from assets_defs.models import JOINT, MODELS
 
 EVERYTHING = "everything"
 DATA_ONLY = "data_only"
+PAPER_TABLES = "paper_tables"
 
 DATA = dg.AssetSelection.groups("data")
 SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference")
@@ -56,4 +57,9 @@ train_jobs = [
     )
     for name in MODELS
 ]
-JOBS = [everything, data_only, *train_jobs]
+paper_tables = _job(
+    PAPER_TABLES,
+    dg.AssetSelection.groups("tables"),
+    "The paper's tables for the models at hand.",
+)
+JOBS = [everything, data_only, *train_jobs, paper_tables]

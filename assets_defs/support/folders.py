@@ -83,5 +83,8 @@ class Folders:
     def report(self, model: str) -> Path:
         return self.base / "report" / model
 
+    def table(self, number: int) -> Path:
+        return self.base / "tables" / str(number)
+
     def gate(self, model: str) -> Path:
         return self.base / "gate" / model

@@ -71,6 +71,7 @@ STAGES = {
     ),
     "evaluators": Stage(("evaluators",)),
     "evaluation": Stage(("evaluation/run", "samples/serialization"), _SHARDS),
+    "tables": Stage(("evaluation/paper",)),
 }
 
 

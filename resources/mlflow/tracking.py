@@ -124,6 +124,10 @@ class Tracking(dg.ConfigurableResource):
 
                 client.log_image(run_id, Image.open(stream).convert("RGB"), f"images/{name}.png")
 
+    def log_table(self, run_id: str, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Store a table, given by its columns, as ``tables/NAME.json``, which the UI shows."""
+        self.client().log_table(run_id, dict(columns), f"tables/{name}.json")
+
     @staticmethod
     def _log_parameters(client: "MlflowClient", run_id: str, parameters: Mapping[str, Any]) -> None:
         from mlflow.entities import Param

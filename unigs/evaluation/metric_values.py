@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from unigs.errors import DataError
+from unigs.io.files import writing
 from unigs.metrics.bootstrap.draws import NO_INTERVAL, Interval
-from unigs.shards.tar import writing
 
 METRICS_FILE, VALUES_FILE = "metrics.json", "metric_values.json"
 _NUMBERS = ("value", "ci_low", "ci_high")

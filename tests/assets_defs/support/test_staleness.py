@@ -51,6 +51,13 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
         {"evaluators/segmenter_training", "evaluators/dual_encoder_training"},
         {"datasets", "evaluators", "io", "metrics", "models", "samples", "scene"},
     ),
+    "tables": (
+        {"evaluation/paper/result", "evaluation/paper/decoding", "colormap/dichotomy"},
+        {
+            *("colormap", "evaluation", "io", "metrics", "models", "pipeline", "samples"),
+            *("evaluators", "scene", "tasks"),
+        },
+    ),
     "evaluation": (
         {"evaluation/baselines", "metrics/panoptic_quality", "pipeline/denoise"},
         SAMPLING | {"evaluation", "evaluators", "metrics", "models", "pipeline"},
