@@ -28,6 +28,7 @@ WHOLE = "every_value_is_measured"
 #: Tables of the protocol, and the task of each; those of decoding, on the referring task.
 PROTOCOL_TABLES = {3: "inpainting", 4: "synthesis", 5: "referring", 6: "entity"}
 DECODING_TABLES, COST_TABLE = (8, 9), 10
+TABLES = (*PROTOCOL_TABLES, *DECODING_TABLES, COST_TABLE)
 REFERRING = "referring"
 
 Tables = Callable[[], "Mapping[int, ResultTable]"]

@@ -26,7 +26,7 @@ from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.training_progress import TrainingLine
 
 # As in pipelines.jobs, which takes Dagster a second to import.
-DATA_ONLY = "data_only"
+DATA_ONLY, PAPER_TABLES = "data_only", "paper_tables"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -169,9 +169,24 @@ def _print_result(
         if not options.json:
             print_table(report["values"], f"{name} on {options.dataset}")
             print(f"all metrics: {folder / TABLE}\npictures: {folder / GRID}")
+    if options.job == PAPER_TABLES:
+        result["tables"] = print_paper_tables(folders, quiet=options.json)
     if options.json:
         result |= {**about, "store": str(folders.base.parent)}
         print(json.dumps({**result, "built": progress.built, "cached": progress.cached}))
+
+
+def print_paper_tables(folders: Folders, quiet: bool) -> dict[str, Any]:
+    """Print the paper's tables in Markdown; return them by number, by column."""
+    from assets_defs.tables import TABLES
+    from unigs.evaluation.paper.result import ROWS_FILE, TABLE_FILE
+
+    for number in () if quiet else TABLES:
+        print((folders.table(number) / TABLE_FILE).read_text(encoding="utf-8"))
+    return {
+        str(number): json.loads((folders.table(number) / ROWS_FILE).read_text(encoding="utf-8"))
+        for number in TABLES
+    }
 
 
 def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:

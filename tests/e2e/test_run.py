@@ -67,6 +67,26 @@ def test_second_run_rebuilds_nothing(first: dict, store: Path, preset: Path) -> 
     assert "nothing had changed" in done.stderr
 
 
+def test_the_papers_tables_have_a_row_for_the_model(first: dict, store: Path, preset: Path) -> None:
+    done = unigs("run", "--job", "paper_tables", "--preset", preset, "--store", store, "--json")
+    tables = result_of(done)["tables"]
+    assert set(tables) == {"3", "4", "5", "6", "8", "9", "10"}
+    entity = tables["6"]
+    assert entity["method"][-1] == "joint"
+    place = entity["source"].index("measured")
+    assert entity["mIoU"][place] == first["metrics"]["entity"]["protocol.all.miou"]
+    assert entity["mIoU low"][place] <= entity["mIoU"][place] <= entity["mIoU high"][place]
+    assert "PDM" in tables["8"]["method"]
+    client = Tracking(store=Store(root=str(store))).client()
+    experiment = client.get_experiment_by_name("unigs")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    logged = [run for run in runs if run.info.run_name == "table 6 shapes-smoke"]
+    assert client.load_table(
+        experiment.experiment_id, "tables/table_6.json", [logged[0].info.run_id]
+    ).shape[0] == len(entity["method"])
+
+
 def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path) -> None:
     tracking = Tracking(store=Store(root=str(store)))
     best = champion(tracking, MODEL)

@@ -115,9 +115,7 @@ def protocol_table(table: int, models: Mapping[str, MetricValues]) -> ResultTabl
         for value in values
         if value.metric == "frechet_distance" or (value.metric == "miou" and value.evaluator)
     }
-    note = (
-        f"Measured rows: task {task}, the set's own test protocol, intervals of 95 % over images."
-    )
+    note = f"Measured rows: {task} on the set's own test protocol, 95 % intervals over images."
     if names:
         note += f" Not the paper's networks: {', '.join(sorted(names))}."
     return ResultTable(PUBLISHED[table], rows, note)
