@@ -1,6 +1,7 @@
 """The gate: a new model becomes the champion only when it is better on the same shards."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,20 @@ from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.training import VERSION_FILE, registered_name
 from resources.launcher import Launcher
+from resources.mlflow.champion import crown
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
-from resources.mlflow.registry import ModelVersion, champion, find_version, promote, tag_version
+from resources.mlflow.registry import ModelVersion, champion, find_version, tag_version
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 
 DECISION = "decision.json"
 SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
+BETTER, NOT_WORSE = "mean_is_better", "no_task_is_worse"
+CHECKS = {
+    BETTER: "The mean mIoU is higher than the champion's.",
+    NOT_WORSE: "In no task is the interval of the paired difference below 0.",
+}
 # The champion's evaluation as it was logged.
 CHAMPION = "champion"
 
@@ -32,6 +39,10 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         key=["gate", name],
         deps=[reports[name]],
         group_name=f"model_{name}",
+        check_specs=[
+            dg.AssetCheckSpec(check, asset=["gate", name], description=said)
+            for check, said in CHECKS.items()
+        ],
         description="Points the registry's champion alias at the model when it is better.",
     )
     def gate(
@@ -75,7 +86,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             of_best = None if best is None else read_scores(places_of(best, protocol, folder))
             decision = decide(scores, of_best)
             if decision.promoted:
-                promote(tracking, candidate)
+                crown(tracking, candidate.name, candidate.version, "gate", decision.reason)
             return {
                 "promoted": decision.promoted,
                 "reason": decision.reason,
@@ -109,9 +120,29 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         reads = [folders.model(name), *(folders.evaluation(name, task) for task in tasks)]
         outcome = build_or_reuse(folders.gate(name), inputs, build, reads=reads)
         context.log.info(f"gate of {name}: {outcome.metadata['reason']}")
-        return materialized(context, outcome)
+        return materialized(context, outcome, check_results=checks(outcome.metadata))
 
     return gate
+
+
+def checks(decision: Mapping[str, Any]) -> list[dg.AssetCheckResult]:
+    """Build the check results of a decision; without a champion to compare with all pass."""
+    differences: Mapping[str, Any] = decision.get("differences") or {}
+    worse = [task for task, found in differences.items() if task != "mean" and found["ci_high"] < 0]
+    better = not differences or differences["mean"]["difference"] > 0
+    said = {BETTER: None if better else decision["reason"], NOT_WORSE: None}
+    if worse:
+        said[NOT_WORSE] = f"worse in {', '.join(worse)}"
+    return [
+        dg.AssetCheckResult(
+            check_name=name,
+            passed=passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={task: found["difference"] for task, found in differences.items()},
+            description=said[name],
+        )
+        for name, passed in ((BETTER, better), (NOT_WORSE, not worse))
+    ]
 
 
 gates = {name: _gate(name, tasks) for name, tasks in MODELS.items()}

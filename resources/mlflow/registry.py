@@ -1,13 +1,13 @@
-"""The model registry: versions, what each scored, and the alias that names the champion."""
+"""The model registry: versions and what each scored."""
 
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from resources.mlflow.champion import champion_version
 from resources.mlflow.tracking import Tracking
 
-CHAMPION = "champion"
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
 
@@ -70,16 +70,8 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
 
 def champion(tracking: Tracking, name: str) -> ModelVersion | None:
     """Return the version that the alias names, or None when there is none yet."""
-    client = tracking.client()
-    registered = client.search_registered_models(filter_string=f"name = '{name}'")
-    if not registered or CHAMPION not in registered[0].aliases:
-        return None
-    return find_version(tracking, name, str(registered[0].aliases[CHAMPION]))
-
-
-def promote(tracking: Tracking, version: ModelVersion) -> None:
-    """Point the alias at ``version``."""
-    tracking.client().set_registered_model_alias(version.name, CHAMPION, version.version)
+    version = champion_version(tracking, name)
+    return None if version is None else find_version(tracking, name, version)
 
 
 def tag_version(tracking: Tracking, version: ModelVersion, tags: Mapping[str, str]) -> None:

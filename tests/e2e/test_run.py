@@ -150,6 +150,23 @@ def test_more_training_steps_retrain_and_keep_the_data(
     assert "shards" not in again["built"] + again["cached"]
 
 
+def test_the_gate_compared_it_image_by_image_and_the_champion_can_be_changed(
+    first: dict, store: Path
+) -> None:
+    decision = json.loads((store / "shapes-smoke/gate/joint/decision.json").read_text())
+    assert set(decision["differences"]) == {"mean", *TASKS}
+    for found in decision["differences"].values():
+        assert found["images"] >= 1
+        assert found["ci_low"] <= found["difference"] <= found["ci_high"]
+    assert not (store / "shapes-smoke/gate/joint/entity").exists(), "the champion's were logged"
+    other = "1" if decision["champion"] == "2" else "2"
+    changed = result_of(unigs("promote", other, "--store", store, "--reason", "by hand", "--json"))
+    assert (changed["before"], changed["version"]) == (decision["champion"], other)
+    best = champion(Tracking(store=Store(root=str(store))), MODEL)
+    assert best is not None
+    assert best.version == other
+
+
 def test_a_flipped_byte_stops_the_run_and_a_deleted_shard_is_built_again(
     first: dict, store: Path, preset: Path
 ) -> None:

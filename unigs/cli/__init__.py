@@ -20,6 +20,8 @@ COMMANDS = (
     "score",
     "export",
     "demo",
+    "operate.promote",
+    "operate.rollback",
 )
 
 app = typer.Typer(
@@ -35,8 +37,9 @@ USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]
 
 
 def _register() -> None:
-    for name in COMMANDS:
-        command = getattr(importlib.import_module(f"unigs.cli.{name}"), name)
+    for module in COMMANDS:
+        name = module.rpartition(".")[2]
+        command = getattr(importlib.import_module(f"unigs.cli.{module}"), name)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:

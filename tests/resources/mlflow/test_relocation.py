@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resources.mlflow.registry import champion, promote, register_model
+from resources.mlflow.champion import crown
+from resources.mlflow.registry import champion, register_model
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 
@@ -26,7 +27,8 @@ def test_the_registry_and_new_runs_are_where_the_store_is(tmp_path: Path, name: 
     (model / "weights").write_text("w")
     with before.run("training", tags={}, parameters={}) as first:
         before.log_images(first, {"grid": grid})
-        promote(before, register_model(before, first, "unigs-test", model, {}))
+        made = register_model(before, first, "unigs-test", model, {})
+        crown(before, made.name, made.version, "gate", "the first")
     old.rename(new)
 
     after = Tracking(store=Store(root=str(new)))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resources.mlflow.registry import champion, promote, register_model
+from resources.mlflow.champion import crown
+from resources.mlflow.registry import champion, register_model
 from resources.mlflow.tracking import DatasetInput, Tracking, flatten
 from resources.store import Store
 
@@ -82,7 +83,7 @@ def test_registered_model_holds_the_folder_and_no_pickle(
     with tracking.run("training", tags={}, parameters={}) as run_id:
         version = register_model(tracking, run_id, "unigs-test", model_folder, {"steps": "3"})
     assert champion(tracking, "unigs-test") is None
-    promote(tracking, version)
+    crown(tracking, version.name, version.version, "gate", "the first")
     best = champion(tracking, "unigs-test")
     assert best is not None
     assert (best.version, best.run_id) == (version.version, run_id)

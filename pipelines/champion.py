@@ -1,0 +1,68 @@
+"""``python -m pipelines.champion``: promote a version by hand, or roll back.
+
+This is what ``unigs promote`` and ``unigs rollback`` start.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from resources.mlflow.champion import champion_version, crown, previous, registered_names
+from resources.mlflow.tracking import Tracking
+from resources.store import Store
+from unigs.errors import ConfigError, DataError, UnigsError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse ``arguments``, change the champion, say so; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _change(options)
+    except UnigsError as error:
+        print(f"unigs {options.action}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.champion", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    for name in ("promote", "rollback"):
+        action = actions.add_parser(name)
+        if name == "promote":
+            action.add_argument("version")
+        action.add_argument("--model", default="")
+        action.add_argument("--store", default="")
+        action.add_argument("--reason", default="")
+        action.add_argument("--json", action="store_true")
+    return parser
+
+
+def _change(options: argparse.Namespace) -> int:
+    store = Store(root=options.store)
+    if not store.database.is_file():
+        raise DataError("no models there", file=store.base, hint="give a store with --store DIR")
+    tracking = Tracking(store=store)
+    name = _model(tracking, options.model)
+    before = champion_version(tracking, name)
+    version = options.version if options.action == "promote" else previous(tracking, name)
+    reign = crown(tracking, name, version, options.action, options.reason)
+    if options.json:
+        print(json.dumps({"model": name, "before": before, **asdict(reign)}))
+    else:
+        print(f"{name}: version {reign.version} is the champion (before: {before or 'none'})")
+    return 0
+
+
+def _model(tracking: Tracking, wanted: str) -> str:
+    known = registered_names(tracking)
+    if not wanted and len(known) == 1:
+        return known[0]
+    if wanted not in known:
+        fault = f"no model {wanted}" if wanted else f"{len(known)} registered models"
+        raise ConfigError(fault, hint=f"give --model, one of: {', '.join(known) or 'none yet'}")
+    return wanted
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The champion of a registered model: the alias, and the history of who became it, when and why."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from resources.mlflow.tracking import Tracking
+from unigs.errors import ConfigError, DataError
+
+CHAMPION = "champion"
+_HISTORY = "champion.history"
+# MLflow takes 5,000 characters in a tag of a registered model.
+_CHARACTERS = 5000
+_REASON_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reign:
+    """One entry of the history: the ``version`` that became champion, by the gate or by hand."""
+
+    version: str
+    at: str
+    by: str
+    reason: str
+
+
+def registered_names(tracking: Tracking) -> list[str]:
+    """Return the names of the registered models, sorted."""
+    return sorted(model.name for model in tracking.client().search_registered_models())
+
+
+def champion_version(tracking: Tracking, name: str) -> str | None:
+    """Return the version that the alias names; None without one."""
+    found = tracking.client().search_registered_models(filter_string=f"name = '{name}'")
+    return str(found[0].aliases[CHAMPION]) if found and CHAMPION in found[0].aliases else None
+
+
+def history(tracking: Tracking, name: str) -> list[Reign]:
+    """Return the champions of a model, the oldest first; the oldest may have been dropped."""
+    found = tracking.client().get_registered_model(name)
+    return [Reign(**entry) for entry in json.loads(found.tags.get(_HISTORY, "[]"))]
+
+
+def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> Reign:
+    """Point the alias at a version and note it in the history.
+
+    Args:
+        by: ``gate``, ``promote`` or ``rollback``.
+
+    Raises:
+        DataError: no such version.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = tracking.client()
+    try:
+        client.get_model_version(name, version)
+    except MlflowException as error:
+        known = sorted(int(v.version) for v in client.search_model_versions(f"name = '{name}'"))
+        listed = ", ".join(map(str, known)) or "none"
+        raise DataError(f"{name} has no version {version}", hint=f"it has {listed}") from error
+    reigns = history(tracking, name)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    reigns.append(Reign(version, now, by, reason[:_REASON_CHARACTERS]))
+    client.set_registered_model_alias(name, CHAMPION, version)
+    text = json.dumps([asdict(reign) for reign in reigns])
+    while len(text) > _CHARACTERS:
+        reigns.pop(0)
+        text = json.dumps([asdict(reign) for reign in reigns])
+    client.set_registered_model_tag(name, _HISTORY, text)
+    return reigns[-1]
+
+
+def previous(tracking: Tracking, name: str) -> str:
+    """Return the version to roll back to: the last champion that is another than today's.
+
+    Raises:
+        ConfigError: there was none.
+    """
+    current = champion_version(tracking, name)
+    earlier = [reign.version for reign in history(tracking, name)]
+    if current in earlier:
+        # A rollback goes on from where the current one first came in, not back and forth.
+        earlier = earlier[: earlier.index(current)]
+    others = [version for version in earlier if version != current]
+    if not others:
+        raise ConfigError(
+            f"{name} has had no champion before version {current}", hint="unigs promote VERSION"
+        )
+    return others[-1]

@@ -1,0 +1,106 @@
+"""Who is champion, who was, and the way back."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import champion as command
+from resources.mlflow.champion import champion_version, crown, history, previous
+from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
+from resources.mlflow.registry import ModelVersion
+from resources.mlflow.tracking import Tracking
+from resources.store import Store
+from unigs.errors import ConfigError, DataError
+
+NAME = "unigs-test-joint"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(root=str(tmp_path / "store"))
+
+
+@pytest.fixture
+def tracking(store: Store) -> Tracking:
+    """Three versions, none of them champion."""
+    tracking = Tracking(store=store)
+    client = tracking.client()
+    client.create_registered_model(NAME)
+    for _ in range(3):
+        client.create_model_version(NAME, "nowhere")
+    return tracking
+
+
+def test_the_history_says_who_when_and_why(tracking: Tracking) -> None:
+    assert champion_version(tracking, NAME) is None
+    assert champion_version(tracking, "unknown") is None
+    crown(tracking, NAME, "1", "gate", "the first model")
+    crown(tracking, NAME, "3", "promote", "by hand")
+    assert champion_version(tracking, NAME) == "3"
+    assert [(r.version, r.by, r.reason) for r in history(tracking, NAME)] == [
+        ("1", "gate", "the first model"),
+        ("3", "promote", "by hand"),
+    ]
+    assert all(reign.at.endswith("+00:00") for reign in history(tracking, NAME))
+
+
+def test_a_long_history_keeps_the_newest(tracking: Tracking) -> None:
+    for number in range(40):
+        crown(tracking, NAME, str(1 + number % 3), "gate", f"{number} " + "x" * 500)
+    kept = history(tracking, NAME)
+    assert 10 < len(kept) < 40
+    assert kept[-1].reason.startswith("39 ")
+
+
+def test_rolling_back_goes_further_back_each_time(tracking: Tracking) -> None:
+    for version in ("1", "2", "3"):
+        crown(tracking, NAME, version, "gate", "")
+    for expected in ("2", "1"):
+        assert previous(tracking, NAME) == expected
+        crown(tracking, NAME, expected, "rollback", "")
+    with pytest.raises(ConfigError, match="no champion before version 1"):
+        previous(tracking, NAME)
+
+
+def test_an_unknown_version_changes_nothing(tracking: Tracking) -> None:
+    crown(tracking, NAME, "2", "gate", "")
+    with pytest.raises(DataError, match=r"no version 9 \(it has 1, 2, 3\)"):
+        crown(tracking, NAME, "9", "promote", "")
+    assert champion_version(tracking, NAME) == "2"
+
+
+def test_the_commands(tracking: Tracking, store: Store, capsys: pytest.CaptureFixture) -> None:
+    where = ["--store", str(store.base)]
+    assert command.main(["promote", "1", *where]) == 0
+    assert command.main(["promote", "3", "--reason", "better", *where]) == 0
+    assert command.main(["rollback", *where]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"{NAME}: version 1 is the champion (before: 3)"
+    )
+    assert command.main(["rollback", *where]) == 1
+    assert "no champion before version 1" in capsys.readouterr().err
+    assert command.main(["promote", "1", "--model", "other", *where]) == 1
+    assert f"no model other (give --model, one of: {NAME})" in capsys.readouterr().err
+    assert command.main(["rollback", "--store", str(store.base / "none")]) == 1
+    assert "no models there" in capsys.readouterr().err
+
+
+def test_evaluations_come_back_for_the_same_shards_alone(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    with tracking.run("training", tags={}, parameters={}) as run_id:
+        pass
+    version = ModelVersion(NAME, "1", run_id, "", tmp_path, {})
+    place = tmp_path / "entity"
+    place.mkdir()
+    for name in ("metric_values.json", "image_scores.parquet"):
+        (place / name).write_text(name)
+    keep_evaluations(tracking, version, "a" * 64, {"entity": place})
+    found = kept_evaluations(tracking, version, "a" * 64, ["entity"], tmp_path / "fetched")
+    assert found is not None
+    assert sorted(file.name for file in found["entity"].iterdir()) == [
+        "image_scores.parquet",
+        "metric_values.json",
+    ]
+    assert kept_evaluations(tracking, version, "b" * 64, ["entity"], tmp_path / "x") is None
+    assert kept_evaluations(tracking, version, "a" * 64, ["other"], tmp_path / "y") is None

@@ -1,0 +1,20 @@
+"""`unigs promote`: make a registered version the champion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from unigs.cli.operate.champion import Model, Reason, Store, change_champion
+
+
+def promote(
+    version: Annotated[int, typer.Argument(min=1, help="Version of the registered model.")],
+    model: Model = None,
+    store: Store = None,
+    reason: Reason = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Make a version the champion, whatever the gate said; noted in MLflow."""
+    change_champion(["promote", str(version)], model, store, reason, as_json)

@@ -1,0 +1,19 @@
+"""`unigs rollback`: make the champion before this one the champion again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from unigs.cli.operate.champion import Model, Reason, Store, change_champion
+
+
+def rollback(
+    model: Model = None,
+    store: Store = None,
+    reason: Reason = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Go back to the champion before this one; noted in MLflow."""
+    change_champion(["rollback"], model, store, reason, as_json)
