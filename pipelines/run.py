@@ -194,7 +194,7 @@ def print_table(records: dict[str, list[dict[str, Any]]], title: str) -> None:
     from rich.console import Console
 
     from unigs.evaluation.metric_values import MetricValues
-    from unigs.evaluation.paper_table import paper_markdown, paper_table
+    from unigs.evaluation.paper.summary import paper_markdown, paper_table
 
     values = {task: MetricValues.of_records(rows) for task, rows in records.items()}
     console = Console()

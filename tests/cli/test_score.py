@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
+from tests.support.checkpoints import write_clip, write_inception
 from unigs.cli.score import score
 from unigs.errors import DataError
 
@@ -106,3 +108,121 @@ def test_bad_files_are_named(tmp_path):
         run("segmentation", "--gt", tmp_path / "nowhere.json", "--pred", truth, "--json")
     with pytest.raises(DataError, match="no image"):
         run("frechet", "--a", tmp_path, "--b", tmp_path, "--json")
+
+
+def mask_record(image, left, **fields):
+    """A record of a mask of 4x6 pixels: columns `left` and the one after it."""
+    pixels = np.zeros((4, 6), np.uint8, order="F")
+    pixels[:, left : left + 2] = 1
+    code = coco_mask.encode(pixels)
+    rle = {"size": [4, 6], "counts": code["counts"].decode()}
+    return {"image_id": image, "segmentation": rle, "category_id": 1, **fields}
+
+
+def test_masks_names_and_counts_what_does_not_belong_together(tmp_path, capsys):
+    images = [{"id": n, "height": 4, "width": 6} for n in (1, 2)]
+    kinds = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]
+    records = [mask_record(1, 0), mask_record(1, 3, category_id=2), mask_record(2, 0)]
+    truth, predictions = tmp_path / "truth.json", tmp_path / "results.json"
+    content = {"images": images, "annotations": records, "categories": kinds}
+    truth.write_text(json.dumps(content))
+    found = [mask_record(1, 1, score=0.5), mask_record(9, 0, score=0.5, category_id=7)]
+    predictions.write_text(json.dumps(found))
+    result = run("masks", "--gt", truth, "--pred", predictions, "--json")
+    # of three entities one is met by a third
+    assert result["miou"] == pytest.approx(1 / 9)
+    assert result["miou.ci_low"] <= result["miou"] <= result["miou.ci_high"]
+    assert result["recall_50"] == 0
+    counts = {"n_entities": 3, "n_predicted": 1, "n_images": 2, "n_crowd": 0, "n_empty_gt": 0}
+    assert {name: result[name] for name in counts} == counts
+    assert (result["n_other_images"], result["other_images"]) == (1, ["9"])
+    assert (result["n_missing_images"], result["missing_images"]) == (1, ["2"])
+    assert result["classes_only_in_truth"] == ["cat"]
+    assert result["classes_only_in_predictions"] == ["7"]
+
+
+def test_masks_of_nothing_are_zero_and_of_no_entity_null(tmp_path):
+    truth, predictions = tmp_path / "truth.json", tmp_path / "results.json"
+    images = [{"id": 1, "height": 4, "width": 6}]
+    truth.write_text(json.dumps({"images": images, "annotations": [mask_record(1, 0)]}))
+    predictions.write_text("[]")
+    result = run("masks", "--gt", truth, "--pred", predictions, "--json")
+    assert (result["miou"], result["recall_50"], result["n_predicted"]) == (0, 0, 0)
+    truth.write_text(json.dumps({"images": images, "annotations": []}))
+    assert run("masks", "--gt", truth, "--pred", predictions, "--json")["miou"] is None
+    truth.write_text(json.dumps({"images": [], "annotations": []}))
+    with pytest.raises(DataError, match=r"truth\.json: no image"):
+        run("masks", "--gt", truth, "--pred", predictions)
+
+
+def test_masks_reads_panoptic_files_on_either_side(test_data):
+    folder = test_data / "metrics" / "panopticapi_sample"
+    files = folder / "panoptic_examples.json", folder / "pred_roll.json"
+    result = run("masks", "--gt", files[0], "--pred", files[1], "--json")
+    assert result["n_other_images"] == result["n_missing_images"] == 0
+    assert 0.5 < result["miou"] < 1
+    same = run("masks", "--gt", files[0], "--pred", files[0], "--json")
+    assert same["miou"] == same["recall_50"] == 1
+    away = "--gt-dir", folder / "panoptic_examples", "--pred-dir", folder / "pred_roll"
+    assert run("masks", "--gt", files[0], "--pred", files[1], *away, "--json") == result
+
+
+def write_images(folder, names, seed=0, top=256):
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for name in names:
+        pixels = rng.integers(0, top, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder
+
+
+def test_images_gives_every_metric_of_the_networks_that_are_given(tmp_path):
+    clip = write_clip(tmp_path / "clip")
+    real = write_images(tmp_path / "real", "abcdefghijkl")
+    same = run("images", "--a", real, "--b", real, "--dual-encoder", clip, "--json")
+    name = next(key for key in same if key.startswith("frechet_distance.")).partition(".")[2]
+    assert same[f"frechet_distance.{name}"] == pytest.approx(0, abs=1e-6)
+    assert same[f"clip_i_full.{name}"] == pytest.approx(100, abs=1e-4)
+    assert (same["n_real"], same["n_generated"], same["n_paired"]) == (12, 12, 12)
+    assert same["notes"] == []
+    other = write_images(tmp_path / "other", "abxy", 1, 100)
+    result = run("images", "--a", real, "--b", other, "--dual-encoder", clip, "--json")
+    # the value of `score frechet` by the same features
+    alone = run("frechet", "--a", real, "--b", other, "--features", clip, "--json")
+    assert result[f"frechet_distance.{name}"] == alone["frechet_distance"]
+    assert result[f"kid.{name}"] == alone["kid"]
+    assert result[f"clip_i_full.{name}"] < 99.999
+    assert (result["n_paired"], result["other_images"]) == (2, ["x", "y"])
+    assert (result["n_other_images"], result["n_missing_images"]) == (2, 10)
+    (note,) = result["notes"]
+    assert note.startswith("4 images, 8 dimensions of clip.")
+
+
+def test_a_broken_image_is_quarantined_named_and_counted(tmp_path, capsys):
+    real = write_images(tmp_path / "real", "abc")
+    made = write_images(tmp_path / "made", "abc", 1)
+    whole = (made / "b.png").read_bytes()
+    (made / "b.png").write_bytes(whole[: len(whole) // 2])
+    (made / "notes.txt").write_text("")
+    result = run("images", "--a", real, "--b", made, "--json")
+    assert result["n_quarantined"] == 1
+    assert "b.png" in result["quarantined"][0]
+    assert result["skipped"] == [str(made / "notes.txt")]
+    assert (result["n_real"], result["n_generated"], result["n_paired"]) == (3, 2, 2)
+    assert result["frechet_distance.pixels-8"] > 0
+    assert result["notes"][0].startswith("2 images, 192 dimensions of pixels-8")
+    for name in "ac":
+        (made / f"{name}.png").write_bytes(b"")
+    with pytest.raises(DataError, match="no image that reads"):
+        run("images", "--a", real, "--b", made)
+
+
+def test_the_fid_is_named_by_the_weights(tmp_path):
+    pytest.importorskip("torch_fidelity")
+    real = write_images(tmp_path / "real", "abc")
+    weights = write_inception(tmp_path / "weights.pth")
+    result = run("images", "--a", real, "--b", real, "--inception", weights, "--json")
+    named = [name for name in result if name.startswith("frechet_distance.inception.")]
+    (distance,) = [name for name in named if ".ci_" not in name]
+    assert result[distance] == pytest.approx(0, abs=1e-3)
+    assert "fid" not in result

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKL,
+    ControlNetModel,
     DDIMScheduler,
     PNDMScheduler,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
+    T2IAdapter,
     UNet2DConditionModel,
 )
 from transformers import (
@@ -24,6 +26,9 @@ from transformers import (
     CLIPTokenizer,
     Mask2FormerConfig,
     Mask2FormerForUniversalSegmentation,
+    SamConfig,
+    SamImageProcessor,
+    SamModel,
     SwinConfig,
 )
 from transformers import Mask2FormerImageProcessor as Mask2FormerProcessor
@@ -112,6 +117,35 @@ def write_checkpoint(folder: Path, kind: str = "sd15", names: Iterable[str] = ("
     return folder
 
 
+def write_controlnet(folder: Path, checkpoint: Path, steers: bool = True) -> Path:
+    """Save a ControlNet for the UNet of a checkpoint; without `steers` it is as training begins:
+    its outputs are 0."""
+    unet = UNet2DConditionModel.from_pretrained(checkpoint / "unet")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network: Any = ControlNetModel.from_unet(unet)
+        last = (
+            *network.controlnet_down_blocks,
+            network.controlnet_mid_block,
+            network.controlnet_cond_embedding.conv_out,
+        )
+        for layer in last if steers else ():
+            layer.weight.data.normal_(std=0.5)
+    network.save_pretrained(folder)
+    return folder
+
+
+def write_t2i_adapter(folder: Path) -> Path:
+    """Save a T2I-Adapter for the UNet of `write_checkpoint`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = T2IAdapter(
+            channels=[16, 32], num_res_blocks=1, downscale_factor=8, adapter_type="full_adapter"
+        )
+    network.save_pretrained(folder)
+    return folder
+
+
 def write_tokenizer(folder: Path, names: Iterable[str]) -> None:
     """Write vocab.json, merges.txt and their settings, as CLIP was published."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,6 +214,33 @@ def write_mask2former(folder: Path, classes: Mapping[int, str]) -> Path:
     model.save_pretrained(folder)
     size = {"height": 64, "width": 64}
     Mask2FormerProcessor(size=size, do_reduce_labels=False).save_pretrained(folder)
+    return folder
+
+
+def write_sam(folder: Path) -> Path:
+    """Save a SAM of transformers with its image processor; its masks are random shapes."""
+    common = {"hidden_size": 16, "image_size": 64, "patch_size": 16}
+    config = SamConfig(
+        vision_config={
+            **common, "output_channels": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "mlp_dim": 16, "num_pos_feats": 8, "window_size": 2, "global_attn_indexes": [0],
+        },
+        prompt_encoder_config={**common, "image_embedding_size": 4, "mask_input_channels": 4},
+        mask_decoder_config={
+            "hidden_size": 16, "mlp_dim": 16, "num_attention_heads": 2, "iou_head_hidden_dim": 16,
+        },
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = SamModel(config)
+        # as transformers draws them they are nearly 0, and so would be all masks
+        for weights in model.parameters():
+            weights.data.normal_(std=0.5)
+    model.save_pretrained(folder)
+    SamImageProcessor(
+        size={"longest_edge": 64}, pad_size={"height": 64, "width": 64},
+        mask_size={"longest_edge": 16}, mask_pad_size={"height": 16, "width": 16},
+    ).save_pretrained(folder)  # fmt: skip
     return folder
 
 

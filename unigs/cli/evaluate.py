@@ -12,9 +12,35 @@ from unigs.cli.output import Overrides, print_result
 
 
 def evaluate(
-    model: Annotated[Path, typer.Option(help="Folder of a UniGS pipeline.")],
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
     shards: Annotated[Path, typer.Option(help="Folder of shards of that task.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            "--checkpoint",
+            help="Folder of a UniGS pipeline, or of what --pipeline names.",
+        ),
+    ] = None,
+    pipeline: Annotated[
+        str,
+        typer.Option(
+            help="What to evaluate: unigs, sd-inpainting, sd, controlnet-seg, t2i-adapter, "
+            "mask2former, sam, coco-results or panoptic."
+        ),
+    ] = "unigs",
+    adapter: Annotated[
+        Path | None,
+        typer.Option(
+            help="ControlNet or T2I-Adapter that steers the checkpoint: folder or Hub id."
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="JSON of coco-results or panoptic, instead of a checkpoint.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="COCO instances JSON that lists the images of coco-results.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Save predictions, metrics and the sample grid here.")
     ] = None,
@@ -51,15 +77,19 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Run the model on the samples and compute all metrics of the task.
+    Other models than ours: docs/competitors.md.
     Started by torchrun, the processes share the samples; give --out a folder that all can write.
     """
     import sys
     from contextlib import ExitStack
+    from functools import partial
     from tempfile import TemporaryDirectory
 
     from rich.console import Console
     from tqdm import tqdm
 
+    from unigs.competitors.registry import OURS, check_request, load_competitor
+    from unigs.competitors.request import Request
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
     from unigs.errors import ConfigError
@@ -83,11 +113,26 @@ def evaluate(
             inception = inception or (Path(given.inception) if given.inception else None)
         limit, batch_size = limit or given.scenes, batch_size or given.batch_size
         processes = processes or given.processes
-        steps = steps or chosen.inference.steps[task]
-        guidance = chosen.inference.guidance[task] if guidance is None else guidance
+        if pipeline == OURS:
+            steps = steps or chosen.inference.steps[task]
+            guidance = chosen.inference.guidance[task] if guidance is None else guidance
         seed = chosen.data.seed if seed is None else seed
     elif overrides:
         raise ConfigError("--set changes a preset", hint="name one with --preset")
+    other, named = None, model
+    if pipeline != OURS:
+        request = Request(
+            pipeline, kind.name, shards, model, adapter, predictions, images, limit, seed or 0,
+            steps, guidance,
+        )  # fmt: skip
+        check_request(request)
+        other, named = partial(load_competitor, request), model or predictions
+    elif adapter or predictions or images:
+        raise ConfigError(
+            "--adapter, --predictions and --images are of other models", hint="name --pipeline"
+        )
+    if named is None:
+        raise ConfigError("nothing to evaluate", hint="give --model")
     # Wrong places are told here, before processes start that would load what lies there.
     for source in (dual_encoder, segmenter):
         if source is not None:
@@ -102,7 +147,7 @@ def evaluate(
         count = min(total, limit or total)
         bar = stack.enter_context(tqdm(total=count, unit="sample", desc=task, disable=rank > 0))
         job = EvaluationJob(
-            model,
+            named,
             kind.name,
             shards,
             folder,
@@ -116,6 +161,7 @@ def evaluate(
             batch_size or 32,
             baselines,
             device,
+            other,
         )
         values = run_evaluation(job, processes or 1, bar.update)
     if rank > 0:
@@ -123,4 +169,4 @@ def evaluate(
     if json:
         print_result({name: finite(value) for name, value in values.named().items()}, True)
     else:
-        Console().print(rich_table(values, f"{model}: {task}"))
+        Console().print(rich_table(values, f"{named}: {task}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -81,6 +81,78 @@ def frechet(
         print_result(folder_distance(a, b, network, bar.update), json)
 
 
+@score.command()
+def masks(
+    gt: Annotated[Path, typer.Option(help="COCO instances or panoptic JSON of the truth.")],
+    pred: Annotated[
+        Path, typer.Option(help="COCO results, instances or panoptic JSON of the prediction.")
+    ],
+    gt_dir: Annotated[
+        Path | None, typer.Option(help="PNGs of a panoptic truth; default: its path without .json.")
+    ] = None,
+    pred_dir: Annotated[
+        Path | None, typer.Option(help="PNGs of a panoptic prediction; default: as above.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compute mIoU and recall of masks, class-agnostic and matched one to one, with intervals."""
+    import sys
+
+    from unigs.metrics.coco.mask_files import read_masks
+    from unigs.metrics.mask_scores import compare_masks
+
+    files = read_masks(gt, gt_dir), read_masks(pred, pred_dir)
+    found = compare_masks(*files)
+    for names, what in (
+        (found.other_images, f"images of {pred} are not in the truth, and left out"),
+        (found.missing_images, f"images have no prediction in {pred}: nothing found there"),
+        (found.only_in_predictions, f"classes have masks in {pred} alone"),
+    ):
+        if names:
+            print(f"{len(names)} {what}: {_few(names)}", file=sys.stderr)
+    scores = {key: _or_null(value) for key, value in found.scores().items()}
+    print_result(scores, json)
+
+
+@score.command()
+def images(
+    a: Annotated[Path, typer.Option(help="Folder of real images.")],
+    b: Annotated[Path, typer.Option(help="Folder of generated images.")],
+    dual_encoder: Annotated[
+        str | None, typer.Option(help="CLIP folder or Hub id: Frechet distance, KID, CLIP score.")
+    ] = None,
+    inception: Annotated[
+        Path | None, typer.Option(help="File of the 2015 Inception weights: FID and KID.")
+    ] = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Compute all image metrics of two folders. A broken image is left out, named and counted."""
+    import sys
+
+    from tqdm import tqdm
+
+    from unigs.evaluation.folder_scores import folder_scores
+    from unigs.evaluators.bundle import load_evaluators
+    from unigs.io.device import this_device
+
+    evaluators = load_evaluators(dual_encoder, inception=inception, device=str(this_device(device)))
+    with tqdm(unit="image", desc="features") as bar:
+        found = folder_scores(a, b, evaluators, bar.update)
+    for line in (*found.quarantined, *found.notes):
+        print(line, file=sys.stderr)
+    print_result(found.result(), json)
+
+
+def _few(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def _finite(scores: dict[str, float]) -> dict[str, float | None]:
     """Replace NaN by null, since JSON has no NaN."""
-    return {key: value if value == value else None for key, value in scores.items()}
+    return {key: _or_null(value) for key, value in scores.items()}
+
+
+def _or_null(value: Any) -> Any:
+    return value if value == value else None

@@ -79,6 +79,7 @@ def evaluate_source(
     *,
     codec: Codec | None = None,
     baselines: bool = True,
+    masks: bool = True,
 ) -> MetricValues:
     """Evaluate anything that predicts samples on a folder of shards.
 
@@ -98,6 +99,7 @@ def evaluate_source(
             processes as well, which take theirs at the same time.
         codec: adds its upper bounds; see ``Codec``.
         baselines: also evaluate baselines and upper bounds (the same for every model).
+        masks: the source predicts masks; without them no metric of masks is named.
 
     Returns:
         The values, documented in docs/metrics.md.
@@ -113,7 +115,7 @@ def evaluate_source(
     files = PredictionFiles(out)
     rank, world = rank_and_world()
     device = this_device() if world > 1 else None
-    scores = TaskScores(kind, evaluators, device=device)
+    scores = TaskScores(kind, evaluators, masks=masks, device=device)
     others = references(kind, _samples(shard_dir, kind.name, limit), codec) if baselines else []
     other_scores = [
         TaskScores(kind, evaluators, masks=other.masks, device=device) for other in others

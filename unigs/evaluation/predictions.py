@@ -59,7 +59,7 @@ class PipelineSource:
     def _predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         output = self.pipeline(
             task=self.task,
-            generator=[self._generator(sample.key) for sample in samples],
+            generator=[generator_of(self.seed, self.task, sample.key) for sample in samples],
             **task_inputs(self.task, samples),
             **self.options,
         )
@@ -80,9 +80,27 @@ class PipelineSource:
             )
         return predictions
 
-    def _generator(self, key: str) -> torch.Generator:
-        digest = hashlib.sha256(f"{self.seed}/{self.task}/{key}".encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+@dataclass(frozen=True, slots=True)
+class OtherModel:
+    """A model that is no `UniGSPipeline`, ready to be evaluated.
+
+    Attributes:
+        source: predicts batches of samples.
+        masks: its predictions contain masks.
+        counts: what its metrics have to be read with, as metrics: `n_missing_images`, ...
+    """
+
+    source: Source
+    masks: bool
+    counts: Mapping[str, float] = field(default_factory=dict)
+
+
+def generator_of(seed: int, task: str, key: str) -> torch.Generator:
+    """Return the random generator of one sample: it depends neither on its batch nor on the model
+    that draws from it."""
+    digest = hashlib.sha256(f"{seed}/{task}/{key}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 def task_inputs(task: str, samples: Sequence[Sample]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from unigs.evaluation.baselines import Codec
-from unigs.evaluation.evaluate import evaluate
-from unigs.evaluation.metric_values import MetricValues
-from unigs.evaluators.bundle import load_evaluators
+from unigs.evaluation.evaluate import evaluate, evaluate_source
+from unigs.evaluation.metric_values import MetricValue, MetricValues
+from unigs.evaluation.predictions import OtherModel
+from unigs.evaluators.bundle import Evaluators, load_evaluators
 from unigs.io.device import this_device
-from unigs.io.distributed import group
+from unigs.io.distributed import group, rank_and_world
 from unigs.io.machine import machine, processes
 from unigs.pipeline.pipeline import UniGSPipeline
 
@@ -24,10 +25,12 @@ class EvaluationJob:
     """What to evaluate.
 
     Attributes:
-        model: folder of a ``UniGSPipeline``.
+        model: folder of a ``UniGSPipeline``; with `other` only a name.
         dual_encoder, segmenter, inception: sources of the evaluators (`load_evaluators`).
         references: also evaluate baselines and upper bounds.
         device: as in `this_device`; None for each process's own.
+        other: makes another model ready, in each process; see `unigs.competitors`. Steps, guidance
+            and seed are its own then.
 
     The others are those of `unigs.evaluation.evaluate.evaluate`.
     """
@@ -46,6 +49,7 @@ class EvaluationJob:
     batch_size: int = 32
     references: bool = True
     device: str | None = None
+    other: Callable[[torch.device], OtherModel] | None = None
 
 
 def run_evaluation(
@@ -82,6 +86,8 @@ def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> M
     device = this_device(job.device)
     # Evaluators stay in float32: their figures are compared with those of others.
     evaluators = load_evaluators(job.dual_encoder, job.segmenter, job.inception, str(device))
+    if job.other is not None:
+        return _evaluate_other(job, job.other(device), evaluators, progress)
     pipeline = on_device(UniGSPipeline.from_pretrained(job.model), device)
     pipeline.set_progress_bar_config(disable=True)
     return evaluate(
@@ -99,3 +105,27 @@ def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> M
         codec=Codec.of(pipeline) if job.references else None,
         baselines=job.references,
     )
+
+
+def _evaluate_other(
+    job: EvaluationJob,
+    model: OtherModel,
+    evaluators: Evaluators,
+    progress: Callable[[int], object] | None,
+) -> MetricValues:
+    values = evaluate_source(
+        model.source,
+        job.task,
+        job.shards,
+        evaluators,
+        job.out_dir,
+        job.limit,
+        job.batch_size,
+        progress,
+        baselines=job.references,
+        masks=model.masks,
+    )
+    values += (MetricValue(name, count) for name, count in model.counts.items())
+    if rank_and_world()[0] == 0:
+        values.write(job.out_dir)
+    return values

@@ -36,6 +36,9 @@ class Mask2FormerEvaluator:
             raise ModelError(f"{folder}: not a Mask2Former ({reason}); check the path") from error
         self._model = model.eval().requires_grad_(False).to(device)
         self._device = device
+        named = self._model.config.id2label.values()
+        #: Names of its classes, as prompts write them.
+        self.class_names = frozenset(prompt_name(name) for name in named)
 
     @torch.inference_mode()
     def segment(
@@ -60,5 +63,6 @@ class Mask2FormerEvaluator:
                     int(part["id"]): prompt_name(names[part["label_id"]])
                     for part in prediction["segments_info"]
                 }
+                scores = {int(p["id"]): float(p["score"]) for p in prediction["segments_info"]}
                 known = np.isin(segments, [label for label in classes if label > 0])
-                yield Segmented(np.where(known, segments, 0), classes)
+                yield Segmented(np.where(known, segments, 0), classes, scores)

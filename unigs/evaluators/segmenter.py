@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -31,10 +31,12 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmented:
-    """``segments`` (h, w) int32, 0 = nothing; ``classes`` gives each label's class name."""
+    """``segments`` (h, w) int32, 0 = nothing; ``classes`` gives each label's class name and
+    ``scores``, where the evaluator has any, its confidence."""
 
     segments: NDArray[np.int32]
     classes: dict[int, str]
+    scores: dict[int, float] = field(default_factory=dict)
 
 
 class PanopticEvaluator(Protocol):

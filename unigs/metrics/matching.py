@@ -138,6 +138,17 @@ def match(
     maps where it is known. Pairs of IoU 0 stay unmatched.
     """
     both = both or overlap(gt, pred, ignore)
+    return match_overlap(both, gt_ids=gt_ids, pred_ids=pred_ids, allowed=allowed)
+
+
+def match_overlap(
+    both: Overlap,
+    *,
+    gt_ids: Sequence[int] | None = None,
+    pred_ids: Sequence[int] | None = None,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Matches:
+    """Match as :func:`match` does, from areas and intersections that are known."""
     iou = both.iou if allowed is None else np.where(allowed, both.iou, 0.0)
     rows, columns = linear_sum_assignment(iou, maximize=True)
     hit = iou[rows, columns] > 0

@@ -100,6 +100,22 @@ def test_frechet_draws_are_its_derivative():
     assert drawn - distance == pytest.approx(exact - distance, rel=0.05)
 
 
+def test_sets_of_their_own_are_drawn_apart():
+    real, generated = features(300, 4)
+    generated = generated[:200]
+    distance = frechet_distance(real, generated)
+    weights, own = draw_weights(300, draws=150), draw_weights(200, draws=150, seed=1)
+    drawn = resampled_frechet_distance(real, generated, distance, weights, own)
+    exact = np.array(
+        [
+            frechet_distance(np.repeat(real, a, axis=0), np.repeat(generated, b, axis=0))
+            for a, b in zip(weights, own, strict=True)
+        ]
+    )
+    assert np.corrcoef(drawn, exact)[0, 1] > 0.95
+    assert drawn.std() == pytest.approx(exact.std(), rel=0.1)
+
+
 def test_kernel_draws_are_the_kernel_distance_of_the_drawn_images():
     real, generated = features(30, 5)
     weights = draw_weights(30, draws=5)

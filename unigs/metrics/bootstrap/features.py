@@ -17,9 +17,13 @@ Features = NDArray[np.float64]
 
 
 def resampled_frechet_distance(
-    real: Features, generated: Features, distance: float, weights: NDArray[np.uint16]
+    real: Features,
+    generated: Features,
+    distance: float,
+    weights: NDArray[np.uint16],
+    own_weights: NDArray[np.uint16] | None = None,
 ) -> NDArray[np.float64]:
-    """Return (draws,) float64 Frechet distances of (n, d) features, to first order.
+    """Return (draws,) float64 Frechet distances of (n, d) and (m, d) features, to first order.
 
     The distance is a smooth function of how much each image counts, so its derivatives at equal
     weights give all draws for the price of one decomposition; 1,000 roots of matrices of 2048
@@ -27,34 +31,47 @@ def resampled_frechet_distance(
     larger distance to any other. To first order that shift is left out: the interval lies around
     ``distance``, that of all images. With fewer images than dimensions it is about a fifth too
     narrow (60 images of 90 dimensions: a deviation of 1.01 where exact draws have 1.26).
+
+    Args:
+        weights: (draws, n) of the real images, and of the generated ones where both are pairs.
+        own_weights: (draws, m) of the generated images, where they are a set of their own.
     """
-    slopes = _influence(real, generated)
-    parts = [(part - 1) @ slopes for part in in_parts(weights)]
-    return distance + np.concatenate([np.zeros(0), *parts])
+    of_real, of_generated = _influence(real, generated)
+    if own_weights is None:
+        return distance + _drawn(of_real + of_generated, weights)
+    return distance + _drawn(of_real, weights) + _drawn(of_generated, own_weights)
 
 
-def _influence(real: Features, generated: Features) -> NDArray[np.float64]:
-    """Return (n,) derivatives of the distance by the weight of each pair, up to a constant, which
-    draws of n images do not feel.
+def _drawn(slopes: NDArray[np.float64], weights: NDArray[np.uint16]) -> NDArray[np.float64]:
+    return np.concatenate([np.zeros(0), *((part - 1) @ slopes for part in in_parts(weights))])
 
-    With centred rows X, Y scaled by (n-1)^(-1/2), the trace of the root is the nuclear norm of
-    X Y^T = U S V^T. A row of X that counts more grows it by half of its share, the sum of S U^2.
+
+def _influence(real: Features, generated: Features) -> tuple[NDArray, NDArray]:
+    """Return the (n,) and (m,) derivatives of the distance by the weight of each image, up to
+    constants, which draws of as many images do not feel.
+
+    With centred rows X, Y scaled by (n-1)^(-1/2) and (m-1)^(-1/2), the trace of the root is the
+    nuclear norm of X Y^T = U S V^T. A row of X that counts more grows it by half of its share, the
+    sum of S U^2.
     """
-    count = len(real)
     shift = real.mean(0) - generated.mean(0)
-    scale = np.sqrt(count - 1)
-    x, y = ((values - values.mean(0)) / scale for values in (real, generated))
-    if count > real.shape[1]:
+    scales = [np.sqrt(len(values) - 1) for values in (real, generated)]
+    x, y = (
+        (values - values.mean(0)) / scale
+        for values, scale in zip((real, generated), scales, strict=True)
+    )
+    if min(len(x), len(y)) > real.shape[1]:
         (left, x_small), (right, y_small) = np.linalg.qr(x), np.linalg.qr(y)
         u, spread, v = np.linalg.svd(x_small @ y_small.T)
         u, v = left @ u, right @ v.T
     else:
-        u, spread, v = np.linalg.svd(x @ y.T)
+        u, spread, v = np.linalg.svd(x @ y.T, full_matrices=False)
         v = v.T
-    means = 2 * scale / count * ((x - y) @ shift)
-    traces = (x * x).sum(1) + (y * y).sum(1)
-    shared = (u * u) @ spread + (v * v) @ spread
-    return np.asarray(means + traces - shared)
+    slopes = []
+    for sign, rows, scale, basis in ((1, x, scales[0], u), (-1, y, scales[1], v)):
+        means = sign * 2 * scale / len(rows) * (rows @ shift)
+        slopes.append(means + (rows * rows).sum(1) - (basis * basis) @ spread)
+    return slopes[0], slopes[1]
 
 
 def resampled_kernel_distance(

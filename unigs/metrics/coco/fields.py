@@ -91,6 +91,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def id_text(value: int | float | str | None) -> str:
+    """Return an id as text: 7, 7.0 and "7" are one."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 class Ids:
     """Distinct ids, numbered from 1 in their order: numbers first, then texts.
 

@@ -72,6 +72,15 @@ class PanopticFile:
         """The ids of its images, in the order of the file."""
         return list(self._records)
 
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """What the JSON holds; of its annotations alone it is checked what every one has."""
+        return self._content
+
+    def record(self, image: Id) -> Mapping[str, Any]:
+        """Return the annotation of an image."""
+        return self._record(image)[1]
+
     def check_images(self, prediction: PanopticFile) -> None:
         """DataError unless a prediction has a record for each image of this truth, and no other."""
         for image in self.images:

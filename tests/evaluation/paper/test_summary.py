@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
-from unigs.evaluation.paper_table import COLUMNS, paper_markdown, paper_rows, paper_table
+from unigs.evaluation.paper.summary import COLUMNS, paper_markdown, paper_rows, paper_table
 
 CLIP, SEGMENTER = "shapes-clip.1a", "shapes-segmenter.2b"
 MASKS = (

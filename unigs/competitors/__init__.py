@@ -1,0 +1,1 @@
+"""Other models, evaluated on our samples and by our metrics."""
