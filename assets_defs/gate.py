@@ -20,6 +20,7 @@ from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.evaluation.metric_values import MetricValues, Role
+from unigs.lineage.forgotten import read_forgotten
 
 DECISION = "decision.json"
 SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
@@ -41,8 +42,11 @@ def gate_score(values: dict[str, MetricValues]) -> float:
     return sum(scores) / len(scores)
 
 
-def decide(candidate: float, best: float | None) -> tuple[bool, str]:
-    """Decide whether to promote, with a one-line reason; ``best`` is None without a champion."""
+def decide(candidate: float, best: float | None, tainted: bool = False) -> tuple[bool, str]:
+    """Decide whether to promote, with a one-line reason; ``best`` is None without a champion.
+    ``tainted``: the champion was trained on images that must be forgotten, and cannot stay."""
+    if tainted:
+        return True, f"promoted: mean mIoU {candidate:.4f}, the champion saw forgotten images"
     if best is None:
         return True, f"promoted: the first model, mean mIoU {candidate:.4f}"
     if candidate > best:
@@ -76,7 +80,13 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             }
             for task in tasks
         }
-        inputs = {"model": built_digest(folders.model(name)), "evaluated_on": evaluated_on}
+        tainted = tainted_by_forgotten(folders.store)
+        inputs: dict[str, Any] = {
+            "model": built_digest(folders.model(name)),
+            "evaluated_on": evaluated_on,
+        }
+        if tainted:
+            inputs["tainted"] = tainted
 
         def build(folder: Path, resume: bool) -> Built:
             decision = decision_on(folder, folders, fingerprint(**evaluated_on))
@@ -91,8 +101,9 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             best = champion(tracking, registered_name(settings, name))
             if best is not None and best.version == candidate.version:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
-            best_score = None if best is None else score_of(best, protocol, folder)
-            promoted, reason = decide(score, best_score)
+            unfit = best is not None and f"{best.name}/{best.version}" in tainted
+            best_score = None if best is None or unfit else score_of(best, protocol, folder)
+            promoted, reason = decide(score, best_score, unfit)
             if promoted:
                 promote(tracking, candidate)
             return {
@@ -118,6 +129,18 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, outcome)
 
     return gate
+
+
+def tainted_by_forgotten(store: Path) -> list[str]:
+    """Return the registered models, ``name/version``, that saw images which must be forgotten."""
+    forgotten = read_forgotten(store)
+    if not forgotten:
+        return []
+    from unigs.lineage.ledger import Ledger
+    from unigs.lineage.taint import tainted_models
+    from unigs.lineage.trace import Trace
+
+    return sorted(tainted_models(Trace(Ledger(store)), forgotten))
 
 
 def own_values(folders: Folders, name: str, tasks: tuple[str, ...]) -> dict[str, MetricValues]:

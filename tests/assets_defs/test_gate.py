@@ -52,3 +52,9 @@ def test_only_a_better_model_is_promoted(
 def test_a_model_without_meaning_never_wins() -> None:
     promoted, _ = decide(float("nan"), 0.1)
     assert not promoted
+
+
+def test_a_champion_that_saw_forgotten_images_cannot_stay() -> None:
+    verdict, reason = decide(0.5, None, tainted=True)
+    assert verdict is True
+    assert reason == "promoted: mean mIoU 0.5000, the champion saw forgotten images"

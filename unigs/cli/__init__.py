@@ -19,6 +19,8 @@ COMMANDS = (
     "evaluate",
     "score",
     "export",
+    "lineage",
+    "forget",
     "demo",
 )
 
