@@ -24,7 +24,7 @@ def test_a_metric_leads_up_to_the_annotations_and_down_to_the_gate(trained: Smal
         "metric", "entity.entity.miou", 0.5,
     )  # fmt: skip
     assert set(stages(answer["up"])) == {
-        "raw", "scenes", "shards", "latents", "weights", "models", "evaluation",
+        "raw", "scenes", "shards", "protocol", "latents", "weights", "models", "evaluation",
     }  # fmt: skip
     folders = {build["folder"] for build in answer["up"]}
     assert {f"shapes-tiny/scenes/{split}" for split in ("train", "val")} <= folders

@@ -9,6 +9,7 @@ from tests.support.small_store import REGISTERED, SmallStore
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer
+from unigs.lineage.history import PARTS, history_file
 from unigs.lineage.ledger import Ledger
 
 FIRST = f"{REGISTERED}/1"
@@ -46,8 +47,19 @@ def test_a_training_image_leads_to_its_shard_and_the_model(trained: SmallStore) 
 def test_a_held_out_image_leads_to_the_evaluations(trained: SmallStore) -> None:
     answer = about(trained, trained.image("val", 1).stem)
     assert saw(answer) == {FIRST: "evaluated on it"}
-    assert answer["shards"][0]["folder"] == "shapes-tiny/shards/val/entity"
+    held_out = {"shapes-tiny/shards/val/entity", "shapes-tiny/protocol/shards/entity"}
+    assert {held["folder"] for held in answer["shards"]} == held_out
     assert "weights" not in {build["stage"] for build in answer["down"]}
+
+
+def test_a_protocol_that_does_not_name_its_parts_is_looked_into(store: SmallStore) -> None:
+    file = history_file(store.place("protocol"))
+    line = json.loads(file.read_text())
+    del line["metadata"][PARTS]
+    file.write_text(json.dumps(line))
+    answer = about(store, store.image("val", 1).stem)
+    assert "shapes-tiny/protocol/shards/entity" in {held["folder"] for held in answer["shards"]}
+    assert answer["unknown"] == []
 
 
 @pytest.mark.parametrize("name", ["key", "file", "image", "digest", "whole"])

@@ -13,7 +13,7 @@ from unigs.index.scene_source import IndexedScenes
 from unigs.index.scenes_index import build_index
 from unigs.io.files import sha256_of
 from unigs.lineage.forgotten import exclusions, read_forgotten
-from unigs.lineage.history import RECORD, note_build
+from unigs.lineage.history import PARTS, RECORD, note_build
 from unigs.lineage.ledger import Ledger
 from unigs.lineage.trace import INDEX, Trace
 from unigs.samples.options import SampleOptions
@@ -79,15 +79,26 @@ class SmallStore:
                 {"shards": manifest.digest},
             )
 
+        place = self.place("protocol", "shards", "entity")
+        tested = build_shards(scenes, "entity", options, place, shards=1)
+        parts = {"shards/entity": tested.digest}
+        self._note(
+            "protocol",
+            _digest("protocol", tested.digest),
+            {"scenes": report.digest},
+            {PARTS: parts},
+        )
+
     def train(self) -> str:
         """Note a training on the shards there are, its model and its evaluation; the version."""
         self.versions += 1
-        latents, shards, held_out = (
+        latents, shards, held_out, protocol = (
             json.loads(self.place(*parts, RECORD).read_text())["digest"]
             for parts in (
                 ("latents", "train", "entity"),
                 ("shards", "train", "entity"),
                 ("shards", "val", "entity"),
+                ("protocol",),
             )
         )
         run, weights = {"mlflow_run_id": "r1"}, _digest("weights", shards)
@@ -98,7 +109,7 @@ class SmallStore:
         folder = self.place("evaluation", "entity", "entity")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").write_text(json.dumps({"miou": 0.5, "fid": None}))
-        inputs = {"model": model, "shards": held_out}
+        inputs = {"model": model, "shards": held_out, "protocol": protocol}
         self._note("evaluation/entity/entity", _digest("metrics", model), inputs, run)
         reference = self.place("reference", "entity")
         reference.mkdir(parents=True, exist_ok=True)
