@@ -14,11 +14,14 @@ from assets_defs.support.materialize import materialized, materialized_each
 from assets_defs.support.partitions import SPLITS, held
 from assets_defs.support.planning import require_fit
 from assets_defs.support.records import RECORD, STARTED, build_record
+from assets_defs.support.scene_pictures import quarantine_table, scene_sheet
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
+from unigs.io.files import sha256_of
 from unigs.io.side_files import files_below
+from unigs.lineage.forgotten import exclusions, read_forgotten
 
 GENERATOR_CODE = code_of("generated")
 READER_CODE = code_of("index")
@@ -130,18 +133,24 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
 
 
 def _indexed(folders: Folders, settings: GraphSettings, name: str, split: str) -> Outcome:
-    """Build the index of a split of one data set."""
+    """Build the index of a split of one data set, and the tables that find its images."""
     root, kind = data_root(folders, settings, name), settings.source(name).format
+    forgotten = read_forgotten(folders.store)
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.datasets import open_dataset
         from unigs.index.scenes_index import ScenesIndex, build_index
 
+        dataset = open_dataset(kind, root, split, name)
+        annotations = dataset.annotations_at(dataset.root, dataset.split)
         report = build_index(
-            open_dataset(kind, root, split, name), folder / INDEX, cache=row_cache(folder)
+            dataset,
+            folder / INDEX,
+            cache=row_cache(folder),
+            excluded=exclusions(forgotten, name, split),
         )
         if not report.images:
-            reason = next(iter(report.reasons), "it is empty")
+            reason = next(iter(report.reasons | report.forgotten), "it is empty")
             raise DataError(f"{split} holds no usable image: {reason}", file=root)
         scene_sheet(ScenesIndex(folder / INDEX), folder / SHEET)
         return Built(
@@ -154,7 +163,14 @@ def _indexed(folders: Folders, settings: GraphSettings, name: str, split: str) -
                 "reused": report.reused,
                 "quarantined": report.quarantined,
                 "reasons": report.reasons,
+                "forgotten": report.forgotten,
                 "notes": report.notes,
+                # none for a data set that has an annotation file per image
+                "annotations": (
+                    {dataset.relative(annotations): sha256_of(annotations)}
+                    if annotations.is_file()
+                    else {}
+                ),
             },
         )
 
@@ -164,8 +180,14 @@ def _indexed(folders: Folders, settings: GraphSettings, name: str, split: str) -
         "dataset": name,
         "format": kind,
     }
+    if forgotten:
+        inputs["forgotten"] = [[image.image_digest, image.sentence] for image in forgotten]
     place = folders.scenes(name, split)
-    return build_or_reuse(place, inputs, build, reads=[folders.raw(name)], carry=True)
+    outcome = build_or_reuse(place, inputs, build, reads=[folders.raw(name)], carry=True)
+    from unigs.lineage.tables import Tables
+
+    Tables(folders.store).write_scenes(place / INDEX, outcome.digest)
+    return outcome
 
 
 def row_cache(folder: Path) -> Path:
@@ -176,25 +198,6 @@ def row_cache(folder: Path) -> Path:
         if other != cache:
             other.unlink()
     return cache
-
-
-def scene_sheet(index, file: Path, count: int = 12, side: int = 96) -> None:
-    """Write a PNG of the first scenes: images in one row, their entities in the next."""
-    from itertools import islice
-
-    import numpy as np
-    from PIL import Image
-
-    from unigs.colormap import Palette
-
-    palette = Palette(grid=11)
-    sheet = Image.new("RGB", (count * side, 2 * side))
-    for column, scene in enumerate(islice(iter(index), count)):
-        pictures = (scene.image(), palette.encode(np.where(scene.valid, scene.segments, 0)))
-        for row, picture in enumerate(pictures):
-            small = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
-            sheet.paste(small, (column * side, row * side))
-    sheet.save(file, optimize=True)
 
 
 scenes_indexes = [_scenes_index(split) for split in SPLITS]
@@ -215,7 +218,8 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
 def quarantine_report(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """Quarantined records by reason, with file names; stops the run when there are too many."""
+    """Quarantined records by reason, with file names; stops the run when there are too many. What
+    was forgotten on request is listed too, and does not count."""
     folders = Folders.of(store, settings)
     batches = [(dataset, split) for split in SPLITS for dataset in held(settings, split)]
 
@@ -224,24 +228,27 @@ def quarantine_report(
 
         quarantined: list[dict[str, Any]] = []
         rows: dict[str, int] = {}
+        of: Counter[str] = Counter()
         for dataset, split in batches:
             index = ScenesIndex(index_file(folders, dataset, split))
             batch = {"dataset": dataset, "split": split}
+            refused = list(index.quarantined())
+            of[dataset] += len(refused)
             quarantined += [
                 {**batch, "file": item.file, "record": item.record, "reason": item.reason}
-                for item in index.quarantined()
+                for item in (*refused, *index.forgotten())
             ]
             rows[dataset] = rows.get(dataset, 0) + len(index)
         text = json.dumps(quarantined, indent=1)
         (folder / "quarantine.json").write_text(text, encoding="utf-8")
-        of = Counter(item["dataset"] for item in quarantined)
         # A small data set must not hide behind a large one.
         share = max(of[dataset] / max(count, 1) for dataset, count in rows.items())
         return Built(
             hashlib.sha256(text.encode()).hexdigest(),
             {
                 "records": sum(rows.values()),
-                "quarantined": len(quarantined),
+                "quarantined": of.total(),
+                "forgotten": len(quarantined) - of.total(),
                 "quarantined_share": round(share, 6),
             },
         )
@@ -251,7 +258,10 @@ def quarantine_report(
         for dataset, split in batches
     }
     inputs = {
-        batch: [record["digest"], record["metadata"]["quarantined"], record["metadata"]["reasons"]]
+        batch: [
+            record["digest"],
+            *(record["metadata"][name] for name in ("quarantined", "reasons", "forgotten")),
+        ]
         for batch, record in records.items()
     }
     reads = [folders.scenes(*batch) for batch in batches]
@@ -276,15 +286,3 @@ def quarantine_report(
         },
     )
     return materialized(context, outcome, check_results=[check])
-
-
-def quarantine_table(quarantined: list[dict], limit: int = 200) -> str:
-    """List the first ``limit`` quarantined records in Markdown."""
-    columns = ("dataset", "split", "file", "record", "reason")
-    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    lines += [
-        f"| {' | '.join(str(item[column]) for column in columns)} |" for item in quarantined[:limit]
-    ]
-    if len(quarantined) > limit:
-        lines.append(f"and {len(quarantined) - limit} more in quarantine.json")
-    return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Metrics of each model on the held-out shards, with baselines and upper bounds."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from assets_defs.support.work import evaluate_folders
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
 from resources.launcher import Launcher
-from resources.mlflow.tracking import Tracking
+from resources.mlflow.tracking import DatasetInput, Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.evaluation.metric_values import MetricValues
@@ -166,27 +167,40 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         model = folders.model(name)
 
         def build(folder: Path, resume: bool) -> Built:
+            began = time.time()
             values = evaluate(model / PIPELINE, task, folder, protocol=folder / "protocol")
             values.write(folder)
             metrics = values.named()
             registered = build_record(model)["metadata"]
+            shards = dataset_inputs(folders, settings, "val", [task])
+            test_set = DatasetInput(
+                f"{settings.evaluated}-val.protocol",
+                built_digest(folders.protocol),
+                "evaluation",
+                folders.protocol,
+            )
             with tracking.run(
-                f"evaluate {name} {task}",
+                f"evaluate {name} {task} {folders.base.name}",
                 tags={
                     **provenance(context, settings),
                     "model": f"{registered['name']}/{registered['version']}",
                     "training_run": registered["mlflow_run_id"],
-                    "protocol": built_digest(folders.protocol),
+                    "protocol": test_set.digest,
                 },
                 parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
-                inputs=[
-                    *dataset_inputs(folders, settings, "val", [task]),
-                    *weights_inputs(folders, settings, EVALUATORS),
-                ],
+                inputs=[*shards, test_set, *weights_inputs(folders, settings, EVALUATORS)],
                 model_id=registered["model_id"],
+                started=began,
             ) as run_id:
-                named = {f"{task}.{key}": value for key, value in metrics.items()}
-                tracking.log_metrics(run_id, named, model_id=registered["model_id"])
+                for protocol, measured_on in ((False, shards[0]), (True, test_set)):
+                    named = {
+                        f"{task}.{value.name}": value.value
+                        for value in values
+                        if bool(value.protocol) is protocol
+                    }
+                    tracking.log_metrics(
+                        run_id, named, model_id=registered["model_id"], dataset=measured_on
+                    )
                 tracking.log_images(run_id, {task: folder / "grid.png"})
             return Built(metrics_digest(metrics), {**shown(metrics), "mlflow_run_id": run_id})
 

@@ -22,6 +22,7 @@ from resources.mlflow.registry import ModelVersion, champion, find_version, tag_
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.lineage.forgotten import read_forgotten
 
 DECISION = "decision.json"
 SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
@@ -64,7 +65,13 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             }
             for task in tasks
         }
-        inputs = {"model": built_digest(folders.model(name)), "evaluated_on": evaluated_on}
+        tainted = tainted_by_forgotten(folders.store)
+        inputs: dict[str, Any] = {
+            "model": built_digest(folders.model(name)),
+            "evaluated_on": evaluated_on,
+        }
+        if tainted:
+            inputs["tainted"] = tainted
 
         def build(folder: Path, resume: bool) -> Built:
             decision = decision_on(folder, folders, fingerprint(**evaluated_on))
@@ -83,8 +90,12 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             best = champion(tracking, registered_name(settings, name))
             if best is not None and best.version == candidate.version:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
-            of_best = None if best is None else read_scores(places_of(best, protocol, folder))
-            decision = decide(scores, of_best)
+            unfit = best is not None and f"{best.name}/{best.version}" in tainted
+            compared = None if unfit else best
+            of_best = (
+                None if compared is None else read_scores(places_of(compared, protocol, folder))
+            )
+            decision = decide(scores, of_best, unfit)
             if decision.promoted:
                 crown(tracking, candidate.name, candidate.version, "gate", decision.reason)
             return {
@@ -123,6 +134,18 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, outcome, check_results=checks(outcome.metadata))
 
     return gate
+
+
+def tainted_by_forgotten(store: Path) -> list[str]:
+    """Return the registered models, ``name/version``, that saw images which must be forgotten."""
+    forgotten = read_forgotten(store)
+    if not forgotten:
+        return []
+    from unigs.lineage.ledger import Ledger
+    from unigs.lineage.taint import tainted_models
+    from unigs.lineage.trace import Trace
+
+    return sorted(tainted_models(Trace(Ledger(store)), forgotten))
 
 
 def checks(decision: Mapping[str, Any]) -> list[dg.AssetCheckResult]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets_defs.data import INDEX, data_root, index_file
 from assets_defs.shards import latents, shards
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
@@ -18,6 +19,7 @@ from assets_defs.support.records import (
     damaged,
     damages,
     fingerprint,
+    read_record,
     verify,
 )
 from resources.mlflow.tracking import DatasetInput
@@ -133,14 +135,37 @@ def _listed(folders: Folders, settings: GraphSettings) -> dict[str, Any]:
 def dataset_inputs(
     folders: Folders, settings: GraphSettings, split: str, tasks: Iterable[str]
 ) -> list[DatasetInput]:
-    """Return the shard folders of ``tasks`` as MLflow data set inputs."""
-    return [
+    """Return the shard folders of ``tasks`` as MLflow data set inputs, then for each data set its
+    scenes index and the annotation file that was read for it."""
+    context, tasks = "training" if split == "train" else "evaluation", tuple(tasks)
+    shard_inputs = [
         DatasetInput(
             name=f"{dataset}-{split}.{task}",
             digest=built_digest(folders.shards(dataset, split, task)),
-            context="training" if split == "train" else "evaluation",
+            context=context,
             source=folders.shards(dataset, split, task),
         )
         for task in tasks
         for dataset in with_task(settings, split, task)
     ]
+    datasets = dict.fromkeys(one for task in tasks for one in with_task(settings, split, task))
+    return shard_inputs + [
+        item
+        for dataset in datasets
+        for item in annotation_inputs(folders, settings, dataset, split, context)
+    ]
+
+
+def annotation_inputs(
+    folders: Folders, settings: GraphSettings, dataset: str, split: str, context: str
+) -> Iterator[DatasetInput]:
+    """Yield the scenes index of a split and its annotation file as MLflow data set inputs; no
+    index in a store that has only shards, no file where each image has its own."""
+    record = read_record(folders.scenes(dataset, split))
+    if record is None:
+        return
+    source = index_file(folders, dataset, split)
+    yield DatasetInput(f"{dataset}-{split}.scenes", record["files"][INDEX], context, source)
+    root = data_root(folders, settings, dataset).absolute()
+    for file, digest in record["metadata"].get("annotations", {}).items():
+        yield DatasetInput(f"{dataset}-{split}.annotations", digest, context, root / file)

@@ -12,6 +12,7 @@ from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.lineage.history import PARTS
 
 SHARDS, TRAINING_SHARDS = "shards", "training_shards"
 # The part of the protocol that training scenes are.
@@ -37,7 +38,9 @@ def protocol(
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.index.scene_source import IndexedScenes
+        from unigs.lineage.tables import Tables
         from unigs.samples.split_options import sample_options
+        from unigs.shards.manifest import MANIFEST
         from unigs.shards.protocol import build_protocol, build_training_part
 
         root = data_root(folders, settings, settings.evaluated)
@@ -55,7 +58,14 @@ def protocol(
             place = folder / TRAINING_SHARDS
             part = build_training_part(trained, options, place, trained_on, data.seed, workers)
             digest = fingerprint(held_out=digest, trained_on=part)
-        return Built(digest, {"scenes": len(written.scenes), "digests": written.shards})
+        tables = Tables(folders.store)
+        parts = {
+            file.parent.relative_to(folder).as_posix(): tables.write_shards(file.parent)
+            for file in sorted(folder.rglob(MANIFEST))
+        }
+        return Built(
+            digest, {"scenes": len(written.scenes), "digests": written.shards, PARTS: parts}
+        )
 
     inputs = {
         "code": PROTOCOL_CODE,

@@ -102,7 +102,11 @@ def shards(
 
         reads = [folders.raw(dataset), folders.scenes(dataset, split)]
         place = folders.shards(dataset, split, task)
-        return build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
+        outcome = build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
+        from unigs.lineage.tables import Tables
+
+        Tables(folders.store).write_shards(place, outcome.digest)
+        return outcome
 
     return _over_partitions(context, settings, one, SHEET)
 

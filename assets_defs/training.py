@@ -92,7 +92,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             verify(places)
             known = folder / RUN_FILE
             run_id = tracking.open_run(
-                f"train {name}",
+                f"train {name} {folders.base.name}",
                 tags=provenance(context, settings),
                 parameters={"model": name, **preset.model_dump(mode="json")},
                 inputs=[

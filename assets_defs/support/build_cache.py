@@ -28,6 +28,7 @@ from assets_defs.support.records import (
 )
 from unigs.errors import DataError
 from unigs.io.files import replacing
+from unigs.lineage.history import note_build
 
 # Whatever writes them writes a new file and renames it, so that a link to one is as good as a copy.
 _LINKED = ".tar"
@@ -64,7 +65,8 @@ def build_or_reuse(
     """Reuse ``folder`` if it was built from ``inputs``, else build it.
 
     ``build(place, resume)`` writes into a temporary folder while holding an exclusive lock; it
-    replaces ``folder`` when complete. ``resume`` is true when the last build from the same inputs
+    replaces ``folder`` when complete, and its inputs are noted beside it (`unigs.lineage.history`).
+    ``resume`` is true when the last build from the same inputs
     was interrupted and ``place`` holds its files. Files added or lost since the build make it run
     again.
 
@@ -83,11 +85,13 @@ def build_or_reuse(
         with _alone(folder):
             _end_swap(folder)
             record = _whole(folder, key)
+            cached = record is not None
             if record is None:
-                return _build(folder, key, build, reads, carry, sealed)
-            if not sealed:
+                record = _build(folder, key, build, reads, carry, sealed)
+            elif not sealed:
                 verify([folder])
-            return _outcome(folder, record, cached=True)
+            note_build(folder, inputs, record)
+            return _outcome(folder, record, cached=cached)
     except OSError as error:
         raise DataError(
             f"cannot write {folder}: {error.strerror or error}",
@@ -107,7 +111,7 @@ def _build(
     reads: Iterable[Path],
     carry: bool,
     sealed: bool,
-) -> Outcome:
+) -> dict[str, Any]:
     place = building_place(folder)
     record = _whole(place, key)
     if record is None:
@@ -133,7 +137,7 @@ def _build(
     # else the process that built it ended before the folder could take its place
     (place / STARTED).unlink(missing_ok=True)
     _swap(place, folder)
-    return _outcome(folder, record, cached=False)
+    return record
 
 
 def _whole(folder: Path, key: str) -> dict[str, Any] | None:

@@ -24,6 +24,11 @@ class Folders:
         name = f"{settings.dataset}-{settings.preset_name}"
         return cls(store.folder(name), settings.preset_name)
 
+    @property
+    def store(self) -> Path:
+        """The folder of the store."""
+        return self.base.parent
+
     def own(self, dataset: str) -> Path:
         """Of one data set alone."""
         return self.base.with_name(f"{dataset}-{self.preset}")

@@ -14,8 +14,8 @@ from typing import Any
 
 from unigs.errors import DataError
 from unigs.io.side_files import files_below
+from unigs.lineage.history import RECORD
 
-RECORD = "kept.json"
 STARTED = "started"
 # Raised when the fields of a record change: every folder is then built again.
 FORMAT = 2

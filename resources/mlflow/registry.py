@@ -8,6 +8,8 @@ from pathlib import Path
 from resources.mlflow.champion import champion_version
 from resources.mlflow.tracking import Tracking
 
+# The id of the logged model, which the registry of a database does not keep with a version.
+MODEL_ID = "model_id"
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
 
@@ -30,8 +32,10 @@ class ModelVersion:
 def register_model(
     tracking: Tracking, run_id: str, name: str, folder: Path, tags: Mapping[str, str]
 ) -> ModelVersion:
-    """Log ``folder`` as a pyfunc model from code (nothing is pickled) and register a version."""
+    """Log ``folder`` as a pyfunc model from code (nothing is pickled) and register a version. The
+    run keeps its status and its end: its duration is that of the training."""
     client = tracking.client()
+    before = client.get_run(run_id).info
     import mlflow
 
     with mlflow.start_run(run_id=run_id):
@@ -45,8 +49,10 @@ def register_model(
             registered_model_name=name,
             tags=dict(tags),
         )
+    if before.end_time is not None:
+        client.set_terminated(run_id, before.status, before.end_time)
     version = str(logged.registered_model_version)
-    for key, value in tags.items():
+    for key, value in {**tags, MODEL_ID: logged.model_id}.items():
         client.set_model_version_tag(name, version, key, value)
     return find_version(tracking, name, version)
 
@@ -62,7 +68,7 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
         name=name,
         version=str(found.version),
         run_id=found.run_id or "",
-        model_id=found.model_id or "",
+        model_id=found.model_id or found.tags.get(MODEL_ID, ""),
         folder=folder,
         tags=dict(found.tags),
     )

@@ -15,14 +15,16 @@ from resources.store import Store
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+# What the interface reads to list runs instead of traces; MLflow names it in no public constant.
+_EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _DATASET_DIGEST_LENGTH = 36
 _PARAMETER_LENGTH = 6000
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetInput:
-    """A shard folder that a run read, or pretrained weights: ``digest`` is the full SHA-256 of its
-    shard digests or of the weights' content."""
+    """A shard folder that a run read, the file of annotations or the scenes index behind it, or
+    pretrained weights: ``digest`` is the full SHA-256 of its shard digests or of the content."""
 
     name: str
     digest: str
@@ -53,9 +55,15 @@ class Tracking(dg.ConfigurableResource):
         artifacts = self.store.folder("mlartifacts").as_uri()
         experiment = client.get_experiment_by_name(self.experiment)
         if experiment is None:
-            client.create_experiment(self.experiment, artifact_location=artifacts)
-        elif not self.uri and experiment.artifact_location != artifacts:
+            client.create_experiment(
+                self.experiment, artifact_location=artifacts, tags=dict(_EXPERIMENT_KIND)
+            )
+            return client
+        if not self.uri and experiment.artifact_location != artifacts:
             readdress(self.store.database, experiment.artifact_location, artifacts)
+        for key, value in _EXPERIMENT_KIND.items():
+            if key not in experiment.tags:
+                client.set_experiment_tag(experiment.experiment_id, key, value)
         return client
 
     def open_run(
@@ -67,10 +75,12 @@ class Tracking(dg.ConfigurableResource):
         inputs: Sequence[DatasetInput] = (),
         model_id: str | None = None,
         resume: str | None = None,
+        started: float | None = None,
     ) -> str:
         """Start a run and return its id; ``resume`` reopens that run with the new tags instead.
 
-        ``model_id`` names the logged model that the run takes in.
+        ``model_id`` names the logged model that the run takes in; ``started`` is when it began, in
+        seconds as `time.time` counts, None for now.
         """
         client = self.client()
         if resume is not None:
@@ -81,7 +91,12 @@ class Tracking(dg.ConfigurableResource):
         experiment = client.get_experiment_by_name(self.experiment)
         assert experiment is not None
         digests = {f"digest.{item.name}": item.digest for item in inputs}
-        run = client.create_run(experiment.experiment_id, tags={**tags, **digests}, run_name=name)
+        run = client.create_run(
+            experiment.experiment_id,
+            start_time=None if started is None else int(started * 1000),
+            tags={**tags, **digests},
+            run_name=name,
+        )
         self._log_parameters(client, run.info.run_id, parameters)
         self._log_inputs(client, run.info.run_id, inputs, model_id)
         return run.info.run_id
@@ -102,15 +117,24 @@ class Tracking(dg.ConfigurableResource):
         self.client().set_terminated(run_id, status)
 
     def log_metrics(
-        self, run_id: str, metrics: Mapping[str, float], step: int = 0, model_id: str | None = None
+        self,
+        run_id: str,
+        metrics: Mapping[str, float],
+        step: int = 0,
+        model_id: str | None = None,
+        dataset: DatasetInput | None = None,
     ) -> None:
-        """Log numbers at ``step``; ``model_id`` ties them to a logged model."""
+        """Log numbers at ``step``; ``model_id`` ties them to a logged model, ``dataset`` to the
+        input of the run that they were measured on."""
         from mlflow.entities import Metric
         from mlflow.utils.time import get_current_time_millis
 
         now = get_current_time_millis()
+        measured_on = (
+            (dataset.name, dataset.digest[:_DATASET_DIGEST_LENGTH]) if dataset else (None, None)
+        )
         entities = [
-            Metric(key, float(value), now, step, model_id=model_id)
+            Metric(key, float(value), now, step, model_id or None, *measured_on)
             for key, value in metrics.items()
         ]
         self.client().log_batch(run_id, metrics=entities)

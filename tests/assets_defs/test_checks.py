@@ -7,9 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets_defs.gate import BETTER, NOT_WORSE
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import parts, run_tags
+from assets_defs.tables import WHOLE
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
 from pipelines.runner.follow import Progress, follow
@@ -111,7 +113,9 @@ def check_names() -> set[str]:
 
 
 def test_each_check_has_a_case_in_which_it_fails() -> None:
-    assert check_names() == set(FAILING)
+    # Those that warn and stop nothing fail in test_gate and test_tables.
+    warning = {BETTER, NOT_WORSE, WHOLE}
+    assert check_names() == set(FAILING) | warning
 
 
 @pytest.mark.parametrize("name", FAILING)

@@ -1,17 +1,26 @@
 """The data half of the graph on an ephemeral instance: what is quarantined, reused and rebuilt."""
 
 import json
+import shutil
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from assets_defs.manifest import dataset_inputs
+from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import SHARD_PARTITIONS, range_tags
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.datasets.shapes.generate import write_shapes
+from unigs.io.files import sha256_of
+from unigs.lineage.answer import Answer
+from unigs.lineage.ledger import Ledger
+from unigs.lineage.taint import forget, remember
+from unigs.lineage.trace import Trace
+from unigs.tasks import TASKS
 
 DATA = "coco_panoptic"
 # One worker: pools of processes are the library's to test.
@@ -167,3 +176,60 @@ def digests(graph: Graph, split: str) -> dict[str, str]:
         for shard in json.loads(manifest.read_text())["shards"]:
             found[shard["path"]] = shard["sha256"]
     return found
+
+
+def test_a_forgotten_image_leaves_everything_and_comes_back(graph: Graph, root: Path) -> None:
+    first = graph.run()
+    before = digests(graph, "train")
+    image = sorted((root / "train2017").glob("*.jpg"))[2]
+    trace = Trace(Ledger(graph.store.base))
+    forget(trace, [str(image)], "a letter")
+    entries = graph.run()
+    assert entries["scenes_index/train"]["images"] == 7
+    assert entries["scenes_index/train"]["quarantined"] == 0
+    assert entries["scenes_index/train"]["reused"] == 7
+    # one shard of a task holds the image, and it does not count as quarantined
+    assert 1 <= sum(before[name] != digest for name, digest in digests(graph, "train").items()) <= 4
+    assert entries["quarantine_report"]["quarantined_share"] == 0
+    assert entries["quarantine_report"]["forgotten"] == 1
+    (record,) = json.loads((folder(graph) / "quarantine" / "quarantine.json").read_text())
+    assert record["file"] == f"train2017/{image.name}"
+    assert record["reason"].endswith(": a letter")
+    answer = Answer(Trace(Ledger(graph.store.base))).about(str(image))
+    assert answer["forgotten"] == [record["reason"]]
+    assert {held["current"] for held in answer["shards"]} == {False}
+    assert len(answer["shards"]) == 4
+    remember(trace, [str(image)])
+    again = graph.run()
+    assert digests(graph, "train") == before
+    assert again["scenes_index/train"]["digest"] == first["scenes_index/train"]["digest"]
+
+
+def test_a_store_of_an_earlier_version_notes_what_it_reuses(graph: Graph, root: Path) -> None:
+    graph.run()
+    shutil.rmtree(graph.store.base / "lineage")
+    for file in graph.store.base.rglob(".*.history.jsonl"):
+        file.unlink()
+    assert all(entry["cached"] for entry in graph.run().values())
+    image = sorted((root / "val2017").glob("*.jpg"))[0]
+    answer = Answer(Trace(Ledger(graph.store.base))).about(str(image))
+    assert {held["folder"] for held in answer["shards"]} == {
+        f"{DATA}-tiny/shards/val/{task}" for task in TASKS
+    }
+
+
+def test_inputs_of_a_run_reach_from_shards_to_annotations(graph: Graph, root: Path) -> None:
+    graph.run()
+    folders = Folders.of(graph.store, graph.settings)
+    found = {item.name: item for item in dataset_inputs(folders, graph.settings, "train", TASKS)}
+    assert set(found) == {
+        *(f"{DATA}-train.{task}" for task in TASKS),
+        f"{DATA}-train.scenes",
+        f"{DATA}-train.annotations",
+    }
+    for name, source in (
+        ("scenes", folder(graph) / "scenes" / "train" / "index.parquet"),
+        ("annotations", root / "annotations" / "panoptic_train2017.json"),
+    ):
+        item = found[f"{DATA}-train.{name}"]
+        assert (item.source, item.digest) == (source, sha256_of(source))

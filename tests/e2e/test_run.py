@@ -96,7 +96,9 @@ def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path)
     assert training.info.status == "FINISHED"
     assert training.data.tags["dagster.run_id"] == first["run_id"]
     assert {item.dataset.name for item in training.inputs.dataset_inputs} == {
-        f"shapes-train.{task}" for task in TASKS
+        *(f"shapes-train.{task}" for task in TASKS),
+        "shapes-train.scenes",
+        "shapes-train.annotations",
     }
     assert client.get_metric_history(best.run_id, "loss")
     pictures = {item.path for item in client.list_artifacts(best.run_id, "images")}

@@ -69,3 +69,9 @@ def test_only_a_better_model_is_promoted(
     assert decision.promoted is promoted
     assert decision.reason.startswith(words)
     assert set(decision.records()) == {"mean", "entity", "referring"}
+
+
+def test_a_champion_that_saw_forgotten_images_cannot_stay() -> None:
+    decision = decide(scored(entity=0.1), None, tainted=True)
+    assert decision.promoted
+    assert decision.reason.endswith("the champion saw forgotten images")

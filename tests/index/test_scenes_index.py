@@ -14,6 +14,8 @@ from unigs.colormap import Palette
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import DataError
+from unigs.index.exclusions import Exclusions
+from unigs.index.row_cache import RowCache
 from unigs.index.scenes_index import ScenesIndex, build_index, read_index
 from unigs.index.statistics import AREA_EDGES, scene_statistics
 from unigs.io.rle import decode_labels, encode_labels
@@ -229,3 +231,31 @@ def test_cache_that_is_broken_is_only_slower(tmp_path):
         dataset = open_dataset("shapes", root, "train")
         assert build_index(dataset, tmp_path / "a.parquet", cache=cache).reused == 0
         assert build_index(dataset, tmp_path / "b.parquet", cache=cache).reused == 3
+
+
+@pytest.mark.parametrize("by", ["digests", "keys"])
+def test_what_is_excluded_leaves_a_row_with_the_reason_alone(shapes, tmp_path, by):
+    dataset, cache = open_dataset("shapes", shapes, "train"), tmp_path / "rows"
+    scene = next(iter(dataset))
+    mark = scene.image_digest if by == "digests" else scene.key
+    build_index(dataset, tmp_path / "before.parquet", cache=cache)
+    # once from the cache of the build before, once without any
+    for cached in (cache, None):
+        report = build_index(
+            dataset,
+            tmp_path / "index.parquet",
+            cache=cached,
+            excluded=Exclusions(**{by: {mark: "forgotten on a day"}}),
+        )
+        assert (report.images, report.quarantined) == (57, 2)
+        assert report.forgotten == {"forgotten on a day": 1}
+        index = ScenesIndex(tmp_path / "index.parquet")
+        assert scene.key not in {one.key for one in index}
+        (left,) = index.forgotten()
+        assert left.reason == "forgotten on a day"
+        assert left.file == f"train2017/{scene.image_file.name}"
+        (row,) = [row for row in index.rows() if row["status"] == "forgotten"]
+        assert not row["entities"]
+        assert row["image_digest"] is None
+        assert scene_statistics(index).images == 57
+    assert RowCache(cache).row(scene.key, dataset.fingerprint(next(dataset.records()))) is None

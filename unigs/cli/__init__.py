@@ -19,6 +19,8 @@ COMMANDS = (
     "evaluate",
     "score",
     "export",
+    "operate.lineage",
+    "operate.forget",
     "demo",
     "operate.promote",
     "operate.rollback",

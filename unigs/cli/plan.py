@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from unigs.cli.output import Overrides, print_result
-from unigs.cli.run_options import RunDataset, RunPreset, RunRoot, RunSteps, RunStore
+from unigs.cli.run_options import (
+    RunDataset,
+    RunPreset,
+    RunRoot,
+    RunSteps,
+    RunStore,
+    store_folder,
+)
 
 
 def plan(
@@ -31,8 +37,6 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Print samples, bytes, memory, steps and hours of a run; exit with 1 if it cannot fit."""
-    import os
-
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
     from unigs.io.machine import processes
@@ -42,7 +46,7 @@ def plan(
 
     changes = parse_overrides(Preset, overrides or ())
     values = load_preset(preset, changes | ({"training.steps": train_steps} if train_steps else {}))
-    place = (store or Path(os.environ.get("UNIGS_STORE") or "store")).expanduser().resolve()
+    place = store_folder(store)
     planner = Planner(values, dataset, str(root) if root else "", True if rate or memory else None)
     count = devices or processes(values.training.processes)
     planned = planner.plan(devices=count, rate=rate)

@@ -1,5 +1,6 @@
 """What says which run is meant, in `unigs run` and `unigs plan`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -17,3 +18,8 @@ RunStore = Annotated[
     Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")
 ]
 RunSteps = Annotated[int, typer.Option(min=0, help="Optimiser steps; 0: the preset's.")]
+
+
+def store_folder(store: Path | None) -> Path:
+    """Return the absolute folder of the store that is meant; it may not exist."""
+    return (store or Path(os.environ.get("UNIGS_STORE") or "store")).expanduser().resolve()

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from unigs.datasets import Dataset
+from unigs.index.status import OK, QUARANTINED
 from unigs.io.rle import decode_labels, encode_labels
 from unigs.scene import Entity, Quarantined, Scene
 
-OK, QUARANTINED = "ok", "quarantined"
 Row = dict[str, Any]
 
 _ENTITY = pa.struct(
@@ -54,15 +54,7 @@ SCHEMA = pa.schema(
 def row_of(dataset: Dataset, record: Scene | Quarantined) -> Row:
     """Return the row of a scene, or of a quarantined record."""
     if isinstance(record, Quarantined):
-        return {
-            "dataset": dataset.name,
-            "split": dataset.split,
-            "status": QUARANTINED,
-            "entities": [],
-            "file": record.file,
-            "record": record.record,
-            "reason": record.reason,
-        }
+        return left_out(dataset, QUARANTINED, record)
     regions = [*record.entities, *record.crowd]
     codes = encode_labels(record.segments, [region.id for region in regions])
     return {
@@ -94,6 +86,19 @@ def row_of(dataset: Dataset, record: Scene | Quarantined) -> Row:
             }
             for region, code in zip(regions, codes, strict=True)
         ],
+    }
+
+
+def left_out(dataset: Dataset, status: str, record: Quarantined) -> Row:
+    """Return the row of a record that is not used: quarantined, or forgotten on request."""
+    return {
+        "dataset": dataset.name,
+        "split": dataset.split,
+        "status": status,
+        "entities": [],
+        "file": record.file,
+        "record": record.record,
+        "reason": record.reason,
     }
 
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unigs.errors import DataError
-from unigs.index.scenes_index import OK, ScenesIndex
+from unigs.index.scenes_index import ScenesIndex
+from unigs.index.status import OK
 from unigs.scene import Scene
 
 

@@ -21,8 +21,10 @@ import pyarrow.parquet as pq
 
 from unigs.datasets import Dataset
 from unigs.errors import DataError
+from unigs.index.exclusions import Exclusions
 from unigs.index.row_cache import RowCache, rewriting
-from unigs.index.rows import OK, QUARANTINED, SCHEMA, Row, row_of, scene_of
+from unigs.index.rows import SCHEMA, Row, left_out, row_of, scene_of
+from unigs.index.status import FORGOTTEN, OK, QUARANTINED
 from unigs.io.files import replacing
 from unigs.scene import Quarantined, Scene
 
@@ -42,6 +44,7 @@ class IndexReport:
         quarantined: number of quarantined records.
         reused: scenes whose row was taken from the cache.
         reasons: how often each reason was given.
+        forgotten: reason of what was left out on request -> how often; not quarantined.
         notes: assumptions made in reading what can be used, and how often.
         digest: SHA-256 (hex) over keys and digests of the scenes, in their order: equal for equal
             data, in any folder.
@@ -55,6 +58,7 @@ class IndexReport:
     quarantined: int
     reused: int
     reasons: dict[str, int]
+    forgotten: dict[str, int]
     notes: dict[str, int]
     digest: str
 
@@ -64,6 +68,7 @@ def build_index(
     path: Path | str,
     progress: Callable[[int], object] | None = None,
     cache: Path | str | None = None,
+    excluded: Exclusions | None = None,
 ) -> IndexReport:
     """Read a data set once and write its index; memory does not grow with the data set.
 
@@ -73,6 +78,7 @@ def build_index(
         progress: called with 1 after each record.
         cache: a file that caches the rows for the next build, which then reads only images whose
             annotation changed, or a file of theirs in size or time. The index is the same.
+        excluded: images that are left out; their rows tell why and hold nothing else of them.
 
     Raises:
         DataError: the data set as a whole is unreadable, or a file cannot be written.
@@ -85,7 +91,9 @@ def build_index(
             schema = _schema(dataset, path)
             writer = stack.enter_context(pq.ParquetWriter(partial, schema, compression="zstd"))
             pending: list[Row] = []
-            for row, reused in _rows(dataset, Path(cache) if cache else None, stack):
+            for row, reused in _rows(
+                dataset, Path(cache) if cache else None, excluded or Exclusions(), stack
+            ):
                 pending.append(row)
                 tally.count(row, reused)
                 if len(pending) == ROWS_PER_GROUP:
@@ -99,28 +107,36 @@ def build_index(
     return tally.report(path, dataset.notes)
 
 
-def _rows(dataset: Dataset, cache: Path | None, stack: ExitStack) -> Iterator[tuple[Row, bool]]:
+def _rows(
+    dataset: Dataset, cache: Path | None, excluded: Exclusions, stack: ExitStack
+) -> Iterator[tuple[Row, bool]]:
     """Yield every row of a data set, and whether it comes from the cache."""
-    if cache is None:
-        yield from ((row_of(dataset, record), False) for record in dataset.scan())
-        return
-    known = RowCache(cache)
-    kept = stack.enter_context(rewriting(cache))
+    known = RowCache(cache) if cache else None
+    kept = stack.enter_context(rewriting(cache)) if cache else None
     for record in dataset.records():
         if isinstance(record, Quarantined):
             yield row_of(dataset, record), False
             continue
-        fingerprint = dataset.fingerprint(record)
-        row = known.row(record.key, fingerprint)
-        if row is not None:
-            kept.add(row, fingerprint)
-            yield row, True
+        if record.key in excluded.keys:
+            file = dataset.relative(record.files[0] if record.files else record.file)
+            reason = excluded.keys[record.key]
+            yield left_out(dataset, FORGOTTEN, Quarantined(file, record.name, reason)), False
             continue
-        rows = [row_of(dataset, part) for part in dataset.read(record)]
+        fingerprint = dataset.fingerprint(record) if known else ""
+        row = known.row(record.key, fingerprint) if known else None
+        rows = [row] if row else [row_of(dataset, part) for part in dataset.read(record)]
+        rows = [_unless_forgotten(dataset, one, record.name, excluded) for one in rows]
         # what is quarantined, in part or as a whole, is read again: its files may be fixed
-        if len(rows) == 1 and rows[0]["status"] == OK:
+        if kept is not None and len(rows) == 1 and rows[0]["status"] == OK:
             kept.add(rows[0], fingerprint)
-        yield from ((row, False) for row in rows)
+        yield from ((one, row is not None) for one in rows)
+
+
+def _unless_forgotten(dataset: Dataset, row: Row, name: str, excluded: Exclusions) -> Row:
+    reason = excluded.digests.get(row.get("image_digest") or "")
+    if reason is None:
+        return row
+    return left_out(dataset, FORGOTTEN, Quarantined(row["image"], name, reason))
 
 
 class ScenesIndex:
@@ -159,8 +175,15 @@ class ScenesIndex:
 
     def quarantined(self) -> Iterator[Quarantined]:
         """Yield the quarantined records."""
+        return self._left_out(QUARANTINED)
+
+    def forgotten(self) -> Iterator[Quarantined]:
+        """Yield the records that were left out on request."""
+        return self._left_out(FORGOTTEN)
+
+    def _left_out(self, status: str) -> Iterator[Quarantined]:
         for row in self.rows(["status", "file", "record", "reason"]):
-            if row["status"] == QUARANTINED:
+            if row["status"] == status:
                 yield Quarantined(row["file"], row["record"], row["reason"])
 
     def notes(self) -> dict[str, int]:
@@ -208,13 +231,13 @@ class _Tally:
     def __init__(self) -> None:
         self.images = self.entities = self.crowd = self.reused = 0
         self.names: set[str] = set()
-        self.reasons: Counter[str] = Counter()
+        self.left_out: dict[str, Counter[str]] = {QUARANTINED: Counter(), FORGOTTEN: Counter()}
         self.notes: Counter[str] = Counter()
         self.digest = hashlib.sha256()
 
     def count(self, row: Row, reused: bool) -> None:
-        if row["status"] == QUARANTINED:
-            self.reasons[row["reason"]] += 1
+        if row["status"] != OK:
+            self.left_out[row["status"]][row["reason"]] += 1
             return
         self.images += 1
         self.reused += reused
@@ -233,9 +256,10 @@ class _Tally:
             entities=self.entities,
             crowd=self.crowd,
             classes=len(self.names),
-            quarantined=self.reasons.total(),
+            quarantined=self.left_out[QUARANTINED].total(),
             reused=self.reused,
-            reasons=dict(self.reasons.most_common()),
+            reasons=dict(self.left_out[QUARANTINED].most_common()),
+            forgotten=dict(self.left_out[FORGOTTEN].most_common()),
             notes=notes | self.notes,
             digest=self.digest.hexdigest(),
         )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.index.scenes_index import QUARANTINED, ScenesIndex
+from unigs.index.scenes_index import ScenesIndex
+from unigs.index.status import OK, QUARANTINED
 
 GRIDS = tuple(range(1, 17))
 # shares of the image: each bin is twice as wide as the one before
@@ -73,8 +74,8 @@ def scene_statistics(index: ScenesIndex) -> SceneStatistics:
     labelled = crowded = 0.0
     things = 0
     for row in index.rows(_COLUMNS):
-        if row["status"] == QUARANTINED:
-            reasons[row["reason"]] += 1
+        if row["status"] != OK:
+            reasons.update([row["reason"]] * (row["status"] == QUARANTINED))
             continue
         size = row["height"] * row["width"]
         entities = [entity for entity in row["entities"] if not entity["crowd"]]

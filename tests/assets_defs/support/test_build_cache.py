@@ -12,6 +12,7 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint
 from tests.support.made_scenes import files_of
 from unigs.errors import DataError
+from unigs.lineage.history import history_file, read_history
 
 
 class Builder:
@@ -218,3 +219,19 @@ def test_full_disk_is_one_line_that_names_the_folder(tmp_path: Path) -> None:
 def test_fingerprint_ignores_order_and_sees_values() -> None:
     assert fingerprint(a=1, b={"x": 2, "y": 3}) == fingerprint(b={"y": 3, "x": 2}, a=1)
     assert fingerprint(a=1) != fingerprint(a="1")
+
+
+def test_the_inputs_of_each_build_are_noted_beside_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "shapes-tiny" / "protocol"
+    for seed in (0, 1, 1):
+        build_or_reuse(folder, {"seed": seed}, Builder())
+    file = history_file(folder)
+    first, second = read_history(tmp_path, file)
+    assert (first.inputs, first.current) == ({"seed": 0}, False)
+    assert (second.inputs, second.current) == ({"seed": 1}, True)
+    assert second.fingerprint == fingerprint(seed=1)
+    # of a version that noted nothing
+    file.unlink()
+    build_or_reuse(folder, {"seed": 1}, Builder())
+    (noted,) = read_history(tmp_path, file)
+    assert (noted.inputs, noted.metadata, noted.digest) == ({"seed": 1}, {"count": 1}, "d" * 8)

@@ -1,5 +1,6 @@
 """A run's records hold everything that leads from a metric back to the annotations."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from resources.mlflow.champion import crown
-from resources.mlflow.registry import champion, register_model
+from resources.mlflow.registry import champion, find_version, register_model
 from resources.mlflow.tracking import DatasetInput, Tracking, flatten
 from resources.store import Store
 
@@ -96,3 +97,56 @@ def test_registered_model_holds_the_folder_and_no_pickle(
 
 def test_flatten_names_nested_settings_by_dots() -> None:
     assert dict(flatten({"a": {"b": {"c": 1}}, "d": [1, 2]})) == {"a.b.c": "1", "d": "[1, 2]"}
+
+
+def test_a_models_page_has_the_metrics_of_its_evaluations(
+    tracking: Tracking, model_folder: Path, tmp_path: Path
+) -> None:
+    """From a metric to the model, and to the digest of what it was measured on."""
+    with tracking.run("train", tags={}, parameters={}) as training:
+        version = register_model(tracking, training, "unigs-linked", model_folder, {})
+    assert version.model_id
+    assert find_version(tracking, "unigs-linked", version.version).model_id == version.model_id
+    shards = DatasetInput("shapes-val.entity", DIGEST, "evaluation", tmp_path)
+    with tracking.run(
+        "evaluate", tags={}, parameters={}, inputs=[shards], model_id=version.model_id
+    ) as run_id:
+        values = {"entity.miou": 0.5}
+        tracking.log_metrics(run_id, values, model_id=version.model_id, dataset=shards)
+    client = tracking.client()
+    (metric,) = client.get_logged_model(version.model_id).metrics
+    assert (metric.key, metric.value, metric.run_id) == ("entity.miou", 0.5, run_id)
+    assert metric.dataset_name == shards.name
+    assert DIGEST.startswith(metric.dataset_digest)
+    (model_input,) = client.get_run(run_id).inputs.model_inputs
+    assert model_input.model_id == version.model_id
+    experiment = client.get_run(run_id).info.experiment_id
+    (best,) = client.search_logged_models([experiment], filter_string="metrics.`entity.miou` > 0.4")
+    assert (best.model_id, best.source_run_id) == (version.model_id, training)
+
+
+def test_runs_last_as_long_as_their_work(tracking: Tracking, model_folder: Path) -> None:
+    began = time.time() - 100
+    training = tracking.open_run("train", tags={}, parameters={}, started=began)
+    tracking.end_run(training, "FINISHED")
+    client = tracking.client()
+    ended = client.get_run(training).info.end_time
+    time.sleep(0.01)
+    register_model(tracking, training, "unigs-later", model_folder, {})
+    info = client.get_run(training).info
+    assert (info.status, info.end_time) == ("FINISHED", ended)
+    assert 100 <= (info.end_time - info.start_time) / 1000 < 200
+
+
+def test_the_experiment_is_one_of_training(tmp_path: Path) -> None:
+    """Also one that an earlier version made, without the tag."""
+    tracking = Tracking(store=Store(root=str(tmp_path)))
+    kind = {"mlflow.experimentKind": "custom_model_development"}
+    client = tracking.client()
+    experiment = client.get_experiment_by_name("unigs")
+    assert experiment is not None
+    assert kind.items() <= experiment.tags.items()
+    client.delete_experiment_tag(experiment.experiment_id, "mlflow.experimentKind")
+    again = tracking.client().get_experiment_by_name("unigs")
+    assert again is not None
+    assert kind.items() <= again.tags.items()

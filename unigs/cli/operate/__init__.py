@@ -1,1 +1,1 @@
-"""Commands that operate a store: its champion."""
+"""Commands that operate a store: its champion, lineage, what must be forgotten."""

@@ -1,0 +1,1 @@
+"""Lineage: what every output of a store was made from, and what was made from it."""
