@@ -148,7 +148,7 @@ def test_images_that_do_not_belong_together_are_named_and_counted(photographs, t
     stranger = results[0] | {"image_id": "stranger", "category_id": 99}
     model = coco([*results, stranger], tmp_path, listed, shards)
     assert model.counts == {"n_other_images": 2, "n_missing_images": 1, "n_unknown_classes": 1}
-    assert "2 images are of no sample: 7, stranger" in caplog.text
+    assert "2 images are of no sample: elsewhere.jpg, stranger" in caplog.text
     assert "1 samples have no prediction: 000000" in caplog.text
     assert "1 categories of predictions are not listed: 99" in caplog.text
     found = model.source(list(read_samples(shards / "entity")))

@@ -92,6 +92,7 @@ def match_images(names: Mapping[Id, Iterable[str]], request: Request) -> ImageNa
     every = keys_ahead(request.shards, None)
     found = {by_key[name] for pair in every for name in pair if name in by_key}
     asked = every if request.limit is None else every[: request.limit]
+    others = [next(iter(files), image) for image, files in names.items() if image not in found]
     missing = [key for key, scene in asked if key not in by_key and scene not in by_key]
     options = read_manifest(request.shards).configuration.get("options", {})
     drawn = (
@@ -101,7 +102,7 @@ def match_images(names: Mapping[Id, Iterable[str]], request: Request) -> ImageNa
     )
     return ImageNames(
         by_key,
-        told([image for image in names if image not in found], "images are of no sample"),
+        told(others, "images are of no sample"),
         told(missing, "samples have no prediction"),
         not drawn,
     )
