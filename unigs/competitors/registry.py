@@ -118,13 +118,13 @@ def _sam(request: Request, device: torch.device) -> OtherModel:
 
 
 def _coco_results(request: Request, device: torch.device) -> OtherModel:
-    from unigs.competitors.coco_results import load_coco_results
+    from unigs.competitors.result_files.coco_results import load_coco_results
 
     return load_coco_results(request)
 
 
 def _panoptic(request: Request, device: torch.device) -> OtherModel:
-    from unigs.competitors.panoptic_results import load_panoptic_results
+    from unigs.competitors.result_files.panoptic_results import load_panoptic_results
 
     return load_panoptic_results(request)
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from unigs.competitors.image_names import Id, ImageNames, match_images
 from unigs.competitors.masks import painted, prediction_of
 from unigs.competitors.notes import told
 from unigs.competitors.request import Request
+from unigs.competitors.result_files.image_names import Id, ImageNames, match_images
 from unigs.datasets.class_names import class_names
 from unigs.errors import DataError
 from unigs.evaluation.predictions import OtherModel, Prediction

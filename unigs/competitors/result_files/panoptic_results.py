@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from unigs.competitors.coco_results import named_categories
-from unigs.competitors.image_names import Id, ImageNames, match_images
 from unigs.competitors.masks import prediction_of
 from unigs.competitors.request import Request
+from unigs.competitors.result_files.coco_results import named_categories
+from unigs.competitors.result_files.image_names import Id, ImageNames, match_images
 from unigs.errors import DataError
 from unigs.evaluation.predictions import OtherModel, Prediction
 from unigs.io.annotations.segment_ids import segment_id
