@@ -9,7 +9,7 @@ changed: the table of shards that were replaced says what a model was trained on
     lineage/shards/DIGEST.parquet   of a folder of shards: scene, shard, number of samples
 
 Each is sorted by its first column, so that the statistics of its row groups lead to the one group
-that can hold a value. A million images take some 100 MB an index and 6 MB a folder of shards.
+that can hold a value. A million images and their shards of four tasks take 176 MB.
 """
 
 from __future__ import annotations

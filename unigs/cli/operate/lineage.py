@@ -69,7 +69,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
 def line_of_model(model: dict[str, Any]) -> str:
     """Return a line about a model that saw an image."""
     champion = ", champion" if model["champion"] else ""
-    return f"{model['model']} ({model['saw']}{champion}), {model['time']}{_run(model)}"
+    return f"{model['model']} ({model['saw']}{champion}), {_time(model)}{_run(model)}"
 
 
 def line_of_shards(held: dict[str, Any]) -> str:
@@ -100,9 +100,13 @@ def _build(build: dict[str, Any]) -> str:
     about += [f"{file} {sha256[:12]}" for file, sha256 in build.get("annotations", {}).items()]
     about += [str(build[name]) for name in ("root", "reason") if build.get(name)]
     said = f", {', '.join(about)}" if about else ""
-    return f"{build['folder']} {build['digest'][:12]}{said}, {build['time']}{_run(build)}" + (
-        _replaced(build)
-    )
+    # evaluators are told by their name
+    digest = build["digest"][:12] if len(build["digest"]) == 64 else build["digest"]
+    return f"{build['folder']} {digest}{said}, {_time(build)}{_run(build)}{_replaced(build)}"
+
+
+def _time(build: dict[str, Any]) -> str:
+    return f"{build['time'][:16].replace('T', ' ')} UTC"
 
 
 def _run(build: dict[str, Any]) -> str:
