@@ -91,6 +91,8 @@ def train_dual_encoder(
         if progress is not None:
             progress(step, loss.item())
     model.eval().requires_grad_(False)
+    # As it is when loaded: the two round differently.
+    model.set_attn_implementation("sdpa")
     encoder.accuracy = _score(encoder, held_out, options)
     encoder.accuracy["seconds"] = time.monotonic() - started
     return encoder
