@@ -3,23 +3,16 @@
 from pathlib import Path
 
 import pytest
-import torch
 
-from tests.support import checkpoints
-from tests.support.evaluated_shards import NAMES, samples
-from tests.support.tiny_shards import write_shards
-from unigs.competitors.request import Request
-from unigs.samples.sample import Sample
-
-CPU = torch.device("cpu")
-#: Side of the miniature diffusion models' images, twice that of `evaluated_shards`.
-SIDE = 64
-COUNT = 3
+# What needs torch is imported within: without it the tests of this folder are skipped.
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one model of each kind."""
+    from tests.support import checkpoints
+    from tests.support.evaluated_shards import NAMES
+
     folder = tmp_path_factory.mktemp("models")
     names = (*NAMES, "dog")
     checkpoints.write_checkpoint(folder / "sd", "sd15-text", names)
@@ -34,6 +27,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of shards of every task, of the size of the diffusion models' images."""
+    from tests.competitors.requests import COUNT, SIDE
+    from tests.support.tiny_shards import write_shards
+
     folder = tmp_path_factory.mktemp("shards")
     return write_shards(
         folder, ["inpainting", "synthesis", "referring", "entity"], COUNT, SIDE, "smooth-2-v1"
@@ -43,13 +39,10 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def drawn(tmp_path: Path):
     """Make samples of a task, of half that size."""
+    from tests.competitors.requests import COUNT
+    from tests.support.evaluated_shards import samples
 
-    def make(task: str, count: int = COUNT, **options) -> list[Sample]:
+    def make(task: str, count: int = COUNT, **options) -> list:
         return samples(tmp_path / "scenes", task, count, **options)
 
     return make
-
-
-def request_for(pipeline: str, task: str, shards: Path, **files) -> Request:
-    """A request with few steps."""
-    return Request(pipeline, task, shards / task, steps=2, guidance=2.0, **files)

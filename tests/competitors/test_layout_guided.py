@@ -10,7 +10,7 @@ from diffusers import (
 )
 from PIL import Image
 
-from tests.competitors.conftest import CPU, SIDE, request_for
+from tests.competitors.requests import CPU, SIDE, request_for
 from unigs.competitors.ade20k_colors import coded_colormap
 from unigs.competitors.layout_guided import layout_inputs
 from unigs.competitors.registry import load_competitor

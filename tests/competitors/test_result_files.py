@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from tests.competitors.conftest import CPU, request_for
+from tests.competitors.requests import CPU, request_for
 from tests.support.made_scenes import made_scene
 from unigs.colormap import Palette
 from unigs.competitors.registry import load_competitor

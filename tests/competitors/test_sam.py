@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from transformers import SamImageProcessor, SamModel, pipeline
 
-from tests.competitors.conftest import CPU, request_for
+from tests.competitors.requests import CPU, request_for
 from unigs.competitors.registry import load_competitor
 from unigs.competitors.sam import SamSource
 from unigs.errors import ModelError

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
 from PIL import Image
 
-from tests.competitors.conftest import CPU, SIDE, request_for
+from tests.competitors.requests import CPU, SIDE, request_for
 from tests.support.checkpoints import halve
 from unigs.competitors.registry import load_competitor
 from unigs.competitors.stable_diffusion import inpainting_inputs
