@@ -19,6 +19,7 @@ COMMANDS = (
     "evaluate",
     "score",
     "export",
+    "operate.compare",
     "operate.lineage",
     "operate.forget",
     "demo",
