@@ -1,10 +1,12 @@
 """What a user sees of a mistake: one line on stderr and a code, whoever found it."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from unigs.cli import main
+from unigs import cli
+from unigs.cli import COMMANDS, main
 
 
 def command(monkeypatch, capsys, *arguments):
@@ -60,3 +62,27 @@ def test_help_is_help(monkeypatch, capsys):
     code, out, err = command(monkeypatch, capsys, "shards")
     assert code == 2
     assert "verify" in out + err
+
+
+def test_the_version_and_the_short_help(monkeypatch, capsys):
+    from unigs import __version__
+
+    code, out, err = command(monkeypatch, capsys, "--version")
+    assert (code, out, err) == (0, f"unigs {__version__}\n", "")
+    for arguments in (("-h",), ()):
+        _, out, err = command(monkeypatch, capsys, *arguments)
+        assert err == ""
+        for panel in COMMANDS:
+            assert panel in out
+    code, out, _ = command(monkeypatch, capsys, "predict", "-h")
+    assert code == 0
+    assert "--coarse-mask" in out
+
+
+def test_every_command_has_its_group():
+    modules = [module.rpartition(".")[2] for group in COMMANDS.values() for module in group]
+    assert len(set(modules)) == len(modules)
+    folder = Path(cli.__file__).parent
+    found = {file.stem for file in folder.rglob("*.py")}
+    others = {"__init__", "device", "output", "run_options", "champion"}
+    assert set(modules) == found - others

@@ -2,36 +2,30 @@
 
 import importlib
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from unigs.errors import UnigsError, one_line
 
-COMMANDS = (
-    "run",
-    "plan",
-    "codec",
-    "data",
-    "shards",
-    "train",
-    "predict",
-    "evaluate",
-    "score",
-    "export",
-    "operate.compare",
-    "operate.lineage",
-    "operate.forget",
-    "demo",
-    "operate.promote",
-    "operate.rollback",
-)
+#: Commands by what people want, as `unigs --help` groups them.
+COMMANDS = {
+    "See the data": ("data", "codec", "shards"),
+    "Train and evaluate": ("run", "plan", "train", "evaluate", "score", "operate.compare"),
+    "Use a model": ("predict", "demo", "export"),
+    "Operate a store": (
+        "operate.lineage",
+        "operate.forget",
+        "operate.promote",
+        "operate.rollback",
+    ),
+}
 
 app = typer.Typer(
     name="unigs",
     help="Images and entity masks from one diffusion model: data, training, inference, evaluation.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -39,14 +33,36 @@ app = typer.Typer(
 USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from unigs import __version__
+
+        print(f"unigs {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(no_args_is_help=True)
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    # Without a docstring: the help is that of the app.
+    pass
+
+
 def _register() -> None:
-    for module in COMMANDS:
-        name = module.rpartition(".")[2]
-        command = getattr(importlib.import_module(f"unigs.cli.{module}"), name)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
-        else:
-            app.command(name)(command)
+    for panel, modules in COMMANDS.items():
+        for module in modules:
+            name = module.rpartition(".")[2]
+            command = getattr(importlib.import_module(f"unigs.cli.{module}"), name)
+            if isinstance(command, typer.Typer):
+                app.add_typer(command, name=name, rich_help_panel=panel)
+            else:
+                app.command(name, rich_help_panel=panel)(command)
 
 
 def main() -> None:
