@@ -14,6 +14,7 @@ COMMANDS = {
     "Train and evaluate": ("run", "plan", "train", "evaluate", "score", "operate.compare"),
     "Use a model": ("predict", "demo", "export"),
     "Operate a store": (
+        "operate.doctor",
         "operate.lineage",
         "operate.forget",
         "operate.promote",
