@@ -33,12 +33,13 @@ def store_findings(store: Path) -> Iterator[Finding]:
     left = sorted(path for path in store.glob(f"*/**/{_BUILDING}") if path.is_dir())
     if left:
         names = ", ".join(str(path.relative_to(store)) for path in left[:_SHOWN])
-        hint = (
-            f"{len(left)} builds were interrupted ({names}): the next run resumes or replaces them"
-        )
-        yield Finding("store", State.WARNING, hint)
-    for database in sorted(store.rglob("*.db")):
-        yield _database(database, store)
+        hint = f"{len(left)} builds were interrupted ({names})"
+        yield Finding("store", State.WARNING, f"{hint}: the next run resumes or replaces them")
+    databases = sorted(store.rglob("*.db"))
+    faults = [fault for database in databases if (fault := _database_fault(database))]
+    yield from (Finding("database", State.FAULT, fault) for fault in faults)
+    if databases and not faults:
+        yield Finding("databases", State.OK, f"all {len(databases)} are whole")
 
 
 def _fault(record: Path) -> str | None:
@@ -56,14 +57,11 @@ def _fault(record: Path) -> str | None:
     return f"{folder}: lost {', '.join(missing[:_SHOWN])}" if missing else None
 
 
-def _database(path: Path, store: Path) -> Finding:
-    name = f"database {path.relative_to(store)}"
+def _database_fault(path: Path) -> str | None:
     try:
         address = f"{path.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
-        return Finding(name, State.FAULT, f"does not open: {error}")
-    if answer != "ok":
-        return Finding(name, State.FAULT, f"is damaged ({answer}): restore it from a copy")
-    return Finding(name, State.OK, f"{path.stat().st_size / 1e6:.1f} MB, whole")
+        return f"{path} does not open: {error}"
+    return None if answer == "ok" else f"{path} is damaged ({answer}): restore it from a copy"
