@@ -127,8 +127,10 @@ def metrics(graph: Graph, launcher: Launcher, out: Path) -> dict[str, float]:
     out.mkdir()
 
     @dg.asset
-    def evaluated(context: dg.AssetExecutionContext) -> None:
+    def evaluated(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         launcher.call(context, evaluate_folders, {"jobs": jobs, "processes": 1}, out)
+        # A Pipes session asks for a result.
+        return dg.MaterializeResult()
 
     dg.materialize([evaluated])
     first, second = (json.loads((out / n / METRICS_FILE).read_text()) for n in ("first", "second"))
