@@ -137,7 +137,7 @@ def _launched(
 
 def _settings(options: argparse.Namespace) -> GraphSettings:
     root = str(Path(options.root).expanduser().resolve()) if options.root else ""
-    from unigs.config.overrides import parse_overrides
+    from unigs.config.overrides import parse_overrides, spelled
     from unigs.config.preset import Preset
 
     return GraphSettings(
@@ -145,7 +145,7 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
         dataset=options.dataset,
         root=root,
         train_steps=options.train_steps,
-        overrides=parse_overrides(Preset, options.overrides),
+        overrides=spelled(parse_overrides(Preset, options.overrides)),
     )
 
 

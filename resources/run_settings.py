@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from unigs.config.overrides import setting_names
+from unigs.config.overrides import setting_names, unspelled
 from unigs.config.preset import Preset, load_preset
 from unigs.workflows.sources import GENERATED, Source, evaluated, run_sources
 
@@ -44,7 +44,7 @@ class GraphSettings(dg.ConfigurableResource):
     @property
     def values(self) -> Preset:
         """The preset with this run's changes."""
-        changes = dict(self.overrides)
+        changes = unspelled(Preset, self.overrides)
         if self.train_steps:
             changes["training.steps"] = self.train_steps
         return _load(self.preset, json.dumps(changes, sort_keys=True))

@@ -3,6 +3,7 @@
 import pytest
 
 from resources.run_settings import GraphSettings
+from unigs.config.overrides import spelled
 from unigs.errors import ConfigError
 
 
@@ -12,6 +13,18 @@ def test_the_launchpad_names_every_setting_that_can_be_changed() -> None:
     for name in ("checkpoint", "unet.source", "training.batch_size", "evaluation.clip"):
         assert name in told
     assert all(field.description for field in fields.values())
+
+
+def test_null_goes_through_a_configuration_that_has_none() -> None:
+    settings = GraphSettings(
+        preset="photo",
+        overrides=spelled({"training.patience": None, "codec.decoder": "null", "data.size": 64}),
+    )
+    assert settings.overrides["training.patience"] == "null"
+    values = settings.values
+    assert values.training.patience is None
+    assert values.codec.decoder == "null", "a text is a text"
+    assert values.data.size == 64
 
 
 def test_overrides_of_the_launchpad_are_checked_like_others() -> None:

@@ -20,6 +20,7 @@ from unigs.errors import ConfigError
 
 # Fields of a preset that are no settings: load_preset writes them.
 RECORDED = ("name", "overrides")
+_NULL = "null"
 
 
 class _Scalars(yaml.SafeLoader):
@@ -53,6 +54,19 @@ def parse_overrides(schema: type[BaseModel], texts: Iterable[str]) -> dict[str, 
             raise ConfigError(f"{text!r} is no setting", hint="give NAME=VALUE")
         found[name.strip()] = _typed(_type_of(schema, name.strip()), name.strip(), value)
     return found
+
+
+def spelled(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return overrides with ``null`` as text, for configurations that have no null (Dagster's)."""
+    return {name: _NULL if value is None else value for name, value in overrides.items()}
+
+
+def unspelled(schema: type[BaseModel], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return overrides in which the text ``null`` is null again, but where only text can be."""
+    return {
+        name: _typed(_type_of(schema, name), name, value) if value == _NULL else value
+        for name, value in overrides.items()
+    }
 
 
 def apply_overrides(
