@@ -1,12 +1,12 @@
 """The paper's tables for the models at hand, what the paper prints beside them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets_defs.evaluation import EVALUATION_CODE, evaluations
+from assets_defs.evaluation import evaluations
 from assets_defs.models import JOINT, MODELS
 from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
@@ -31,7 +31,7 @@ DECODING_TABLES, COST_TABLE = (8, 9), 10
 TABLES = (*PROTOCOL_TABLES, *DECODING_TABLES, COST_TABLE)
 REFERRING = "referring"
 
-Tables = Callable[[], "Mapping[int, ResultTable]"]
+MakeTable = Callable[[], "ResultTable"]
 
 
 def _asset(number: int, deps: list[Any], description: str) -> Callable[..., Any]:
@@ -65,15 +65,15 @@ def _protocol_table(number: int, task: str) -> dg.AssetsDefinition:
         places = {name: folders.evaluation(name, task) for name in names}
         built = {name: place for name, place in places.items() if read_record(place)}
 
-        def tables() -> "Mapping[int, ResultTable]":
+        def make() -> "ResultTable":
             from unigs.evaluation.metric_values import MetricValues
             from unigs.evaluation.paper.result import protocol_table
 
             values = {name: MetricValues.read(place) for name, place in built.items()}
-            return {number: protocol_table(number, values)}
+            return protocol_table(number, values)
 
         inputs = {name: built_digest(place) for name, place in built.items()}
-        return _report(context, tracking, settings, folders, number, inputs, tables)
+        return _report(context, tracking, settings, folders, number, inputs, make)
 
     return table
 
@@ -81,8 +81,8 @@ def _protocol_table(number: int, task: str) -> dg.AssetsDefinition:
 def _decoding_table(number: int) -> dg.AssetsDefinition:
     @_asset(
         number,
-        [models[JOINT]],
-        f"Table {number} of the paper: decoders on what the joint model predicts.",
+        [evaluations[JOINT][REFERRING]],
+        f"Table {number} of the paper: decoders on what the joint model predicted.",
     )
     def table(
         context: dg.AssetExecutionContext,
@@ -91,26 +91,33 @@ def _decoding_table(number: int) -> dg.AssetsDefinition:
         tracking: Tracking,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
-        model = folders.model(JOINT)
+        evaluation = folders.evaluation(JOINT, REFERRING)
         shards = folders.shards(settings.evaluated, "val", REFERRING)
+        codec = settings.values.codec
 
-        def tables() -> "Mapping[int, ResultTable]":
+        def predicted() -> Iterator[tuple[Any, Any]]:
             from itertools import islice
 
-            from unigs.evaluation.paper.decoding import decoding_tables
+            from unigs.io.image_file import read_image
             from unigs.shards.read import read_samples
 
-            samples = islice(read_samples(shards), settings.values.evaluation.scenes)
-            return decoding_tables(_pipeline(model), samples, seed=settings.values.data.seed)
+            for sample in islice(read_samples(shards), settings.values.evaluation.scenes):
+                yield sample, read_image(evaluation / "colormaps" / f"{sample.key}.png")
+
+        def make() -> "ResultTable":
+            from unigs.colormap import Palette
+            from unigs.evaluation.paper.decoding import Reading, decoding_table
+
+            own = Reading(codec.decoder, codec.options)
+            palette = Palette.from_name(codec.palette)
+            return decoding_table(number, predicted(), palette, own)
 
         inputs = {
-            "model": built_digest(model),
+            "evaluation": built_digest(evaluation),
             "shards": built_digest(shards),
-            "scenes": settings.values.evaluation.scenes,
-            "seed": settings.values.data.seed,
-            "code": EVALUATION_CODE,
+            "codec": codec.model_dump(mode="json"),
         }
-        return _report(context, tracking, settings, folders, number, inputs, tables)
+        return _report(context, tracking, settings, folders, number, inputs, make)
 
     return table
 
@@ -126,14 +133,14 @@ def _cost(
     folders = Folders.of(store, settings)
     model = folders.model(JOINT)
 
-    def tables() -> "Mapping[int, ResultTable]":
+    def make() -> "ResultTable":
         from unigs.evaluation.paper.cost import cost_table
 
         pipeline = _pipeline(model)
-        return {COST_TABLE: cost_table(pipeline, pipeline.config["steps"]["inpainting"])}
+        return cost_table(pipeline, pipeline.config["steps"]["inpainting"])
 
     inputs = {"model": built_digest(model)}
-    return _report(context, tracking, settings, folders, COST_TABLE, inputs, tables)
+    return _report(context, tracking, settings, folders, COST_TABLE, inputs, make)
 
 
 def _pipeline(model: Path) -> Any:
@@ -153,12 +160,12 @@ def _report(
     folders: Folders,
     number: int,
     inputs: Mapping[str, Any],
-    tables: Tables,
+    make: MakeTable,
 ) -> dg.MaterializeResult:
     """Build the table's folder, log it to MLflow as a table, and report it as Markdown."""
 
     def build(folder: Path, resume: bool) -> Built:
-        table = tables()[number]
+        table = make()
         table.write(folder)
         name = f"table {number} {settings.dataset}-{settings.preset_name}"
         with tracking.run(name, tags=provenance(context, settings), parameters={}) as run_id:

@@ -1,32 +1,25 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from tests.support.evaluated_shards import KnowingPipeline, samples
+from tests.support.evaluated_shards import samples
+from unigs.colormap import Palette
 from unigs.errors import DataError
-from unigs.evaluation.paper.decoding import READINGS, decoding_tables
+from unigs.evaluation.paper.decoding import READINGS, Reading, decoding_table
 
-CONFIG = {"palette": "smooth-5-v1", "decoder": "nearest", "decoder_options": {}}
-
-
-class WithConfig(KnowingPipeline):
-    """Predicts the true colormap, and says how a model would read it."""
-
-    config = CONFIG
+PALETTE = Palette.from_name("smooth-5-v1")
+OWN = Reading("nearest")
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    return samples(tmp_path_factory.mktemp("scenes"), "referring", 6)
+    return samples(tmp_path_factory.mktemp("scenes"), "referring", 40)
 
 
 @pytest.fixture(scope="module")
 def tables(drawn):
-    told = []
-    found = decoding_tables(WithConfig(drawn), drawn, batch_size=4, progress=told.append)
-    assert told == [4, 2]
-    return found
+    """Both tables on true colormaps, more of them than are read at once."""
+    pairs = [(sample, sample.colormap) for sample in drawn]
+    return {table: decoding_table(table, pairs, PALETTE, OWN) for table in READINGS}
 
 
 def test_the_rows_are_the_papers_and_the_models_own(tables):
@@ -50,6 +43,10 @@ def test_a_threshold_beyond_all_colours_finds_one_entity(tables):
     assert rows["delta 50"] <= rows["delta 10"]
 
 
+def test_every_sample_counts(tables):
+    assert "40 held-out samples" in tables[8].note
+
+
 def test_no_sample():
     with pytest.raises(DataError, match="no sample of the referring task"):
-        decoding_tables(SimpleNamespace(config=CONFIG), [])
+        decoding_table(8, [], PALETTE, OWN)

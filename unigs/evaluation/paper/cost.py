@@ -40,8 +40,9 @@ def cost_table(pipeline: Any, steps: int) -> ResultTable:
         values = [MetricValue(PARAMETERS, count / 1e6), MetricValue(SECONDS, taken)]
         rows.append((name, values))
     side = unet.config.sample_size
+    many = f"{steps} step{'s' * (steps > 1)}"
     note = (
-        f"Measured rows: the UNet alone, {steps} steps, one image of {side}x{side} latents on "
+        f"Measured rows: the UNet alone, {many}, one image of {side}x{side} latents on "
         f"{unet.device}, {torch.get_num_threads()} threads, median of {PASSES} passes in turn."
     )
     return masks_table(10, rows, note)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unigs.colormap import Palette, decode_batch
 from unigs.errors import DataError
 from unigs.evaluation.metric_values import MetricValue
 from unigs.evaluation.paper.result import ResultTable, masks_table
-from unigs.evaluation.predictions import PipelineSource
 from unigs.metrics.entity_metrics import SegmentationMetric
 from unigs.samples.sample import Sample
 from unigs.tasks import TASKS
 
 TASK = TASKS["referring"]
 METRICS = ("miou", "recall_50")
+OWN_DECODER_TABLE = 8
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,78 +51,59 @@ READINGS: Mapping[int, Mapping[str, Reading]] = {
 }
 
 
-def decoding_tables(
-    pipeline: Any,
-    samples: Iterable[Sample],
-    *,
-    seed: int = 0,
-    batch_size: int = 32,
-    progress: Callable[[int], object] | None = None,
-) -> dict[int, ResultTable]:
-    """Predict referring samples once and read the colormaps as each row of both tables says.
-
-    The model's own decoder is a further row of Table 8.
+def decoding_table(
+    table: int,
+    predicted: Iterable[tuple[Sample, NDArray[np.uint8]]],
+    palette: Palette,
+    own: Reading,
+) -> ResultTable:
+    """Read predicted colormaps as each row of Table 8 or 9 says.
 
     Args:
-        pipeline: a `UniGSPipeline` that was trained on the referring task.
-        samples: of the referring task.
-        seed: as in `unigs.evaluation.evaluate.evaluate`.
-        progress: called after each batch with the number of its samples.
+        predicted: samples of the referring task, each with the (h, w, 3) uint8 colormap that a
+            model predicted for it.
+        palette, own: the model's palette and decoder; the latter is a further row of Table 8.
 
     Raises:
         DataError: no sample.
     """
-    palette = Palette.from_name(pipeline.config["palette"])
-    own = Reading(pipeline.config["decoder"], pipeline.config["decoder_options"])
-    readings = {
-        8: {**READINGS[8], f"{own.decoder}, the model's own": own},
-        9: READINGS[9],
-    }
-    metrics = {
-        table: {row: SegmentationMetric() for row in rows} for table, rows in readings.items()
-    }
-    source, count, stream = PipelineSource(pipeline, TASK.name, seed), 0, iter(samples)
-    while batch := list(islice(stream, batch_size)):
-        predicted = [prediction.colormap for prediction in source(batch)]
-        colormaps = [np.asarray(colormap) for colormap in predicted]
-        for table, rows in readings.items():
-            for row, reading in rows.items():
-                for sample, segments in zip(
-                    batch, _read(reading, colormaps, batch, palette), strict=True
-                ):
-                    metrics[table][row].update(sample.key, sample.segments, segments)
+    rows = dict(READINGS[table])
+    if table == OWN_DECODER_TABLE:
+        rows[f"{own.decoder}, the model's own"] = own
+    metrics = {row: SegmentationMetric() for row in rows}
+    count, stream = 0, iter(predicted)
+    while batch := list(islice(stream, _AT_ONCE)):
+        for row, reading in rows.items():
+            for (sample, _), segments in zip(batch, _read(reading, batch, palette), strict=True):
+                metrics[row].update(sample.key, sample.segments, segments)
         count += len(batch)
-        if progress is not None:
-            progress(len(batch))
     if not count:
         raise DataError("no sample of the referring task", hint="build its shards")
     note = f"Measured rows: {count} held-out samples, one prediction each, intervals of 95 %."
-    return {
-        table: masks_table(table, [(row, _values(found)) for row, found in of_table.items()], note)
-        for table, of_table in metrics.items()
-    }
+    return masks_table(table, [(row, _values(found)) for row, found in metrics.items()], note)
 
 
 def _read(
-    reading: Reading, colormaps: Sequence[np.ndarray], samples: Sequence[Sample], palette: Palette
+    reading: Reading, batch: Sequence[tuple[Sample, NDArray[np.uint8]]], palette: Palette
 ) -> list[np.ndarray]:
     """Return the entities of each colormap, which end at the coarse mask."""
-    images = [sample.image for sample in samples]
+    colormaps = [colormap for _, colormap in batch]
     if reading.true_clusters:
         found = [
             one
-            for sample, colormap in zip(samples, colormaps, strict=True)
+            for sample, colormap in batch
             for one in decode_batch(
                 [colormap], reading.decoder, palette, TASK.background, clusters=_colors(sample)
             )
         ]
     else:
+        images = [sample.image for sample, _ in batch]
         found = decode_batch(
             colormaps, reading.decoder, palette, TASK.background, images, **reading.options
         )
     return [
         np.where(sample.coarse_mask, one.segments, 0)
-        for sample, one in zip(samples, found, strict=True)
+        for (sample, _), one in zip(batch, found, strict=True)
     ]
 
 
