@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ConfigError, DataError
+from unigs.lineage.champions import note_champion
 
 CHAMPION = "champion"
 _HISTORY = "champion.history"
@@ -68,6 +69,7 @@ def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> 
         reigns.pop(0)
         text = json.dumps([asdict(reign) for reign in reigns])
     client.set_registered_model_tag(name, _HISTORY, text)
+    note_champion(tracking.store.folder(), name, version)
     return reigns[-1]
 
 

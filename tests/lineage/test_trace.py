@@ -9,6 +9,7 @@ from tests.support.small_store import REGISTERED, SmallStore
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer
+from unigs.lineage.champions import note_champion
 from unigs.lineage.history import PARTS, history_file
 from unigs.lineage.ledger import Ledger
 
@@ -163,3 +164,11 @@ def test_an_empty_store_is_told(tmp_path) -> None:
     (tmp_path / "mlartifacts").mkdir()
     with pytest.raises(DataError, match="no build is recorded in this store"):
         Ledger(tmp_path)
+
+
+def test_a_champion_made_by_hand_counts_more_than_the_last_decision(store: SmallStore) -> None:
+    assert Ledger(store.base).champions() == {FIRST}
+    note_champion(store.base, REGISTERED, "7")
+    assert Ledger(store.base).champions() == {f"{REGISTERED}/7"}
+    note_champion(store.base, "another", "2")
+    assert Ledger(store.base).champions() == {f"{REGISTERED}/7", "another/2"}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from unigs.errors import DataError
+from unigs.lineage.champions import read_champions
 from unigs.lineage.history import ENDING, RECORD, Build, read_history, references
 
 # In the order in which data flows: how chains are listed.
@@ -86,13 +87,16 @@ class Ledger:
         return self._closure(builds, made_from)
 
     def champions(self) -> set[str]:
-        """Return ``name/version`` of the model that the last decision of each gate left as the
-        champion."""
-        found = set()
+        """Return ``name/version`` of the champions: as last noted, else what the last decision of
+        each gate left."""
+        noted = read_champions(self.store)
+        found = {f"{name}/{version}" for name, version in noted.items()}
         for gate in self.stage("gate"):
             models = [one for one in self.sources(gate) if one.version]
             if gate.current and models:
                 own = models[0].metadata
+                if own["name"] in noted:
+                    continue
                 found.add(f"{own['name']}/{gate.metadata.get('champion') or own['version']}")
         return found
 

@@ -11,6 +11,7 @@ from resources.mlflow.registry import ModelVersion
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from unigs.errors import ConfigError, DataError
+from unigs.lineage.champions import read_champions
 
 NAME = "unigs-test-joint"
 
@@ -42,6 +43,13 @@ def test_the_history_says_who_when_and_why(tracking: Tracking) -> None:
         ("3", "promote", "by hand"),
     ]
     assert all(reign.at.endswith("+00:00") for reign in history(tracking, NAME))
+
+
+def test_lineage_knows_the_champion_that_was_made_by_hand(tracking: Tracking, store: Store) -> None:
+    assert read_champions(store.base) == {}
+    crown(tracking, NAME, "1", "gate", "")
+    crown(tracking, NAME, "3", "promote", "by hand")
+    assert read_champions(store.base) == {NAME: "3"}
 
 
 def test_a_long_history_keeps_the_newest(tracking: Tracking) -> None:
