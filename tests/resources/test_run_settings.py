@@ -3,7 +3,8 @@
 import pytest
 
 from resources.run_settings import GraphSettings
-from unigs.config.overrides import spelled
+from unigs.config.overrides import spelled, unspelled
+from unigs.config.preset import Preset
 from unigs.errors import ConfigError
 
 
@@ -21,6 +22,9 @@ def test_null_goes_through_a_configuration_that_has_none() -> None:
         overrides=spelled({"training.patience": None, "codec.decoder": "null", "data.size": 64}),
     )
     assert settings.overrides["training.patience"] == "null"
+    deep = {"unet.architecture": {"a": None, "b": [1, None, "x"], "c": 0}}
+    assert "None" not in str(spelled(deep))
+    assert unspelled(Preset, spelled(deep)) == deep
     values = settings.values
     assert values.training.patience is None
     assert values.codec.decoder == "null", "a text is a text"

@@ -57,16 +57,28 @@ def parse_overrides(schema: type[BaseModel], texts: Iterable[str]) -> dict[str, 
 
 
 def spelled(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return overrides with ``null`` as text, for configurations that have no null (Dagster's)."""
-    return {name: _NULL if value is None else value for name, value in overrides.items()}
+    """Return overrides with ``null`` as text, also within lists and mappings, for configurations
+    that have no null (Dagster's)."""
+    return {name: _replaced(value, None, _NULL) for name, value in overrides.items()}
 
 
 def unspelled(schema: type[BaseModel], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return overrides in which the text ``null`` is null again, but where only text can be."""
     return {
-        name: _typed(_type_of(schema, name), name, value) if value == _NULL else value
+        name: _typed(_type_of(schema, name), name, value)
+        if value == _NULL
+        else _replaced(value, _NULL, None)
         for name, value in overrides.items()
     }
+
+
+def _replaced(value: Any, old: Any, new: Any) -> Any:
+    """Return a value of YAML in which one scalar is another, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: _replaced(below, old, new) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_replaced(below, old, new) for below in value]
+    return new if value == old else value
 
 
 def apply_overrides(
