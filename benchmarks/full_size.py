@@ -27,7 +27,7 @@ from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 
 from benchmarks.accelerator_parts.bench import CHANNELS, DRY, Bench, Sizes, make_unet
 from unigs.config.preset import load_preset
-from unigs.io.peak_memory import peak_memory
+from unigs.io.process_memory import peak_memory
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import fresh_unet
 from unigs.models.noise_schedule import build_scheduler, complete_schedule

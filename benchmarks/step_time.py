@@ -30,7 +30,7 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import load_preset
-from unigs.io.peak_memory import peak_memory
+from unigs.io.process_memory import peak_memory
 from unigs.models.unet import ARCHITECTURES, build_unet
 
 TOKENS, CHANNELS = 77, 4

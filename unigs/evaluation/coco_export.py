@@ -8,6 +8,8 @@ and as COCO results (``results.json``, truth in ``truth.json``), with one catego
 from __future__ import annotations
 
 import json
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,28 @@ from unigs.evaluation.predictions import Prediction
 from unigs.io.annotations.segment_ids import id_to_rgb
 from unigs.io.distributed import gathered, rank_and_world
 from unigs.io.files import writing
+from unigs.io.machine import cores
 from unigs.samples.sample import Sample
 
 CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity"}]
 
 
+# Pictures that wait for a thread to write them; more would fill the memory of a slow disk's host.
+WAITING = 256
+
+
 class PredictionFiles:
-    """Writes predictions one by one into ``folder``; ``close()`` writes the JSON files."""
+    """Writes predictions one by one into ``folder``; ``close()`` writes the JSON files.
+
+    Pictures are written by threads, while the next predictions are made; an error of theirs is
+    raised by a later call.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._images: list[_Records] = []
+        self._threads = ThreadPoolExecutor(cores())
+        self._waiting: deque[Future[None]] = deque()
 
     def add(self, number: int, sample: Sample, prediction: Prediction) -> None:
         """Write prediction ``number`` (from 0, over all processes) and its ground truth."""
@@ -41,7 +54,7 @@ class PredictionFiles:
         image = {"id": number + 1, "file_name": name, "height": height, "width": width}
         for kind, pixels in (("images", prediction.image), ("colormaps", prediction.colormap)):
             if pixels is not None:
-                _write_png(self.folder / kind / name, pixels)
+                self._write(self.folder / kind / name, pixels)
         panoptic, results = None, []
         if prediction.segments is not None:
             panoptic = self._panoptic("panoptic", image, prediction.segments)
@@ -64,7 +77,14 @@ class PredictionFiles:
         )
 
     def close(self) -> None:
-        """Write the four JSON files atomically, with the predictions of all processes."""
+        """Write the four JSON files atomically, with the predictions of all processes.
+
+        Raises:
+            DataError: one of the files cannot be written.
+        """
+        with self._threads:
+            while self._waiting:
+                self._waiting.popleft().result()
         everything = [records for part in gathered(self._images) for records in part]
         if rank_and_world()[0]:
             return
@@ -80,10 +100,15 @@ class PredictionFiles:
         results = [record for records in images for record in records.results]
         _write_json(self.folder / "results.json", results)
 
+    def _write(self, path: Path, pixels: NDArray[np.uint8]) -> None:
+        while len(self._waiting) >= WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._threads.submit(_write_png, path, pixels))
+
     def _panoptic(
         self, kind: str, image: dict[str, Any], segments: NDArray[np.int32]
     ) -> dict[str, Any]:
-        _write_png(self.folder / kind / image["file_name"], id_to_rgb(segments))
+        self._write(self.folder / kind / image["file_name"], id_to_rgb(segments))
         records = []
         areas = np.bincount(segments.ravel())
         for label, box in enumerate(ndimage.find_objects(segments), start=1):

@@ -17,6 +17,7 @@ from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.device import this_device
 from unigs.io.distributed import gathered, rank_and_world
+from unigs.io.process_memory import freed_memory_kept
 from unigs.samples.sample import Sample
 from unigs.shards.read import read_samples
 from unigs.tasks import task_named
@@ -67,6 +68,7 @@ def evaluate(
     )
 
 
+@freed_memory_kept()
 def evaluate_source(
     source: Source,
     task: str,

@@ -16,6 +16,7 @@ from transformers import CLIPConfig, CLIPModel
 from unigs.evaluators.dual_encoder import DualEncoder, image_features, text_features
 from unigs.evaluators.scene_arrays import SceneArrays, gather
 from unigs.io.machine import autocast, machine
+from unigs.io.process_memory import freed_memory_kept
 from unigs.models.tokenizer import build_tokenizer
 from unigs.scene import Scene
 
@@ -57,6 +58,7 @@ class TextPairs:
     shown: list[frozenset[str]]
 
 
+@freed_memory_kept()
 def train_dual_encoder(
     scenes: Iterable[Scene],
     options: DualEncoderOptions | None = None,

@@ -12,6 +12,7 @@ import torch
 from unigs.evaluators.scene_arrays import SceneArrays, gather
 from unigs.evaluators.segmenter import SegmentationNet, Segmenter, to_pixels
 from unigs.io.machine import autocast, machine
+from unigs.io.process_memory import freed_memory_kept
 from unigs.scene import Scene
 
 
@@ -33,6 +34,7 @@ class SegmenterOptions:
     seed: int = 0
 
 
+@freed_memory_kept()
 def train_segmenter(
     scenes: Iterable[Scene],
     options: SegmenterOptions | None = None,

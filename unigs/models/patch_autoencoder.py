@@ -16,7 +16,6 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils.accelerate_utils import apply_forward_hook
-from sklearn.decomposition import IncrementalPCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -91,6 +90,8 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         count = each * len(pixels)
         if count <= size:
             raise ModelError(f"{count} patches cannot fix {size} directions: give more images")
+        from sklearn.decomposition import IncrementalPCA  # half a second to import
+
         # All directions are kept until the end, so the result is exact. That takes 7 times as long
         # as one covariance (0.3 s for 1500 images of 64 pixels, patches of 4) and no more memory.
         components = IncrementalPCA()

@@ -28,7 +28,7 @@ from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.io.distributed import any_of, rank_and_world
 from unigs.io.machine import float32_products, machine
-from unigs.io.peak_memory import peak_memory
+from unigs.io.process_memory import freed_memory_kept, peak_memory
 from unigs.latents.ahead import Ahead
 from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
@@ -111,7 +111,12 @@ def train(
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
     try:
-        with float32_products(training.precision, run.device), run.state, run.ahead:
+        with (
+            float32_products(training.precision, run.device),
+            freed_memory_kept(),
+            run.state,
+            run.ahead,
+        ):
             return run.go(validation, log, should_stop, on_preview)
     except RuntimeError as error:
         if not str(error).startswith("CUDA error"):
