@@ -3,7 +3,9 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
+import PIL
 import pytest
 
 from tests.support.evaluated_shards import KnowingPipeline, samples
@@ -27,7 +29,11 @@ def measured(folder: Path, task: str) -> dict[str, float]:
 @pytest.mark.parametrize("task", TASKS)
 def test_metrics_are_what_they_were(task, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "read_samples", None)
-    expected = json.loads(PINNED.read_text())[task]
+    pinned = json.loads(PINNED.read_text())
+    if pinned["pillow"] != PIL.__version__:
+        # Coarse masks are drawn from digests of JPEG files, which another encoder writes otherwise.
+        pytest.skip(f"pinned with Pillow {pinned['pillow']}, this is {PIL.__version__}")
+    expected = pinned[task]
     found = measured(tmp_path, task)
     assert set(found) == set(expected)
     for name, value in expected.items():
@@ -44,7 +50,7 @@ def main() -> None:
     """Write the figures of today."""
     from tempfile import TemporaryDirectory
 
-    figures = {}
+    figures: dict[str, Any] = {"pillow": PIL.__version__}
     for task in TASKS:
         with TemporaryDirectory() as folder:
             found = measured(Path(folder), task)

@@ -14,6 +14,7 @@ from unigs.config.preset import TrainingConfig
 from unigs.errors import ConfigError
 from unigs.io.distributed import any_of, gathered, group, rank_and_world
 from unigs.training import checkpoint
+from unigs.training.fsdp import SHARDS_ON_CPU
 from unigs.training.loop import Interrupted, train
 
 from tests.training.test_loop import DIFFUSION  # isort: skip
@@ -136,6 +137,7 @@ def learn_again(folder):
     return gathered(report.resumed_from)
 
 
+@pytest.mark.skipif(not SHARDS_ON_CPU, reason="FSDP2 of this torch needs an accelerator")
 def test_no_process_goes_on_before_the_checkpoint_is_written(tmp_path):
     with group(2, learn_again, tmp_path):
         assert learn_again(tmp_path) == [1, 1]

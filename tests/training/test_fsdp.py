@@ -10,7 +10,8 @@ from tests.support.tiny_stream import RandomStream, tiny_unet
 from unigs.config.preset import TrainingConfig, load_preset
 from unigs.errors import ConfigError
 from unigs.io.distributed import group, rank_and_world
-from unigs.training.fsdp import gathered, sharded, spread_like
+from unigs.training import fsdp
+from unigs.training.fsdp import SHARDS_ON_CPU, gathered, sharded, spread_like
 from unigs.training.loop import Interrupted, train
 
 from tests.training.test_loop import DIFFUSION  # isort: skip
@@ -60,6 +61,8 @@ def all_of_it(folder):
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
+    if not SHARDS_ON_CPU:
+        pytest.skip(f"FSDP2 of torch {torch.__version__} needs an accelerator")
     folder = tmp_path_factory.mktemp("sharded")
     with group(2, all_of_it, folder):
         found = all_of_it(folder)
@@ -130,3 +133,9 @@ def test_what_does_not_go_with_shards_is_named(changes, named):
         load_preset("tiny", {"training.parallel": "fsdp", **changes})
     adamw = {"training.parallel": "fsdp", "training.optimizer": "adamw"}
     assert load_preset("tiny", adamw).training.parallel == "fsdp"
+
+
+def test_a_torch_that_cannot_is_told(monkeypatch):
+    monkeypatch.setattr(fsdp, "SHARDS_ON_CPU", False)
+    with pytest.raises(ConfigError, match="cannot do it on the CPU"):
+        sharded(tiny_unet())

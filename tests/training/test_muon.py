@@ -30,6 +30,7 @@ def walk(optimizer: torch.optim.Optimizer, parameter: torch.Tensor, steps: int) 
     return parameter.detach()
 
 
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
 @pytest.mark.parametrize("shape", [(32, 32), (24, 80), (80, 24)])
 def test_follows_the_reference_with_its_polynomial(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
+import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
@@ -18,11 +19,14 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from unigs.errors import ConfigError
 from unigs.io.device import this_device
 from unigs.io.distributed import rank_and_world
 
 # What is gathered at once: large enough for few exchanges, small enough that little is whole.
 _UNITS = ("ResnetBlock2D", "Transformer2DModel")
+# FSDP2 marks its exchanges by events, which torch 2.6 has on accelerators alone.
+SHARDS_ON_CPU = hasattr(torch.cpu.Stream, "record_event")
 
 
 def sharded(unet: UNet2DConditionModel) -> UNet2DConditionModel:
@@ -30,7 +34,15 @@ def sharded(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 
     `unet` gives its own weights up (they go to the meta device), since two whole models are what
     sharding shall save; `leave_in` puts the learned ones back.
+
+    Raises:
+        ConfigError: on the CPU, this version of torch cannot do it.
     """
+    if this_device().type == "cpu" and not SHARDS_ON_CPU:
+        raise ConfigError(
+            f"training.parallel=fsdp: torch {torch.__version__} cannot do it on the CPU",
+            hint="take ddp, or a newer torch",
+        )
     spread = copy.deepcopy(unet)
     unet.to("meta")  # type: ignore[arg-type]
     mesh = init_device_mesh(this_device().type, (rank_and_world()[1],))
