@@ -72,7 +72,13 @@ def paper_table(values: Mapping[str, MetricValues], title: str) -> Table:
 
 
 def paper_markdown(values: Mapping[str, MetricValues], title: str) -> str:
-    """Return the rows in Markdown under a heading."""
+    """Return the rows in Markdown under a heading, with the notes of their values."""
     rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
-    lines = [COLUMNS, rule, *paper_rows(values)]
-    return f"# {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    rows = paper_rows(values)
+    lines = [COLUMNS, rule, *rows]
+    table = f"# {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    notes = []
+    for task, of_task in values.items():
+        shown = {row[1] for row in rows if row[0] == task}
+        notes += [f"\n{task}: {note}.\n" for note in of_task.named_only(shown).notes()]
+    return table + "".join(notes)
