@@ -235,7 +235,7 @@ def test_images_by_dinov2_and_the_features_kept_for_the_next_time(tmp_path, monk
     real = write_images(tmp_path / "real", "abcdefghijklmnopqrs")
     made = write_images(tmp_path / "made", "abcdefghijklmnopqrstuvw", 1, 120)
     order = ("images", "--a", real, "--b", made, "--dinov2", network, "--dual-encoder", clip)
-    kept = ("--features", tmp_path / "features", "--json")
+    kept = ("--feature-cache", tmp_path / "features", "--json")
     seen = []
     for kind in (Dinov2Features, DualEncoder):
 

@@ -57,7 +57,7 @@ def evaluate(
     dinov2: Annotated[
         str | None, typer.Option(help="DINOv2 folder or Hub id: Frechet distance FD-DINOv2.")
     ] = None,
-    features: Annotated[
+    feature_cache: Annotated[
         Path | None,
         typer.Option(help="Keep the features of real images here, for the next model."),
     ] = None,
@@ -164,7 +164,7 @@ def evaluate(
             segmenter,
             inception,
             dinov2,
-            features,
+            feature_cache,
             limit,
             steps,
             guidance,

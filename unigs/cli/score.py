@@ -130,7 +130,7 @@ def images(
     dinov2: Annotated[
         str | None, typer.Option(help="DINOv2 folder or Hub id: FD-DINOv2 and KID.")
     ] = None,
-    features: Annotated[
+    feature_cache: Annotated[
         Path | None, typer.Option(help="Keep features of images here, for the next time.")
     ] = None,
     device: Device = None,
@@ -150,7 +150,7 @@ def images(
         None,
         inception,
         dinov2,
-        features=features,
+        features=feature_cache,
         device=str(this_device(device)),
     )
     with tqdm(unit="image", desc="features") as bar:

@@ -105,11 +105,9 @@ class CachedFeatures:
 
     def _add(self, path: Path) -> None:
         try:
-            if sha256_of(path) != path.stem:
-                raise DataError("checksum mismatch")
+            if (digest := sha256_of(path)) != path.stem:
+                raise DataError("checksum mismatch" if digest else "cannot be read")
             file = _File(path)
-        except FileNotFoundError:
-            return  # another process has just removed it
         except (DataError, SafetensorError, OSError) as error:
             logger.warning("%s: broken (%s); its images are embedded again", path, error)
             try:
