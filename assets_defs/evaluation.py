@@ -44,7 +44,7 @@ def evaluation_inputs(
             mode="json",
             exclude={*EVALUATORS, "processes", "train_scenes", "evaluator_passes"},
         ),
-        "inception": weights_digests(folders, settings, ["inception"]),
+        "feature_networks": weights_digests(folders, settings, ["inception", "dinov2"]),
     }
 
 
@@ -100,7 +100,10 @@ class Evaluator:
     def _job(
         self, pipeline_folder: Path, task: str, shards: Path, out_dir: Path, beside: bool
     ) -> dict[str, Any]:
+        from unigs.models.pretrained import sources_of
+
         preset = self.settings.values
+        sources = sources_of(preset)
         places = {
             kind: external_source(kind, preset.evaluation) or self.folders.evaluator(kind) / WEIGHTS
             for kind in (DUAL_ENCODER, SEGMENTER)
@@ -112,7 +115,9 @@ class Evaluator:
             "out_dir": str(out_dir),
             "dual_encoder": str(places[DUAL_ENCODER]),
             "segmenter": str(places[SEGMENTER]),
-            "inception": preset.evaluation.inception,
+            "inception": sources.get("inception"),
+            "dinov2": sources.get("dinov2"),
+            "features": str(self.folders.features),
             "limit": preset.evaluation.scenes,
             "seed": preset.data.seed,
             "batch_size": preset.evaluation.batch_size,

@@ -49,7 +49,8 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
                 from unigs.evaluators.bundle import load_evaluators
 
                 # loaded now, so that what does not load is told before anything is trained
-                loaded = getattr(load_evaluators(**{kind: source}), kind)
+                named: dict[str, Any] = {kind: source}
+                loaded = getattr(load_evaluators(**named), kind)
                 return Built(loaded.name, {"name": loaded.name, "weights": inputs["source"]})
             from unigs.index.scenes_index import ScenesIndex
 

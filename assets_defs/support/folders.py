@@ -82,6 +82,11 @@ class Folders:
     def reference(self, task: str) -> Path:
         return self.base / "reference" / task
 
+    @property
+    def features(self) -> Path:
+        """Features of real images, which all runs of the store share."""
+        return self.store / "features"
+
     def evaluation(self, model: str, task: str) -> Path:
         return self.base / "evaluation" / model / task
 

@@ -10,7 +10,7 @@ from resources.run_settings import GraphSettings
 
 RECORD = ".weights.json"
 COMPONENTS = ("autoencoder", "text", "unet")
-EVALUATORS = ("clip", "segmenter", "inception")
+EVALUATORS = ("clip", "segmenter", "inception", "dinov2")
 
 
 def weights_inputs(

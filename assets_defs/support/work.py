@@ -112,5 +112,5 @@ def _copy(source: Path, target: Path, places: set[Path]) -> None:
 def _evaluate(job: Mapping[str, Any], processes: int = 1) -> None:
     from unigs.evaluation.run import EvaluationJob, run_evaluation
 
-    folders = {name: Path(job[name]) for name in ("model", "shards", "out_dir")}
+    folders = {name: Path(job[name]) for name in ("model", "shards", "out_dir", "features")}
     run_evaluation(EvaluationJob(**{**job, **folders}), processes)

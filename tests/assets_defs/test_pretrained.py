@@ -14,7 +14,12 @@ from assets_defs.support.pretrained import COMPONENTS, EVALUATORS, RECORD, weigh
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.assets_defs.test_model_assets import inputs_of
-from tests.support.checkpoints import write_checkpoint, write_clip, write_mask2former
+from tests.support.checkpoints import (
+    write_checkpoint,
+    write_clip,
+    write_dinov2,
+    write_mask2former,
+)
 
 ASSETS = {
     "autoencoder": components,
@@ -31,6 +36,7 @@ REACHED = {
     "clip/model.safetensors": {"evaluator/dual_encoder"},
     "m2f/model.safetensors": {"evaluator/segmenter"},
     "inception.pth": {"reference/entity"},
+    "dinov2/model.safetensors": {"reference/entity"},
 }
 
 
@@ -40,6 +46,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_checkpoint(folder / "SD")
     write_clip(folder / "clip")
     write_mask2former(folder / "m2f", {0: "person"})
+    write_dinov2(folder / "dinov2")
     (folder / "inception.pth").write_bytes(b"weights")
     return folder
 
@@ -52,6 +59,7 @@ def settings_of(folder: Path) -> GraphSettings:
             "evaluation.clip": str(folder / "clip"),
             "evaluation.segmenter": str(folder / "m2f"),
             "evaluation.inception": str(folder / "inception.pth"),
+            "evaluation.dinov2": str(folder / "dinov2"),
         },
     )
 
@@ -91,6 +99,15 @@ def test_the_lineage_holds_their_digests(models: Path, tmp_path: Path) -> None:
     assert found[2].source == models / "SD" / "unet"
     assert (tmp_path / RECORD).is_file()
     assert weights_inputs(folders, GraphSettings(), COMPONENTS) == []
+
+
+def test_feature_networks_count_beside_evaluators_that_the_graph_trains(
+    models: Path, tmp_path: Path
+) -> None:
+    named = {"evaluation.dinov2": str(models / "dinov2"), "evaluation.clip": str(models / "clip")}
+    settings = GraphSettings(overrides=named)
+    found = weights_inputs(Folders.of(Store(root=str(tmp_path)), settings), settings, EVALUATORS)
+    assert [item.name for item in found] == ["weights.dinov2"]
 
 
 def test_the_names_are_the_librarys() -> None:

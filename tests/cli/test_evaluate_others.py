@@ -8,6 +8,7 @@ import pytest
 from tests.support.checkpoints import write_checkpoint, write_clip
 from tests.support.tiny_shards import write_shards
 from unigs.cli import main
+from unigs.evaluation.metric_values import MetricValues
 from unigs.io import machine
 
 
@@ -44,14 +45,21 @@ def test_images_of_stable_diffusion_get_our_metrics_and_no_mask_metrics(place, e
     ours = [name for name in metrics if "ceiling" not in name and "baseline" not in name]
     assert {name.partition(".")[0] for name in ours} == {
         "frechet_distance",
+        "frechet_distance_infinity",
         "kid",
         "frechet_n",
+        "cmmd",
         "clip_i_region",
         "clip_t_region",
         "clip_t_full",
         "n",
     }
-    assert all(metrics[name] is not None for name in ours)
+    # three images of eight dimensions
+    empty = [name for name in ours if metrics[name] is None]
+    assert [name.partition(".")[0] for name in empty] == ["frechet_distance_infinity"]
+    told = {v.metric: v.note for v in MetricValues.read(tmp_path) if v.note}
+    assert set(told) == {"frechet_distance"}
+    assert told["frechet_distance"].startswith("3 images, 8 dimensions")
     assert any(name.endswith("flat_colour_baseline") for name in metrics)
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     assert len(list((tmp_path / "images").iterdir())) == 3

@@ -6,9 +6,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
-from tests.support.checkpoints import write_clip, write_inception
+from tests.support.checkpoints import write_clip, write_dinov2, write_inception
 from unigs.cli.score import score
 from unigs.errors import DataError
+from unigs.evaluators.dinov2 import Dinov2Features
+from unigs.evaluators.dual_encoder import DualEncoder
 
 
 def run(*arguments):
@@ -195,7 +197,7 @@ def test_images_gives_every_metric_of_the_networks_that_are_given(tmp_path):
     assert (result["n_paired"], result["other_images"]) == (2, ["x", "y"])
     assert (result["n_other_images"], result["n_missing_images"]) == (2, 10)
     (note,) = result["notes"]
-    assert note.startswith("4 images, 8 dimensions of clip.")
+    assert note.startswith(f"frechet_distance.{name}: 4 images, 8 dimensions: ")
 
 
 def test_a_broken_image_is_quarantined_named_and_counted(tmp_path, capsys):
@@ -210,7 +212,7 @@ def test_a_broken_image_is_quarantined_named_and_counted(tmp_path, capsys):
     assert result["skipped"] == [str(made / "notes.txt")]
     assert (result["n_real"], result["n_generated"], result["n_paired"]) == (3, 2, 2)
     assert result["frechet_distance.pixels-8"] > 0
-    assert result["notes"][0].startswith("2 images, 192 dimensions of pixels-8")
+    assert result["notes"][0].startswith("frechet_distance.pixels-8: 2 images, 192 dimensions: ")
     for name in "ac":
         (made / f"{name}.png").write_bytes(b"")
     with pytest.raises(DataError, match="no image that reads"):
@@ -226,3 +228,43 @@ def test_the_fid_is_named_by_the_weights(tmp_path):
     (distance,) = [name for name in named if ".ci_" not in name]
     assert result[distance] == pytest.approx(0, abs=1e-3)
     assert "fid" not in result
+
+
+def test_images_by_dinov2_and_the_features_kept_for_the_next_time(tmp_path, monkeypatch):
+    network, clip = write_dinov2(tmp_path / "dinov2-tiny"), write_clip(tmp_path / "clip")
+    real = write_images(tmp_path / "real", "abcdefghijklmnopqrs")
+    made = write_images(tmp_path / "made", "abcdefghijklmnopqrstuvw", 1, 120)
+    order = ("images", "--a", real, "--b", made, "--dinov2", network, "--dual-encoder", clip)
+    kept = ("--feature-cache", tmp_path / "features", "--json")
+    seen = []
+    for kind in (Dinov2Features, DualEncoder):
+
+        def embed(self, images, *options, plain=kind.embed_images):
+            seen.append(len(images))
+            return plain(self, images, *options)
+
+        monkeypatch.setattr(kind, "embed_images", embed)
+    first = run(*order, *kept)
+    assert seen == [19, 19, 23, 23]
+    second = run(*order, *kept)
+    assert len(seen) == 4
+    assert second == first
+    third = run(*order, "--json")
+    assert sum(seen) == 2 * (2 * (19 + 23))
+    for name, value in first.items():
+        if isinstance(value, float):
+            assert third[name] == pytest.approx(value, rel=1e-4), name
+    dino = next(name for name in first if name.startswith("frechet_distance.dinov2-tiny."))
+    named = {name.partition(".")[0] for name in first if name.endswith(".ci_low")}
+    distances = {"frechet_distance", "frechet_distance_infinity", "kid", "cmmd", "clip_i_full"}
+    assert named == distances
+    assert first[f"{dino}.ci_low"] < first[dino] < first[f"{dino}.ci_high"]
+    clip_name = next(name for name in first if name.startswith("cmmd."))
+    assert clip_name.startswith("cmmd.clip.")
+    assert first[clip_name] > 0
+    assert (first["n_paired"], first["notes"]) == (19, [])
+    # the broken picture is left out; the features of the others are read
+    (made / "b.png").write_bytes((made / "b.png").read_bytes()[:60])
+    fewer = run(*order, *kept)
+    assert sum(seen) == 2 * (2 * (19 + 23))
+    assert (fewer["n_quarantined"], fewer["n_generated"], fewer["n_paired"]) == (1, 22, 18)

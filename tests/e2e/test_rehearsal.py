@@ -16,6 +16,7 @@ from tests.support.checkpoints import (
     halve,
     write_checkpoint,
     write_clip,
+    write_dinov2,
     write_inception,
     write_mask2former,
 )
@@ -67,6 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Path:
     write_clip(folder / "my models" / "CLIP", names)
     write_mask2former(folder / "my models" / "Mask2Former", dict(enumerate(names)))
     write_inception(folder / "my models" / "inception.pth")
+    write_dinov2(folder / "my models" / "DINOv2")
     return folder
 
 
@@ -76,6 +78,7 @@ def order(place: Path, models: str) -> list[str | Path]:
         "evaluation.clip": place / models / "CLIP",
         "evaluation.segmenter": place / models / "Mask2Former",
         "evaluation.inception": place / models / "inception.pth",
+        "evaluation.dinov2": place / models / "DINOv2",
         **FEW,
     }
     changes = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
@@ -95,7 +98,10 @@ def test_every_metric_of_the_paper_comes_out(first: dict[str, Any]) -> None:
     assert first["cached"] == []
     for task in ("inpainting", "synthesis"):
         names = " ".join(first["metrics"][task])
-        for metric in ("frechet_distance.inception.", "clip_i_region.clip.", "clip_t_full.clip."):
+        for metric in (
+            *("frechet_distance.inception.", "frechet_distance.dinov2.", "cmmd.clip."),
+            *("clip_i_region.clip.", "clip_t_full.clip."),
+        ):
             assert metric in names, task
         # these are not the published weights
         assert "fid" not in names.split()
@@ -107,6 +113,15 @@ def test_every_metric_of_the_paper_comes_out(first: dict[str, Any]) -> None:
     assert (scheduler["beta_end"], scheduler["beta_schedule"]) == (0.012, "scaled_linear")
     unet = json.loads((pipeline / "unet" / "config.json").read_text())
     assert (unet["in_channels"], unet["out_channels"]) == (13, 8)
+
+
+def test_few_images_are_told_and_features_of_photographs_are_kept(
+    first: dict[str, Any], place: Path
+) -> None:
+    report = (place / "store" / "coco_panoptic-sd15" / "report" / "joint" / "report.md").read_text()
+    assert "4 images, 2048 dimensions: with no more images than dimensions" in report
+    kept = {path.parent.name.partition(".")[0] for path in place.glob("store/features/*/*")}
+    assert kept == {"inception", "clip", "dinov2"}
 
 
 def test_the_gate_decides_and_lineage_and_card_name_the_weights(

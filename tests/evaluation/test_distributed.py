@@ -13,6 +13,7 @@ from unigs.evaluation.evaluate import evaluate
 from unigs.evaluation.mask_metrics import AbsentNamesMetric, VoidIgnoredMetric
 from unigs.io.distributed import group, rank_and_world
 from unigs.metrics.clip_score import ClipScoreMetric
+from unigs.metrics.cmmd import CmmdMetric
 from unigs.metrics.entity_metrics import AveragePrecisionMetric, PanopticMetric, SegmentationMetric
 from unigs.metrics.frechet import FrechetMetric
 
@@ -32,6 +33,7 @@ def measured(numbers):
     """Every metric over the images with these numbers."""
     masks = (SegmentationMetric(), AveragePrecisionMetric(), PanopticMetric(), VoidIgnoredMetric())
     absent, frechet, clip = AbsentNamesMetric(), FrechetMetric(), ClipScoreMetric("clip")
+    cmmd = CmmdMetric()
     for number in numbers:
         rng, key = np.random.default_rng(number), f"image {number}"
         gt, pred = rng.integers(0, 4, (2, 6, 6)).repeat(3, 1).repeat(3, 2)
@@ -44,8 +46,9 @@ def measured(numbers):
         ignored.update(key, gt, pred, void)
         absent.update(key, gt * (number % 3), pred, bool(number % 2), [1] * (number % 3))
         frechet.update(key, *rng.normal(size=(2, 5)))
+        cmmd.update(key, *rng.normal(size=(2, 5)))
         clip.update(key, *rng.normal(size=(2, number, 4)))
-    return [metric.compute() for metric in (*masks, absent, frechet, clip)]
+    return [metric.compute() for metric in (*masks, absent, frechet, cmmd, clip)]
 
 
 @dataclass

@@ -11,6 +11,9 @@ from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate
 from unigs.evaluation.metric_values import MetricValues
 from unigs.evaluation.predictions import PipelineSource, Prediction, task_inputs
+from unigs.evaluators.bundle import Evaluators
+from unigs.evaluators.dual_encoder import DualEncoder
+from unigs.evaluators.feature_cache import FeatureCache
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.panoptic import panoptic_scores
 from unigs.tasks import TASKS
@@ -175,3 +178,39 @@ def test_progress_counts_the_samples_of_all_processes(evaluated, monkeypatch):
     told = []
     evaluated("entity", "truth", batch_size=2, progress=told.append)
     assert told == [2, 2, 2]
+
+
+def test_real_photographs_are_embedded_once_for_all_models(tmp_path, monkeypatch):
+    drawn = samples(tmp_path / "scenes", "inpainting", COUNT)
+    monkeypatch.setattr(evaluation, "read_samples", lambda folder: iter(drawn))
+    real = {sample.image.tobytes() for sample in drawn}
+    seen: list[bytes] = []
+
+    class Watched(DualEncoder):
+        """Notes the whole images that it embeds, crops aside."""
+
+        def embed_images(self, images, *options):
+            seen.extend(image.tobytes() for image in images)
+            return super().embed_images(images, *options)
+
+    def run(name, worth, cache):
+        seen.clear()
+        toy = toy_evaluators().dual_encoder
+        encoder = Watched(toy.model, toy.tokenizer, toy.name, key="weights")
+        evaluators = Evaluators(encoder, cache=cache)
+        pipeline = KnowingPipeline(drawn, worth)
+        # their own upper bounds would show the photographs as a model's images
+        options = {"batch_size": 4, "baselines": False}
+        named = evaluate(pipeline, "inpainting", "", evaluators, tmp_path / name, **options).named()
+        return named, sum(image in real for image in seen), len(seen)
+
+    folder = tmp_path / "features"
+    _, first, embedded = run("one", "noise", FeatureCache(folder))
+    assert first == COUNT
+    values, again, left = run("two", "noise", FeatureCache(folder))
+    assert again == 0
+    # nor is a crop of a photograph
+    assert left <= embedded - 2 * COUNT
+    plain, uncached, _ = run("three", "noise", None)
+    assert uncached == COUNT
+    assert values == pytest.approx(plain, rel=1e-4, abs=1e-5, nan_ok=True)

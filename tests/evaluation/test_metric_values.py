@@ -7,7 +7,7 @@ from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
 CLIP = "shapes-clip.1a2b3c4d"
 NAMES = {
-    "miou": MetricValue("miou", 0.5),
+    "miou": MetricValue("miou", 0.5, note="few images"),
     f"kid.{CLIP}": MetricValue("kid", math.nan, CLIP),
     "protocol.single.miou": MetricValue("miou", 0.4, protocol="single"),
     "untrained.miou": MetricValue("miou", 0.1, role=Role.UNTRAINED),
@@ -26,6 +26,7 @@ def test_fields_survive_the_disk(tmp_path):
     values.write(tmp_path)
     again = MetricValues.read(tmp_path)
     assert repr(again) == repr(values)
+    assert [value.note for value in again] == ["few images", *[""] * 5]
     assert all(isinstance(value.role, Role) for value in again)
 
 

@@ -89,7 +89,7 @@ def test_pipeline_and_evaluators_go_to_the_device_of_the_process(monkeypatch, tm
         module, "machine", lambda device: machine.Machine(device.type, torch.float32, True, None)
     )
 
-    def load(dual_encoder, segmenter, inception, device):
+    def load(*sources, features, device):
         given["evaluators"] = device
         return "evaluators"
 

@@ -47,3 +47,21 @@ def test_markdown_and_terminal_say_the_same():
     Console(file=out, width=160).print(rich_table(VALUES, "metrics"))
     for row in report_rows(VALUES):
         assert all(cell in out.getvalue() for cell in row)
+
+
+def test_what_has_to_be_known_of_a_value_stands_below_the_table():
+    note = "3 images, 8 dimensions"
+    told = VALUES + MetricValues(
+        (
+            MetricValue("frechet_distance", 1.0, CLIP, protocol="all", note=note),
+            MetricValue("frechet_distance", 2.0, CLIP, protocol="single", note=note),
+            MetricValue("frechet_distance", 3.0, CLIP, Role.UNTRAINED, note=note),
+        )
+    )
+    names = ", ".join(f"protocol.{part}.frechet_distance.{CLIP}" for part in ("all", "single"))
+    assert told.notes() == [f"{names}: {note}"]
+    assert markdown(told).endswith(f"|\n\n{names}: {note}.\n")
+    out = io.StringIO()
+    Console(file=out, width=200).print(rich_table(told, "metrics"))
+    assert out.getvalue().strip().endswith(note)
+    assert VALUES.notes() == []

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from unigs.errors import DataError
-from unigs.metrics.frechet import FrechetMetric, frechet_distance, kernel_distance
+from unigs.metrics.frechet import (
+    FrechetMetric,
+    frechet_at_infinity,
+    frechet_distance,
+    kernel_distance,
+    small_sample_note,
+)
 
 
 def cases(test_data):
@@ -92,6 +98,57 @@ def test_metric_is_keyed_and_merges():
     assert left.compute() == whole.compute()
     assert whole.compute()["frechet_n"] == 10
     assert np.isnan(FrechetMetric().compute()["frechet_distance"])
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_at_infinity_the_bias_is_gone(paired):
+    rng = np.random.default_rng(0)
+    spread = np.linspace(0.3, 1.5, 24) ** 2
+    true = 24 * 0.1**2 + ((0.2 * spread) ** 2).sum()
+    plain, endless = [], []
+    for _ in range(12):
+        a, b = rng.normal(size=(2, 200, 24)) * spread
+        b = 0.8 * b + 0.1
+        plain.append(frechet_distance(a, b))
+        endless.append(frechet_at_infinity(a, b, paired=paired))
+    deviation = np.std(endless) / np.sqrt(12)
+    assert np.mean(plain) > 1.5 * true
+    assert np.mean(endless) == pytest.approx(true, abs=3 * deviation + 0.05 * true)
+    assert deviation < 0.1 * true
+
+
+def test_at_infinity_sides_of_two_sizes_are_halved_each():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(800, 16)), rng.normal(size=(300, 16))
+    assert frechet_distance(a, b) > 0.3
+    assert abs(frechet_at_infinity(a, b)) < 0.1
+    assert frechet_at_infinity(a, b) == frechet_at_infinity(a, b)
+
+
+def test_with_fewer_images_than_dimensions_there_is_no_line_to_follow():
+    a, b = np.random.default_rng(0).normal(size=(2, 8, 8))
+    assert np.isnan(frechet_at_infinity(a, b))
+    assert "8 images, 8 dimensions" in small_sample_note(8, 8)
+    assert small_sample_note(9, 8) == ""
+    assert np.isnan(frechet_at_infinity(a[:3, :2], b[:3, :2]))
+
+
+def test_metric_at_infinity_and_its_note():
+    metric = FrechetMetric()
+    a, b = np.random.default_rng(0).normal(size=(2, 12, 3))
+    for i in range(12):
+        metric.update(f"{i:02}", a[i], b[i])
+    metric.compute()
+    assert metric.at_infinity() == frechet_at_infinity(a, b, paired=True)
+    assert metric.note() == ""
+    few = FrechetMetric()
+    for i in range(3):
+        few.update(f"{i}", a[i], b[i])
+    few.compute()
+    assert few.note().startswith("3 images, 3 dimensions")
+    ends = metric.intervals()
+    assert ends["frechet_distance"].low < metric.compute()["frechet_distance"]
+    assert ends["kid"].low < metric.compute()["kid"] < ends["kid"].high
 
 
 @pytest.mark.parametrize("bad", [np.ones(3), np.ones((3, 5)), np.full((3, 2), np.nan), [[1, 2]]])

@@ -24,6 +24,8 @@ from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTokenizer,
+    Dinov2Config,
+    Dinov2Model,
     Mask2FormerConfig,
     Mask2FormerForUniversalSegmentation,
     SamConfig,
@@ -279,3 +281,20 @@ def hub_cache(home: Path, source: Path, name: str, revision: str = "main") -> No
     reference = place / "refs" / revision
     reference.parent.mkdir(parents=True, exist_ok=True)
     reference.write_text(commit)
+
+
+def write_dinov2(folder: Path) -> Path:
+    """Save a DINOv2 of transformers, made for larger images than the metric takes."""
+    config = Dinov2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=2, image_size=518,
+        patch_size=14,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Dinov2Model(config)
+        # as transformers draws them all images have nearly the same features
+        for weights in model.parameters():
+            if weights.ndim > 1:
+                weights.data.normal_(std=0.5)
+    model.save_pretrained(folder)
+    return folder

@@ -45,13 +45,21 @@ def evaluate(
         Path | None, typer.Option(help="Save predictions, metrics and the sample grid here.")
     ] = None,
     dual_encoder: Annotated[
-        str | None, typer.Option(help="CLIP folder or Hub id: Frechet distance and CLIP scores.")
+        str | None,
+        typer.Option(help="CLIP folder or Hub id: Frechet distance, CMMD and CLIP scores."),
     ] = None,
     segmenter: Annotated[
         str | None, typer.Option(help="Segmenter folder or Mask2Former: mIoU of synthesis.")
     ] = None,
     inception: Annotated[
         Path | None, typer.Option(help="File of the 2015 Inception weights: FID.")
+    ] = None,
+    dinov2: Annotated[
+        str | None, typer.Option(help="DINOv2 folder or Hub id: Frechet distance FD-DINOv2.")
+    ] = None,
+    feature_cache: Annotated[
+        Path | None,
+        typer.Option(help="Keep the features of real images here, for the next model."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of samples.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
@@ -110,7 +118,8 @@ def evaluate(
         if given.evaluators == "paper":
             dual_encoder = dual_encoder or given.clip
             segmenter = segmenter or given.segmenter
-            inception = inception or (Path(given.inception) if given.inception else None)
+        inception = inception or (Path(given.inception) if given.inception else None)
+        dinov2 = dinov2 or given.dinov2
         limit, batch_size = limit or given.scenes, batch_size or given.batch_size
         processes = processes or given.processes
         if pipeline == OURS:
@@ -134,10 +143,10 @@ def evaluate(
     if named is None:
         raise ConfigError("nothing to evaluate", hint="give --model")
     # Wrong places are told here, before processes start that would load what lies there.
-    for source in (dual_encoder, segmenter):
+    for source in (dual_encoder, segmenter, dinov2):
         if source is not None:
             resolve_directory(source)
-    if kind.new_image and dual_encoder is None and inception is None:
+    if kind.new_image and not (dual_encoder or inception or dinov2):
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
     total = read_manifest(shards).samples
     with ExitStack() as stack:
@@ -154,6 +163,8 @@ def evaluate(
             dual_encoder,
             segmenter,
             inception,
+            dinov2,
+            feature_cache,
             limit,
             steps,
             guidance,
@@ -167,6 +178,8 @@ def evaluate(
     if rank > 0:
         return
     if json:
+        for note in values.notes():
+            print(note, file=sys.stderr)
         print_result({name: finite(value) for name, value in values.named().items()}, True)
     else:
         Console().print(rich_table(values, f"{named}: {task}"))

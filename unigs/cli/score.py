@@ -64,7 +64,9 @@ def frechet(
     b: Annotated[Path, typer.Option(help="Folder of images.")],
     features: Annotated[
         str,
-        typer.Option(help="pixels, a CLIP folder or Hub id, or a file of Inception weights."),
+        typer.Option(
+            help="pixels, folder or Hub id of a CLIP or DINOv2, or a file of Inception weights."
+        ),
     ] = "pixels",
     device: Device = None,
     json: Json = False,
@@ -119,10 +121,17 @@ def images(
     a: Annotated[Path, typer.Option(help="Folder of real images.")],
     b: Annotated[Path, typer.Option(help="Folder of generated images.")],
     dual_encoder: Annotated[
-        str | None, typer.Option(help="CLIP folder or Hub id: Frechet distance, KID, CLIP score.")
+        str | None,
+        typer.Option(help="CLIP folder or Hub id: Frechet distance, KID, CMMD, CLIP score."),
     ] = None,
     inception: Annotated[
         Path | None, typer.Option(help="File of the 2015 Inception weights: FID and KID.")
+    ] = None,
+    dinov2: Annotated[
+        str | None, typer.Option(help="DINOv2 folder or Hub id: FD-DINOv2 and KID.")
+    ] = None,
+    feature_cache: Annotated[
+        Path | None, typer.Option(help="Keep features of images here, for the next time.")
     ] = None,
     device: Device = None,
     json: Json = False,
@@ -136,7 +145,14 @@ def images(
     from unigs.evaluators.bundle import load_evaluators
     from unigs.io.device import this_device
 
-    evaluators = load_evaluators(dual_encoder, inception=inception, device=str(this_device(device)))
+    evaluators = load_evaluators(
+        dual_encoder,
+        None,
+        inception,
+        dinov2,
+        features=feature_cache,
+        device=str(this_device(device)),
+    )
     with tqdm(unit="image", desc="features") as bar:
         found = folder_scores(a, b, evaluators, bar.update)
     for line in (*found.quarantined, *found.notes):

@@ -17,7 +17,9 @@ class EvaluationConfig(Strict):
         train_scenes: training scenes that a model is also evaluated on, drawn as validation scenes
             are: what it has learned by heart shows in the difference.
         evaluators: `shapes` trains small ones in the graph; `paper` loads the paper's from
-            `clip`, `segmenter` (directories or Hub ids) and `inception` (a weights file).
+            `clip` and `segmenter` (directories or Hub ids).
+        inception, dinov2: with either, the file of the 2015 Inception weights (FID), and directory
+            or Hub id of a DINOv2 (its Frechet distance is FD-DINOv2).
         evaluator_passes: passes over the training scenes by which the small evaluators are trained,
             as far as their own limits go.
         batch_size: samples predicted at a time.
@@ -31,6 +33,7 @@ class EvaluationConfig(Strict):
     clip: str | None = None
     segmenter: str | None = None
     inception: str | None = None
+    dinov2: str | None = None
     evaluator_passes: int = Field(10, ge=1)
     batch_size: int = Field(32, ge=1)
     processes: int = Field(1, ge=1)

@@ -130,7 +130,7 @@ def real_images(samples: Sequence[Sample]) -> list[Prediction]:
 
 #: Counts that are the model's too, and values in which a real image is compared with itself.
 _COUNTS = ("n_entities", "n_images", "n_empty_gt", "frechet_n", "absent.n_images")
-_SELF_COMPARED = ("fid", "kid", "frechet_distance", "clip_i_region")
+_SELF_COMPARED = ("fid", "kid", "frechet_distance", "cmmd", "clip_i_region")
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,8 @@ def evaluate_source(
     if not total:
         raise DataError("no sample to evaluate", file=shard_dir, hint="build the shards again")
     files.close()
+    if evaluators.cache is not None:
+        evaluators.cache.save()
     values = scores.compute() + MetricValues((MetricValue("n", float(total)),))
     for other, other_score in zip(others, other_scores, strict=True):
         values += other.attribute(other_score.compute(intervals=False))

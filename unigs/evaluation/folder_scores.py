@@ -11,16 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unigs.errors import DataError
+from unigs.evaluation.feature_scores import distance_values
 from unigs.evaluation.metric_values import MetricValue, MetricValues, finite
-from unigs.evaluators.bundle import Evaluators, FeatureNetwork
+from unigs.evaluators.bundle import Evaluators
+from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.image_folder import split_folder
-from unigs.evaluators.inception import InceptionFeatures
+from unigs.evaluators.network import FeatureNetwork
 from unigs.evaluators.pixel_features import PixelFeatures
 from unigs.io.image_file import read_image
-from unigs.metrics.bootstrap.draws import Interval, draw_weights, interval
-from unigs.metrics.bootstrap.features import resampled_frechet_distance
+from unigs.metrics.bootstrap.draws import Interval
 from unigs.metrics.clip_score import ClipScoreMetric
-from unigs.metrics.frechet import frechet_distance, kernel_distance
+from unigs.metrics.cmmd import cmmd, cmmd_interval
+from unigs.metrics.frechet import (
+    distance_intervals,
+    frechet_at_infinity,
+    frechet_distance,
+    kernel_distance,
+    small_sample_note,
+)
 
 _CHUNK = 64
 
@@ -77,10 +85,11 @@ def folder_scores(
 ) -> FolderScores:
     """Compute all image metrics of two folders that need no masks and no prompts.
 
-    Of each network Frechet distance (`fid` by the 2015 Inception) and KID, between the folders as
-    sets of any sizes. By the dual encoder also `clip_i_full`, 100 * cosine of the images of one
-    file name, over the names that both folders have. Without a network the features are the colours
-    of `PixelFeatures`.
+    Of each network Frechet distance (`fid` by the 2015 Inception), what it would be with infinitely
+    many images, and KID, between the folders as sets of any sizes. By the dual encoder also CMMD,
+    and `clip_i_full`, 100 * cosine of the images of one file name, over the names that both folders
+    have. Without a network the features are the colours of `PixelFeatures`. The evaluators' cache
+    keeps the features of both folders.
 
     Args:
         progress: called with the number of images of each part that was read.
@@ -88,22 +97,14 @@ def folder_scores(
     Raises:
         DataError: no folder, or fewer than two images in it that read.
     """
-    networks: list[FeatureNetwork] = [
-        network
-        for network in (evaluators.inception, evaluators.dual_encoder)
-        if network is not None
-    ] or [PixelFeatures()]
-    left, right = (_features(Path(folder), networks, progress) for folder in (real, generated))
-    values, notes = [], []
+    networks = evaluators.feature_networks or [PixelFeatures()]
+    readers = [evaluators.cached(network) for network in networks]
+    left, right = (_features(Path(folder), readers, progress) for folder in (real, generated))
+    if evaluators.cache is not None:
+        evaluators.cache.save()
+    values: list[MetricValue] = []
     for network in networks:
-        a, b = left.features[network.name], right.features[network.name]
-        values += _distances(network, a, b)
-        smaller, dimensions = min(len(a), len(b)), a.shape[1]
-        if smaller <= dimensions:
-            notes.append(
-                f"{smaller} images, {dimensions} dimensions of {network.name}: with no more images"
-                " than dimensions a Frechet distance is too large; compare it only at equal numbers"
-            )
+        values += _distances(network, left.features[network.name], right.features[network.name])
     paired = {name: index for index, name in enumerate(right.names)}
     pairs = [(i, paired[name]) for i, name in enumerate(left.names) if name in paired]
     if evaluators.dual_encoder is not None:
@@ -113,9 +114,10 @@ def folder_scores(
     counts = {"n_real": len(left.names), "n_generated": len(right.names), "n_paired": len(pairs)}
     values += [MetricValue(name, float(count)) for name, count in counts.items()]
     both = set(left.names) & set(right.names)
+    found = MetricValues(tuple(values))
     return FolderScores(
-        MetricValues(tuple(values)),
-        notes,
+        found,
+        found.notes(),
         [name for name in right.names if both and name not in both],
         [name for name in left.names if both and name not in both],
         left.quarantined + right.quarantined,
@@ -126,15 +128,18 @@ def folder_scores(
 def _distances(
     network: FeatureNetwork, real: NDArray[np.float32], generated: NDArray[np.float32]
 ) -> list[MetricValue]:
+    """Return the distances of two sets, each of which is drawn on its own."""
     left, right = real.astype(np.float64), generated.astype(np.float64)
-    value = frechet_distance(left, right)
-    # Two sets, not pairs: each is drawn on its own.
-    weights = draw_weights(len(left)), draw_weights(len(right), seed=1)
-    ends = interval(resampled_frechet_distance(left, right, value, *weights))
-    is_fid = isinstance(network, InceptionFeatures) and network.is_fid
-    metric, evaluator = ("fid", "") if is_fid else ("frechet_distance", network.name)
-    kid = MetricValue("kid", kernel_distance(left, right)[0], network.name)
-    return [MetricValue.measured(metric, value, ends, evaluator), kid]
+    scores = {
+        "frechet_distance": frechet_distance(left, right),
+        "kid": kernel_distance(left, right)[0],
+    }
+    known = distance_intervals(left, right, scores, paired=False)
+    if isinstance(network, DualEncoder):
+        scores["cmmd"] = cmmd(left, right)
+        known["cmmd"] = cmmd_interval(left, right, scores["cmmd"], paired=False)
+    note = small_sample_note(min(len(left), len(right)), left.shape[1])
+    return distance_values(network, scores, known, note, frechet_at_infinity(left, right))
 
 
 def _paired_score(

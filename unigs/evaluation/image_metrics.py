@@ -1,4 +1,4 @@
-"""Metrics of generated images: Frechet distance, CLIP scores, and the segmenter's mIoU."""
+"""Metrics of generated images, one by one: CLIP scores, and the segmenter's mIoU."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from torchmetrics import Metric, MetricCollection
 
 from unigs.evaluation.metric_values import MetricValue
-from unigs.evaluators.bundle import FeatureNetwork
 from unigs.evaluators.dual_encoder import DualEncoder
-from unigs.evaluators.inception import InceptionFeatures
+from unigs.evaluators.network import FeatureNetwork
 from unigs.evaluators.segmenter import PanopticEvaluator, Segmented
 from unigs.metrics.bootstrap.draws import Interval
 from unigs.metrics.bootstrap.per_image import PerImage
 from unigs.metrics.clip_score import ClipScoreMetric, region_crop
 from unigs.metrics.entity_metrics import SegmentationMetric
-from unigs.metrics.frechet import FrechetMetric
 from unigs.metrics.matching import overlap
 from unigs.samples.sample import Sample
 
@@ -46,58 +44,6 @@ class ImageScores(Protocol):
     def per_image(self) -> PerImage:
         """Return what each image contributes to those that are ratios, after :meth:`compute`."""
         ...
-
-
-class _RealFeatures:
-    """Embeds the real image of each sample once and caches it for all evaluated sources."""
-
-    def __init__(self, network: FeatureNetwork) -> None:
-        self.network = network
-        self._known: dict[str, NDArray[np.float32]] = {}
-
-    def __call__(self, samples: Sequence[Sample]) -> list[NDArray[np.float32]]:
-        new = [sample for sample in samples if sample.key not in self._known]
-        features = self.network.embed_images([sample.image for sample in new])
-        self._known |= {s.key: row for s, row in zip(new, features, strict=True)}
-        return [self._known[sample.key] for sample in samples]
-
-
-class FrechetScores:
-    """Compares generated with real images of the same samples (a paired reference set).
-
-    ``fid`` and ``kid.<network>`` on the published Inception weights; any other network gives
-    ``frechet_distance.<network>`` and never ``fid``.
-    """
-
-    def __init__(self, network: FeatureNetwork) -> None:
-        self.network, self._real = network, _RealFeatures(network)
-        self.metrics = FrechetMetric()
-
-    def update(self, samples: Sequence[Sample], images: Sequence[Image]) -> None:
-        """Add a batch."""
-        generated = self.network.embed_images(images)
-        for sample, a, b in zip(samples, self._real(samples), generated, strict=True):
-            self.metrics.update(sample.key, a, b)
-
-    def compute(self, intervals: bool = True) -> list[MetricValue]:
-        """Compute the distance, KID and the number of images."""
-        scores, name = self.metrics.compute(), self.network.name
-        known = self.metrics.intervals() if intervals else {}
-        values = []
-        for key in ("frechet_distance", "kid", "frechet_n"):
-            # There is one network whose distance is the FID: it needs no name.
-            fid = key == "frechet_distance" and self._is_fid
-            metric, evaluator = ("fid", "") if fid else (key, name)
-            values.append(MetricValue.measured(metric, scores[key], known.get(key), evaluator))
-        return values
-
-    def per_image(self) -> PerImage:
-        """Return nothing: no distance is a ratio of sums."""
-        return PerImage((), {})
-
-    @property
-    def _is_fid(self) -> bool:
-        return isinstance(self.network, InceptionFeatures) and self.network.is_fid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +74,15 @@ class _Regions:
 class ClipScores:
     """``clip_i_region`` (crop of the generated against crop of the real image),
     ``clip_t_region`` (crop against its class name) and ``clip_t_full`` (image against all names),
-    each followed by the encoder's name."""
+    each followed by the encoder's name.
 
-    def __init__(self, encoder: DualEncoder) -> None:
-        self.encoder = encoder
+    Args:
+        encoder: embeds images and names.
+        real: embeds crops of real images, where that is read from a cache; the encoder by default.
+    """
+
+    def __init__(self, encoder: DualEncoder, real: FeatureNetwork | None = None) -> None:
+        self.encoder, self._real = encoder, real or encoder
         self._tables = {name: ClipScoreMetric(name) for name in CLIP_SCORES}
         self.metrics = MetricCollection(dict(self._tables), compute_groups=False)
 
@@ -139,7 +90,7 @@ class ClipScores:
         """Add a batch."""
         regions = _Regions.of(samples)
         generated = self.encoder.embed_images(regions.crops(images))
-        real = self.encoder.embed_images(regions.crops([sample.image for sample in samples]))
+        real = self._real.embed_images(regions.crops([sample.image for sample in samples]))
         words = self.encoder.embed_texts(regions.names)
         named = [i for i, sample in enumerate(samples) if sample.entities]
         whole = self.encoder.embed_images([images[i] for i in named])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -45,6 +45,8 @@ class MetricValue:
             training scenes; "" for held-out shards.
         ci_low, ci_high: interval of 95 % by 1,000 bootstrap draws of the images; NaN where none
             was computed.
+        note: what a reader has to know, such as that there are fewer images than dimensions; "" for
+            nothing.
     """
 
     metric: str
@@ -55,14 +57,20 @@ class MetricValue:
     protocol: str = ""
     ci_low: float = math.nan
     ci_high: float = math.nan
+    note: str = ""
 
     @classmethod
     def measured(
-        cls, metric: str, value: float, interval: Interval | None = None, evaluator: str = ""
+        cls,
+        metric: str,
+        value: float,
+        interval: Interval | None = None,
+        evaluator: str = "",
+        note: str = "",
     ) -> MetricValue:
         """Return a model's value with its interval, if there is one."""
         found = interval or NO_INTERVAL
-        return cls(metric, value, evaluator, ci_low=found.low, ci_high=found.high)
+        return cls(metric, value, evaluator, ci_low=found.low, ci_high=found.high, note=note)
 
     @property
     def has_interval(self) -> bool:
@@ -111,6 +119,10 @@ class MetricValues:
         """Return the values for which `wanted` is true."""
         return MetricValues(tuple(value for value in self.values if wanted(value)))
 
+    def named_only(self, names: Collection[str]) -> MetricValues:
+        """Return the values with these names."""
+        return self.where(lambda value: value.name in names)
+
     def changed(self, **fields: Any) -> MetricValues:
         """Return the same values with another `role`, `source` or `protocol`."""
         return MetricValues(tuple(replace(value, **fields) for value in self.values))
@@ -126,6 +138,15 @@ class MetricValues:
                     f"{value.name}.ci_high": value.ci_high,
                 }
         return named
+
+    def notes(self) -> list[str]:
+        """Return the notes of a model's values, each after the names of the values that it is of:
+        a report shows them below its table."""
+        named: dict[str, list[str]] = {}
+        for value in self.values:
+            if value.note and value.role is Role.MODEL:
+                named.setdefault(value.note, []).append(value.name)
+        return [f"{', '.join(names)}: {note}" for note, names in named.items()]
 
     def records(self) -> list[dict[str, Any]]:
         """JSON-ready: the fields of each value, null where it has no meaning."""

@@ -26,7 +26,8 @@ class EvaluationJob:
 
     Attributes:
         model: folder of a ``UniGSPipeline``; with `other` only a name.
-        dual_encoder, segmenter, inception: sources of the evaluators (`load_evaluators`).
+        dual_encoder, segmenter, inception, dinov2: sources of the evaluators, and `features` the
+            folder that keeps the features of real images (`load_evaluators`).
         references: also evaluate baselines and upper bounds.
         device: as in `this_device`; None for each process's own.
         other: makes another model ready, in each process; see `unigs.competitors`. Steps, guidance
@@ -42,6 +43,8 @@ class EvaluationJob:
     dual_encoder: Path | str | None = None
     segmenter: Path | str | None = None
     inception: Path | str | None = None
+    dinov2: Path | str | None = None
+    features: Path | None = None
     limit: int | None = None
     steps: int | None = None
     guidance: float | None = None
@@ -85,7 +88,14 @@ def _worker(job: EvaluationJob) -> None:
 def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> MetricValues:
     device = this_device(job.device)
     # Evaluators stay in float32: their figures are compared with those of others.
-    evaluators = load_evaluators(job.dual_encoder, job.segmenter, job.inception, str(device))
+    evaluators = load_evaluators(
+        job.dual_encoder,
+        job.segmenter,
+        job.inception,
+        job.dinov2,
+        features=job.features,
+        device=str(device),
+    )
     if job.other is not None:
         return _evaluate_other(job, job.other(device), evaluators, progress)
     pipeline = on_device(UniGSPipeline.from_pretrained(job.model), device)

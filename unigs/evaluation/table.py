@@ -51,14 +51,16 @@ def number(value: float) -> str:
 
 
 def markdown(values: MetricValues) -> str:
-    """Return the table in Markdown, with a final newline."""
+    """Return the table in Markdown with its notes below it, and a final newline."""
     lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *report_rows(values)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table + "".join(f"\n{note}.\n" for note in values.notes())
 
 
 def rich_table(values: MetricValues, title: str | None = None) -> Table:
-    """Return the table for a terminal."""
-    table = Table(title=title)
+    """Return the table for a terminal, its notes below it."""
+    notes = "\n".join(values.notes())
+    table = Table(title=title, caption=notes or None, caption_justify="left")
     table.add_column(HEADER[0])
     for name in HEADER[1:]:
         table.add_column(name, justify="right")

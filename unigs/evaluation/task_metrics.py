@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from unigs.evaluation.image_metrics import ClipScores, FrechetScores, ImageScores, LayoutScores
+from unigs.evaluation.feature_scores import FeatureScores
+from unigs.evaluation.image_metrics import ClipScores, ImageScores, LayoutScores
 from unigs.evaluation.mask_metrics import MaskScores
 from unigs.evaluation.metric_values import MetricValues
 from unigs.evaluation.predictions import Prediction
@@ -79,12 +80,13 @@ class TaskScores:
 
 
 def _image_scores(task: Task, evaluators: Evaluators) -> list[ImageScores]:
-    found: list[ImageScores] = []
-    if evaluators.inception is not None:
-        found.append(FrechetScores(evaluators.inception))
-    if evaluators.dual_encoder is not None:
-        found.append(FrechetScores(evaluators.dual_encoder))
-        found.append(ClipScores(evaluators.dual_encoder))
+    found: list[ImageScores] = [
+        FeatureScores(network, evaluators.cached(network))
+        for network in evaluators.feature_networks
+    ]
+    encoder = evaluators.dual_encoder
+    if encoder is not None:
+        found.append(ClipScores(encoder, evaluators.cached(encoder)))
     if evaluators.segmenter is not None and task.control == "colormap":
         found.append(LayoutScores(evaluators.segmenter))
     return found

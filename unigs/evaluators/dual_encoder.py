@@ -19,7 +19,13 @@ from torch import Tensor
 from transformers import CLIPModel, CLIPTokenizer
 
 from unigs.errors import ModelError
-from unigs.evaluators.identity import evaluator_name, read_identity, write_identity
+from unigs.evaluators.identity import (
+    cache_key,
+    evaluator_name,
+    read_identity,
+    weights_digest,
+    write_identity,
+)
 from unigs.io.device import in_batches
 from unigs.io.files import replacing_folder
 from unigs.models.source import loading, resolve_directory, source_name
@@ -32,7 +38,8 @@ _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 class DualEncoder:
     """Embeds images and texts into one space; vectors as the projection gives them, unnormalised.
 
-    ``accuracy`` holds what it scored on held-out scenes when it was trained (empty for others').
+    ``accuracy`` holds what it scored on held-out scenes when it was trained (empty for others'),
+    ``cache_key`` what its image embeddings depend on ("" until it is loaded from a folder).
     """
 
     def __init__(
@@ -44,9 +51,10 @@ class DualEncoder:
         std: Sequence[float] = _CLIP_STD,
         accuracy: Mapping[str, float] | None = None,
         device: str = "cpu",
+        key: str = "",
     ) -> None:
         self.model = model.eval().requires_grad_(False).to(device)
-        self.tokenizer, self.name = tokenizer, name
+        self.tokenizer, self.name, self.cache_key = tokenizer, name, key
         self.accuracy = dict(accuracy or {})
         config: Any = model.config
         self.size = int(config.vision_config.image_size)
@@ -112,7 +120,8 @@ class DualEncoder:
         or Hub id; ``label`` is its name in the metrics where it carries none of its own."""
         label = label or source_name(folder)
         folder = resolve_directory(folder)
-        name = evaluator_name(folder, label)
+        digest = weights_digest(folder)
+        name = evaluator_name(folder, label, digest)
         try:
             model = CLIPModel.from_pretrained(folder, local_files_only=True, **loading(folder))
             tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
@@ -121,14 +130,16 @@ class DualEncoder:
             raise ModelError(f"{folder}: not a CLIP model ({reason}); check the path") from error
         settings = folder / "preprocessor_config.json"
         given = json.loads(settings.read_text()) if settings.exists() else {}
+        mean, std = given.get("image_mean", _CLIP_MEAN), given.get("image_std", _CLIP_STD)
         return cls(
             model,
             tokenizer,
             name,
-            given.get("image_mean", _CLIP_MEAN),
-            given.get("image_std", _CLIP_STD),
+            mean,
+            std,
             read_identity(folder).get("accuracy"),
             device,
+            cache_key(folder, digest, squash="bicubic", mean=mean, std=std),
         )
 
 

@@ -21,16 +21,31 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def evaluator_name(folder: Path, label: str | None = None) -> str:
+def weights_digest(folder: Path) -> str:
+    """Return the SHA-256 (hex) of a folder's weights: of the file, or over those of several."""
+    digests = "".join(file_digest(path) for path in require_safetensors(folder))
+    return digests if len(digests) == 64 else hashlib.sha256(digests.encode()).hexdigest()
+
+
+def evaluator_name(folder: Path, label: str | None = None, digest: str | None = None) -> str:
     """``<label>.<sha8>``, e.g. ``shapes-clip.1a2b3c4d``.
 
     The label comes from the folder's ``evaluator.json``, else ``label``, else the folder's own
     name in lower case with other characters than letters, digits and ``-`` made into ``-``.
+
+    Args:
+        digest: the folder's `weights_digest`, where it is known.
     """
-    digests = "".join(file_digest(path) for path in require_safetensors(folder))
-    files = digests if len(digests) == 64 else hashlib.sha256(digests.encode()).hexdigest()
+    known = digest or weights_digest(folder)
     chosen = read_identity(folder).get("label") or label or folder.resolve().name
-    return f"{re.sub('[^a-z0-9]+', '-', chosen.lower()).strip('-')}.{files[:8]}"
+    return f"{re.sub('[^a-z0-9]+', '-', chosen.lower()).strip('-')}.{known[:8]}"
+
+
+def cache_key(folder: Path, digest: str, **preprocessing: Any) -> str:
+    """Return the SHA-256 (hex) of all that features depend on: the weights, the network's
+    configuration and the preprocessing of images."""
+    parts = [digest, file_digest(folder / "config.json"), json.dumps(preprocessing)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def read_identity(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unigs.errors import DataError
-from unigs.evaluators.bundle import FeatureNetwork
+from unigs.evaluators.network import FeatureNetwork
 from unigs.io.image_file import SUFFIXES, read_image
 from unigs.io.side_files import is_side_file
 from unigs.metrics.frechet import frechet_distance, kernel_distance

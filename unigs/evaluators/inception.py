@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,8 @@ class InceptionFeatures:
             raise ModelError(f"{path}: not Inception weights ({reason})") from error
         self.is_fid = self.digest.startswith(FID_WEIGHTS)
         self.name = f"inception{'-2015' if self.is_fid else ''}.{self.digest[:8]}"
+        #: Of weights and preprocessing, the latter being torch-fidelity's own.
+        self.cache_key = hashlib.sha256(f"torch-fidelity {self.digest}".encode()).hexdigest()
         self.dimensions = 2048
         self._network, self._device = network.to(device), device
 

@@ -15,6 +15,8 @@ class PixelFeatures:
     """Mean colours as features: layout and colour only, for a first look without a network."""
 
     name = f"pixels-{GRID}"
+    #: Computed sooner than read.
+    cache_key = ""
 
     def embed_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return (n, 192) float32 in [0, 1] of (h, w, 3) uint8 images of any size."""

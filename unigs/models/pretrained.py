@@ -25,9 +25,11 @@ from unigs.models.source import (
 )
 
 # What a preset names sources for: components, with the folders of a pipeline that each is read
-# from, and the paper's evaluators.
+# from, and evaluators.
 COMPONENTS = {"autoencoder": ("vae",), "text": ("text_encoder", "tokenizer"), "unet": ("unet",)}
-EVALUATORS = ("clip", "segmenter", "inception")
+EVALUATORS = ("clip", "segmenter", "inception", "dinov2")
+# Those that a preset may name beside evaluators which the graph trains.
+_BESIDE = ("inception", "dinov2")
 
 
 class FileDigests:
@@ -78,8 +80,8 @@ class FileDigests:
 def sources_of(preset: Preset) -> dict[str, str]:
     """Return what a preset names for `COMPONENTS` and `EVALUATORS`, where it names something."""
     sources = {name: getattr(preset, name).source for name in COMPONENTS}
-    if preset.evaluation.evaluators == "paper":
-        sources |= {name: getattr(preset.evaluation, name) for name in EVALUATORS}
+    named = EVALUATORS if preset.evaluation.evaluators == "paper" else _BESIDE
+    sources |= {name: getattr(preset.evaluation, name) for name in named}
     return {name: source for name, source in sources.items() if source is not None}
 
 

@@ -55,6 +55,16 @@ def test_the_networks_of_a_distance_are_named():
     assert "| joint | 3.000 | - | - | - |" in table.markdown()
 
 
+def test_what_has_to_be_known_of_a_distance_is_told_once():
+    values = MetricValues(
+        tuple(
+            MetricValue("fid", 3.0, protocol=part, note="few images")
+            for part in ("single", "multiple")
+        )
+    )
+    assert protocol_table(3, {"joint": values, "other": values}).note.count("few images.") == 1
+
+
 def test_the_table_by_column_has_the_ends(tmp_path):
     table = protocol_table(5, {"joint": VALUES})
     table.write(tmp_path)

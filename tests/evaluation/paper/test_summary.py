@@ -80,3 +80,14 @@ def test_markdown_and_terminal_show_the_same_cells():
     Console(file=out, width=200).print(paper_table(VALUES, "joint on shapes"))
     for row in paper_rows(VALUES):
         assert all(cell in out.getvalue() and cell in text for cell in row)
+
+
+def test_notes_of_the_values_that_are_shown_stand_below():
+    noted = MetricValue("frechet_distance", 4.1, CLIP, note="few images")
+    hidden = MetricValue("frechet_distance", 4.1, "other.3c", note="fewer images")
+    values = {"inpainting": MetricValues((noted, hidden))}
+    line = f"inpainting: frechet_distance.{CLIP}: few images"
+    assert paper_markdown(values, "joint").endswith(f"|\n\n{line}.\n")
+    out = io.StringIO()
+    Console(file=out, width=200).print(paper_table(values, "joint"))
+    assert out.getvalue().strip().endswith(line)

@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 
+from unigs.metrics.bootstrap import kernels
 from unigs.metrics.bootstrap.draws import draw_weights
-from unigs.metrics.bootstrap.features import (
-    resampled_frechet_distance,
-    resampled_kernel_distance,
-)
+from unigs.metrics.bootstrap.features import resampled_frechet_distance
+from unigs.metrics.bootstrap.kernels import resampled_kernel_distance
 from unigs.metrics.bootstrap.precision import resampled_precision
 from unigs.metrics.entity_precision import (
     EntityOverlaps,
     entity_precision,
     precision_intervals,
 )
-from unigs.metrics.frechet import frechet_distance, kernel_distance
+from unigs.metrics.frechet import frechet_distance, kernel_distance, polynomial
 from unigs.metrics.overlap_evaluation import OverlapEvaluation
 
 SIDE, IMAGES = 24, 12
@@ -119,7 +118,8 @@ def test_sets_of_their_own_are_drawn_apart():
 def test_kernel_draws_are_the_kernel_distance_of_the_drawn_images():
     real, generated = features(30, 5)
     weights = draw_weights(30, draws=5)
-    drawn = resampled_kernel_distance(real, generated, weights)
+    whole = kernel_distance(real, generated)[0]
+    drawn = resampled_kernel_distance(real, generated, polynomial, whole, weights)
     for value, row in zip(drawn, weights, strict=True):
         rows = np.repeat(np.arange(30), row)
         different = rows[:, None] != rows[None]
@@ -133,13 +133,41 @@ def test_kernel_draws_are_the_kernel_distance_of_the_drawn_images():
         assert value == pytest.approx(expected, rel=1e-9)
 
 
+def test_kernel_draws_of_sets_of_their_own_are_the_distance_of_the_drawn_images():
+    real, generated = features(30, 5)
+    generated = generated[:20]
+    weights, own = draw_weights(30, draws=5), draw_weights(20, draws=5, seed=1)
+    drawn = resampled_kernel_distance(real, generated, polynomial, 3.0, weights, own)
+    every = np.ones((1, 30), int), np.ones((1, 20), int)
+    expected = []
+    for one, other in zip((*weights, *every[0]), (*own, *every[1]), strict=True):
+        value = 0.0
+        rows = [np.repeat(np.arange(len(part)), part) for part in (one, other)]
+        for side, chosen in zip((real, generated), rows, strict=True):
+            different = chosen[:, None] != chosen[None]
+            value += polynomial(side[chosen], side[chosen])[different].mean()
+        expected.append(value - 2 * polynomial(real[rows[0]], generated[rows[1]]).mean())
+    # around the value that is given
+    assert drawn == pytest.approx(np.array(expected[:-1]) - expected[-1] + 3, rel=1e-9)
+
+
 def test_kernel_draws_lie_around_the_distance():
     real, generated = features(120, 5)
-    drawn = resampled_kernel_distance(real, generated, draw_weights(120, draws=400))
-    assert abs(drawn.mean() - kernel_distance(real, generated)[0]) < 0.1 * drawn.std()
+    whole = kernel_distance(real, generated)[0]
+    drawn = resampled_kernel_distance(
+        real, generated, polynomial, whole, draw_weights(120, draws=400)
+    )
+    assert abs(drawn.mean() - whole) < 0.1 * drawn.std()
 
 
-def test_too_many_images_for_a_kernel_matrix():
-    many = np.zeros((5001, 1))
-    with pytest.raises(ValueError, match="5001 images"):
-        resampled_kernel_distance(many, many, draw_weights(1, 1))
+@pytest.mark.parametrize("paired", [True, False])
+def test_many_images_are_drawn_to_first_order_much_as_exactly(paired, monkeypatch):
+    real, generated = features(400, 5)
+    weights = draw_weights(400, draws=200)
+    own = None if paired else draw_weights(400, draws=200, seed=1)
+    exact = resampled_kernel_distance(real, generated, polynomial, 1.0, weights, own)
+    monkeypatch.setattr(kernels, "MOST_KERNEL_IMAGES", 399)
+    drawn = resampled_kernel_distance(real, generated, polynomial, 1.0, weights, own)
+    assert drawn.std() == pytest.approx(exact.std(), rel=0.1)
+    assert np.corrcoef(drawn, exact)[0, 1] > 0.95
+    assert not np.array_equal(drawn, exact)

@@ -118,6 +118,8 @@ def protocol_table(table: int, models: Mapping[str, MetricValues]) -> ResultTabl
     note = f"Measured rows: {task} on the set's own test protocol, 95 % intervals over images."
     if names:
         note += f" Not the paper's networks: {', '.join(sorted(names))}."
+    told = {value.note: None for _, values in rows for value in values if value.note}
+    note += "".join(f" {text}." for text in told)
     return ResultTable(PUBLISHED[table], rows, note)
 
 

@@ -3,7 +3,7 @@ scenes, with baselines and upper bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
@@ -62,17 +62,30 @@ def _on_protocol(model: MetricValues, parts: tuple[str, ...], own: MetricValue) 
 
 
 def paper_table(values: Mapping[str, MetricValues], title: str) -> Table:
-    """Return the rows for a terminal."""
-    table = Table(title=title)
+    """Return the rows for a terminal, with the notes of their values."""
+    rows = paper_rows(values)
+    notes = "\n".join(_notes(values, rows))
+    table = Table(title=title, caption=notes or None, caption_justify="left")
     for place, name in enumerate(COLUMNS):
         table.add_column(name, justify="left" if place < 2 else "right", overflow="fold")
-    for row in paper_rows(values):
+    for row in rows:
         table.add_row(*row)
     return table
 
 
 def paper_markdown(values: Mapping[str, MetricValues], title: str) -> str:
-    """Return the rows in Markdown under a heading."""
+    """Return the rows in Markdown under a heading, with the notes of their values."""
     rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
-    lines = [COLUMNS, rule, *paper_rows(values)]
-    return f"# {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    rows = paper_rows(values)
+    lines = [COLUMNS, rule, *rows]
+    table = f"# {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table + "".join(f"\n{note}.\n" for note in _notes(values, rows))
+
+
+def _notes(values: Mapping[str, MetricValues], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the notes of the values that are shown, each after its task."""
+    notes: list[str] = []
+    for task, of_task in values.items():
+        shown = {row[1] for row in rows if row[0] == task}
+        notes += [f"{task}: {note}" for note in of_task.named_only(shown).notes()]
+    return notes

@@ -29,6 +29,10 @@ class Interval:
     low: float
     high: float
 
+    def moved(self, by: float) -> Interval:
+        """Return the interval of a value that differs by a constant."""
+        return Interval(self.low + by, self.high + by)
+
 
 NO_INTERVAL = Interval(math.nan, math.nan)
 
@@ -60,6 +64,16 @@ def resampled_ratio(parts: ArrayLike, weights: NDArray[np.uint16]) -> NDArray[np
     sums = np.concatenate([np.zeros((0, 2)), *(part @ values for part in in_parts(weights))])
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(sums[:, 1] != 0, sums[:, 0] / sums[:, 1], np.nan)
+
+
+def resampled_sum(slopes: ArrayLike, weights: NDArray[np.uint16]) -> NDArray[np.float64]:
+    """Return (draws,): by how much each draw differs from all images to first order.
+
+    Args:
+        slopes: (images,) derivatives of the metric by how often an image counts.
+    """
+    values = np.asarray(slopes, np.float64)
+    return np.concatenate([np.zeros(0), *((part - 1) @ values for part in in_parts(weights))])
 
 
 def interval(values: ArrayLike) -> Interval:

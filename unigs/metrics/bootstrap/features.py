@@ -1,4 +1,4 @@
-"""Frechet and kernel distance over bootstrap draws of the images.
+"""Frechet distance over bootstrap draws of the images.
 
 The real and the generated image of a key are drawn together, as they were made from one sample.
 """
@@ -8,10 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from unigs.metrics.bootstrap.draws import in_parts
-
-# A kernel matrix of so many images is 200 MB, its product with 1,000 draws some seconds.
-MOST_KERNEL_IMAGES = 5000
+from unigs.metrics.bootstrap.draws import resampled_sum
 
 Features = NDArray[np.float64]
 
@@ -38,12 +35,8 @@ def resampled_frechet_distance(
     """
     of_real, of_generated = _influence(real, generated)
     if own_weights is None:
-        return distance + _drawn(of_real + of_generated, weights)
-    return distance + _drawn(of_real, weights) + _drawn(of_generated, own_weights)
-
-
-def _drawn(slopes: NDArray[np.float64], weights: NDArray[np.uint16]) -> NDArray[np.float64]:
-    return np.concatenate([np.zeros(0), *((part - 1) @ slopes for part in in_parts(weights))])
+        return distance + resampled_sum(of_real + of_generated, weights)
+    return distance + resampled_sum(of_real, weights) + resampled_sum(of_generated, own_weights)
 
 
 def _influence(real: Features, generated: Features) -> tuple[NDArray, NDArray]:
@@ -72,41 +65,3 @@ def _influence(real: Features, generated: Features) -> tuple[NDArray, NDArray]:
         means = sign * 2 * scale / len(rows) * (rows @ shift)
         slopes.append(means + (rows * rows).sum(1) - (basis * basis) @ spread)
     return slopes[0], slopes[1]
-
-
-def resampled_kernel_distance(
-    real: Features, generated: Features, weights: NDArray[np.uint16]
-) -> NDArray[np.float64]:
-    """Return (draws,) float64 unbiased squared MMD of (n, d) features, kernel (x.y / d + 1)^3.
-
-    Pairs of an image with its own copy are left out, as pairs of an image with itself are. A real
-    image and the one generated for it, which are alike, keep the share of pairs that they have
-    among all images: in a draw that repeats them they would count twice on average.
-
-    Raises:
-        ValueError: more than `MOST_KERNEL_IMAGES` images.
-    """
-    if len(real) > MOST_KERNEL_IMAGES:
-        raise ValueError(f"{len(real)} images; a kernel matrix is for {MOST_KERNEL_IMAGES}")
-    count, dimensions = real.shape
-    among = [_kernel(side, side, dimensions) for side in (real, generated)]
-    for kernel in among:
-        np.fill_diagonal(kernel, 0)
-    both = among[0] + among[1]
-    between = _kernel(real, generated, dimensions)
-    np.fill_diagonal(between, 0)
-    own = np.array([one @ two for one, two in zip(real, generated, strict=True)])
-    paired = (own / dimensions + 1) ** 3
-    results = [np.zeros(0)]
-    for part in in_parts(weights):
-        # None in a draw of one image alone, again and again.
-        pairs = np.maximum(count**2 - (part**2).sum(1), 1)
-        same = ((part @ both) * part).sum(1) / pairs
-        others = ((part @ between) * part).sum(1) / pairs
-        across = (1 - 1 / count) * others + part @ paired / count**2
-        results.append(same - 2 * across)
-    return np.concatenate(results)
-
-
-def _kernel(a: Features, b: Features, dimensions: int) -> Features:
-    return (a @ b.T / dimensions + 1) ** 3
