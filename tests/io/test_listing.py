@@ -1,5 +1,6 @@
-"""A listing holds what `files_below` finds, and its digest changes with each name, size and time."""
+"""A listing holds what `files_below` finds; its digest changes with names, sizes and times."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -65,8 +66,6 @@ def test_the_order_is_that_of_sorted_paths() -> None:
     """So that stores of earlier versions are not read again."""
     names = ["a/c", "a.d/e", "a b/x", "a", "ab/x", "a/b/c"]
     ordered = {str(path): (1, 2) for path in sorted(map(Path, names))}
-    import hashlib
-
     lines = "".join(f"{name!r} 1 2\n" for name in ordered)
     assert (
         listing_digest(dict.fromkeys(names, (1, 2))) == hashlib.sha256(lines.encode()).hexdigest()
