@@ -8,14 +8,14 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.evaluation import Evaluator, evaluation_inputs
-from assets_defs.models import MODELS
+from assets_defs.models import MODELS, registered_name
 from assets_defs.report import reports
 from assets_defs.retraining.forgotten import tainted_by_forgotten
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
-from assets_defs.training import VERSION_FILE, registered_name
+from assets_defs.training import VERSION_FILE
 from resources.launcher import Launcher
 from resources.mlflow.champion import crown
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations

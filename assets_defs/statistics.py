@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
-from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
+from assets_defs.retraining.drift import DISTRIBUTIONS, drift_check, drift_spec
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
@@ -29,11 +30,19 @@ PLOT, UNSEEN = "statistics.png", "unseen_classes.json"
 _CLASSES_SHOWN = 20
 
 
-@dg.asset(deps=[*scenes_indexes, quarantine_report], group_name="data", code_version=CODE)
+@dg.asset(
+    deps=[*scenes_indexes, quarantine_report],
+    group_name="data",
+    code_version=CODE,
+    check_specs=[drift_spec("scene_statistics")],
+)
 def scene_statistics(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """Entities per image, areas, classes, and the share of entities with a palette cell alone."""
+    """Entities per image, areas, classes, and the share of entities with a palette cell alone.
+
+    The check compares them with those of the champion's data, before anything is trained.
+    """
     folders = Folders.of(store, settings)
     batches = {
         split if settings.dataset != MIX else f"{dataset}-{split}": (dataset, split)
@@ -42,14 +51,16 @@ def scene_statistics(
     }
 
     def build(folder: Path, resume: bool) -> Built:
+        from unigs.index.drift import Distributions, brightness
         from unigs.index.scenes_index import ScenesIndex
         from unigs.index.statistics import scene_statistics as measure
         from unigs.index.statistics import unseen_classes
 
-        found = {
-            name: measure(ScenesIndex(index_file(folders, *batch)))
+        indexes = {
+            name: ScenesIndex(index_file(folders, *batch), data_root(folders, settings, batch[0]))
             for name, batch in batches.items()
         }
+        found = {name: measure(index) for name, index in indexes.items()}
         text = json.dumps({name: asdict(value) for name, value in found.items()}, indent=1)
         (folder / "statistics.json").write_text(text, encoding="utf-8")
         plot_statistics(found, folder / PLOT)
@@ -57,6 +68,12 @@ def scene_statistics(
             split: [found[name] for name, batch in batches.items() if batch[1] == split]
             for split in SPLITS
         }
+        trained = Distributions.of(
+            (found[name], brightness(indexes[name]))
+            for name, batch in batches.items()
+            if batch[1] == "train"
+        )
+        (folder / DISTRIBUTIONS).write_text(json.dumps(asdict(trained)), encoding="utf-8")
         unseen = unseen_classes(sides["train"], sides["val"])
         (folder / UNSEEN).write_text(json.dumps(unseen), encoding="utf-8")
         metadata = {
@@ -82,7 +99,9 @@ def scene_statistics(
     reads = [folders.scenes(*batch) for batch in batches.values()]
     outcome = build_or_reuse(folders.statistics, inputs, build, reads=reads)
     said = {"unseen": said_of_unseen(read_unseen(folders))}
-    return materialized(context, outcome, {"plots": outcome.folder / PLOT}, metadata=said)
+    plots = {"plots": outcome.folder / PLOT}
+    check = drift_check(folders, settings)
+    return materialized(context, outcome, plots, check_results=[check], metadata=said)
 
 
 def read_unseen(folders: Folders) -> dict[str, int]:

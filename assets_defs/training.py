@@ -10,8 +10,10 @@ import dagster as dg
 
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
-from assets_defs.models import JOINT, MODELS
+from assets_defs.models import JOINT, MODELS, registered_name
+from assets_defs.retraining.drift import keep_distributions, note_trained_on
 from assets_defs.retraining.start import MODEL_DIGEST, Starts
+from assets_defs.retraining.turn import POOL, training_turn
 from assets_defs.statistics import log_statistics, scene_statistics
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders, leaves, sample_folders
@@ -45,17 +47,13 @@ VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
 
 
-def registered_name(settings: GraphSettings, model: str) -> str:
-    """Return the name under which versions of a model are registered."""
-    return f"unigs-{settings.dataset}-{settings.preset_name}-{model}"
-
-
 def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["weights", name],
         deps=[shard_manifest, scene_statistics, autoencoder, text_encoder],
         group_name=f"model_{name}",
         code_version=TRAINING_CODE,
+        pool=POOL,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
     )
     def weights(
@@ -107,36 +105,38 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             start.write(folder)
             if start.said:
                 context.log.info(start.said)
-            known = folder / RUN_FILE
-            run_id = tracking.open_run(
-                f"train {name} {folders.base.name}",
-                tags={**provenance(context, settings), **start.provenance},
-                parameters={"model": name, **preset.model_dump(mode="json")},
-                inputs=[
-                    *dataset_inputs(folders, settings, "train", tasks),
-                    *weights_inputs(folders, settings, COMPONENTS),
-                ],
-                resume=known.read_text(encoding="utf-8") if known.is_file() else None,
-            )
-            try:
-                known.write_text(run_id, encoding="utf-8")
-                log_statistics(tracking, run_id, folders)
-                order = {
-                    "preset": preset.model_dump(mode="json"),
-                    "autoencoder": str(folders.autoencoder),
-                    "text_encoder": str(folders.text_encoder),
-                    **read,
-                    "out_dir": str(folder),
-                    "start": start.folder,
-                    "store": str(store.base),
-                    "tracking_uri": tracking.tracking_uri,
-                    "mlflow_run_id": run_id,
-                }
-                launcher.start(context, "assets_defs.support.training_entry", order, folder)
-            except BaseException:
-                tracking.end_run(run_id, "KILLED")
-                raise
-            tracking.end_run(run_id, "FINISHED")
+            with training_turn(folders.store, context.run.run_id, name, context.log.info):
+                known = folder / RUN_FILE
+                run_id = tracking.open_run(
+                    f"train {name} {folders.base.name}",
+                    tags={**provenance(context, settings), **start.provenance},
+                    parameters={"model": name, **preset.model_dump(mode="json")},
+                    inputs=[
+                        *dataset_inputs(folders, settings, "train", tasks),
+                        *weights_inputs(folders, settings, COMPONENTS),
+                    ],
+                    resume=known.read_text(encoding="utf-8") if known.is_file() else None,
+                )
+                try:
+                    known.write_text(run_id, encoding="utf-8")
+                    log_statistics(tracking, run_id, folders)
+                    keep_distributions(folders, folder)
+                    order = {
+                        "preset": preset.model_dump(mode="json"),
+                        "autoencoder": str(folders.autoencoder),
+                        "text_encoder": str(folders.text_encoder),
+                        **read,
+                        "out_dir": str(folder),
+                        "start": start.folder,
+                        "store": str(store.base),
+                        "tracking_uri": tracking.tracking_uri,
+                        "mlflow_run_id": run_id,
+                    }
+                    launcher.start(context, "assets_defs.support.training_entry", order, folder)
+                except BaseException:
+                    tracking.end_run(run_id, "KILLED")
+                    raise
+                tracking.end_run(run_id, "FINISHED")
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
             told = {**report, "mlflow_run_id": run_id, **start.provenance}
@@ -184,6 +184,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
                 "mlflow_run_id": version.run_id,
             }
             (folder / VERSION_FILE).write_text(json.dumps(registered), encoding="utf-8")
+            note_trained_on(folders, folders.weights(name), version.name, version.version)
             return Built(digest, registered)
 
         reads = [folders.weights(name), folders.autoencoder, folders.text_encoder]

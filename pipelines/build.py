@@ -45,7 +45,7 @@ def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
 def overrides_of(given: str) -> dict[str, Any]:
     """Return the settings of ``UNIGS_SET``: each as ``--set`` takes it, ``;`` between them.
 
-    Raises ConfigError for what is no setting.
+    Raises ConfigError for what is no ``NAME=VALUE``; names are looked at when a run begins.
     """
     if not given.strip():
         return {}

@@ -74,6 +74,10 @@ class Folders:
     def manifest(self) -> Path:
         return self.base / "manifest"
 
+    def trained_on(self, version: str) -> Path:
+        """File of the distributions that a registered version, ``name/version``, was trained on."""
+        return self.base / "trained_on" / f"{version.replace('/', '-')}.json"
+
     def weights(self, name: str) -> Path:
         return self.base / "weights" / name
 

@@ -11,6 +11,7 @@ import pytest
 
 from assets_defs import evaluators, shards, training
 from assets_defs.retraining.start import Start, Starts
+from assets_defs.retraining.turn import said_holder
 from assets_defs.support import build_cache as keep
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
@@ -108,6 +109,8 @@ class Trainer(ProcessLauncher):
 
     def run(self, context: Any, command: Any, *, extras: Any = None, env: Any = None) -> None:
         out = Path(extras["out_dir"])
+        # nobody else trains meanwhile
+        assert said_holder(Path(extras["store"])).startswith(f"run {context.run.run_id[:8]} (")
         found = sorted(path.name for path in (out / "checkpoints").glob("*"))
         (out / "checkpoints").mkdir(exist_ok=True)
         (out / "checkpoints" / f"step-{len(found)}").write_text("state")

@@ -59,7 +59,7 @@ def test_settings_of_the_environment_reach_the_runs(monkeypatch: pytest.MonkeyPa
     assert (policy.start, policy.steps) == ("champion", 300)
     monkeypatch.setenv("UNIGS_SET", "retraining.begin=champion")
     with pytest.raises(ConfigError, match=r"retraining\.begin"):
-        build_defs()
+        _ = build_defs().resources["settings"].values
 
 
 def test_overridden_store_reaches_the_nested_resources(tmp_path) -> None:
