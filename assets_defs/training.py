@@ -90,6 +90,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             folders.weights(name),
             registered_name(settings, name),
             folders.autoencoder,
+            folders.text_encoder,
         ).decide(inputs)
         if start.again:
             preset = preset.again()

@@ -74,7 +74,7 @@ class Starts:
     Attributes:
         weights: the folder of its weights.
         registered: the name of its registered versions.
-        autoencoder: the folder of the autoencoder that its latents are made with.
+        autoencoder, text_encoder: folders of the models that its latents and prompts are made with.
     """
 
     tracking: Tracking
@@ -82,6 +82,7 @@ class Starts:
     weights: Path
     registered: str
     autoencoder: Path
+    text_encoder: Path
 
     def decide(self, inputs: Mapping[str, Any]) -> Start:
         """Return the start of a training from ``inputs``, those of a first training."""
@@ -129,9 +130,10 @@ class Starts:
 
     def _require_fit(self, folder: Path) -> None:
         from unigs.models.autoencoder import load_autoencoder
-        from unigs.models.warm_start import require_warm_start
+        from unigs.models.warm_start import require_same_prompts, require_warm_start
 
         require_warm_start(self.preset, load_autoencoder(self.autoencoder), folder)
+        require_same_prompts(folder, self.text_encoder)
 
 
 def _from_scratch(reason: str) -> Start:

@@ -12,7 +12,14 @@ from tests.support.tiny_unet import tiny_architecture
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import ModelError
 from unigs.models.patch_autoencoder import PatchAutoencoder
-from unigs.models.warm_start import expected_shapes, latents_moved, tensor_shapes, warm_unet
+from unigs.models.text import build_text_encoder, save_text_encoder
+from unigs.models.warm_start import (
+    expected_shapes,
+    latents_moved,
+    require_same_prompts,
+    tensor_shapes,
+    warm_unet,
+)
 
 VAE = components()["vae"]
 
@@ -54,7 +61,7 @@ def test_without_a_colormap_half_there_is_none(folder: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_told(folder: Path) -> None:
-    with pytest.raises(ModelError, match=r"nowhere: the model's folder is gone \(training begins"):
+    with pytest.raises(ModelError, match=r"nowhere: the model's folder is gone \(with retraining"):
         warm_unet(preset(), VAE, folder / "nowhere")
 
 
@@ -79,6 +86,14 @@ def test_latents_of_another_autoencoder_are_told(folder: Path) -> None:
     assert latents_moved(VAE, PatchAutoencoder.fit(noise, latent_channels=3)) == float("inf")
     with pytest.raises(ModelError, match=r"latents of another autoencoder, \d+% away"):
         warm_unet(preset(), other, folder)
+
+
+def test_prompts_over_other_classes_are_told(folder: Path, tmp_path: Path) -> None:
+    require_same_prompts(folder, folder)
+    tokenizer, encoder = build_text_encoder(["dog", "cat", "bird"], hidden_size=32)
+    save_text_encoder(tmp_path, tokenizer, encoder)
+    with pytest.raises(ModelError, match="another text encoder: classes were added"):
+        require_same_prompts(folder, tmp_path)
 
 
 def test_an_autoencoder_fitted_to_a_picture_more_makes_the_same_latents() -> None:

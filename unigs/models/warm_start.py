@@ -12,20 +12,26 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import Preset
 from unigs.errors import ModelError
-from unigs.models.autoencoder import encode_images, latent_channels, load_autoencoder
+from unigs.models.autoencoder import (
+    encode_images,
+    latent_channels,
+    load_autoencoder,
+    weights_digest,
+)
 from unigs.models.source import (
     component_directory,
     read_config,
     require_safetensors,
     tensor_names,
 )
+from unigs.models.text import load_text_encoder
 from unigs.models.unet import build_unet, load_unet, plain_arguments, without_colormap_half
 
 # Share of the norm. Principal components of 400 images of which 20 are others move latents by 0.01,
 # of which 200 are others by 0.2, and of noise by 1.3.
 LATENTS_MOVED = 0.1
 _SIDE = 64
-_HINT = "training begins from scratch: set retraining.start to scratch to have it so always"
+_HINT = "with retraining.start scratch it is not asked"
 
 
 def warm_unet(preset: Preset, autoencoder: Any, folder: Path) -> UNet2DConditionModel:
@@ -70,6 +76,24 @@ def require_warm_start(preset: Preset, autoencoder: Any, folder: Path) -> None:
         raise ModelError(
             f"the model was trained on latents of another autoencoder, {moved:.0%} away from those "
             "of now",
+            file=folder,
+            hint=_HINT,
+        )
+
+
+def require_same_prompts(folder: Path, text_encoder: Path) -> None:
+    """Check that the text encoder of a pipeline folder reads prompts as the one in another folder
+    does: a small one over the class names is another one when a class is added.
+
+    Raises:
+        ModelError: it does not, or one of them does not load.
+    """
+    (words, before), (new_words, now) = load_text_encoder(folder), load_text_encoder(text_encoder)
+    same = words.get_vocab() == new_words.get_vocab()
+    if not same or weights_digest(before) != weights_digest(now):
+        raise ModelError(
+            "the model was trained on prompts of another text encoder: classes were added or "
+            "renamed",
             file=folder,
             hint=_HINT,
         )

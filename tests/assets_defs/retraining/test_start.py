@@ -53,7 +53,8 @@ def starts(tmp_path: Path) -> Callable[[dict[str, Any]], Starts]:
     def of(overrides: dict[str, Any]) -> Starts:
         tracking = Tracking(store=Store(root=str(tmp_path / "store")))
         preset = load_preset("tiny", overrides)
-        return Starts(tracking, preset, tmp_path / "weights", NAME, tmp_path / "autoencoder")
+        parts = tmp_path / "autoencoder", tmp_path / "text_encoder"
+        return Starts(tracking, preset, tmp_path / "weights", NAME, *parts)
 
     return of
 
