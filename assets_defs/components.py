@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.retraining.fitted import fitted_on
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
@@ -28,7 +29,10 @@ TEXT_CODE = code_of("text_encoder")
 def autoencoder(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """Images to latents: pretrained weights, or principal components fitted on training shards."""
+    """Images to latents: pretrained weights, or principal components fitted on training shards.
+
+    Where trainings go on from the champion, components stay as they were fitted once.
+    """
     folders = Folders.of(store, settings)
     wanted = settings.values.autoencoder
     sources = [folders.shards(*part) for part in parts(settings) if part[1] == "train"]
@@ -37,6 +41,8 @@ def autoencoder(
         "settings": component_settings(folders, settings, "autoencoder"),
         "shards": [built_digest(folder) for folder in sources] if wanted.source is None else [],
     }
+    if wanted.source is None and settings.values.retraining.start == "champion":
+        inputs["shards"] = fitted_on(folders.store, folders.autoencoder, inputs)
 
     def build(folder: Path, resume: bool) -> Built:
         from unigs.models.autoencoder import weights_digest

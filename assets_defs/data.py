@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
-from unigs.io.side_files import files_below
+from unigs.io.listing import list_files, listing_digest
 from unigs.lineage.forgotten import exclusions, read_forgotten
 
 GENERATOR_CODE = code_of("generated")
@@ -80,7 +81,7 @@ def _generated(place: Path, settings: GraphSettings) -> Outcome:
         write_shapes(
             folder, data.train_scenes, data.val_scenes, data.size, data.seed, settings.workers
         )
-        return Built(_listing_digest(folder), dict(options))
+        return Built(digest_of_listing(list_files(folder)), dict(options))
 
     inputs = {"code": GENERATOR_CODE, "options": options}
     return build_or_reuse(place, inputs, build, carry=True)
@@ -89,27 +90,24 @@ def _generated(place: Path, settings: GraphSettings) -> Outcome:
 def _observed(place: Path, root: Path) -> Outcome:
     if not root.is_dir():
         raise DataError("no such folder", file=root, hint="check --root")
-    listing = _listing_digest(root)
-    count = sum(1 for _ in files_below(root))
+    files = list_files(root)
+    listing = digest_of_listing(files)
 
     def build(folder: Path, resume: bool) -> Built:
-        return Built(listing, {"root": str(root), "files": count})
+        return Built(listing, {"root": str(root), "files": len(files)})
 
     return build_or_reuse(place, {"root": str(root), "listing": listing}, build)
 
 
-def _listing_digest(root: Path) -> str:
-    """Hash name, size and time of every file: a cheap check whether to read them.
+def digest_of_listing(files: Mapping[str, tuple[int, int]]) -> str:
+    """Hash name, size and time of the files of a data set: a cheap check whether to read them.
 
-    What systems and tools leave beside them (``.git``, ``Thumbs.db``) does not count.
+    What systems and tools leave beside them (``.git``, ``Thumbs.db``) is in no listing.
     """
-    digest = hashlib.sha256()
-    for path in sorted(files_below(root)):
-        if path.is_file() and path.name not in (RECORD, STARTED):
-            state = path.stat()
-            name = path.relative_to(root).as_posix()
-            digest.update(f"{name!r} {state.st_size} {state.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+    own = (RECORD, STARTED)
+    return listing_digest(
+        {name: look for name, look in files.items() if name.rpartition("/")[2] not in own}
+    )
 
 
 def _scenes_index(split: str) -> dg.AssetsDefinition:

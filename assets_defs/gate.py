@@ -8,13 +8,14 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.evaluation import Evaluator, evaluation_inputs
-from assets_defs.models import MODELS
+from assets_defs.models import MODELS, registered_name
 from assets_defs.report import reports
+from assets_defs.retraining.forgotten import tainted_by_forgotten
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
-from assets_defs.training import VERSION_FILE, registered_name
+from assets_defs.training import VERSION_FILE
 from resources.launcher import Launcher
 from resources.mlflow.champion import crown
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
@@ -22,7 +23,6 @@ from resources.mlflow.registry import ModelVersion, champion, find_version, tag_
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.lineage.forgotten import read_forgotten
 
 DECISION = "decision.json"
 SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
@@ -134,18 +134,6 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, outcome, check_results=checks(outcome.metadata))
 
     return gate
-
-
-def tainted_by_forgotten(store: Path) -> list[str]:
-    """Return the registered models, ``name/version``, that saw images which must be forgotten."""
-    forgotten = read_forgotten(store)
-    if not forgotten:
-        return []
-    from unigs.lineage.ledger import Ledger
-    from unigs.lineage.taint import tainted_models
-    from unigs.lineage.trace import Trace
-
-    return sorted(tainted_models(Trace(Ledger(store)), forgotten))
 
 
 def checks(decision: Mapping[str, Any]) -> list[dg.AssetCheckResult]:

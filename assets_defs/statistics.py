@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
-from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
+from assets_defs.retraining.drift import DISTRIBUTIONS, drift_check, drift_spec
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import SPLITS, held
-from assets_defs.support.records import built_digest
+from assets_defs.support.records import RECORD, build_record, built_digest
 from assets_defs.support.staleness import code_of
+from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.config.data import MIX
@@ -28,11 +30,19 @@ PLOT, UNSEEN = "statistics.png", "unseen_classes.json"
 _CLASSES_SHOWN = 20
 
 
-@dg.asset(deps=[*scenes_indexes, quarantine_report], group_name="data", code_version=CODE)
+@dg.asset(
+    deps=[*scenes_indexes, quarantine_report],
+    group_name="data",
+    code_version=CODE,
+    check_specs=[drift_spec("scene_statistics")],
+)
 def scene_statistics(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """Entities per image, areas, classes, and the share of entities with a palette cell alone."""
+    """Entities per image, areas, classes, and the share of entities with a palette cell alone.
+
+    The check compares them with those of the champion's data, before anything is trained.
+    """
     folders = Folders.of(store, settings)
     batches = {
         split if settings.dataset != MIX else f"{dataset}-{split}": (dataset, split)
@@ -41,14 +51,16 @@ def scene_statistics(
     }
 
     def build(folder: Path, resume: bool) -> Built:
+        from unigs.index.drift import Distributions, brightness
         from unigs.index.scenes_index import ScenesIndex
         from unigs.index.statistics import scene_statistics as measure
         from unigs.index.statistics import unseen_classes
 
-        found = {
-            name: measure(ScenesIndex(index_file(folders, *batch)))
+        indexes = {
+            name: ScenesIndex(index_file(folders, *batch), data_root(folders, settings, batch[0]))
             for name, batch in batches.items()
         }
+        found = {name: measure(index) for name, index in indexes.items()}
         text = json.dumps({name: asdict(value) for name, value in found.items()}, indent=1)
         (folder / "statistics.json").write_text(text, encoding="utf-8")
         plot_statistics(found, folder / PLOT)
@@ -56,6 +68,12 @@ def scene_statistics(
             split: [found[name] for name, batch in batches.items() if batch[1] == split]
             for split in SPLITS
         }
+        trained = Distributions.of(
+            (found[name], brightness(indexes[name]))
+            for name, batch in batches.items()
+            if batch[1] == "train"
+        )
+        (folder / DISTRIBUTIONS).write_text(json.dumps(asdict(trained)), encoding="utf-8")
         unseen = unseen_classes(sides["train"], sides["val"])
         (folder / UNSEEN).write_text(json.dumps(unseen), encoding="utf-8")
         metadata = {
@@ -81,7 +99,9 @@ def scene_statistics(
     reads = [folders.scenes(*batch) for batch in batches.values()]
     outcome = build_or_reuse(folders.statistics, inputs, build, reads=reads)
     said = {"unseen": said_of_unseen(read_unseen(folders))}
-    return materialized(context, outcome, {"plots": outcome.folder / PLOT}, metadata=said)
+    plots = {"plots": outcome.folder / PLOT}
+    check = drift_check(folders, settings)
+    return materialized(context, outcome, plots, check_results=[check], metadata=said)
 
 
 def read_unseen(folders: Folders) -> dict[str, int]:
@@ -100,6 +120,17 @@ def said_of_unseen(unseen: Mapping[str, int]) -> str:
     listed = ", ".join(f"{name} ({count})" for name, count in unseen.items())
     few = "1 class" if len(unseen) == 1 else f"{len(unseen)} classes"
     return f"{few} of the validation split in no training scene: {listed}"
+
+
+def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
+    """Log data statistics and plots to the training's MLflow run.
+
+    A training on downloaded shards has no statistics here.
+    """
+    if (folders.statistics / RECORD).is_file():
+        statistics = build_record(folders.statistics)["metadata"]
+        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in statistics.items()})
+        tracking.log_images(run_id, {"data": folders.statistics / PLOT})
 
 
 def plot_statistics(found: "dict[str, SceneStatistics]", file: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,13 @@ import dagster as dg
 
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
-from assets_defs.models import JOINT, MODELS
-from assets_defs.statistics import PLOT, scene_statistics
+from assets_defs.models import JOINT, MODELS, registered_name
+from assets_defs.retraining.drift import keep_distributions, note_trained_on
+from assets_defs.retraining.start import MODEL_DIGEST, Starts
+from assets_defs.retraining.turn import POOL, training_turn
+from assets_defs.statistics import log_statistics, scene_statistics
 from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
+from assets_defs.support.folders import Folders, leaves, sample_folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import with_task
 from assets_defs.support.pretrained import (
@@ -23,7 +26,7 @@ from assets_defs.support.pretrained import (
     weights_inputs,
 )
 from assets_defs.support.provenance import provenance
-from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
+from assets_defs.support.records import build_record, built_digest, fingerprint, verify
 from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import PREVIEWS, REPORT
 from resources.launcher import Launcher
@@ -44,17 +47,13 @@ VERSION_FILE = "registered.json"
 UNET, PIPELINE = "unet", "pipeline"
 
 
-def registered_name(settings: GraphSettings, model: str) -> str:
-    """Return the name under which versions of a model are registered."""
-    return f"unigs-{settings.dataset}-{settings.preset_name}-{model}"
-
-
 def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["weights", name],
         deps=[shard_manifest, scene_statistics, autoencoder, text_encoder],
         group_name=f"model_{name}",
         code_version=TRAINING_CODE,
+        pool=POOL,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
     )
     def weights(
@@ -66,13 +65,16 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         preset = with_schedule(settings)
-        described = {
-            **preset.model_dump(mode="json", include={"diffusion", "training"}),
-            "unet": component_settings(folders, settings, "unet"),
-        }
+
+        def described(preset: "Preset") -> dict[str, Any]:
+            return {
+                **preset.model_dump(mode="json", include={"diffusion", "training"}),
+                "unet": component_settings(folders, settings, "unet"),
+            }
+
         inputs = {
             "code": TRAINING_CODE,
-            "preset": described,
+            "preset": described(preset),
             "autoencoder": built_digest(folders.autoencoder),
             "latents": {
                 task: {one: built_digest(folders.latents(one, "train", task)) for one in datasets}
@@ -82,6 +84,17 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             "weights": preset.data.weights if settings.dataset == MIX else None,
             "encoding": None if preset.data.latents else ENCODING_CODE,
         }
+        start = Starts(
+            tracking,
+            preset,
+            folders.weights(name),
+            registered_name(settings, name),
+            folders.autoencoder,
+            folders.text_encoder,
+        ).decide(inputs)
+        if start.again:
+            preset = preset.again()
+            inputs |= {"preset": described(preset), **start.inputs}
 
         def build(folder: Path, resume: bool) -> Built:
             read = {
@@ -90,38 +103,45 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             places = [Path(place) for split in read.values() for place in leaves(split)]
             fetch(store, places)
             verify(places)
-            known = folder / RUN_FILE
-            run_id = tracking.open_run(
-                f"train {name} {folders.base.name}",
-                tags=provenance(context, settings),
-                parameters={"model": name, **preset.model_dump(mode="json")},
-                inputs=[
-                    *dataset_inputs(folders, settings, "train", tasks),
-                    *weights_inputs(folders, settings, COMPONENTS),
-                ],
-                resume=known.read_text(encoding="utf-8") if known.is_file() else None,
-            )
-            try:
-                known.write_text(run_id, encoding="utf-8")
-                log_statistics(tracking, run_id, folders)
-                order = {
-                    "preset": preset.model_dump(mode="json"),
-                    "autoencoder": str(folders.autoencoder),
-                    "text_encoder": str(folders.text_encoder),
-                    **read,
-                    "out_dir": str(folder),
-                    "store": str(store.base),
-                    "tracking_uri": tracking.tracking_uri,
-                    "mlflow_run_id": run_id,
-                }
-                launcher.start(context, "assets_defs.support.training_entry", order, folder)
-            except BaseException:
-                tracking.end_run(run_id, "KILLED")
-                raise
-            tracking.end_run(run_id, "FINISHED")
+            start.write(folder)
+            if start.said:
+                context.log.info(start.said)
+            with training_turn(folders.store, context.run.run_id, name, context.log.info):
+                known = folder / RUN_FILE
+                run_id = tracking.open_run(
+                    f"train {name} {folders.base.name}",
+                    tags={**provenance(context, settings), **start.provenance},
+                    parameters={"model": name, **preset.model_dump(mode="json")},
+                    inputs=[
+                        *dataset_inputs(folders, settings, "train", tasks),
+                        *weights_inputs(folders, settings, COMPONENTS),
+                    ],
+                    resume=known.read_text(encoding="utf-8") if known.is_file() else None,
+                )
+                try:
+                    known.write_text(run_id, encoding="utf-8")
+                    log_statistics(tracking, run_id, folders)
+                    keep_distributions(folders, folder)
+                    order = {
+                        "preset": preset.model_dump(mode="json"),
+                        "autoencoder": str(folders.autoencoder),
+                        "text_encoder": str(folders.text_encoder),
+                        **read,
+                        "out_dir": str(folder),
+                        "start": start.folder,
+                        "store": str(store.base),
+                        "tracking_uri": tracking.tracking_uri,
+                        "mlflow_run_id": run_id,
+                    }
+                    launcher.start(context, "assets_defs.support.training_entry", order, folder)
+                except BaseException:
+                    tracking.end_run(run_id, "KILLED")
+                    raise
+                tracking.end_run(run_id, "FINISHED")
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-            return Built(report.pop("digest"), {**report, "mlflow_run_id": run_id})
+            told = {**report, "mlflow_run_id": run_id, **start.provenance}
+            return Built(told.pop("digest"), told)
 
         reads = [folders.autoencoder, folders.text_encoder]
         outcome = build_or_reuse(folders.weights(name), inputs, build, reads=reads)
@@ -129,38 +149,6 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, outcome, {"preview": pictures[-1]} if pictures else None)
 
     return weights
-
-
-def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
-    """Log data statistics and plots to the training's MLflow run.
-
-    A training on downloaded shards has no statistics here.
-    """
-    if (folders.statistics / RECORD).is_file():
-        statistics = build_record(folders.statistics)["metadata"]
-        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in statistics.items()})
-        tracking.log_images(run_id, {"data": folders.statistics / PLOT})
-
-
-def sample_folders(
-    folders: Folders, settings: GraphSettings, split: str, tasks: Sequence[str]
-) -> dict[str, Any]:
-    """Task -> folder that training reads, of a mix task -> {data set: folder}: latents, or pixel
-    shards where there are none on disk."""
-    kind = folders.latents if settings.values.data.latents else folders.shards
-    found: dict[str, dict[str, str]] = {
-        task: {one: str(kind(one, split, task)) for one in with_task(settings, split, task)}
-        for task in tasks
-    }
-    if settings.dataset == MIX and split == "train":
-        return found
-    return {task: folder for task, held in found.items() for folder in held.values()}
-
-
-def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the values of nested mappings."""
-    for value in held.values():
-        yield from leaves(value) if isinstance(value, Mapping) else [value]
 
 
 def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
@@ -186,7 +174,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
             digest = fingerprint(**inputs)
             run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
-            tags = {**provenance(context, settings), "model.digest": digest}
+            tags = {**provenance(context, settings), MODEL_DIGEST: digest}
             version = register_model(
                 tracking, run_id, registered_name(settings, name), folder / PIPELINE, tags
             )
@@ -197,6 +185,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
                 "mlflow_run_id": version.run_id,
             }
             (folder / VERSION_FILE).write_text(json.dumps(registered), encoding="utf-8")
+            note_trained_on(folders, folders.weights(name), version.name, version.version)
             return Built(digest, registered)
 
         reads = [folders.weights(name), folders.autoencoder, folders.text_encoder]

@@ -23,9 +23,9 @@ from unigs.errors import ConfigError
 def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the resources, ``overrides`` in place of those of the same name.
 
-    ``UNIGS_PRESET``, ``UNIGS_DATASET`` and ``UNIGS_ROOT`` set what the UI, the sensor and the
-    schedule run on, ``UNIGS_STORE`` where the results are, ``UNIGS_LAUNCHER`` which machines do
-    the work (:func:`launcher`).
+    ``UNIGS_PRESET``, ``UNIGS_DATASET``, ``UNIGS_ROOT`` and ``UNIGS_SET`` set what the UI, the
+    sensor and the schedule run on, ``UNIGS_STORE`` where the results are, ``UNIGS_LAUNCHER`` which
+    machines do the work (:func:`launcher`).
     """
     store = overrides.get("store", Store.configure_at_launch())
     return {
@@ -34,11 +34,26 @@ def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
             preset=os.environ.get("UNIGS_PRESET", "tiny"),
             dataset=os.environ.get("UNIGS_DATASET", "shapes"),
             root=os.environ.get("UNIGS_ROOT", ""),
+            overrides=overrides_of(os.environ.get("UNIGS_SET", "")),
         ),
         "tracking": Tracking(store=store),
         "launcher": launcher(),
         **overrides,
     }
+
+
+def overrides_of(given: str) -> dict[str, Any]:
+    """Return the settings of ``UNIGS_SET``: each as ``--set`` takes it, ``;`` between them.
+
+    Raises ConfigError for what is no ``NAME=VALUE``; names are looked at when a run begins.
+    """
+    if not given.strip():
+        return {}
+    from unigs.config.overrides import parse_overrides, spelled
+    from unigs.config.preset import Preset
+
+    said = [part.strip() for part in given.split(";") if part.strip()]
+    return spelled(parse_overrides(Preset, said))
 
 
 def launcher() -> Launcher:

@@ -33,6 +33,14 @@ def run(name, *arguments):
 
 
 @pytest.mark.slow
+def test_looks_of_the_sensor_are_timed() -> None:
+    told = run("arrival.py", "--files", 1500)
+    assert "nothing changed: " in told
+    assert re.search(r"standing still: 0\.\d\d% of a core, a look every 60 s", told), told
+    assert re.search(r"the same, which stayed: .*\(a run is asked for\)", told), told
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [

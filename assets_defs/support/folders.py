@@ -1,10 +1,14 @@
 """Folders in the store for the output of each asset of one data set and preset."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from assets_defs.support.partitions import with_task
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.config.data import MIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,10 @@ class Folders:
     def manifest(self) -> Path:
         return self.base / "manifest"
 
+    def trained_on(self, version: str) -> Path:
+        """File of the distributions that a registered version, ``name/version``, was trained on."""
+        return self.base / "trained_on" / f"{version.replace('/', '-')}.json"
+
     def weights(self, name: str) -> Path:
         return self.base / "weights" / name
 
@@ -98,3 +106,24 @@ class Folders:
 
     def gate(self, model: str) -> Path:
         return self.base / "gate" / model
+
+
+def sample_folders(
+    folders: Folders, settings: GraphSettings, split: str, tasks: Sequence[str]
+) -> dict[str, Any]:
+    """Task -> folder that training reads, of a mix task -> {data set: folder}: latents, or pixel
+    shards where there are none on disk."""
+    kind = folders.latents if settings.values.data.latents else folders.shards
+    found: dict[str, dict[str, str]] = {
+        task: {one: str(kind(one, split, task)) for one in with_task(settings, split, task)}
+        for task in tasks
+    }
+    if settings.dataset == MIX and split == "train":
+        return found
+    return {task: folder for task, held in found.items() for folder in held.values()}
+
+
+def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the values of nested mappings."""
+    for value in held.values():
+        yield from leaves(value) if isinstance(value, Mapping) else [value]

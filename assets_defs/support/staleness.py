@@ -30,7 +30,7 @@ _NOT_MADE = "nothing: another component, which this stage does not make"
 STAGES = {
     "generated": Stage(("datasets/shapes/generate",)),
     "index": Stage(("index/scenes_index",)),
-    "statistics": Stage(("index/statistics",), {"index/scenes_index": _SCENES}),
+    "statistics": Stage(("index/statistics", "index/drift"), {"index/scenes_index": _SCENES}),
     "shards": Stage(("shards/build",), {"index/scene_source": _SCENES}),
     "protocol": Stage(
         ("shards/protocol",),

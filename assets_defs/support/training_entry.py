@@ -69,7 +69,7 @@ class Reporter:
     ) -> None:
         from unigs.workflows.training_progress import TrainingTeller
 
-        self.pipes, self.tracking, self.run_id, self.steps = pipes, tracking, run_id, steps
+        self.pipes, self.tracking, self.run_id = pipes, tracking, run_id
         self.folder = folder
         self._said = 0.0
         self._tell = TrainingTeller(steps, pipes.log.info, self._state)
@@ -80,7 +80,7 @@ class Reporter:
 
     def _state(self, state: str) -> None:
         now = time.monotonic()
-        if now - self._said >= _SAY_EVERY_SECONDS or state.startswith(f"step {self.steps} "):
+        if now - self._said >= _SAY_EVERY_SECONDS or state.startswith(f"step {self._tell.steps} "):
             self._said = now
             self.pipes.log.info(state)
 

@@ -44,7 +44,8 @@ def training_job(order: Mapping[str, Any]) -> "TrainingJob":
         preset.codec.refine_steps,
         preset.autoencoder.sample_posterior,
     )
-    return TrainingJob(preset, train, val, encoders, Path(order["out_dir"]))
+    start = Path(order["start"]) if order.get("start") else None
+    return TrainingJob(preset, train, val, encoders, Path(order["out_dir"]), start=start)
 
 
 def steps_of(job: "TrainingJob") -> int:

@@ -1,6 +1,6 @@
 """What a sensor or a schedule asks for: a job on the data set of the code location's settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -17,13 +17,14 @@ def request_run(
     run_key: str,
     splits: Sequence[str] = SPLITS,
     reason: str = "",
+    tags: Mapping[str, str] | None = None,
 ) -> dg.RunRequest:
     """Return the job of everything, over the shards of ``splits``."""
     return dg.RunRequest(
         run_key=run_key,
         job_name=EVERYTHING,
         run_config=run_config(store, settings),
-        tags={**run_tags(settings, splits), "unigs/reason": reason},
+        tags={**run_tags(settings, splits), "unigs/reason": reason, **(tags or {})},
     )
 
 

@@ -1,21 +1,32 @@
-"""Content digests of the annotation files of a data set, by split."""
+"""Whether the files of a data set are complete, and what they hold, by split.
+
+Every file counts. Annotation files count by their content; images, archives and all else by name,
+size and time of change, since reading them at each look would cost more than building again.
+"""
 
 import hashlib
-import json
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from assets_defs.data import digest_of_listing
 from assets_defs.support.partitions import SPLITS
-from unigs.errors import DataError
-from unigs.io.files import replacing
+from pipelines.automation.file_state import Files, Seen, read_files, read_seen, write_state
+from unigs.io.files import sha256_of
+from unigs.io.listing import list_files
 
-ANNOTATION_SUFFIXES = {".json", ".csv", ".png", ".txt"}
+ANNOTATION_SUFFIXES = (".json", ".csv", ".png", ".txt")
+# A file of this name at the top says that everything older than it is complete.
+MARKER = "_SUCCESS"
 
-# Hidden names; "a (1).json", "a copy 2.json", "Copy of a.json", "a.bak.json", "backup/a.json".
+Look = tuple[int, int]
+Listing = Mapping[str, Look]
+
+# "a (1).json", "a copy 2.json", "Copy of a.json", "a.bak.json", "backup/a.json".
 _BESIDE = re.compile(
-    r"^\.|^#|\s\(\d+\)(\.|$)|\bcopy( \d+| \(\d+\))?(\.\w+)?$|^copy of |"
+    r"^#|\s\(\d+\)(\.|$)|\bcopy( \d+| \(\d+\))?(\.\w+)?$|^copy of |"
     r"(^|[\s._-])(bak|backup|backups|orig|old|tmp|part)(\.\w+)?$",
     re.IGNORECASE,
 )
@@ -23,79 +34,88 @@ _BESIDE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One look at the annotations: ``digests`` by split, or why there are none yet."""
+    """One look at a data set.
 
-    digests: dict[str, str]
+    Attributes:
+        listing: digest of names, sizes and times, as the asset `raw` takes it.
+        files: how many there are.
+        content: split -> digest of what its files hold; None while they are not complete.
+        waiting_for: why they are not, a sentence.
+        contents: listing -> content of this look and of earlier ones.
+    """
+
+    listing: str
     files: int
-    waiting_for: str = ""
+    content: dict[str, str] | None
+    waiting_for: str
+    contents: Mapping[str, dict[str, str]]
 
 
 def watch(
     root: Path,
-    cache_file: Path,
+    state_file: Path,
+    now: float,
     *,
     settle_seconds: float = 5.0,
-    pause_seconds: float = 1.0,
     budget_seconds: float = 40.0,
 ) -> Watched:
-    """Digest every annotation file below ``root``; unchanged files (size, time) from the cache.
+    """Look at every file below ``root``, and read the annotation files that changed.
 
-    Nothing is digested that may still be being written: a file must show the same size and time
-    in two looks. The second is ``pause_seconds`` later, or in the next call for a file dated less
-    than ``settle_seconds`` ago or in the future, as clocks of other machines have it. Reading
-    stops after ``budget_seconds`` to go on in the next call. Both give no digests, but a reason.
+    Nothing is read that may still be being written: two looks, ``settle_seconds`` apart at least,
+    must show the same names, sizes and times, or `MARKER` must be the newest file. Times are only
+    compared for being the same: files of the future and a clock that is set back do no harm.
+    Reading stops after ``budget_seconds`` to go on in the next look.
+
+    Args:
+        root: a folder that exists.
+        state_file: where the look is remembered; one that is lost costs one more look.
+        now: in seconds as `time.time` counts.
     """
-    if not root.is_dir():
-        raise DataError("no such folder", file=root, hint="check the root of the data set")
-    cache = _read(cache_file)
-    begin, now = time.monotonic(), time.time()
-    looks = {path: _look(path) for path in _annotation_files(root)}
-    names = {path: path.relative_to(root).as_posix() for path in looks}
-    if any(cache.get(names[path], [])[:2] != look for path, look in looks.items()):
-        time.sleep(pause_seconds)
-    seen: dict[str, list] = {}
-    waiting_for = ""
-    for path, look in looks.items():
-        name, digest = names[path], None
-        known = cache.get(name, [])
-        again = known[:2] == look
-        if again and known[2] is not None:
-            digest = known[2]
-        elif time.monotonic() - begin > budget_seconds:
-            waiting_for = "there is more to read"
-        elif (again or _age(look, now) > settle_seconds) and _look(path) == look:
-            digest = _digest_of(path, look)
-        if digest is None and not waiting_for:
-            waiting_for = f"{name} is being written"
-        seen[name] = [*look, digest]
-    _write(cache_file, seen)
-    if waiting_for:
-        done = sum(entry[2] is not None for entry in seen.values())
-        return Watched({}, len(seen), f"{waiting_for}, {done} of {len(seen)} files are read")
-    return Watched({split: _digest(seen, split) for split in SPLITS}, len(seen))
+    listed = list_files(root)
+    listing = digest_of_listing(listed)
+    seen = read_seen(state_file)
+    if seen.root != str(root):
+        seen = Seen(root=str(root))
+    if seen.listing == listing and listing in seen.contents:
+        return Watched(listing, len(listed), seen.contents[listing], "", seen.contents)
+    before = read_files(state_file) if seen.listing else Files()
+    again = seen.listing == listing
+    complete = is_marked(listed) or (again and now - seen.at >= settle_seconds)
+    if not again or now < seen.at:
+        seen = replace(seen, listing=listing, at=now)
+    files = Files({name: (*look, before.digest(name, look)) for name, look in listed.items()})
+    reason = "" if complete else said_of_changes(before, listed)
+    if complete:
+        reason = _read_annotations(root, files, budget_seconds)
+    if not reason:
+        newest = {listing: {split: content_of(files, split) for split in SPLITS}}
+        contents = {key: value for key, value in seen.contents.items() if key != listing}
+        seen = replace(seen, contents=contents | newest)
+    write_state(state_file, seen, files)
+    content = None if reason else seen.contents[listing]
+    return Watched(listing, len(listed), content, reason, seen.contents)
 
 
-def _look(path: Path) -> list[int]:
-    """Size and time of a file; [-1, -1] of one that has gone."""
-    try:
-        state = path.stat()
-    except OSError:
-        return [-1, -1]
-    return [state.st_size, state.st_mtime_ns]
+def is_marked(listed: Listing) -> bool:
+    """Return whether there is a marker that is as new as all other files."""
+    if MARKER not in listed:
+        return False
+    return listed[MARKER][1] >= max(changed for _, changed in listed.values())
 
 
-def _age(look: list[int], now: float) -> float:
-    return now - look[1] / 1e9
-
-
-def _digest_of(path: Path, look: list[int]) -> str | None:
-    """Return the SHA-256 of a file, None when it changed meanwhile."""
-    try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None
-    return digest if _look(path) == look else None
+def said_of_changes(before: Files, listed: Listing) -> str:
+    """Return which files are waited for, in a sentence."""
+    if not before.rows:
+        return f"{len(listed)} files were seen for the first time: the next look tells if they stay"
+    changed = sorted(name for name, look in listed.items() if before.rows.get(name, ())[:2] != look)
+    gone = sorted(before.rows.keys() - listed.keys())
+    if changed:
+        others = f" and {len(changed) - 1} more" if changed[1:] else ""
+        return f"{changed[0]}{others} changed since the last look: waiting until they stay"
+    if gone:
+        others = f" and {len(gone) - 1} more" if gone[1:] else ""
+        return f"{gone[0]}{others} went since the last look: waiting until they stay away"
+    return "nothing changed since the last look, which was a moment ago: waiting for the next"
 
 
 def splits_of(name: str) -> tuple[str, ...]:
@@ -104,32 +124,58 @@ def splits_of(name: str) -> tuple[str, ...]:
     return named or SPLITS
 
 
-def _annotation_files(root: Path) -> list[Path]:
-    """Return the files that may be annotations: not those that systems and editors leave beside
-    them (``._a.json``, ``a.json~``), nor copies that somebody keeps there."""
-    top = root / "annotations"
-    top = top if top.is_dir() else root
-    return sorted(
-        path
-        for path in top.rglob("*")
-        if path.suffix.lower() in ANNOTATION_SUFFIXES
-        and path.is_file()
-        and not any(_BESIDE.search(part) for part in path.relative_to(top).parts)
+def annotation_names(names: Iterable[str]) -> set[str]:
+    """Return which of a data set's files are annotations: where it has a folder of that name those
+    below it, else all with such a suffix."""
+    found = {name for name in names if name.lower().endswith(ANNOTATION_SUFFIXES)}
+    below = {name for name in found if "annotations" in name.split("/")[:-1]}
+    return below or found
+
+
+def is_copy(name: str) -> bool:
+    """Return whether a file among the annotations is a copy that an editor or somebody keeps beside
+    the one that counts; photographs may be called so."""
+    below = "annotations" in name.split("/")[:-1]
+    return (below or name.lower().endswith(ANNOTATION_SUFFIXES)) and any(
+        _BESIDE.search(part) for part in name.split("/")
     )
 
 
-def _digest(seen: dict[str, list], split: str) -> str:
-    content = [[name, seen[name][2]] for name in sorted(seen) if split in splits_of(name)]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+def content_of(files: Files, split: str) -> str:
+    """Return the digest of what the files of a split hold; copies and the marker do not count."""
+    annotations = annotation_names(files.rows)
+    digest = hashlib.sha256()
+    for name in sorted(files.rows):
+        if name == MARKER or split not in splits_of(name) or is_copy(name):
+            continue
+        size, changed, content = files.rows[name]
+        said = content if name in annotations else f"{size} {changed}"
+        digest.update(f"{name!r} {said}\n".encode())
+    return digest.hexdigest()
 
 
-def _read(cache_file: Path) -> dict[str, list]:
+def _read_annotations(root: Path, files: Files, budget_seconds: float) -> str:
+    """Digest what has no digest yet; return what is still missing, "" for nothing."""
+    begin = time.monotonic()
+    wanted = sorted(name for name in annotation_names(files.rows) if not is_copy(name))
+    left = [name for name in wanted if not files.rows[name][2]]
+    for number, name in enumerate(left):
+        if time.monotonic() - begin > budget_seconds:
+            done = len(wanted) - len(left) + number
+            return f"there is more to read: {done} of {len(wanted)} annotation files are read"
+        size, changed, _ = files.rows[name]
+        digest = sha256_of(root / name)
+        if not digest and _look(root / name) == (size, changed):
+            return f"{name} cannot be read: check its rights"
+        if not digest or _look(root / name) != (size, changed):
+            return f"{name} was replaced while it was read: it is looked at again"
+        files.rows[name] = (size, changed, digest)
+    return ""
+
+
+def _look(path: Path) -> Look:
     try:
-        return json.loads(cache_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _write(cache_file: Path, seen: dict[str, list]) -> None:
-    with replacing(cache_file) as partial:
-        partial.write_text(json.dumps(seen), encoding="utf-8")
+        state = path.stat()
+    except OSError:
+        return -1, -1
+    return state.st_size, state.st_mtime_ns

@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 
 from assets_defs import evaluators, shards, training
+from assets_defs.retraining.start import Start, Starts
+from assets_defs.retraining.turn import said_holder
 from assets_defs.support import build_cache as keep
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
@@ -24,6 +26,7 @@ from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.made_scenes import files_of
+from unigs.lineage.history import history_file, read_history
 
 
 def execute(
@@ -106,6 +109,8 @@ class Trainer(ProcessLauncher):
 
     def run(self, context: Any, command: Any, *, extras: Any = None, env: Any = None) -> None:
         out = Path(extras["out_dir"])
+        # nobody else trains meanwhile
+        assert said_holder(Path(extras["store"])).startswith(f"run {context.run.run_id[:8]} (")
         found = sorted(path.name for path in (out / "checkpoints").glob("*"))
         (out / "checkpoints").mkdir(exist_ok=True)
         (out / "checkpoints" / f"step-{len(found)}").write_text("state")
@@ -113,15 +118,14 @@ class Trainer(ProcessLauncher):
             raise KeyboardInterrupt
         (out / "unet").mkdir()
         steps = extras["preset"]["training"]["steps"]
-        (out / "unet" / "weights").write_text(f"of {steps} steps")
+        begun = f" from {extras['start']}" if extras["start"] else ""
+        (out / "unet" / "weights").write_text(f"of {steps} steps{begun}")
         report = {"digest": f"{steps}", "found": len(found)}
         (out / REPORT).write_text(json.dumps(report))
 
 
-def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
-    tmp_path: Path,
-) -> None:
-    store, settings = Store(root=str(tmp_path)), GraphSettings(train_steps=5)
+def built_data(store: Store, settings: GraphSettings) -> Folders:
+    """The folders that a training of the entity task reads, as though they were built."""
     folders = Folders.of(store, settings)
     before = [folders.autoencoder, folders.text_encoder]
     for split in ("train", "val"):
@@ -129,6 +133,35 @@ def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
         before += [folders.latents("shapes", split, "entity")]
     for place in before:
         build_or_reuse(place, {}, lambda place, resume: Built(place.name))
+    return folders
+
+
+def test_a_training_that_goes_on_from_the_champion_has_its_start_and_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decide(starts: Starts, inputs: Mapping[str, Any]) -> Start:
+        assert inputs["preset"]["training"]["steps"] == 1400
+        return Start(again=True, version="model/3", model="digest", folder="/champion", said="so")
+
+    store = Store(root=str(tmp_path))
+    settings = GraphSettings(overrides={"retraining": {"start": "champion", "steps": 9}})
+    folders = built_data(store, settings)
+    monkeypatch.setattr(Starts, "decide", decide)
+    execute(store, settings, "weights/entity", {"launcher": Trainer(ends="well")})
+    weights = folders.weights("entity")
+    assert (weights / "unet" / "weights").read_text() == "of 9 steps from /champion"
+    assert build_record(weights)["metadata"]["started_from"] == "model/3"
+    (build,) = read_history(tmp_path, history_file(weights))
+    assert build.inputs["start"] == {"version": "model/3", "model": "digest"}
+    (run,) = Tracking(store=store).client().search_runs(["1"])
+    assert run.data.tags["started_from"] == "model/3"
+
+
+def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
+    tmp_path: Path,
+) -> None:
+    store, settings = Store(root=str(tmp_path)), GraphSettings(train_steps=5)
+    folders = built_data(store, settings)
 
     def train(steps: int, ends: str) -> None:
         overrides = {"launcher": Trainer(ends=ends)}

@@ -195,3 +195,9 @@ def test_lengths_at_the_last_timestep_need_zero_terminal_snr():
     with pytest.raises(ConfigError, match="colormap_loss"):
         load_preset("tiny", given)
     load_preset("tiny", {**given, "training.colormap_loss": "squared"})
+
+
+def test_a_retraining_has_one_budget():
+    assert load_preset("tiny").retraining.changes_nothing
+    with pytest.raises(ConfigError, match=r"retraining\.steps and retraining\.hours: give one"):
+        load_preset("tiny", {"retraining.steps": 10, "retraining.hours": 1.0})

@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import dagster as dg
+import pytest
 
 from pipelines.build import build_defs
 from resources.store import Store
+from unigs.errors import ConfigError
 
 HEAVY = (
     "torch",
@@ -49,6 +51,15 @@ def test_automation_is_off_until_switched_on() -> None:
     repository = defs.get_repository_def()
     assert [s.default_status.value for s in repository.sensor_defs] == ["STOPPED"]
     assert [s.default_status.value for s in repository.schedule_defs] == ["STOPPED"]
+
+
+def test_settings_of_the_environment_reach_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNIGS_SET", "retraining.start=champion; retraining.steps=300;")
+    policy = build_defs().resources["settings"].values.retraining
+    assert (policy.start, policy.steps) == ("champion", 300)
+    monkeypatch.setenv("UNIGS_SET", "retraining.begin=champion")
+    with pytest.raises(ConfigError, match=r"retraining\.begin"):
+        _ = build_defs().resources["settings"].values
 
 
 def test_overridden_store_reaches_the_nested_resources(tmp_path) -> None:

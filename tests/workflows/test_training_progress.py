@@ -59,6 +59,17 @@ def test_a_training_of_one_step_has_nothing_left_to_announce():
     assert said == []
 
 
+def test_steps_that_became_fewer_are_told():
+    said, shown = [], []
+    tell = TrainingTeller(2000, said.append, shown.append)
+    tell(20, metrics())
+    tell(40, metrics() | {"steps": 300.0})
+    assert said[-1] == "training: 300 of 2,000 steps fit its time"
+    assert shown[-1].startswith("step 40 of 300: ")
+    tell(60, metrics() | {"steps": 300.0})
+    assert len(said) == 2
+
+
 def test_a_state_is_told_from_other_lines():
     shown: list[str] = []
     TrainingTeller(2000, print, shown.append)(40, metrics())

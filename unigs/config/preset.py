@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from unigs.config.data import DataConfig
 from unigs.config.evaluation import EvaluationConfig
 from unigs.config.overrides import RECORDED, apply_overrides, explain
+from unigs.config.retraining import RetrainingConfig
 from unigs.config.strict import Strict
 from unigs.config.training import ByTask, TrainingConfig, all_tasks
 from unigs.errors import ConfigError
@@ -146,6 +147,7 @@ class Preset(Strict):
     unet: UNetConfig
     diffusion: DiffusionConfig = Field(default_factory=DiffusionConfig)
     training: TrainingConfig
+    retraining: RetrainingConfig = Field(default_factory=RetrainingConfig)
     inference: InferenceConfig
     evaluation: EvaluationConfig
     overrides: dict[str, Any] = Field(default_factory=dict)
@@ -172,6 +174,11 @@ class Preset(Strict):
                 "training.colormap_loss charbonnier needs rescale_betas_zero_snr: true"
             )
         return self
+
+    def again(self) -> Preset:
+        """Return the preset of a training of a model that has a champion: with its budget."""
+        budget = self.retraining.model_dump(include={"steps", "hours"}, exclude_none=True)
+        return self.model_copy(update={"training": self.training.model_copy(update=budget)})
 
 
 def load_preset(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Preset:

@@ -25,6 +25,8 @@ class TrainingConfig(Strict):
         ratios: by task, its share of the draws of the joint model (0.3/0.3/0.2/0.2).
         steps: optimiser steps; null means `epochs` over the largest task stream
             (`single_task_epochs` where one task is trained).
+        hours: wall time after which the training should end, null for none: as soon as the rate is
+            known, `steps` become as many as fit, and never more than they were.
         batch_size: samples per optimiser step over all processes.
         accumulation: equal parts in which a process takes its share of a batch, one after the
             other, for less memory; the gradient is that of the whole batch. A single process that
@@ -66,6 +68,7 @@ class TrainingConfig(Strict):
         default_factory=lambda: {name: task.ratio for name, task in TASKS.items()}
     )
     steps: int | None = None
+    hours: float | None = Field(None, gt=0)
     epochs: float = 96
     single_task_epochs: float = 48
     batch_size: int = Field(32, ge=1)

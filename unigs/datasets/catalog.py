@@ -45,3 +45,14 @@ def open_dataset(name: str, root: Path | str, split: str, called: str | None = N
     if other and not kind.annotations_at(folder, split).exists():
         split = other if kind.annotations_at(folder, other).exists() else split
     return kind(called or name, folder, split)
+
+
+def annotations_missing(name: str, root: Path, split: str) -> Path | None:
+    """Return the file or folder of a split's annotations if it is not there, else None.
+
+    Args:
+        name: a key of `DATASETS`.
+    """
+    kind = DATASETS[name]
+    places = [kind.annotations_at(root, word) for word in (split, SYNONYMS.get(split, split))]
+    return None if any(place.exists() for place in places) else places[0]

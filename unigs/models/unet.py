@@ -156,7 +156,7 @@ def expand_unet(source: UNet2DConditionModel, tasks: bool = True) -> UNet2DCondi
     count = int(config["out_channels"])
     columns = _columns(int(config["in_channels"]), count)
     with torch.device("meta"):
-        grown = build_unet(_arguments(config), count, tasks)
+        grown = build_unet(plain_arguments(config), count, tasks)
     state = dict(source.state_dict())
     weight = state["conv_in.weight"]
     wide = weight.new_zeros(weight.shape[0], input_channels(count), *weight.shape[2:])
@@ -187,7 +187,7 @@ def without_colormap_half(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     return unet
 
 
-def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+def plain_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a diffusers config without what diffusers notes for itself."""
     return {name: value for name, value in config.items() if not name.startswith("_")}
 

@@ -39,7 +39,7 @@ from unigs.training.checkpoint import CHECKPOINTS
 from unigs.training.fsdp import leave_in, sharded
 from unigs.training.lora import add_adapters, merge_adapters
 from unigs.training.optimizer import AveragedWeights, build_optimizer, build_scaler
-from unigs.training.schedule import learning_rate, training_steps
+from unigs.training.schedule import TimeBudget, learning_rate, training_steps
 from unigs.training.state import TrainingState
 from unigs.training.step_draws import StepDraws, prepare_step
 from unigs.training.validation import preview_picture, validation_losses
@@ -97,10 +97,9 @@ def train(
         log: called with the step and metrics after the second step, whose speed gives the
             expected duration, every 20 steps and at each validation.
         should_stop: asked after each step; True saves a checkpoint and raises `Interrupted`.
-        on_preview: called with the step and a picture (`preview_picture`) of held-out samples,
-            or of training samples where there is no `validation`: after a minute, whenever the
-            time has doubled since, and at the end. Needs `autoencoder`; not for
-            ``parallel: fsdp``.
+        on_preview: called with the step and a picture (`preview_picture`) of held-out samples, else
+            of training samples: after a minute, whenever the time has doubled since, and at the
+            end. Needs `autoencoder`; not for ``parallel: fsdp``.
         autoencoder: of the latents, frozen; previews need it.
 
     Raises:
@@ -137,8 +136,7 @@ class _Run:
         autoencoder: Any,
     ) -> None:
         self.unet, self.stream = unet, stream
-        self.training, self.diffusion = training, diffusion
-        self.out_dir = out_dir
+        self.training, self.diffusion, self.out_dir = training, diffusion, out_dir
         self.scheduler: DDIMScheduler = build_scheduler(diffusion)
         self.steps = training_steps(training, stream)
         if self.steps < 1:
@@ -161,6 +159,7 @@ class _Run:
             self.parameters, decay=training.ema_decay, foreach=not self.sharded
         )
         self.best = BestWeights(training)
+        self.budget = TimeBudget(training.hours, out_dir)
         self.state = TrainingState(
             out_dir / CHECKPOINTS, unet, self.ema, self.optimizer, self.scaler, self.best
         )
@@ -169,10 +168,8 @@ class _Run:
         if training.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
         if (self.rank, self.world) != (stream.rank, stream.world):
-            raise ConfigError(
-                f"process {self.rank} of {self.world} got the stream of {stream.rank} of "
-                f"{stream.world}"
-            )
+            mine, streams = (f"{self.rank} of {self.world}", f"{stream.rank} of {stream.world}")
+            raise ConfigError(f"process {mine} got the stream of {streams}")
         share = stream.batch_size // stream.world
         if share % training.accumulation:
             raise ConfigError(
@@ -197,10 +194,11 @@ class _Run:
         on_preview: Preview | None,
     ) -> TrainReport:
         first = self.state.resume()
+        self.steps = self.budget.begin(self.steps)
         self.unet.train()
         started, smoothed, done = time.monotonic(), math.nan, first
         next_preview = FIRST_PREVIEW_SECONDS
-        for step in range(first, self.steps):
+        while (step := done) < self.steps:
             if self.training.patience is not None and any_of(self.best.exhausted):
                 break
             began = time.monotonic()
@@ -208,6 +206,7 @@ class _Run:
             loss = float(errors.mean())
             smoothed = loss if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * loss
             done = step + 1
+            self.steps = self.budget.after(done, self.steps)
             now = time.monotonic()
             probe = done - first == PROBE_STEPS
             if probe or done % LOG_EVERY == 0 or done == self.steps:
@@ -269,6 +268,7 @@ class _Run:
             "loader_share": self.ahead.share,
             "peak_memory_bytes": float(peak_memory(self.device)),
             "remaining_seconds": (self.steps - step - 1) / rate,
+            **self.budget.metrics(self.steps),
         }
         for name in self.stream.stores:
             mine = task == TASKS[name].index

@@ -16,6 +16,8 @@ from unigs.io.machine import processes
 from unigs.latents.stores import Encoders, SampleFolders, training_stream, validation_stream
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import fresh_unet
+from unigs.models.warm_start import warm_unet
+from unigs.training.checkpoint import CHECKPOINTS, newest_step
 from unigs.training.loop import Interrupted, Log, Preview, TrainReport, train
 
 
@@ -30,6 +32,8 @@ class TrainingJob:
         validation: the same of held-out scenes; empty for none.
         encoders: folders of the models that make, or made, the latents.
         out_dir: checkpoints are written here; the training continues from the newest.
+        start: the pipeline folder of a finished model to go on from; None for the preset's own
+            beginning.
         device: train there, in one process; None for the accelerators or cores of the machine.
     """
 
@@ -39,6 +43,7 @@ class TrainingJob:
     encoders: Encoders
     out_dir: Path
     device: str | None = None
+    start: Path | None = None
 
 
 def run_job(
@@ -72,7 +77,12 @@ def _train(
     preset = job.preset
     device = this_device(job.device)
     autoencoder = load_autoencoder(job.encoders.autoencoder).to(device)
-    unet = fresh_unet(preset, autoencoder)
+    # a checkpoint has all that the model it began from could tell
+    begun = newest_step(job.out_dir / CHECKPOINTS) is not None
+    if job.start is None or (begun and not job.start.is_dir()):
+        unet = fresh_unet(preset, autoencoder)
+    else:
+        unet = warm_unet(preset, autoencoder, job.start)
     unet.to(device)  # type: ignore[arg-type]
     report = train(
         unet,

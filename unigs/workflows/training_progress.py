@@ -34,7 +34,7 @@ class TrainingTeller:
     """A log callback of a training that prints progress.
 
     Args:
-        steps: of the whole run.
+        steps: of the whole run, unless a metric of that name says that they have become fewer.
         say: called twice with the expected duration: early, and when the rate is known.
         show: called with the state (``step 120 of 2000: loss ...``) whenever there are metrics.
     """
@@ -47,6 +47,10 @@ class TrainingTeller:
     def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
         if "loss" not in metrics:
             return
+        steps = int(metrics.get("steps", self.steps))
+        if steps != self.steps:
+            self._say(f"training: {steps:,} of {self.steps:,} steps fit its time")
+            self.steps = steps
         rate = f"{metrics['samples_per_second']:.1f} samples/s"
         left = duration(metrics["remaining_seconds"])
         now = time.monotonic()

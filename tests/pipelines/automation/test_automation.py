@@ -1,105 +1,281 @@
-"""The sensor and the schedule ask for the right runs, and not twice."""
+"""The sensor and the schedule ask for the right runs, and not twice; nothing is lost."""
 
+import itertools
 import json
-import os
-import time
+import shutil
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pipelines.automation import sensors
 from pipelines.automation.schedules import weekly_retraining
 from pipelines.automation.sensors import annotations
 from pipelines.build import build_defs
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.errors import UnigsError
+from tests.pipelines.automation.conftest import Clock
+from tests.support.arrivals import TRAIN, VAL, Place
 
-TRAIN, VAL = "coco_panoptic-train", "coco_panoptic-val"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "set" / "annotations"
-    folder.mkdir(parents=True)
-    for split in ("train", "val"):
-        put(folder / f"panoptic_{split}2017.json", "{}")
-    return folder.parent
+TRAIN_BATCH, VAL_BATCH = "coco_panoptic-train", "coco_panoptic-val"
+DAY = 86400.0
 
 
-def put(file: Path, text: str) -> None:
-    file.write_text(text)
-    past = time.time() - 60
-    os.utime(file, (past, past))
-
-
-def tick(root: Path, cursor: str | None, dataset: str = "coco_panoptic"):
-    given = "" if dataset == "shapes" else str(root)
-    return annotations(
-        dg.build_sensor_context(cursor=cursor),
-        store=Store(root=str(root.parent / "store")),
-        settings=GraphSettings(dataset=dataset, root=given),
-    )
-
-
-def span(result: dg.SensorResult) -> tuple[str, str]:
-    (request,) = result.run_requests
+def span(request: dg.RunRequest) -> tuple[str, str]:
     return (
         request.tags["dagster/asset_partition_range_start"],
         request.tags["dagster/asset_partition_range_end"],
     )
 
 
-def test_first_look_launches_both_splits_and_then_rests(root: Path) -> None:
-    first = tick(root, None)
-    assert span(first) == (f"{TRAIN}|inpainting", f"{VAL}|entity")
-    again = tick(root, first.cursor)
-    assert isinstance(again, dg.SkipReason)
-    assert "none changed" in again.skip_message
+def seen_by_a_run(place: Place) -> None:
+    """Have a run of the sensor's succeed."""
+    place.queue(place.requested())
+    place.end("well")
+    assert "none changed since run" in str(place.tick())
 
 
-@pytest.mark.parametrize(("split", "batch"), [("train", TRAIN), ("val", VAL)])
-def test_a_changed_file_launches_its_split(root: Path, split: str, batch: str) -> None:
-    first = tick(root, None)
-    put(root / "annotations" / f"panoptic_{split}2017.json", '{"images": []}')
-    second = tick(root, first.cursor)
-    assert span(second) == (f"{batch}|inpainting", f"{batch}|entity")
-    assert second.run_requests[0].run_key != first.run_requests[0].run_key
-    assert split in second.run_requests[0].tags["unigs/reason"]
+def test_the_first_data_launches_both_splits_once_it_stays(place: Place) -> None:
+    assert "seen for the first time" in str(place.tick())
+    request = place.tick()
+    assert isinstance(request, dg.RunRequest)
+    assert span(request) == (f"{TRAIN_BATCH}|inpainting", f"{VAL_BATCH}|entity")
+    assert "train and val" in request.tags["unigs/reason"]
 
 
-def test_the_same_content_asks_under_the_same_key(root: Path) -> None:
-    keys = {tick(root, None).run_requests[0].run_key for _ in range(2)}
-    assert len(keys) == 1
+@pytest.mark.parametrize(("name", "batch"), [(TRAIN, TRAIN_BATCH), (VAL, VAL_BATCH)])
+def test_a_changed_file_launches_its_split(place: Place, name: str, batch: str) -> None:
+    seen_by_a_run(place)
+    place.put(name, '{"images": []}')
+    assert span(place.requested()) == (f"{batch}|inpainting", f"{batch}|entity")
 
 
-def test_the_request_is_one_the_job_accepts(root: Path) -> None:
-    (request,) = tick(root, None).run_requests
+@pytest.mark.parametrize("how", ["failed", "cancelled"])
+def test_a_run_that_did_not_succeed_is_asked_for_again_under_another_key(
+    place: Place, clock: Clock, how: str
+) -> None:
+    request = place.requested()
+    keys = [request.run_key]
+    for attempt in (1, 2):
+        place.queue(request)
+        assert "queued or at work" in str(place.tick())
+        place.end(how)
+        clock.ahead = 0.0
+        assert f"attempt {attempt + 1} in" in str(place.tick())
+        clock.ahead = DAY
+        again = place.tick()
+        assert isinstance(again, dg.RunRequest)
+        request = again
+        assert request.tags["unigs/attempt"] == str(attempt)
+        assert span(request) == (f"{TRAIN_BATCH}|inpainting", f"{VAL_BATCH}|entity")
+        keys.append(request.run_key)
+    assert len(set(keys)) == 3
+    place.queue(request)
+    place.end("well")
+    assert "none changed since run" in str(place.tick())
+
+
+def test_failed_data_that_changes_does_not_wait(place: Place, clock: Clock) -> None:
+    place.queue(place.requested())
+    place.end("failed")
+    clock.ahead = 0.0
+    place.put(TRAIN, '{"mended": 1}')
+    assert place.requested().tags["unigs/attempt"] == "0"
+
+
+def test_the_same_request_has_the_same_key_when_the_daemon_starts_again(place: Place) -> None:
+    first = place.requested()
+    place.cursor = None
+    again = place.tick()
+    assert isinstance(again, dg.RunRequest)
+    assert again.run_key == first.run_key
+
+
+def test_a_fresh_sensor_over_a_store_built_from_this_data_launches_nothing(place: Place) -> None:
+    """By hand, say: the run has no tag of the sensor's."""
+    request = place.requested()
+    tags = {name: value for name, value in request.tags.items() if "unigs" not in name}
+    place.run(dg.RunRequest(run_config=request.run_config, tags=tags))
+    shutil.rmtree(place.store.base / "sensors")
+    place.cursor = None
+    assert "seen for the first time" in str(place.tick())
+    assert "none changed since run" in str(place.tick())
+    place.put(TRAIN, '{"more": 1}')
+    assert span(place.requested())[0] == f"{TRAIN_BATCH}|inpainting"
+
+
+def test_a_run_that_took_part_of_the_data_is_no_proof(place: Place) -> None:
+    request = place.requested()
+    tags = {**request.tags, "dagster/asset_partition_range_end": f"{TRAIN_BATCH}|entity"}
+    tags = {name: value for name, value in tags.items() if "unigs" not in name}
+    place.run(dg.RunRequest(run_config=request.run_config, tags=tags))
+    assert isinstance(place.tick(), dg.RunRequest)
+
+
+def test_a_run_of_another_data_set_is_no_proof_and_no_hindrance(place: Place) -> None:
+    request = place.requested()
+    config = json.loads(json.dumps(request.run_config))
+    config["resources"]["settings"]["config"]["root"] = "/elsewhere"
+    other = dg.RunRequest(run_key="other", run_config=config, tags=request.tags)
+    place.queue(other)
+    assert isinstance(place.tick(), dg.RunRequest)
+
+
+def test_a_change_while_the_run_waits_or_works_is_asked_for_after_it(place: Place) -> None:
+    place.queue(place.requested())
+    place.put(VAL, '{"later": 1}')
+    place.tick()
+    assert "queued or at work" in str(place.tick())
+    # it begins after the change, and sees it
+    place.end("well")
+    assert "none changed since run" in str(place.tick())
+    place.put(VAL, '{"later": 2}')
+    place.queue(place.requested())
+    place.end("well")
+    place.put(VAL, '{"later": 3}')
+    assert span(place.requested())[0] == f"{VAL_BATCH}|inpainting"
+
+
+def test_data_that_returns_to_an_earlier_state_is_asked_for(place: Place) -> None:
+    seen_by_a_run(place)
+    first = place.keys[0]
+    place.put(TRAIN, '{"other": 1}')
+    place.queue(place.requested())
+    place.end("well")
+    place.put(TRAIN, "{}")
+    assert place.requested().run_key != first
+
+
+def test_what_a_continued_run_had_seen_is_what_its_first_part_saw(place: Place) -> None:
+    request = place.requested()
+    place.run(request, "failed")
+    (broken,) = place.instance.get_runs()
+    done = place.instance.create_run_for_job(
+        place.job,
+        run_config=request.run_config,
+        tags=request.tags,
+        status=dg.DagsterRunStatus.SUCCESS,
+        parent_run_id=broken.run_id,
+        root_run_id=broken.run_id,
+    )
+    assert f"since run {done.run_id[:8]} succeeded" in str(place.tick())
+
+
+def test_a_deleted_annotation_file_launches_nothing_and_is_told(place: Place) -> None:
+    seen_by_a_run(place)
+    text = (place.root / TRAIN).read_text()
+    (place.root / TRAIN).unlink()
+    said = str(place.tick())
+    assert "panoptic_train2017.json: the annotations of train are not there: put them" in said
+    place.put(TRAIN, text)
+    place.tick()
+    assert "none changed since run" in str(place.tick())
+
+
+def test_a_folder_that_is_gone_is_told_in_one_sentence(place: Place) -> None:
+    shutil.rmtree(place.root)
+    assert f"{place.root}: no such folder: mount it" in str(place.tick())
+
+
+def test_the_cursor_stays_short(place: Place) -> None:
+    for number in range(200):
+        place.put(f"train2017/{number}.jpg", "image")
+    seen_by_a_run(place)
+    assert len(place.cursor or "") < 200
+
+
+def test_the_request_is_one_the_job_accepts(place: Place) -> None:
+    request = place.requested()
+    assert request.job_name is not None
     job = build_defs().resolve_job_def(request.job_name)
     assert dg.validate_run_config(job, request.run_config)
-    settings = request.run_config["resources"]["settings"]["config"]
-    assert settings["root"] == str(root)
+    given = request.run_config["resources"]["settings"]["config"]
+    assert given["root"] == str(place.root)
 
 
-def test_generated_data_has_nothing_to_watch(root: Path) -> None:
-    assert isinstance(tick(root, None, dataset="shapes"), dg.SkipReason)
+def test_generated_data_has_nothing_to_watch(tmp_path: Path) -> None:
+    found: Any = annotations(
+        dg.build_sensor_context(), store=Store(root=str(tmp_path)), settings=GraphSettings()
+    )
+    assert "generated" in found.skip_message
 
 
-def test_missing_root_is_told_in_one_line(root: Path) -> None:
-    with pytest.raises(UnigsError, match="no such folder"):
-        tick(root / "gone", None)
+# What may happen between two looks, and then the sensor looks.
+EVENTS = st.sampled_from(
+    ["train", "val", "back", "touch", "image", "well", "failed", "cancelled", "restart", "lost",
+     "clock", "later", "nothing", "twice"]
+)  # fmt: skip
 
 
-def test_weekly_schedule_runs_everything_once_a_week(root: Path) -> None:
+@settings(max_examples=25)
+@given(st.lists(EVENTS, max_size=14))
+def test_whatever_happens_nothing_is_asked_for_twice_and_nothing_is_lost(events: list[str]) -> None:
+    clock, numbers = Clock(), itertools.count()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as folder,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        patch.setattr(sensors, "time", clock)
+        place = Place(Path(folder), instance)
+
+        def look() -> None:
+            found = place.tick()
+            if isinstance(found, dg.RunRequest):
+                assert place.queued is None, "asked for beside a run"
+                assert found.run_key not in place.keys, "asked for twice"
+                place.queue(found)
+            else:
+                assert " " in found
+
+        for event in events:
+            if event in ("train", "val"):
+                place.put(TRAIN if event == "train" else VAL, f'{{"n": {next(numbers)}}}')
+            elif event == "back":
+                place.put(TRAIN, "{}")
+            elif event == "touch":
+                (place.root / VAL).touch()
+            elif event == "image":
+                place.put(f"train2017/{next(numbers)}.jpg", "image")
+            elif event == "restart":
+                place.cursor = None
+            elif event == "lost":
+                shutil.rmtree(place.store.base / "sensors", ignore_errors=True)
+            elif event == "clock":
+                clock.ahead -= DAY
+            elif event == "later":
+                clock.ahead += DAY
+            elif event in ("well", "failed", "cancelled") and place.queued:
+                place.end(event)
+            if event == "twice":
+                look()
+            look()
+        # whatever it was, it comes to rest: a run has seen the files as they are
+        for _ in range(8):
+            if place.queued:
+                place.end("well")
+            clock.ahead += DAY
+            look()
+        assert place.queued is None
+        last = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=1)
+        assert last, "no run was ever asked for"
+        assert "none changed since run" in str(place.tick())
+
+
+def test_weekly_schedule_runs_everything_once_a_week(tmp_path: Path) -> None:
     def request(day: int) -> dg.RunRequest:
         context = dg.build_schedule_context(
             scheduled_execution_time=datetime(2026, 6, day, 3, 0, tzinfo=UTC)
         )
-        settings = GraphSettings(dataset="coco_panoptic", root=str(root))
-        return weekly_retraining(context, store=Store(root=str(root)), settings=settings)
+        chosen = GraphSettings(dataset="coco_panoptic", root=str(tmp_path))
+        return weekly_retraining(context, store=Store(root=str(tmp_path)), settings=chosen)
 
     assert request(1).run_key == request(1).run_key != request(8).run_key
-    assert request(1).tags["dagster/asset_partition_range_start"] == f"{TRAIN}|inpainting"
+    assert request(1).tags["dagster/asset_partition_range_start"] == f"{TRAIN_BATCH}|inpainting"
     assert weekly_retraining.cron_schedule == "0 3 * * 1"
     assert json.dumps(request(1).run_config)

@@ -1,0 +1,94 @@
+"""Time of one look of the sensor at a data set, when nothing changed and when one image is new.
+
+    python -m benchmarks.arrival [--files 100000]
+
+The files are empty images in folders of 1,000, and an annotation file for each split; the run that
+is said to have succeeded on them is a record in an instance of its own. The look is the whole tick:
+listing, state, questions to the instance, cursor. Divided by the sensor's interval, the CPU seconds
+of an unchanged look are what it costs to stand still.
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets_defs.data import digest_of_listing
+from pipelines.automation import sensors
+from pipelines.automation.requests import request_run
+from pipelines.automation.run_history import ARRIVAL
+from resources.run_settings import GraphSettings
+from resources.store import Store
+from unigs.io.listing import list_files
+
+_FOLDER = 1000
+
+
+@dg.asset
+def raw(settings: GraphSettings) -> dg.MaterializeResult:
+    """As the asset of the graph: the listing that a run had seen."""
+    listing = digest_of_listing(list_files(Path(settings.root)))
+    return dg.MaterializeResult(metadata={"digest": listing})
+
+
+def make_files(root: Path, count: int) -> None:
+    for number in range(count):
+        folder = root / "train2017" / f"{number // _FOLDER:04d}"
+        if number % _FOLDER == 0:
+            folder.mkdir(parents=True)
+        (folder / f"{number:08d}.jpg").touch()
+    (root / "annotations").mkdir()
+    for split in ("train", "val"):
+        (root / "annotations" / f"panoptic_{split}2017.json").write_text("{}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=100_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral() as instance:
+        root, store = Path(folder, "set"), Store(root=str(Path(folder, "store")))
+        make_files(root, arguments.files)
+        settings = GraphSettings(dataset="coco_panoptic", root=str(root))
+        resources = {"store": store, "settings": settings}
+        request = request_run(store, settings, "benchmark", tags={ARRIVAL: "benchmark"})
+        dg.Definitions(
+            assets=[raw], jobs=[dg.define_asset_job("everything")], resources=resources
+        ).resolve_job_def("everything").execute_in_process(
+            run_config={"resources": {"settings": request.run_config["resources"]["settings"]}},
+            tags=request.tags,
+            instance=instance,
+        )
+        cursor: str | None = None
+        minutes = itertools.count()
+        # a look a minute, as far as the sensor can tell
+        sensors.time = lambda: time.time() + 60 * next(minutes)  # type: ignore[assignment]
+
+        def look(what: str) -> float:
+            nonlocal cursor
+            wall, cpu = time.perf_counter(), time.process_time()
+            context = dg.build_sensor_context(instance=instance, cursor=cursor)
+            result: Any = sensors.annotations(context, **resources)
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            skipped = result if isinstance(result, dg.SkipReason) else result.skip_reason
+            cursor = None if isinstance(result, dg.SkipReason) else result.cursor
+            said = skipped.skip_message if skipped else "a run is asked for"
+            print(f"{what}: {wall:.2f} s wall, {cpu:.2f} s CPU ({said})")
+            return cpu
+
+        look("first look")
+        look("second look, which reads the annotations")
+        idle = look("nothing changed")
+        interval = sensors.annotations.minimum_interval_seconds or 30
+        print(f"standing still: {idle / interval:.2%} of a core, a look every {interval} s")
+        (root / "train2017" / "new.jpg").touch()
+        look("an image more")
+        look("the same, which stayed")
+
+
+if __name__ == "__main__":
+    main()
