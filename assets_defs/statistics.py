@@ -15,6 +15,7 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import SPLITS, held
 from assets_defs.support.records import built_digest
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -29,6 +30,7 @@ _CLASSES_SHOWN = 20
 
 
 @dg.asset(deps=[*scenes_indexes, quarantine_report], group_name="data", code_version=CODE)
+@tried_again
 def scene_statistics(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -1,15 +1,17 @@
 """``python -m assets_defs.support.training_entry``: run one training, configured through Pipes.
 
 Metrics go to the MLflow run that the asset opened, a line of progress now and then to Dagster. On
-SIGTERM, or when the parent is gone, the loop writes a checkpoint and the process ends with code 3;
-the next run of the asset resumes from there. As a job of a Ray cluster this is the process that
-starts the group over the nodes, and reports what the group's process 0 tells it.
+SIGTERM, or when the parent is gone, the loop writes a checkpoint; the process then ends with the
+code that asks to be started again, as it does after an error that may pass, and resumes from there.
+As a job of a Ray cluster this is the process that starts the group over the nodes, and reports what
+the group's process 0 tells it.
 """
 
 import json
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
+from assets_defs.support.retries import may_pass
 from assets_defs.support.training_job import (
     Message,
     steps_of,
@@ -25,6 +28,7 @@ from assets_defs.support.training_job import (
     training_job,
 )
 from resources.mlflow.tracking import Tracking
+from resources.process.launcher import START_AGAIN
 from resources.process.lifeline import end_with_parent
 from resources.ray_cluster.group import run_group
 from resources.ray_cluster.job import connected, say_reason
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-INTERRUPTED = 3
 REPORT = "training.json"
 PREVIEWS = "previews"
 _SAY_EVERY_SECONDS = 5.0
@@ -142,6 +145,16 @@ def _train_on_cluster(
 
 def main() -> int:
     """Train as the Pipes extras say and save the pipeline; the exit code."""
+    try:
+        return _main()
+    except Exception as error:
+        if not may_pass(error):
+            raise
+        traceback.print_exception(error)
+        return START_AGAIN
+
+
+def _main() -> int:
     stop = StopRequest()
     end_with_parent()
     with open_dagster_pipes() as pipes:
@@ -158,7 +171,7 @@ def main() -> int:
                 say_reason(error)
                 return 1
     if report is None:
-        return INTERRUPTED
+        return START_AGAIN
     (Path(order["out_dir"]) / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
     return 0
 
