@@ -134,10 +134,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
 
 
 def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
-    """Log data statistics and plots to the training's MLflow run.
-
-    A training on downloaded shards has no statistics here.
-    """
+    """Log data statistics and plots, which a training on downloaded shards does not have."""
     if (folders.statistics / RECORD).is_file():
         statistics = build_record(folders.statistics)["metadata"]
         tracking.log_metrics(run_id, {f"data.{name}": value for name, value in statistics.items()})

@@ -8,6 +8,7 @@ the group's process 0 tells it.
 """
 
 import json
+import os
 import signal
 import sys
 import time
@@ -72,13 +73,13 @@ class Reporter:
     ) -> None:
         from unigs.workflows.training_progress import TrainingTeller
 
-        self.pipes, self.tracking, self.run_id, self.steps = pipes, tracking, run_id, steps
-        self.folder = folder
+        self.pipes, self.steps, self.folder = pipes, steps, folder
+        self.outbox = tracking.outbox(run_id, pipes.log.warning)
         self._said = 0.0
         self._tell = TrainingTeller(steps, pipes.log.info, self._state)
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
-        self.tracking.log_metrics(self.run_id, metrics, step)
+        self.outbox.metrics(step, metrics)
         self._tell(step, metrics)
 
     def _state(self, state: str) -> None:
@@ -96,7 +97,7 @@ class Reporter:
         self.folder.mkdir(exist_ok=True)
         file = self.folder / f"step-{step:08d}.png"
         Image.fromarray(picture).save(file)
-        self.tracking.log_images(self.run_id, {f"preview-{step:08d}": file})
+        self.outbox.picture(f"preview-{step:08d}", file)
         self.pipes.log.info(f"picture of step {step} ({', '.join(PREVIEW_COLUMNS)}): {file}")
 
 
@@ -106,18 +107,23 @@ def _train(
     """Train in this process, or on the cluster of the order; the report, None when interrupted."""
     from unigs.training.loop import Interrupted
 
+    # A server that does not answer must not hold up the steps: what it misses is spooled.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     job = training_job(order)
     tracking = Tracking(store=Store(root=order["store"]), uri=order["tracking_uri"])
     report_to = Reporter(
         pipes, tracking, order["mlflow_run_id"], steps_of(job), job.out_dir / PREVIEWS
     )
-    if CLUSTER in order:
-        return _train_on_cluster(order, job.preset.training.processes, report_to, stop)
     try:
+        if CLUSTER in order:
+            return _train_on_cluster(order, job.preset.training.processes, report_to, stop)
         return train_and_save(job, pipes.log.info, report_to, stop, report_to.preview)
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         return None
+    finally:
+        report_to.outbox.close()
 
 
 def _train_on_cluster(
