@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from resources.mlflow.outage import is_outage
+from resources.process.run_lock import hold_run
 from unigs.errors import TransientError, one_line
 
 # After 10, 30 and 70 s, each ten seconds more or less: what failed together is not tried together.
@@ -49,6 +50,7 @@ def tried_again(compute: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _tries(context: dg.AssetExecutionContext) -> Iterator[None]:
+    hold_run(context.run.run_id)
     try:
         yield
     except Exception as error:

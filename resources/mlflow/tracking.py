@@ -128,6 +128,19 @@ class Tracking(dg.ConfigurableResource):
                 raise
             self.spool().put(run_id, end)
 
+    def end_runs_of(self, dagster_run_id: str) -> list[str]:
+        """Close as ``KILLED`` what a run of Dagster opened and did not live to close; the ids."""
+        client = self.client()
+        experiment = client.get_experiment_by_name(self.experiment)
+        assert experiment is not None
+        found = client.search_runs(
+            [experiment.experiment_id],
+            f"tags.`dagster.run_id` = '{dagster_run_id}' and attributes.status = 'RUNNING'",
+        )
+        for run in found:
+            self.end_run(run.info.run_id, "KILLED")
+        return [run.info.run_id for run in found]
+
     def spool(self) -> Spool:
         """Return what waits until MLflow answers again."""
         return Spool(self.store.base / FOLDER, self._send)
