@@ -3,6 +3,7 @@
 import errno
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,12 @@ from resources.process.run_lock import hold_run
 from unigs.errors import TransientError, one_line
 
 # After 10, 30 and 70 s, each ten seconds more or less: what failed together is not tried together.
+SECONDS_VARIABLE = "UNIGS_RETRY_SECONDS"
 RETRIES = dg.RetryPolicy(
-    max_retries=3, delay=10.0, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+    max_retries=3,
+    delay=float(os.environ.get(SECONDS_VARIABLE) or 10.0),
+    backoff=dg.Backoff.EXPONENTIAL,
+    jitter=dg.Jitter.PLUS_MINUS,
 )
 # Of disks, of machines that are short of something for a while, of networks.
 _PASSING = {

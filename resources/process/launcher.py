@@ -104,7 +104,8 @@ class ProcessLauncher(Launcher):
                 end_group(process, self.grace_seconds)
                 echo.join(timeout=5)
         if code != 0:
-            context.log.error("last output of the child process:\n%s", "\n".join(tail))
+            if tail:
+                context.log.error("last output of the child process:\n%s", "\n".join(tail))
             kind = ProcessLost if code < 0 or code == START_AGAIN else ProcessFailed
             raise kind(_last_words(command, code, tail))
 
