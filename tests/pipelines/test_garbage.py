@@ -70,6 +70,7 @@ def test_people_read_what_would_be_freed(
     left = tmp_path / "shapes-tiny" / "raw" / "x"
     left.mkdir(parents=True)
     (left.parent.parent / ".raw.replaced").mkdir()
+    (left.parent.parent / ".raw.history.jsonl").write_text("")
     (left.parent.parent / ".raw.replaced" / "a.tar").write_bytes(bytes(3_000_000))
     assert main(["--store", str(tmp_path)]) == 0
     said = capsys.readouterr().out

@@ -34,6 +34,7 @@ def recorded(folder: Path, *names: str) -> Path:
 def run(tmp_path: Path) -> Path:
     recorded(tmp_path / "shapes-tiny" / "shards" / "train" / "entity", "a.tar", "manifest.json")
     recorded(tmp_path / "shapes-tiny" / "statistics", "plot.png")
+    put(tmp_path / "shapes-tiny" / ".statistics.history.jsonl")
     return tmp_path / "shapes-tiny"
 
 
@@ -45,9 +46,13 @@ def found(store: Path) -> dict[str, tuple[str, int]]:
 
 
 def test_a_store_in_order_has_nothing_that_can_go(run: Path) -> None:
-    put(run.parent / "mlartifacts" / "models" / "m-1" / "weights")
+    put(run.parent / "mlartifacts" / "models" / "m-1" / "artifacts" / "weights")
+    put(run.parent / "lineage" / "shards" / "entity.parquet")
+    put(run.parent / "dagster" / "history" / "runs.db")
     put(run.parent / "notes" / "mine.txt")
     put(run / "my own folder" / "mine.txt")
+    for path in run.parent.rglob("*"):
+        os.utime(path, (0, 0))
     assert found(run.parent) == {}
 
 

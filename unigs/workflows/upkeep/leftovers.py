@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unigs.errors import DataError
-from unigs.lineage.history import RECORD
+from unigs.lineage.history import ENDING, RECORD
 from unigs.lineage.ledger import STAGES
 
 # Of `assets_defs.support.build_cache`, which builds beside the finished folder.
@@ -77,9 +77,10 @@ def size_of(path: Path) -> int:
 
 
 def _runs(store: Path) -> Iterator[Path]:
-    """Folders of a data set and preset: those that hold a stage."""
+    """Folders of a data set and preset: those with the history of a build at their top, which
+    folders of MLflow, Dagster and the lineage tables do not have."""
     for folder in sorted(path for path in store.iterdir() if path.is_dir()):
-        if any((folder / stage).is_dir() for stage in STAGES):
+        if any(folder.glob(f".*{ENDING}")):
             yield folder
 
 
