@@ -13,6 +13,7 @@ from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import SPLITS, held, parts
 from assets_defs.support.pretrained import component_settings
 from assets_defs.support.records import built_digest
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -26,6 +27,7 @@ TEXT_CODE = code_of("text_encoder")
     group_name="components",
     code_version=AUTOENCODER_CODE,
 )
+@tried_again
 def autoencoder(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
@@ -63,6 +65,7 @@ def autoencoder(
     group_name="components",
     code_version=TEXT_CODE,
 )
+@tried_again
 def text_encoder(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -15,6 +15,7 @@ from assets_defs.support.materialize import materialized, materialized_each
 from assets_defs.support.partitions import SPLITS, held
 from assets_defs.support.planning import require_fit
 from assets_defs.support.records import RECORD, STARTED, build_record
+from assets_defs.support.retries import tried_again
 from assets_defs.support.scene_pictures import quarantine_table, scene_sheet
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
@@ -44,6 +45,7 @@ def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
 
 
 @dg.asset(group_name="data", code_version=GENERATOR_CODE)
+@tried_again
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
@@ -118,6 +120,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         code_version=READER_CODE,
         description=f"Every image of {split} as a row: digests, entities, or why quarantined.",
     )
+    @tried_again
     def scenes_index(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:
@@ -213,6 +216,7 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
         )
     ],
 )
+@tried_again
 def quarantine_report(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -17,6 +17,7 @@ from assets_defs.support.materialize import materialized
 from assets_defs.support.pretrained import EVALUATORS, weights_digests, weights_inputs
 from assets_defs.support.provenance import provenance
 from assets_defs.support.records import build_record, built_digest, fingerprint
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from assets_defs.support.work import evaluate_folders
 from assets_defs.training import PIPELINE, models, untrained
@@ -133,6 +134,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
         code_version=EVALUATION_CODE,
         description=f"The untrained model, the baselines and the upper bounds on {task}.",
     )
+    @tried_again
     def reference(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
     ) -> dg.MaterializeResult:
@@ -160,6 +162,7 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         code_version=EVALUATION_CODE,
         description=f"The {name} model on held-out scenes, task {task}.",
     )
+    @tried_again
     def evaluation(
         context: dg.AssetExecutionContext,
         store: Store,

@@ -11,6 +11,7 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.pretrained import weights_digests
 from assets_defs.support.records import built_digest
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
 from resources.run_settings import GraphSettings
@@ -30,6 +31,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         code_version=CODE,
         description=description,
     )
+    @tried_again
     def evaluator(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:

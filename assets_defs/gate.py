@@ -15,6 +15,7 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
+from assets_defs.support.retries import tried_again
 from assets_defs.training import VERSION_FILE
 from resources.launcher import Launcher
 from resources.mlflow.champion import crown
@@ -46,6 +47,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         ],
         description="Points the registry's champion alias at the model when it is better.",
     )
+    @tried_again
     def gate(
         context: dg.AssetExecutionContext,
         store: Store,

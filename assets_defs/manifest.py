@@ -22,6 +22,7 @@ from assets_defs.support.records import (
     read_record,
     verify,
 )
+from assets_defs.support.retries import tried_again
 from resources.mlflow.tracking import DatasetInput
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -43,6 +44,7 @@ _DAMAGES_SHOWN = 20
         )
     ],
 )
+@tried_again
 def shard_manifest(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:

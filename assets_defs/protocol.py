@@ -9,6 +9,7 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -25,6 +26,7 @@ PROTOCOL_CODE = code_of("protocol")
     group_name="data",
     code_version=PROTOCOL_CODE,
 )
+@tried_again
 def protocol(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -11,6 +11,7 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.records import built_digest, fingerprint
+from assets_defs.support.retries import tried_again
 from assets_defs.training import PIPELINE, write_card
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -36,6 +37,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         group_name=f"model_{name}",
         description=f"The result table, pictures and model card of the {name} model.",
     )
+    @tried_again
     def report(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:

@@ -13,6 +13,7 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import described, inline, say
 from assets_defs.support.partitions import SHARD_PARTITIONS, known_key, partition_key, parts
 from assets_defs.support.records import built_digest, fingerprint
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from assets_defs.support.work import build_pixels, encode_pixels
 from resources.launcher import Launcher
@@ -39,6 +40,7 @@ SHEET = "contact.png"
     group_name="data",
     code_version=SHARD_CODE,
 )
+@tried_again
 def shards(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
 ) -> dg.MaterializeResult:
@@ -118,6 +120,7 @@ def shards(
     group_name="data",
     code_version=LATENT_CODE,
 )
+@tried_again
 def latents(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
 ) -> dg.MaterializeResult:

@@ -16,6 +16,7 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import SPLITS, held
 from assets_defs.support.records import RECORD, build_record, built_digest
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
@@ -36,6 +37,7 @@ _CLASSES_SHOWN = 20
     code_version=CODE,
     check_specs=[drift_spec("scene_statistics")],
 )
+@tried_again
 def scene_statistics(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -13,6 +13,7 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.provenance import provenance
 from assets_defs.support.records import built_digest, fingerprint, read_record
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from assets_defs.training import PIPELINE, models
 from resources.mlflow.tracking import Tracking
@@ -55,6 +56,7 @@ def _protocol_table(number: int, task: str) -> dg.AssetsDefinition:
     deps = [evaluations[name][task] for name in names]
 
     @_asset(number, deps, f"Table {number} of the paper: {task} on the test protocol.")
+    @tried_again
     def table(
         context: dg.AssetExecutionContext,
         store: Store,
@@ -84,6 +86,7 @@ def _decoding_table(number: int) -> dg.AssetsDefinition:
         [evaluations[JOINT][REFERRING]],
         f"Table {number} of the paper: decoders on what the joint model predicted.",
     )
+    @tried_again
     def table(
         context: dg.AssetExecutionContext,
         store: Store,
@@ -127,6 +130,7 @@ def _decoding_table(number: int) -> dg.AssetsDefinition:
     [models[JOINT]],
     "Table 10 of the paper: parameters and time beside the plain inpainting network.",
 )
+@tried_again
 def _cost(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
 ) -> dg.MaterializeResult:

@@ -27,6 +27,7 @@ from assets_defs.support.pretrained import (
 )
 from assets_defs.support.provenance import provenance
 from assets_defs.support.records import build_record, built_digest, fingerprint, verify
+from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import PREVIEWS, REPORT
 from resources.launcher import Launcher
@@ -56,6 +57,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         pool=POOL,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
     )
+    @tried_again
     def weights(
         context: dg.AssetExecutionContext,
         store: Store,
@@ -159,6 +161,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
         code_version=ASSEMBLY_CODE,
         description="The pipeline folder (diffusers layout), registered in MLflow as a version.",
     )
+    @tried_again
     def model(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
     ) -> dg.MaterializeResult:
@@ -258,6 +261,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
     group_name="reference",
     code_version=ASSEMBLY_CODE,
 )
+@tried_again
 def untrained(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import ValidationError
 
 from assets_defs.catalog import ASSETS
+from pipelines.automation.alerts import alert_of_checks, alert_of_failures
 from pipelines.automation.schedules import weekly_retraining
 from pipelines.automation.sensors import annotations
 from pipelines.jobs import JOBS
@@ -87,7 +88,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,
-        sensors=[annotations],
+        sensors=[annotations, alert_of_failures, alert_of_checks],
         schedules=[weekly_retraining],
         resources=build_resources(resource_overrides or {}),
         executor=dg.in_process_executor,

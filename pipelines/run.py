@@ -103,11 +103,14 @@ def _launched(
     from assets_defs.support.partitions import run_tags
     from pipelines.automation.requests import run_config
     from pipelines.runner.launch import launch, open_workspace, relaunch_from_failure
+    from pipelines.runner.lost import end_lost_runs, end_records
 
     log = store.folder("logs") / "children.log"
     with children_write_to(log) as console, TrainingLine(console) as line:
         progress = Progress(line.say, line.show)
         with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
+            for lost in end_lost_runs(instance, store):
+                progress.say(f"run {lost} was killed: it is listed as failed now")
             config = run_config(store, settings)
             if options.from_failure:
                 root = config["resources"]["store"]["config"]["root"]
@@ -118,6 +121,8 @@ def _launched(
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress)
+            if status is not dg.DagsterRunStatus.SUCCESS:
+                end_records(store, run_id)
     if status is dg.DagsterRunStatus.CANCELED:
         progress.failure = "cancelled; start again to resume"
     if status is not dg.DagsterRunStatus.SUCCESS:

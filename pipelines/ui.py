@@ -9,7 +9,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import dagster as dg
+
 from pipelines.runner.home import WORKSPACE, prepare_home
+from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import end_group
 from resources.store import Store
@@ -66,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if store.database.exists():
             # update the addresses in the records if the store was moved
             Tracking(store=store).client()
+        with dg.DagsterInstance.get() as instance:
+            for lost in end_lost_runs(instance, store):
+                print(f"run {lost} was killed: it is listed as failed now", file=sys.stderr)
     except UnigsError as error:
         print(f"unigs ui: {error}", file=sys.stderr)
         return 1

@@ -40,6 +40,14 @@ class ModelError(UnigsError):
     """A model folder, a weight file or a component that cannot be used."""
 
 
+class TransientError(UnigsError):
+    """A failure that passes: the same work can succeed when it is tried again later."""
+
+
+class DeviceError(ModelError, TransientError):
+    """An accelerator that failed; a new process can use it again."""
+
+
 class ConfigError(UnigsError):
     """A preset, an option or a combination of options that cannot be used."""
 

@@ -1,15 +1,18 @@
 """``python -m assets_defs.support.training_entry``: run one training, configured through Pipes.
 
 Metrics go to the MLflow run that the asset opened, a line of progress now and then to Dagster. On
-SIGTERM, or when the parent is gone, the loop writes a checkpoint and the process ends with code 3;
-the next run of the asset resumes from there. As a job of a Ray cluster this is the process that
-starts the group over the nodes, and reports what the group's process 0 tells it.
+SIGTERM, or when the parent is gone, the loop writes a checkpoint; the process then ends with the
+code that asks to be started again, as it does after an error that may pass, and resumes from there.
+As a job of a Ray cluster this is the process that starts the group over the nodes, and reports what
+the group's process 0 tells it.
 """
 
 import json
+import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
+from assets_defs.support.retries import may_pass
 from assets_defs.support.training_job import (
     Message,
     steps_of,
@@ -25,6 +29,7 @@ from assets_defs.support.training_job import (
     training_job,
 )
 from resources.mlflow.tracking import Tracking
+from resources.process.launcher import START_AGAIN
 from resources.process.lifeline import end_with_parent
 from resources.ray_cluster.group import run_group
 from resources.ray_cluster.job import connected, say_reason
@@ -35,7 +40,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-INTERRUPTED = 3
 REPORT = "training.json"
 PREVIEWS = "previews"
 _SAY_EVERY_SECONDS = 5.0
@@ -69,13 +73,13 @@ class Reporter:
     ) -> None:
         from unigs.workflows.training_progress import TrainingTeller
 
-        self.pipes, self.tracking, self.run_id = pipes, tracking, run_id
-        self.folder = folder
+        self.pipes, self.folder = pipes, folder
+        self.outbox = tracking.outbox(run_id, pipes.log.warning)
         self._said = 0.0
         self._tell = TrainingTeller(steps, pipes.log.info, self._state)
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
-        self.tracking.log_metrics(self.run_id, metrics, step)
+        self.outbox.metrics(step, metrics)
         self._tell(step, metrics)
 
     def _state(self, state: str) -> None:
@@ -93,7 +97,7 @@ class Reporter:
         self.folder.mkdir(exist_ok=True)
         file = self.folder / f"step-{step:08d}.png"
         Image.fromarray(picture).save(file)
-        self.tracking.log_images(self.run_id, {f"preview-{step:08d}": file})
+        self.outbox.picture(f"preview-{step:08d}", file)
         self.pipes.log.info(f"picture of step {step} ({', '.join(PREVIEW_COLUMNS)}): {file}")
 
 
@@ -103,18 +107,23 @@ def _train(
     """Train in this process, or on the cluster of the order; the report, None when interrupted."""
     from unigs.training.loop import Interrupted
 
+    # A server that does not answer must not hold up the steps: what it misses is spooled.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     job = training_job(order)
     tracking = Tracking(store=Store(root=order["store"]), uri=order["tracking_uri"])
     report_to = Reporter(
         pipes, tracking, order["mlflow_run_id"], steps_of(job), job.out_dir / PREVIEWS
     )
-    if CLUSTER in order:
-        return _train_on_cluster(order, job.preset.training.processes, report_to, stop)
     try:
+        if CLUSTER in order:
+            return _train_on_cluster(order, job.preset.training.processes, report_to, stop)
         return train_and_save(job, pipes.log.info, report_to, stop, report_to.preview)
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         return None
+    finally:
+        report_to.outbox.close()
 
 
 def _train_on_cluster(
@@ -142,6 +151,16 @@ def _train_on_cluster(
 
 def main() -> int:
     """Train as the Pipes extras say and save the pipeline; the exit code."""
+    try:
+        return _main()
+    except Exception as error:
+        if not may_pass(error):
+            raise
+        traceback.print_exception(error)
+        return START_AGAIN
+
+
+def _main() -> int:
     stop = StopRequest()
     end_with_parent()
     with open_dagster_pipes() as pipes:
@@ -158,7 +177,7 @@ def main() -> int:
                 say_reason(error)
                 return 1
     if report is None:
-        return INTERRUPTED
+        return START_AGAIN
     (Path(order["out_dir"]) / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
     return 0
 

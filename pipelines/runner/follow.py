@@ -65,8 +65,10 @@ class Progress:
                 self.say(f"  {step} FAILED: {reason}")
                 self.failure = self.failure or f"{step}: {reason}"
             case dg.DagsterEventType.RUN_FAILURE:
-                data = event.job_failure_data
-                self.failure = self.failure or reason_of(data.error) or "the run failed"
+                # without data: its worker was killed, which Dagster's message tells
+                data = event.event_specific_data
+                told = (reason_of(event.job_failure_data.error) if data else event.message) or ""
+                self.failure = self.failure or told or "the run failed"
 
     def _message(self, level: int, text: str) -> None:
         if level < logging.INFO or text.startswith(_NOISE):

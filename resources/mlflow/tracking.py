@@ -1,7 +1,7 @@
 """MLflow runs: parameters, metrics by step, shard digests as inputs, images, provenance tags."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from resources.mlflow.outage import is_outage
 from resources.mlflow.relocation import readdress
+from resources.mlflow.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.store import Store
 
 if TYPE_CHECKING:
@@ -79,9 +81,12 @@ class Tracking(dg.ConfigurableResource):
     ) -> str:
         """Start a run and return its id; ``resume`` reopens that run with the new tags instead.
 
+        What waits since MLflow did not answer is delivered first.
+
         ``model_id`` names the logged model that the run takes in; ``started`` is when it began, in
         seconds as `time.time` counts, None for now.
         """
+        self.spool().deliver()
         client = self.client()
         if resume is not None:
             client.update_run(resume, status="RUNNING")
@@ -113,8 +118,53 @@ class Tracking(dg.ConfigurableResource):
         self.end_run(run_id, "FINISHED")
 
     def end_run(self, run_id: str, status: str) -> None:
-        """Close a run as ``FINISHED``, ``FAILED`` or ``KILLED``."""
-        self.client().set_terminated(run_id, status)
+        """Close a run as ``FINISHED``, ``FAILED`` or ``KILLED``; later if MLflow is away."""
+        end = {"kind": END, "status": status, "time": now()}
+        try:
+            self.spool().deliver()
+            self._send(run_id, [end])
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self.spool().put(run_id, end)
+
+    def end_runs_of(self, dagster_run_id: str) -> list[str]:
+        """Close as ``KILLED`` what a run of Dagster opened and did not live to close; the ids."""
+        client = self.client()
+        experiment = client.get_experiment_by_name(self.experiment)
+        assert experiment is not None
+        found = client.search_runs(
+            [experiment.experiment_id],
+            f"tags.`dagster.run_id` = '{dagster_run_id}' and attributes.status = 'RUNNING'",
+        )
+        for run in found:
+            self.end_run(run.info.run_id, "KILLED")
+        return [run.info.run_id for run in found]
+
+    def spool(self) -> Spool:
+        """Return what waits until MLflow answers again."""
+        return Spool(self.store.base / FOLDER, self._send)
+
+    def outbox(self, run_id: str, say: Callable[[str], None]) -> Outbox:
+        """Return logs of a run that must go on, whether MLflow answers or not."""
+        return Outbox(self.spool(), self._send, run_id, say)
+
+    def _send(self, run_id: str, entries: Sequence[Entry]) -> None:
+        """Hand over entries of a spool: several of metrics, or one of any kind."""
+        from mlflow.entities import Metric
+
+        first = entries[0]
+        if first["kind"] == METRICS:
+            metrics = [
+                Metric(name, float(value), entry["time"], entry["step"])
+                for entry in entries
+                for name, value in entry["metrics"].items()
+            ]
+            self.client().log_batch(run_id, metrics=metrics)
+        elif first["kind"] == END:
+            self.client().set_terminated(run_id, first["status"], first["time"])
+        else:
+            self.log_images(run_id, {first["name"]: Path(first["file"])})
 
     def log_metrics(
         self,
@@ -127,14 +177,13 @@ class Tracking(dg.ConfigurableResource):
         """Log numbers at ``step``; ``model_id`` ties them to a logged model, ``dataset`` to the
         input of the run that they were measured on."""
         from mlflow.entities import Metric
-        from mlflow.utils.time import get_current_time_millis
 
-        now = get_current_time_millis()
         measured_on = (
             (dataset.name, dataset.digest[:_DATASET_DIGEST_LENGTH]) if dataset else (None, None)
         )
+        time = now()
         entities = [
-            Metric(key, float(value), now, step, model_id or None, *measured_on)
+            Metric(key, float(value), time, step, model_id or None, *measured_on)
             for key, value in metrics.items()
         ]
         self.client().log_batch(run_id, metrics=entities)

@@ -18,14 +18,20 @@ from dagster import (
 )
 
 from resources.launcher import Launcher, Work
-from unigs.errors import UnigsError
+from unigs.errors import TransientError, UnigsError
 
 PARENT_VARIABLE = "UNIGS_PARENT_PID"
+# The code of a child that goes on from where it stopped when it is started again.
+START_AGAIN = os.EX_TEMPFAIL
 _TAIL_LINES = 30
 
 
 class ProcessFailed(UnigsError):
     """A child process ended with another code than 0; the message holds its last line."""
+
+
+class ProcessLost(ProcessFailed, TransientError):
+    """A child process was killed by a signal, or asks to be started again."""
 
 
 class ProcessLauncher(Launcher):
@@ -64,8 +70,8 @@ class ProcessLauncher(Launcher):
     ) -> None:
         """Run ``command`` (no shell) to its end; ``extras`` reach the child through Pipes.
 
-        Raises :class:`ProcessFailed` with the last line the child wrote when it fails; the
-        run's log has the lines before it.
+        Raises :class:`ProcessFailed` with the last line the child wrote when it fails,
+        :class:`ProcessLost` when it was killed or can go on; the run's log has the lines before it.
         """
         with open_pipes_session(
             context=context,
@@ -98,8 +104,10 @@ class ProcessLauncher(Launcher):
                 end_group(process, self.grace_seconds)
                 echo.join(timeout=5)
         if code != 0:
-            context.log.error("last output of the child process:\n%s", "\n".join(tail))
-            raise ProcessFailed(_last_words(command, code, tail))
+            if tail:
+                context.log.error("last output of the child process:\n%s", "\n".join(tail))
+            kind = ProcessLost if code < 0 or code == START_AGAIN else ProcessFailed
+            raise kind(_last_words(command, code, tail))
 
 
 def _echo(stream: IO[str], tail: deque[str]) -> None:

@@ -15,7 +15,7 @@ from resources.ray_cluster import job
 from resources.ray_cluster.job import ANSWER, ORDER, WORK
 from resources.ray_cluster.pulse import beating
 from resources.ray_cluster.settings import CLUSTER, REASON, ClusterSettings
-from unigs.errors import ConfigError, UnigsError
+from unigs.errors import ConfigError, TransientError, UnigsError
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 _POLL_SECONDS = 0.5
@@ -137,7 +137,7 @@ class RayLauncher(Launcher):
         try:
             yield
         except OSError as error:
-            raise UnigsError(
+            raise TransientError(
                 f"the Ray cluster at {self.address} does not answer ({type(error).__name__})",
                 hint="start it or name another with UNIGS_RAY_ADDRESS; then run again, what is "
                 "finished stays",

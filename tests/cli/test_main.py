@@ -41,6 +41,8 @@ PREDICT = ("predict", "--model", "nowhere", "--task", "entity", "--image", "nowh
         ((*TRAIN, "--set", "training"), 1, "'training' is no setting"),
         (("run", "--from-failure", "--set", "training.steps=4"), 1, "leave --set out"),
         (("demo", "--port", "70000"), 2, "'--port'"),
+        (("store", "export", "x.tar", "--store", "gone"), 1, "no store there"),
+        (("store", "import", "gone.tar", "--store", "new"), 1, "gone.tar: cannot be unpacked"),
         (("score", "segmentation", "--gt", "a", "--pred", "b", "--backend", "c"), 2, "'--backend'"),
         (("score", "segmentation", "--gt", "a.json", "--pred", "b.json"), 1, "a.json"),
     ],

@@ -19,6 +19,7 @@ COMMANDS = {
         "operate.forget",
         "operate.promote",
         "operate.rollback",
+        "operate.store",
     ),
 }
 

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
-from unigs.errors import UnigsError
+from unigs.errors import TransientError
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def over_processes(
             0 on; a function of a module, or a partial of one.
 
     Raises:
-        UnigsError: a process was killed from outside.
+        TransientError: a process was killed from outside.
         Exception: what `work` raised; the jobs that run are seen to their end, the others dropped.
     """
     context = multiprocessing.get_context("forkserver")
@@ -53,7 +53,7 @@ def over_processes(
             while waiting:
                 yield _collect(waiting)
         except BrokenProcessPool as error:
-            raise UnigsError(
+            raise TransientError(
                 "a process of the build was killed, perhaps for want of memory",
                 hint="run again, what is finished stays; with fewer workers if it comes back",
             ) from error

@@ -104,8 +104,8 @@ def train(
 
     Raises:
         ModelError: the loss is not finite; the batch is saved next to the checkpoints. Or memory
-            runs out with one sample at a time (before that, a batch is taken in smaller parts), or
-            the device fails.
+            runs out with one sample at a time; before that, a batch is taken in smaller parts.
+        DeviceError: the device fails.
         Interrupted: `should_stop` said so.
     """
     run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)

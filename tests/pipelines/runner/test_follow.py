@@ -56,6 +56,19 @@ def test_success_lists_steps_and_counts_kept_and_built() -> None:
     assert progress.failure is None
 
 
+def test_a_run_whose_worker_was_killed_is_told_in_a_line() -> None:
+    @dg.job
+    def work() -> None:
+        pass
+
+    progress = Progress(lambda line: None, lambda state: None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(work, status=dg.DagsterRunStatus.STARTED)
+        instance.report_run_failed(run, "Run execution process unexpectedly exited")
+        assert follow(instance, run.run_id, progress) is dg.DagsterRunStatus.FAILURE
+    assert progress.failure == "Run execution process unexpectedly exited"
+
+
 def test_failure_is_the_first_cause_in_one_line() -> None:
     progress, lines, status = told(fails=True)
     assert status is dg.DagsterRunStatus.FAILURE

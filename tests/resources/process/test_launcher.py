@@ -11,7 +11,12 @@ import dagster as dg
 import psutil
 import pytest
 
-from resources.process.launcher import ProcessFailed, ProcessLauncher
+from resources.process.launcher import (
+    START_AGAIN,
+    ProcessFailed,
+    ProcessLauncher,
+    ProcessLost,
+)
 
 FAMILY = """
 import subprocess, sys, time
@@ -86,8 +91,15 @@ def run_child(code: str, instance: dg.DagsterInstance | None = None, **options) 
 
 def test_failing_child_is_quoted() -> None:
     code = "import sys; print('the disk is full', file=sys.stderr); sys.exit(3)"
-    with pytest.raises(ProcessFailed, match=r"code 3: the disk is full"):
+    with pytest.raises(ProcessFailed, match=r"code 3: the disk is full") as caught:
         run_child(code)
+    assert not isinstance(caught.value, ProcessLost)
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", f"sys.exit({START_AGAIN})"])
+def test_a_child_that_was_killed_or_can_go_on_may_be_started_again(end: str) -> None:
+    with pytest.raises(ProcessLost):
+        run_child(f"import os, sys; {end}")
 
 
 def test_extras_reach_the_child_and_its_messages_come_back() -> None:

@@ -1,0 +1,86 @@
+"""``python -m pipelines.garbage``: list what can go from a store, and with ``--delete`` remove it.
+
+This is what ``unigs store gc`` starts.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from resources.mlflow.tracking import Tracking
+from resources.mlflow.versions import OldVersion, delete_version, old_versions
+from resources.store import Store
+from unigs.errors import UnigsError
+from unigs.lineage.history import RECORD
+from unigs.workflows.upkeep.leftovers import Leftover, find_leftovers, remove, size_of
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse ``arguments``, list, remove where asked to; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.garbage", description=__doc__)
+    parser.add_argument("--store", default="")
+    parser.add_argument("--days", type=float, default=7.0)
+    parser.add_argument("--keep", type=int, default=3)
+    parser.add_argument("--delete", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        return _collect(options)
+    except UnigsError as error:
+        print(f"unigs store gc: {error}", file=sys.stderr)
+        return 1
+
+
+def _collect(options: argparse.Namespace) -> int:
+    store = Store(root=options.store)
+    leftovers = find_leftovers(store.base, options.days)
+    tracking = Tracking(store=store)
+    known = store.database.is_file()
+    versions = old_versions(tracking, options.keep, named_versions(store.base)) if known else []
+    entries = [_of_leftover(store.base, one) for one in leftovers]
+    entries += [_of_version(one) for one in versions]
+    total = sum(entry["bytes"] for entry in entries)
+    if not options.json:
+        for entry in entries:
+            print(f"{entry['bytes'] / 1e6:10.1f} MB  {entry['what']}: {entry['why']}")
+    if options.delete:
+        for leftover in leftovers:
+            remove(leftover)
+        for version in versions:
+            delete_version(tracking, version)
+    if options.json:
+        print(json.dumps({"deleted": options.delete, "bytes": total, "entries": entries}))
+    elif not entries:
+        print("nothing can go")
+    else:
+        done = "freed" if options.delete else "would be freed; --delete does it"
+        print(f"{total / 1e6:10.1f} MB  {done}")
+    return 0
+
+
+def named_versions(store: Path) -> set[str]:
+    """Return ``name/version`` of the registered models that folders of a store hold."""
+    found = set()
+    for record in store.glob(f"*/models/*/{RECORD}"):
+        try:
+            metadata = json.loads(record.read_text(encoding="utf-8"))["metadata"]
+            found.add(f"{metadata['name']}/{metadata['version']}")
+        except (OSError, ValueError, KeyError):
+            continue  # a model that is not registered, or a damaged record
+    return found
+
+
+def _of_leftover(store: Path, leftover: Leftover) -> dict[str, Any]:
+    what = leftover.path.relative_to(store).as_posix()
+    return {"what": what, "why": leftover.why, "bytes": leftover.bytes}
+
+
+def _of_version(old: OldVersion) -> dict[str, Any]:
+    freed = 0 if old.folder is None else size_of(old.folder)
+    return {"what": f"{old.name}/{old.version}", "why": "an old model version", "bytes": freed}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Runs whose processes are gone: Dagster and MLflow go on to list them as running.
+
+Dagster's daemon sees to them only while the code server that started them lives. After a power cut,
+a container that was removed or a ``kill -9`` of the whole family nobody does, until the next
+``unigs run`` or ``python -m pipelines.ui`` of the store.
+"""
+
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from resources.mlflow.outage import is_outage
+from resources.mlflow.tracking import Tracking
+from resources.process.run_lock import has_worker, sweep
+from resources.store import Store
+
+# How the launcher notes the code server that a run was started by.
+_SERVER_TAG = ".dagster/grpc_info"
+_SECONDS = 2.0
+_UNFINISHED = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def end_lost_runs(instance: dg.DagsterInstance, store: Store) -> list[str]:
+    """Mark runs without a process as failed, or as cancelled where that was asked for, in Dagster
+    and in MLflow; return their ids."""
+    lost = [
+        run
+        for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+        if not has_worker(store.dagster_home, run.run_id) and not _has_server(run.tags)
+    ]
+    for run in lost:
+        if run.status is dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, "The run's processes are gone.")
+        else:
+            instance.report_run_failed(run, "The run's processes are gone: it was killed.")
+        end_records(store, run.run_id)
+    sweep(store.dagster_home)
+    return [run.run_id for run in lost]
+
+
+def end_records(store: Store, run_id: str) -> None:
+    """End the MLflow runs that a Dagster run which has ended left open."""
+    tracking = Tracking(store=store)
+    if not store.database.is_file():
+        return
+    try:
+        tracking.end_runs_of(run_id)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+
+
+def _has_server(tags: Mapping[str, str]) -> bool:
+    """Return whether the code server answers that started a run."""
+    try:
+        server = json.loads(tags[_SERVER_TAG])
+        path, address = server.get("socket"), (server.get("host"), server.get("port"))
+        kind = socket.AF_UNIX if path else socket.AF_INET
+        if path and not Path(path).exists():
+            return False
+        with socket.socket(kind, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_SECONDS)
+            probe.connect(path or address)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True

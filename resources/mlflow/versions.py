@@ -1,0 +1,70 @@
+"""Old versions of registered models: which can go, and how."""
+
+import shutil
+from collections.abc import Set
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from resources.mlflow.champion import champion_version, previous, registered_names
+from resources.mlflow.registry import MODEL_ID
+from resources.mlflow.tracking import Tracking
+from unigs.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class OldVersion:
+    """A version that can go: ``folder`` is the registry's copy, None where it is not in the
+    store."""
+
+    name: str
+    version: str
+    model_id: str
+    folder: Path | None
+
+
+def old_versions(tracking: Tracking, keep: int, named: Set[str]) -> list[OldVersion]:
+    """List the versions of all models but those that somebody needs: the champion, the one to roll
+    back to, the newest ``keep``, and ``named``.
+
+    Args:
+        named: ``name/version`` of versions that records of the store speak of.
+    """
+    client = tracking.client()
+    found = []
+    for name in registered_names(tracking):
+        versions = sorted(
+            client.search_model_versions(f"name = '{name}'"), key=lambda each: int(each.version)
+        )
+        needed = {str(each.version) for each in versions[max(0, len(versions) - keep) :]}
+        needed |= {each for each in (champion_version(tracking, name),) if each}
+        with suppress(ConfigError):  # there was no champion before this one
+            needed.add(previous(tracking, name))
+        for each in versions:
+            version = str(each.version)
+            if version not in needed and f"{name}/{version}" not in named:
+                model_id = each.model_id or each.tags.get(MODEL_ID, "")
+                found.append(OldVersion(name, version, model_id, _folder(tracking, model_id)))
+    return found
+
+
+def delete_version(tracking: Tracking, old: OldVersion) -> None:
+    """Remove a version from the registry, its logged model from the records, and its files."""
+    client = tracking.client()
+    client.delete_model_version(old.name, old.version)
+    if old.model_id:
+        client.delete_logged_model(old.model_id)
+    if old.folder is not None:
+        shutil.rmtree(old.folder, ignore_errors=True)
+
+
+def _folder(tracking: Tracking, model_id: str) -> Path | None:
+    if not model_id:
+        return None
+    address = urlsplit(tracking.client().get_logged_model(model_id).artifact_location)
+    # of the model m-1 that is .../models/m-1/artifacts
+    folder = Path(unquote(address.path)).parent
+    # of another place nothing is removed
+    inside = folder.is_relative_to(tracking.store.base / "mlartifacts" / "models")
+    return folder if address.scheme in ("", "file") and inside and folder.is_dir() else None

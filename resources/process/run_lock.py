@@ -1,0 +1,50 @@
+"""A lock that a run's worker holds as long as it lives, so that others can tell whether it does.
+
+Dagster finds out about a dead worker only while the code server that started it lives on. The lock
+is a file ``workers/RUN`` of DAGSTER_HOME; the system frees it however the process ends.
+"""
+
+import fcntl
+import os
+from functools import cache
+from pathlib import Path
+from typing import TextIO
+
+FOLDER = "workers"
+
+
+def hold_run(run_id: str) -> None:
+    """Hold the lock of a run until this process ends; nothing without a DAGSTER_HOME."""
+    if home := os.environ.get("DAGSTER_HOME"):
+        _held(Path(home) / FOLDER / run_id)
+
+
+@cache
+def _held(file: Path) -> TextIO | None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = file.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()  # held by the process that this one is a step of
+        return None
+    return lock
+
+
+def has_worker(home: Path, run_id: str) -> bool:
+    """Return whether some process holds the lock of a run."""
+    try:
+        with (home / FOLDER / run_id).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def sweep(home: Path) -> None:
+    """Remove the locks of runs that have ended."""
+    for file in (home / FOLDER).glob("*"):
+        if not has_worker(home, file.name):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""Runs whose processes are gone are listed as what they are, others are left alone."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.runner.lost import end_lost_runs
+from resources.mlflow.tracking import Tracking
+from resources.process.run_lock import FOLDER, has_worker
+from resources.store import Store
+
+HOLD = """
+import sys
+from resources.process.run_lock import hold_run
+hold_run(sys.argv[1])
+hold_run(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@dg.job
+def work() -> None:
+    pass
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(root=str(tmp_path))
+
+
+@pytest.fixture
+def instance(store: Store) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(store.folder("dagster"))) as instance:
+        yield instance
+
+
+def run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, server: Path) -> str:
+    tags = {".dagster/grpc_info": json.dumps({"host": "localhost", "socket": str(server)})}
+    return instance.create_run_for_job(work, status=status, tags=tags).run_id
+
+
+def test_a_run_without_processes_has_failed_or_was_cancelled(
+    instance: dg.DagsterInstance, store: Store, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    killed = run(instance, dg.DagsterRunStatus.STARTED, gone)
+    cancelled = run(instance, dg.DagsterRunStatus.CANCELING, gone)
+    done = run(instance, dg.DagsterRunStatus.SUCCESS, gone)
+    assert set(end_lost_runs(instance, store)) == {killed, cancelled}
+    statuses = [instance.get_run_by_id(one).status.value for one in (killed, cancelled, done)]
+    assert statuses == ["FAILURE", "CANCELED", "SUCCESS"]
+    assert end_lost_runs(instance, store) == []
+
+
+def test_a_run_whose_code_server_answers_is_left_alone(
+    instance: dg.DagsterInstance, store: Store, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "server"))
+        server.listen()
+        run(instance, dg.DagsterRunStatus.STARTED, tmp_path / "server")
+        assert end_lost_runs(instance, store) == []
+    assert len(end_lost_runs(instance, store)) == 1
+
+
+def test_a_run_whose_worker_lives_is_left_alone_until_it_is_killed(
+    instance: dg.DagsterInstance,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(store.dagster_home))
+    run_id = run(instance, dg.DagsterRunStatus.STARTED, tmp_path / "gone")
+    worker = subprocess.Popen(
+        [sys.executable, "-c", HOLD, run_id], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    worker.stdout.readline()
+    assert has_worker(store.dagster_home, run_id)
+    assert end_lost_runs(instance, store) == []
+    worker.kill()
+    worker.communicate()
+    assert end_lost_runs(instance, store) == [run_id]
+    assert list((store.dagster_home / FOLDER).iterdir()) == []
+
+
+def test_its_open_records_in_mlflow_are_closed_and_those_of_others_are_not(
+    instance: dg.DagsterInstance, store: Store, tmp_path: Path
+) -> None:
+    tracking = Tracking(store=store)
+    lost = run(instance, dg.DagsterRunStatus.STARTED, tmp_path / "gone")
+    records = [
+        tracking.open_run("train", tags={"dagster.run_id": one}, parameters={})
+        for one in (lost, "another")
+    ]
+    finished = tracking.open_run("evaluate", tags={"dagster.run_id": lost}, parameters={})
+    tracking.end_run(finished, "FINISHED")
+    end_lost_runs(instance, store)
+    found = [tracking.client().get_run(one).info.status for one in (*records, finished)]
+    assert found == ["KILLED", "RUNNING", "FINISHED"]

@@ -1,0 +1,86 @@
+"""Old model versions go; the champion, the one before it and what a record names stay."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.garbage import main
+from resources.mlflow.champion import crown, previous
+from resources.mlflow.registry import champion, register_model
+from resources.mlflow.tracking import Tracking
+from resources.store import Store
+
+NAME = "unigs-shapes-tiny-joint"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Versions 1 to 5: 3 was champion, 2 is it, the store holds 4."""
+    folder = tmp_path_factory.mktemp("store")
+    tracking = Tracking(store=Store(root=str(folder)))
+    made = folder / "pipeline"
+    made.mkdir()
+    (made / "weights").write_bytes(bytes(5000))
+    run_id = tracking.open_run("train", tags={}, parameters={})
+    for _ in range(5):
+        register_model(tracking, run_id, NAME, made, {})
+    for version in ("3", "2"):
+        crown(tracking, NAME, version, "promote", "a test")
+    record = folder / "shapes-tiny" / "models" / "joint" / "kept.json"
+    record.parent.mkdir(parents=True)
+    metadata = {"name": NAME, "version": "4"}
+    record.write_text(json.dumps({"metadata": metadata, "files": []}))
+    return folder
+
+
+def versions(store: Path) -> list[int]:
+    client = Tracking(store=Store(root=str(store))).client()
+    return sorted(int(each.version) for each in client.search_model_versions(f"name = '{NAME}'"))
+
+
+def test_old_versions_are_listed_first_and_removed_when_asked(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = ["--store", str(store), "--keep", "1", "--json"]
+    copies = store / "mlartifacts" / "models"
+    assert main(order) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [entry["what"] for entry in listed["entries"]] == [f"{NAME}/1"]
+    assert listed["bytes"] == sum(entry["bytes"] for entry in listed["entries"]) > 5_000
+    assert versions(store) == [1, 2, 3, 4, 5]
+
+    before = len(list(copies.iterdir()))
+    assert main([*order, "--delete"]) == 0
+    assert json.loads(capsys.readouterr().out)["deleted"]
+    assert versions(store) == [2, 3, 4, 5]
+    assert len(list(copies.iterdir())) == before - 1
+    tracking = Tracking(store=Store(root=str(store)))
+    best = champion(tracking, NAME)
+    assert best is not None
+    assert (best.version, (best.folder / "weights").stat().st_size) == ("2", 5000)
+    assert previous(tracking, NAME) == "3"
+    assert main(order) == 0
+    assert json.loads(capsys.readouterr().out)["entries"] == []
+
+
+def test_people_read_what_would_be_freed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = tmp_path / "shapes-tiny" / "raw" / "x"
+    left.mkdir(parents=True)
+    (left.parent.parent / ".raw.replaced").mkdir()
+    (left.parent.parent / ".raw.history.jsonl").write_text("")
+    (left.parent.parent / ".raw.replaced" / "a.tar").write_bytes(bytes(3_000_000))
+    assert main(["--store", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "3.0 MB  shapes-tiny/.raw.replaced: a build that broke off" in said
+    assert "would be freed; --delete does it" in said
+    assert main(["--store", str(tmp_path), "--delete"]) == 0
+    assert "freed" in capsys.readouterr().out
+    assert not (tmp_path / "shapes-tiny" / ".raw.replaced").exists()
+
+
+def test_no_store_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--store", str(tmp_path / "gone")]) == 1
+    assert "no such folder" in capsys.readouterr().err

@@ -1,0 +1,116 @@
+"""What can go from a store is listed with what it frees; what a record needs never is."""
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.small_store import SmallStore
+from unigs.errors import DataError
+from unigs.workflows.upkeep.leftovers import Leftover, find_leftovers, remove, size_of
+
+DAYS = 86400.0
+
+
+def put(file: Path, size: int = 100, days: float = 30.0) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(size))
+    for path in (file, file.parent):
+        os.utime(path, (time.time() - days * DAYS,) * 2)
+    return file
+
+
+def recorded(folder: Path, *names: str) -> Path:
+    for name in names:
+        put(folder / name)
+    (folder / "kept.json").write_text(json.dumps({"files": dict.fromkeys(names, "")}))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    recorded(tmp_path / "shapes-tiny" / "shards" / "train" / "entity", "a.tar", "manifest.json")
+    recorded(tmp_path / "shapes-tiny" / "statistics", "plot.png")
+    put(tmp_path / "shapes-tiny" / ".statistics.history.jsonl")
+    return tmp_path / "shapes-tiny"
+
+
+def found(store: Path) -> dict[str, tuple[str, int]]:
+    return {
+        one.path.relative_to(store).as_posix(): (one.why, one.bytes)
+        for one in find_leftovers(store, 7.0)
+    }
+
+
+def test_a_store_in_order_has_nothing_that_can_go(run: Path) -> None:
+    put(run.parent / "mlartifacts" / "models" / "m-1" / "artifacts" / "weights")
+    put(run.parent / "lineage" / "shards" / "entity.parquet")
+    put(run.parent / "dagster" / "history" / "runs.db")
+    put(run.parent / "notes" / "mine.txt")
+    put(run / "my own folder" / "mine.txt")
+    for path in run.parent.rglob("*"):
+        os.utime(path, (0, 0))
+    assert found(run.parent) == {}
+
+
+def test_what_no_record_needs_is_listed_with_its_bytes(run: Path) -> None:
+    put(run / "weights" / ".joint.building" / "checkpoints" / "a", 1000)
+    os.utime(run / "weights" / ".joint.building", (0, 0))
+    put(run / "shards" / "val" / ".entity.replaced" / "a.tar", 300, days=0)
+    put(run / "shards" / "train" / "entity" / "old.tar", 200)
+    put(run / "shards" / "train" / "entity" / ".a.tar.x1y2z3_4", 50)
+    put(run / "evaluation" / "joint" / "entity" / "grid.png", 400)
+    os.utime(run / "evaluation", (0, 0))
+    assert found(run.parent) == {
+        "shapes-tiny/evaluation": ("no record of it", 400),
+        "shapes-tiny/shards/train/entity/.a.tar.x1y2z3_4": ("half written", 50),
+        "shapes-tiny/shards/train/entity/old.tar": (
+            "a shard that its manifest does not name", 200,
+        ),
+        "shapes-tiny/shards/val/.entity.replaced": ("a build that broke off", 300),
+        "shapes-tiny/weights/.joint.building": ("a build that broke off", 1000),
+    }  # fmt: skip
+
+
+def test_a_training_that_broke_off_today_can_still_go_on(run: Path) -> None:
+    put(run / "weights" / ".joint.building" / "checkpoints" / "a", days=0)
+    put(run / "evaluation" / "joint" / "entity" / "grid.png", days=0)
+    assert found(run.parent) == {}
+
+
+def test_a_build_at_work_is_neither_listed_nor_removed(run: Path) -> None:
+    building = run / "weights" / ".joint.building"
+    put(building / "checkpoint")
+    with (run / "weights" / ".joint.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert found(run.parent) == {}
+        assert not remove(Leftover(building, "", 0))
+    assert building.is_dir()
+    assert remove(Leftover(building, "", 0))
+    assert not building.exists()
+
+
+def test_a_file_with_a_second_name_frees_nothing(tmp_path: Path) -> None:
+    file = put(tmp_path / "a" / "a.tar")
+    os.link(file, tmp_path / "b.tar")
+    assert size_of(tmp_path / "a") == 0
+
+
+def test_nothing_of_a_real_store_is_taken(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    store.data()
+    store.train()
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (0, 0))
+    for record in tmp_path.rglob("kept.json"):
+        names = [path.relative_to(record.parent).as_posix() for path in record.parent.rglob("*.*")]
+        record.write_text(json.dumps({**json.loads(record.read_text()), "files": names}))
+    assert [one for one in found(tmp_path) if "latents" not in one] == []
+
+
+def test_no_store_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        find_leftovers(tmp_path / "gone", 7.0)

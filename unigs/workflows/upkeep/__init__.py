@@ -1,0 +1,1 @@
+"""Upkeep of a store: what can go, and copies of it as one file."""
