@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from assets_defs.evaluation import Evaluator, evaluation_inputs
-from assets_defs.models import MODELS
+from assets_defs.models import JOINT, MODELS
 from assets_defs.report import reports
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
@@ -31,17 +32,24 @@ CHECKS = {
     BETTER: "The mean mIoU is higher than the champion's.",
     NOT_WORSE: "In no task is the interval of the paired difference below 0.",
 }
+# The weekly retraining decides about this model; a week that left it out is worth a look.
+WEEKLY = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(days=8), fail_window=timedelta(days=15)
+)
 # The champion's evaluation as it was logged.
 CHAMPION = "champion"
 
 
 def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["gate", name],
+        name=f"{name}_gate",
         deps=[reports[name]],
         group_name=f"model_{name}",
+        kinds={"mlflow"},
+        owners=["team:models"],
+        freshness_policy=WEEKLY if name == JOINT else None,
         check_specs=[
-            dg.AssetCheckSpec(check, asset=["gate", name], description=said)
+            dg.AssetCheckSpec(check, asset=f"{name}_gate", description=said)
             for check, said in CHECKS.items()
         ],
         description="Points the registry's champion alias at the model when it is better.",

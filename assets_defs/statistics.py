@@ -24,11 +24,17 @@ if TYPE_CHECKING:
     from unigs.index.statistics import SceneStatistics
 
 CODE = code_of("statistics")
-PLOT, UNSEEN = "statistics.png", "unseen_classes.json"
+STATISTICS, PLOT, UNSEEN = "statistics.json", "statistics.png", "unseen_classes.json"
 _CLASSES_SHOWN = 20
 
 
-@dg.asset(deps=[*scenes_indexes, quarantine_report], group_name="data", code_version=CODE)
+@dg.asset(
+    deps=[*scenes_indexes, quarantine_report],
+    group_name="data",
+    kinds={"json", "matplotlib"},
+    owners=["team:data"],
+    code_version=CODE,
+)
 def scene_statistics(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
@@ -50,7 +56,7 @@ def scene_statistics(
             for name, batch in batches.items()
         }
         text = json.dumps({name: asdict(value) for name, value in found.items()}, indent=1)
-        (folder / "statistics.json").write_text(text, encoding="utf-8")
+        (folder / STATISTICS).write_text(text, encoding="utf-8")
         plot_statistics(found, folder / PLOT)
         sides = {
             split: [found[name] for name, batch in batches.items() if batch[1] == split]

@@ -11,7 +11,7 @@ import dagster as dg
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.models import JOINT, MODELS
-from assets_defs.statistics import PLOT, scene_statistics
+from assets_defs.statistics import PLOT, STATISTICS, scene_statistics
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
@@ -22,11 +22,12 @@ from assets_defs.support.pretrained import (
     weights_digests,
     weights_inputs,
 )
-from assets_defs.support.provenance import provenance
+from assets_defs.support.provenance import DESCRIPTION, provenance
 from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
 from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import PREVIEWS, REPORT
 from resources.launcher import Launcher
+from resources.mlflow.content import log_preset, log_statistics, training_parameters
 from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
@@ -51,9 +52,11 @@ def registered_name(settings: GraphSettings, model: str) -> str:
 
 def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["weights", name],
+        name=f"{name}_weights",
         deps=[shard_manifest, scene_statistics, autoencoder, text_encoder],
         group_name=f"model_{name}",
+        kinds={"pytorch", "safetensors", "mlflow"},
+        owners=["team:models"],
         code_version=TRAINING_CODE,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
     )
@@ -94,7 +97,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             run_id = tracking.open_run(
                 f"train {name} {folders.base.name}",
                 tags=provenance(context, settings),
-                parameters={"model": name, **preset.model_dump(mode="json")},
+                parameters=training_parameters(name, settings, preset),
                 inputs=[
                     *dataset_inputs(folders, settings, "train", tasks),
                     *weights_inputs(folders, settings, COMPONENTS),
@@ -103,7 +106,11 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             )
             try:
                 known.write_text(run_id, encoding="utf-8")
-                log_statistics(tracking, run_id, folders)
+                log_preset(tracking, run_id, preset)
+                # a training on downloaded shards has none
+                if (folders.statistics / RECORD).is_file():
+                    of_data = folders.statistics
+                    log_statistics(tracking, run_id, of_data / STATISTICS, of_data / PLOT)
                 order = {
                     "preset": preset.model_dump(mode="json"),
                     "autoencoder": str(folders.autoencoder),
@@ -121,7 +128,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             tracking.end_run(run_id, "FINISHED")
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-            return Built(report.pop("digest"), {**report, "mlflow_run_id": run_id})
+            return Built(report.pop("digest"), {**report, **tracking.named(run_id)})
 
         reads = [folders.autoencoder, folders.text_encoder]
         outcome = build_or_reuse(folders.weights(name), inputs, build, reads=reads)
@@ -129,17 +136,6 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         return materialized(context, outcome, {"preview": pictures[-1]} if pictures else None)
 
     return weights
-
-
-def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
-    """Log data statistics and plots to the training's MLflow run.
-
-    A training on downloaded shards has no statistics here.
-    """
-    if (folders.statistics / RECORD).is_file():
-        statistics = build_record(folders.statistics)["metadata"]
-        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in statistics.items()})
-        tracking.log_images(run_id, {"data": folders.statistics / PLOT})
 
 
 def sample_folders(
@@ -165,9 +161,11 @@ def leaves(held: Mapping[str, Any]) -> Iterator[Any]:
 
 def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["model", name],
+        name=f"{name}_model",
         deps=[weights, autoencoder, text_encoder],
         group_name=f"model_{name}",
+        kinds={"diffusers", "safetensors", "mlflow"},
+        owners=["team:models"],
         code_version=ASSEMBLY_CODE,
         description="The pipeline folder (diffusers layout), registered in MLflow as a version.",
     )
@@ -187,14 +185,14 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             digest = fingerprint(**inputs)
             run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
             tags = {**provenance(context, settings), "model.digest": digest}
-            version = register_model(
-                tracking, run_id, registered_name(settings, name), folder / PIPELINE, tags
-            )
+            said = tags.pop(DESCRIPTION)
+            called = registered_name(settings, name)
+            version = register_model(tracking, run_id, called, folder / PIPELINE, tags, said)
             registered = {
                 "name": version.name,
                 "version": version.version,
                 "model_id": version.model_id,
-                "mlflow_run_id": version.run_id,
+                **tracking.named(version.run_id),
             }
             (folder / VERSION_FILE).write_text(json.dumps(registered), encoding="utf-8")
             return Built(digest, registered)
@@ -267,6 +265,8 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
 @dg.asset(
     deps=[autoencoder, text_encoder],
     group_name="reference",
+    kinds={"diffusers", "safetensors"},
+    owners=["team:evaluation"],
     code_version=ASSEMBLY_CODE,
 )
 def untrained(

@@ -65,9 +65,9 @@ def inputs_of(
 
 def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) -> None:
     live = GraphSettings(overrides={"data.latents": False})
-    counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
+    counted = inputs_of(training, "entity_weights", live, tmp_path)["encoding"]
     assert counted == code_of("encoding")
-    assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
+    assert inputs_of(training, "entity_weights", GraphSettings(), tmp_path)["encoding"] is None
 
 
 def test_latents_refined_in_other_steps_are_other_latents(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     monkeypatch.setattr(training, "verify", lambda folders: None)
     monkeypatch.setattr(keep, "verify", lambda folders: None)
     with pytest.raises(ValueError, match="no picture"):
-        execute(store, GraphSettings(), "weights/entity")
+        execute(store, GraphSettings(), "entity_weights")
     client = Tracking(store=store).client()
     experiment = client.get_experiment_by_name("unigs")
     assert experiment is not None
@@ -132,7 +132,7 @@ def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
 
     def train(steps: int, ends: str) -> None:
         overrides = {"launcher": Trainer(ends=ends)}
-        execute(store, GraphSettings(train_steps=steps), "weights/entity", overrides)
+        execute(store, GraphSettings(train_steps=steps), "entity_weights", overrides)
 
     train(5, "well")
     finished = files_of(folders.weights("entity"))
