@@ -19,14 +19,21 @@ from assets_defs.training import VERSION_FILE, registered_name
 from resources.launcher import Launcher
 from resources.mlflow.champion import crown
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
-from resources.mlflow.registry import ModelVersion, champion, find_version, tag_version
+from resources.mlflow.registry import (
+    EVALUATED_ON,
+    ModelVersion,
+    champion,
+    find_version,
+    tag_version,
+)
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.lineage.forgotten import read_forgotten
 
 DECISION = "decision.json"
-SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
+SCORE = "gate.score"
+PAGE, IMAGES_SHOWN = "comparison.html", 30
 BETTER, NOT_WORSE = "mean_is_better", "no_task_is_worse"
 CHECKS = {
     BETTER: "The mean mIoU is higher than the champion's.",
@@ -100,9 +107,11 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
             unfit = best is not None and f"{best.name}/{best.version}" in tainted
             compared = None if unfit else best
-            of_best = (
-                None if compared is None else read_scores(places_of(compared, protocol, folder))
-            )
+            of_best = None
+            if compared is not None:
+                before = places_of(compared, protocol, folder)
+                of_best = read_scores(before)
+                show(folder / PAGE, candidate, compared, places, before)
             decision = decide(scores, of_best, unfit)
             if decision.promoted:
                 crown(tracking, candidate.name, candidate.version, "gate", decision.reason)
@@ -128,6 +137,23 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 evaluate(best.folder, task, place)
             note(best, protocol, places)
             return places
+
+        def show(
+            page: Path,
+            candidate: ModelVersion,
+            best: ModelVersion,
+            places: dict[str, Path],
+            before: dict[str, Path],
+        ) -> None:
+            """Put the two side by side in a page, which is an artifact of the candidate's run."""
+            from unigs.comparison.models import compare_models
+            from unigs.comparison.page import write_page
+
+            first, second = (f"{one.name}/{one.version}" for one in (candidate, best))
+            shards = folders.own(settings.evaluated) / "shards" / "val"
+            tasks = compare_models(places, before, (first, second), shards, IMAGES_SHOWN)
+            write_page(page, first, second, tasks)
+            tracking.client().log_artifact(candidate.run_id, str(page), "gate")
 
         def note(version: ModelVersion, protocol: str, places: dict[str, Path]) -> None:
             from unigs.evaluation.promotion import mean_miou, read_scores

@@ -10,6 +10,8 @@ from resources.mlflow.tracking import Tracking
 
 # The id of the logged model, which the registry of a database does not keep with a version.
 MODEL_ID = "model_id"
+# The fingerprint of what a version was evaluated on, as a tag of it.
+EVALUATED_ON = "gate.evaluated_on"
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
 
