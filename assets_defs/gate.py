@@ -165,7 +165,11 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         reads = [folders.model(name), *(folders.evaluation(name, task) for task in tasks)]
         outcome = build_or_reuse(folders.gate(name), inputs, build, reads=reads)
         context.log.info(f"gate of {name}: {outcome.metadata['reason']}")
-        return materialized(context, outcome, check_results=checks(outcome.metadata))
+        page = outcome.folder / PAGE
+        shown = {"comparison": dg.MetadataValue.path(str(page))} if page.is_file() else {}
+        return materialized(
+            context, outcome, check_results=checks(outcome.metadata), metadata=shown
+        )
 
     return gate
 

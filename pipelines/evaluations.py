@@ -5,6 +5,7 @@ This is what `unigs compare` starts for a version. The last line of stdout is JS
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="gets a folder a task")
     parser.add_argument("--store", default="", help="default: $UNIGS_STORE, else ./store")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         print(json.dumps(_fetched(Store(root=options.store), options.version, options.out)))
     except UnigsError as error:

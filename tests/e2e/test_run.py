@@ -161,6 +161,13 @@ def test_the_gate_compared_it_image_by_image_and_the_champion_can_be_changed(
         assert found["images"] >= 1
         assert found["ci_low"] <= found["difference"] <= found["ci_high"]
     assert not (store / "shapes-smoke/gate/joint/entity").exists(), "the champion's were logged"
+    page = (store / "shapes-smoke/gate/joint/comparison.html").read_text()
+    assert f"{MODEL}/{decision['candidate']} left" in page
+    client = Tracking(store=Store(root=str(store))).client()
+    training = client.get_model_version(MODEL, decision["candidate"]).run_id
+    assert [item.path for item in client.list_artifacts(training, "gate")] == [
+        "gate/comparison.html"
+    ]
     other = "1" if decision["champion"] == "2" else "2"
     changed = result_of(unigs("promote", other, "--store", store, "--reason", "by hand", "--json"))
     assert (changed["before"], changed["version"]) == (decision["champion"], other)
