@@ -25,6 +25,8 @@ TEXT_CODE = code_of("text_encoder")
 @dg.asset(
     deps=[dg.AssetKey("shards")],
     group_name="components",
+    kinds={"diffusers", "safetensors"},
+    owners=["team:models"],
     code_version=AUTOENCODER_CODE,
 )
 @tried_again
@@ -63,6 +65,8 @@ def autoencoder(
 @dg.asset(
     deps=[*scenes_indexes, quarantine_report],
     group_name="components",
+    kinds={"transformers", "safetensors"},
+    owners=["team:models"],
     code_version=TEXT_CODE,
 )
 @tried_again

@@ -44,7 +44,12 @@ def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
     return settings.source(dataset).root or folders.raw(dataset)
 
 
-@dg.asset(group_name="data", code_version=GENERATOR_CODE)
+@dg.asset(
+    group_name="data",
+    kinds={"coco"},
+    owners=["team:data"],
+    code_version=GENERATOR_CODE,
+)
 @tried_again
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
@@ -114,9 +119,11 @@ def digest_of_listing(files: Mapping[str, tuple[int, int]]) -> str:
 
 def _scenes_index(split: str) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["scenes_index", split],
+        name=f"scenes_index_{split}",
         deps=[raw],
         group_name="data",
+        kinds={"parquet"},
+        owners=["team:data"],
         code_version=READER_CODE,
         description=f"Every image of {split} as a row: digests, entities, or why quarantined.",
     )
@@ -207,6 +214,8 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
 @dg.asset(
     deps=scenes_indexes,
     group_name="data",
+    kinds={"json"},
+    owners=["team:data"],
     check_specs=[
         dg.AssetCheckSpec(
             "quarantined_share",

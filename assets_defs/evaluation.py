@@ -23,10 +23,11 @@ from assets_defs.support.work import evaluate_folders
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
 from resources.launcher import Launcher
+from resources.mlflow.content import evaluation_parameters, log_evaluation, log_preset
 from resources.mlflow.tracking import DatasetInput, Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.evaluation.metric_values import MetricValues
+from unigs.evaluation.metric_values import MetricValues, Role
 from unigs.tasks import TASKS
 
 EVALUATION_CODE = code_of("evaluation")
@@ -128,23 +129,45 @@ class Evaluator:
 
 def _reference(task: str) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["reference", task],
+        name=f"reference_{task}",
         deps=[untrained, shard_manifest, *evaluators],
         group_name="reference",
+        kinds={"torchmetrics", "mlflow"},
+        owners=["team:evaluation"],
         code_version=EVALUATION_CODE,
         description=f"The untrained model, the baselines and the upper bounds on {task}.",
     )
     @tried_again
     def reference(
-        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
+        context: dg.AssetExecutionContext,
+        store: Store,
+        settings: GraphSettings,
+        tracking: Tracking,
+        launcher: Launcher,
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         evaluate = Evaluator(context, launcher, settings, folders)
         model = folders.model("untrained")
 
         def build(folder: Path, resume: bool) -> Built:
-            named = evaluate(model / PIPELINE, task, folder, beside=True).named()
-            return Built(metrics_digest(named), shown(named))
+            began = time.time()
+            values = evaluate(model / PIPELINE, task, folder, beside=True)
+            shards = dataset_inputs(folders, settings, "val", [task])
+            with tracking.run(
+                f"reference {task} {folders.base.name}",
+                tags=provenance(context, settings),
+                parameters=evaluation_parameters("untrained", task, settings, settings.values),
+                inputs=[*shards, *weights_inputs(folders, settings, EVALUATORS)],
+                started=began,
+            ) as run_id:
+                own = values.where(lambda value: value.role is Role.MODEL)
+                beside = values.where(lambda value: value.role is not Role.MODEL)
+                for part in (own.changed(role=Role.UNTRAINED), beside):
+                    tracking.log_metrics(run_id, of_task(task, part), dataset=shards[0])
+                log_evaluation(tracking, run_id, folder)
+                tracking.log_images(run_id, {task: folder / "grid.png"})
+            named = values.named()
+            return Built(metrics_digest(named), {**shown(named), **tracking.named(run_id)})
 
         inputs = evaluation_inputs(folders, settings, model, task)
         reads = evaluation_reads(folders, settings, model, task)
@@ -156,9 +179,11 @@ def _reference(task: str) -> dg.AssetsDefinition:
 
 def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["evaluation", name, task],
+        name=f"{name}_evaluation_{task}",
         deps=[models[name], shard_manifest, protocol, *evaluators],
         group_name=f"model_{name}",
+        kinds={"torchmetrics", "mlflow"},
+        owners=["team:models"],
         code_version=EVALUATION_CODE,
         description=f"The {name} model on held-out scenes, task {task}.",
     )
@@ -195,22 +220,24 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
                     "training_run": registered["mlflow_run_id"],
                     "protocol": test_set.digest,
                 },
-                parameters={"task": task, **settings.values.model_dump(include={"evaluation"})},
+                parameters=evaluation_parameters(name, task, settings, settings.values),
                 inputs=[*shards, test_set, *weights_inputs(folders, settings, EVALUATORS)],
                 model_id=registered["model_id"],
                 started=began,
             ) as run_id:
-                for protocol, measured_on in ((False, shards[0]), (True, test_set)):
-                    named = {
-                        f"{task}.{value.name}": value.value
-                        for value in values
-                        if bool(value.protocol) is protocol
-                    }
+                held_out = values.where(lambda value: not value.protocol)
+                of_protocol = values.where(lambda value: bool(value.protocol))
+                for part, measured_on in ((held_out, shards[0]), (of_protocol, test_set)):
                     tracking.log_metrics(
-                        run_id, named, model_id=registered["model_id"], dataset=measured_on
+                        run_id,
+                        of_task(task, part),
+                        model_id=registered["model_id"],
+                        dataset=measured_on,
                     )
+                log_preset(tracking, run_id, settings.values)
+                log_evaluation(tracking, run_id, folder)
                 tracking.log_images(run_id, {task: folder / "grid.png"})
-            return Built(metrics_digest(metrics), {**shown(metrics), "mlflow_run_id": run_id})
+            return Built(metrics_digest(metrics), {**shown(metrics), **tracking.named(run_id)})
 
         inputs = evaluation_inputs(folders, settings, model, task)
         inputs["protocol"] = built_digest(folders.protocol)
@@ -219,6 +246,12 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return evaluation
+
+
+def of_task(task: str, values: MetricValues) -> dict[str, float]:
+    """Return values under the names that they have in MLflow: ``entity.miou``,
+    ``entity.miou.ci_low``."""
+    return {f"{task}.{name}": value for name, value in values.named().items()}
 
 
 def metrics_digest(metrics: dict[str, float]) -> str:

@@ -28,6 +28,8 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         key=["evaluator", kind],
         deps=[*scenes_indexes, quarantine_report],
         group_name="evaluators",
+        kinds={"pytorch", "safetensors"},
+        owners=["team:evaluation"],
         code_version=CODE,
         description=description,
     )

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from assets_defs.evaluation import Evaluator, evaluation_inputs
-from assets_defs.models import MODELS, registered_name
+from assets_defs.models import JOINT, MODELS, registered_name
 from assets_defs.report import reports
 from assets_defs.retraining.forgotten import tainted_by_forgotten
 from assets_defs.support.build_cache import Built, build_or_reuse
@@ -20,29 +21,43 @@ from assets_defs.training import VERSION_FILE
 from resources.launcher import Launcher
 from resources.mlflow.champion import crown
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
-from resources.mlflow.registry import ModelVersion, champion, find_version, tag_version
+from resources.mlflow.registry import (
+    EVALUATED_ON,
+    ModelVersion,
+    champion,
+    find_version,
+    tag_version,
+)
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 
 DECISION = "decision.json"
-SCORE, EVALUATED_ON = "gate.score", "gate.evaluated_on"
+SCORE = "gate.score"
+PAGE, IMAGES_SHOWN = "comparison.html", 30
 BETTER, NOT_WORSE = "mean_is_better", "no_task_is_worse"
 CHECKS = {
     BETTER: "The mean mIoU is higher than the champion's.",
     NOT_WORSE: "In no task is the interval of the paired difference below 0.",
 }
+# The weekly retraining decides about this model; a week that left it out is worth a look.
+WEEKLY = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(days=8), fail_window=timedelta(days=15)
+)
 # The champion's evaluation as it was logged.
 CHAMPION = "champion"
 
 
 def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["gate", name],
+        name=f"{name}_gate",
         deps=[reports[name]],
         group_name=f"model_{name}",
+        kinds={"mlflow"},
+        owners=["team:models"],
+        freshness_policy=WEEKLY if name == JOINT else None,
         check_specs=[
-            dg.AssetCheckSpec(check, asset=["gate", name], description=said)
+            dg.AssetCheckSpec(check, asset=f"{name}_gate", description=said)
             for check, said in CHECKS.items()
         ],
         description="Points the registry's champion alias at the model when it is better.",
@@ -94,9 +109,11 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
             unfit = best is not None and f"{best.name}/{best.version}" in tainted
             compared = None if unfit else best
-            of_best = (
-                None if compared is None else read_scores(places_of(compared, protocol, folder))
-            )
+            of_best = None
+            if compared is not None:
+                before = places_of(compared, protocol, folder)
+                of_best = read_scores(before)
+                show(folder / PAGE, candidate, compared, places, before)
             decision = decide(scores, of_best, unfit)
             if decision.promoted:
                 crown(tracking, candidate.name, candidate.version, "gate", decision.reason)
@@ -123,6 +140,23 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             note(best, protocol, places)
             return places
 
+        def show(
+            page: Path,
+            candidate: ModelVersion,
+            best: ModelVersion,
+            places: dict[str, Path],
+            before: dict[str, Path],
+        ) -> None:
+            """Put the two side by side in a page, which is an artifact of the candidate's run."""
+            from unigs.comparison.models import compare_models
+            from unigs.comparison.page import write_page
+
+            first, second = (f"{one.name}/{one.version}" for one in (candidate, best))
+            shards = folders.own(settings.evaluated) / "shards" / "val"
+            tasks = compare_models(places, before, (first, second), shards, IMAGES_SHOWN)
+            write_page(page, first, second, tasks)
+            tracking.client().log_artifact(candidate.run_id, str(page), "gate")
+
         def note(version: ModelVersion, protocol: str, places: dict[str, Path]) -> None:
             from unigs.evaluation.promotion import mean_miou, read_scores
 
@@ -133,7 +167,11 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         reads = [folders.model(name), *(folders.evaluation(name, task) for task in tasks)]
         outcome = build_or_reuse(folders.gate(name), inputs, build, reads=reads)
         context.log.info(f"gate of {name}: {outcome.metadata['reason']}")
-        return materialized(context, outcome, check_results=checks(outcome.metadata))
+        page = outcome.folder / PAGE
+        shown = {"comparison": dg.MetadataValue.path(str(page))} if page.is_file() else {}
+        return materialized(
+            context, outcome, check_results=checks(outcome.metadata), metadata=shown
+        )
 
     return gate
 

@@ -35,6 +35,8 @@ _DAMAGES_SHOWN = 20
 @dg.asset(
     deps=[shards, latents],
     group_name="data",
+    kinds={"json"},
+    owners=["team:data"],
     check_specs=[
         dg.AssetCheckSpec(
             SHARDS_ARE_WHOLE,

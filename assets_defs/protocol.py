@@ -24,6 +24,8 @@ PROTOCOL_CODE = code_of("protocol")
 @dg.asset(
     deps=[*scenes_indexes, quarantine_report],
     group_name="data",
+    kinds={"webdataset"},
+    owners=["team:data"],
     code_version=PROTOCOL_CODE,
 )
 @tried_again

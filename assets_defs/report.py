@@ -10,9 +10,10 @@ from assets_defs.models import MODELS
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
-from assets_defs.support.records import built_digest, fingerprint
+from assets_defs.support.records import build_record, built_digest, fingerprint
 from assets_defs.support.retries import tried_again
 from assets_defs.training import PIPELINE, write_card
+from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.evaluation.metric_values import MetricValues, Role, finite
@@ -32,14 +33,16 @@ def all_values(folders: Folders, name: str, task: str) -> MetricValues:
 
 def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["report", name],
+        name=f"{name}_report",
         deps=[*evaluations[name].values(), *(references[task] for task in tasks)],
         group_name=f"model_{name}",
+        kinds={"markdown"},
+        owners=["team:models"],
         description=f"The result table, pictures and model card of the {name} model.",
     )
     @tried_again
     def report(
-        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
+        context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
     ) -> dg.MaterializeResult:
         folders = Folders.of(store, settings)
         inputs = {
@@ -70,7 +73,10 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             }
             write_card(settings, folders, name, pipeline, folder, own)
             stack_grids([folders.evaluation(name, task) / GRID for task in tasks], folder / GRID)
-            return Built(fingerprint(**content))
+            trained = build_record(folders.model(name))["metadata"]["mlflow_run_id"]
+            for file in (TABLE, GRID):
+                tracking.client().log_artifact(trained, str(folder / file), "report")
+            return Built(fingerprint(**content), tracking.named(trained))
 
         figures_of = [folders.evaluation(name, task) for task in tasks]
         figures_of += [folders.reference(task) for task in tasks]

@@ -12,6 +12,7 @@ from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import described, inline, say
 from assets_defs.support.partitions import SHARD_PARTITIONS, known_key, partition_key, parts
+from assets_defs.support.provenance import dataset_and_preset
 from assets_defs.support.records import built_digest, fingerprint
 from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
@@ -38,6 +39,8 @@ SHEET = "contact.png"
     partitions_def=SHARD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="data",
+    kinds={"webdataset"},
+    owners=["team:data"],
     code_version=SHARD_CODE,
 )
 @tried_again
@@ -118,6 +121,8 @@ def shards(
     partitions_def=SHARD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="data",
+    kinds={"webdataset"},
+    owners=["team:data"],
     code_version=LATENT_CODE,
 )
 @tried_again
@@ -205,6 +210,7 @@ def _over_partitions(
     wanted = [known[key] for key in asked]
     if settings.dataset == MIX:
         wanted += [part for part in parts(settings) if part not in wanted]
+    about = dataset_and_preset(context)
     unnamed: dict[str, Any] = {}
     for part in wanted:
         outcome = one(*part)
@@ -212,7 +218,7 @@ def _over_partitions(
         say(context, f"{name} {partition_key(*part)}", outcome)
         key = known_key(settings, part)
         pictures: Mapping[str, Path] = {"samples": outcome.folder / sheet} if sheet else {}
-        metadata: dict[str, Any] = {**described(outcome), **inline(pictures)}
+        metadata: dict[str, Any] = {**about, **described(outcome), **inline(pictures)}
         del metadata["cached"]
         if key in asked:
             context.add_asset_metadata(metadata, partition_key=key)
@@ -230,5 +236,9 @@ def _over_partitions(
     version = next(iter(digests.values())) if len(digests) == 1 else fingerprint(**digests)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
-        metadata={"cached": all(outcome.cached for outcome in outcomes.values()), **unnamed},
+        metadata={
+            **about,
+            "cached": all(outcome.cached for outcome in outcomes.values()),
+            **unnamed,
+        },
     )

@@ -15,10 +15,9 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.partitions import SPLITS, held
-from assets_defs.support.records import RECORD, build_record, built_digest
+from assets_defs.support.records import built_digest
 from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
-from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.config.data import MIX
@@ -27,13 +26,15 @@ if TYPE_CHECKING:
     from unigs.index.statistics import SceneStatistics
 
 CODE = code_of("statistics")
-PLOT, UNSEEN = "statistics.png", "unseen_classes.json"
+STATISTICS, PLOT, UNSEEN = "statistics.json", "statistics.png", "unseen_classes.json"
 _CLASSES_SHOWN = 20
 
 
 @dg.asset(
     deps=[*scenes_indexes, quarantine_report],
     group_name="data",
+    kinds={"json", "matplotlib"},
+    owners=["team:data"],
     code_version=CODE,
     check_specs=[drift_spec("scene_statistics")],
 )
@@ -64,7 +65,7 @@ def scene_statistics(
         }
         found = {name: measure(index) for name, index in indexes.items()}
         text = json.dumps({name: asdict(value) for name, value in found.items()}, indent=1)
-        (folder / "statistics.json").write_text(text, encoding="utf-8")
+        (folder / STATISTICS).write_text(text, encoding="utf-8")
         plot_statistics(found, folder / PLOT)
         sides = {
             split: [found[name] for name, batch in batches.items() if batch[1] == split]
@@ -122,17 +123,6 @@ def said_of_unseen(unseen: Mapping[str, int]) -> str:
     listed = ", ".join(f"{name} ({count})" for name, count in unseen.items())
     few = "1 class" if len(unseen) == 1 else f"{len(unseen)} classes"
     return f"{few} of the validation split in no training scene: {listed}"
-
-
-def log_statistics(tracking: Tracking, run_id: str, folders: Folders) -> None:
-    """Log data statistics and plots to the training's MLflow run.
-
-    A training on downloaded shards has no statistics here.
-    """
-    if (folders.statistics / RECORD).is_file():
-        statistics = build_record(folders.statistics)["metadata"]
-        tracking.log_metrics(run_id, {f"data.{name}": value for name, value in statistics.items()})
-        tracking.log_images(run_id, {"data": folders.statistics / PLOT})
 
 
 def plot_statistics(found: "dict[str, SceneStatistics]", file: Path) -> None:

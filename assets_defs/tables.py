@@ -41,6 +41,8 @@ def _asset(number: int, deps: list[Any], description: str) -> Callable[..., Any]
         name=name,
         deps=deps,
         group_name=GROUP,
+        kinds={"markdown", "mlflow"},
+        owners=["team:evaluation"],
         code_version=CODE,
         description=description,
         check_specs=[
@@ -175,7 +177,7 @@ def _report(
         with tracking.run(name, tags=provenance(context, settings), parameters={}) as run_id:
             tracking.log_table(run_id, f"table_{number}", table.columns())
         facts = {"missing": table.missing(), "models": [row for row, _ in table.rows]}
-        return Built(fingerprint(**table.columns()), {**facts, "mlflow_run_id": run_id})
+        return Built(fingerprint(**table.columns()), {**facts, **tracking.named(run_id)})
 
     outcome = build_or_reuse(folders.table(number), {**inputs, "tables": CODE}, build)
     return materialized(

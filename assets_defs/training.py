@@ -14,7 +14,7 @@ from assets_defs.models import JOINT, MODELS, registered_name
 from assets_defs.retraining.drift import keep_distributions, note_trained_on
 from assets_defs.retraining.start import MODEL_DIGEST, Starts
 from assets_defs.retraining.turn import POOL, training_turn
-from assets_defs.statistics import log_statistics, scene_statistics
+from assets_defs.statistics import PLOT, STATISTICS, scene_statistics
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders, leaves, sample_folders
 from assets_defs.support.materialize import materialized
@@ -25,12 +25,13 @@ from assets_defs.support.pretrained import (
     weights_digests,
     weights_inputs,
 )
-from assets_defs.support.provenance import provenance
-from assets_defs.support.records import build_record, built_digest, fingerprint, verify
+from assets_defs.support.provenance import DESCRIPTION, provenance
+from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
 from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import PREVIEWS, REPORT
 from resources.launcher import Launcher
+from resources.mlflow.content import log_preset, log_statistics, training_parameters
 from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
@@ -50,9 +51,11 @@ UNET, PIPELINE = "unet", "pipeline"
 
 def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["weights", name],
+        name=f"{name}_weights",
         deps=[shard_manifest, scene_statistics, autoencoder, text_encoder],
         group_name=f"model_{name}",
+        kinds={"pytorch", "safetensors", "mlflow"},
+        owners=["team:models"],
         code_version=TRAINING_CODE,
         pool=POOL,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
@@ -113,7 +116,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 run_id = tracking.open_run(
                     f"train {name} {folders.base.name}",
                     tags={**provenance(context, settings), **start.provenance},
-                    parameters={"model": name, **preset.model_dump(mode="json")},
+                    parameters=training_parameters(name, settings, preset),
                     inputs=[
                         *dataset_inputs(folders, settings, "train", tasks),
                         *weights_inputs(folders, settings, COMPONENTS),
@@ -122,7 +125,11 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 )
                 try:
                     known.write_text(run_id, encoding="utf-8")
-                    log_statistics(tracking, run_id, folders)
+                    log_preset(tracking, run_id, preset)
+                    # a training on downloaded shards has none
+                    if (folders.statistics / RECORD).is_file():
+                        of_data = folders.statistics
+                        log_statistics(tracking, run_id, of_data / STATISTICS, of_data / PLOT)
                     keep_distributions(folders, folder)
                     order = {
                         "preset": preset.model_dump(mode="json"),
@@ -142,7 +149,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 tracking.end_run(run_id, "FINISHED")
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-            told = {**report, "mlflow_run_id": run_id, **start.provenance}
+            told = {**report, **tracking.named(run_id), **start.provenance}
             return Built(told.pop("digest"), told)
 
         reads = [folders.autoencoder, folders.text_encoder]
@@ -155,9 +162,11 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
 
 def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["model", name],
+        name=f"{name}_model",
         deps=[weights, autoencoder, text_encoder],
         group_name=f"model_{name}",
+        kinds={"diffusers", "safetensors", "mlflow"},
+        owners=["team:models"],
         code_version=ASSEMBLY_CODE,
         description="The pipeline folder (diffusers layout), registered in MLflow as a version.",
     )
@@ -178,14 +187,14 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             digest = fingerprint(**inputs)
             run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
             tags = {**provenance(context, settings), MODEL_DIGEST: digest}
-            version = register_model(
-                tracking, run_id, registered_name(settings, name), folder / PIPELINE, tags
-            )
+            said = tags.pop(DESCRIPTION)
+            called = registered_name(settings, name)
+            version = register_model(tracking, run_id, called, folder / PIPELINE, tags, said)
             registered = {
                 "name": version.name,
                 "version": version.version,
                 "model_id": version.model_id,
-                "mlflow_run_id": version.run_id,
+                **tracking.named(version.run_id),
             }
             (folder / VERSION_FILE).write_text(json.dumps(registered), encoding="utf-8")
             note_trained_on(folders, folders.weights(name), version.name, version.version)
@@ -259,6 +268,8 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
 @dg.asset(
     deps=[autoencoder, text_encoder],
     group_name="reference",
+    kinds={"diffusers", "safetensors"},
+    owners=["team:evaluation"],
     code_version=ASSEMBLY_CODE,
 )
 @tried_again

@@ -1,24 +1,34 @@
 """``python -m pipelines.ui``: Dagster and MLflow over one store, side by side on 127.0.0.1."""
 
 import argparse
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
-from pipelines.runner.home import WORKSPACE, prepare_home
+from pipelines.runner.home import REPOSITORY, WORKSPACE, prepare_home
 from pipelines.runner.lost import end_lost_runs
+from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import end_group
 from resources.store import Store
-from unigs.errors import UnigsError
+from unigs.errors import ConfigError, UnigsError
 
 HOST = "127.0.0.1"
+# What the servers say about themselves at each start: nothing to act on.
+_QUIET = (
+    "Function `dev_command` is superseded",
+    "Parameter `backfill_policy` of function `asset`",
+    "starlette.middleware.wsgi is deprecated",
+)
 
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
@@ -27,30 +37,88 @@ def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, lis
     return {
         "dagster": [
             str(scripts / "dagster"), "dev", "--workspace", str(WORKSPACE),
-            "--host", HOST, "--port", str(dagster_port),
+            "--host", HOST, "--port", str(dagster_port), "--log-level", "warning",
         ],
         "mlflow": [
             str(scripts / "mlflow"), "server", "--backend-store-uri", store.tracking_uri,
             "--artifacts-destination", str(store.base / "mlartifacts"), "--workers", "1",
-            "--host", HOST, "--port", str(mlflow_port),
+            "--host", HOST, "--port", str(mlflow_port), "--uvicorn-opts", "--log-level warning",
         ],
     }  # fmt: skip
 
 
-def serve(processes: Sequence[Sequence[str]]) -> int:
-    """Run the commands until one ends or a signal comes, then end them all; the exit code."""
+def serve(
+    processes: Sequence[Sequence[str]],
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Run the commands in ``folder`` until one ends or a signal comes, then end them all.
+
+    Returns the exit code: 0 after a signal, else that of the server which ended, never 0: nobody
+    had asked it to.
+    """
     started: list[subprocess.Popen] = []
     try:
         for command in processes:
-            started.append(subprocess.Popen(command, start_new_session=True))
+            started.append(
+                subprocess.Popen(command, start_new_session=True, cwd=folder, env=environment)
+            )
         while all(process.poll() is None for process in started):
             time.sleep(0.3)
-        return next(process.returncode for process in started if process.returncode is not None)
+        return next(process.returncode for process in started if process.poll() is not None) or 1
     except KeyboardInterrupt:
         return 0
     finally:
         for process in started:
             end_group(process, grace_seconds=10.0)
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Check that each port, by the name of its option, can be listened on.
+
+    Raises:
+        ConfigError: one is in use, or given twice.
+    """
+    for option, port in ports.items():
+        with socket.socket() as probe:
+            # as the servers do: what a closed one left behind does not block it
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except (OSError, OverflowError) as error:
+                raise ConfigError(
+                    f"port {port} is in use or not allowed", hint=f"give another with {option}"
+                ) from error
+    if len(set(ports.values())) < len(ports):
+        raise ConfigError("one port for two servers", hint=f"give two with {' and '.join(ports)}")
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Hold the store's lock: its runs are queued and monitored by one daemon, not by two.
+
+    Raises:
+        ConfigError: the interfaces of this store are open already.
+    """
+    with (home / "ui.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(f"the interfaces of {home.parent} are open already") from error
+        yield
+
+
+def environment(dagster_port: int, mlflow_port: int) -> dict[str, str]:
+    """Return the servers' environment: where each finds the other, and the code location."""
+    # The job runner of MLflow's server takes 2 GB and serves nothing here.
+    found = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    found[DAGSTER_VARIABLE] = f"http://{HOST}:{dagster_port}"
+    found[MLFLOW_VARIABLE] = f"http://{HOST}:{mlflow_port}"
+    found["PYTHONPATH"] = os.pathsep.join(
+        filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))
+    )
+    found["PYTHONWARNINGS"] = ",".join(f"ignore:{message}" for message in _QUIET)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,21 +133,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     store = Store(root=options.store)
     try:
-        prepare_home(store)
+        return _serve_store(store, options.dagster_port, options.mlflow_port)
+    except UnigsError as error:
+        print(f"unigs ui: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # while they start
+        return 0
+
+
+def _serve_store(store: Store, dagster_port: int, mlflow_port: int) -> int:
+    require_free({"--dagster-port": dagster_port, "--mlflow-port": mlflow_port})
+    home = prepare_home(store)
+    with alone(home):
         if store.database.exists():
             # update the addresses in the records if the store was moved
             Tracking(store=store).client()
         with dg.DagsterInstance.get() as instance:
             for lost in end_lost_runs(instance, store):
                 print(f"run {lost} was killed: it is listed as failed now", file=sys.stderr)
-    except UnigsError as error:
-        print(f"unigs ui: {error}", file=sys.stderr)
-        return 1
-    # The job runner of MLflow's server takes 2 GB and serves nothing here.
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    print(f"Dagster http://{HOST}:{options.dagster_port}", file=sys.stderr)
-    print(f"MLflow  http://{HOST}:{options.mlflow_port}", file=sys.stderr)
-    return serve(list(commands(store, options.dagster_port, options.mlflow_port).values()))
+        servers = environment(dagster_port, mlflow_port)
+        print(f"Dagster {servers[DAGSTER_VARIABLE]}", file=sys.stderr)
+        print(f"MLflow  {experiments_url(servers[MLFLOW_VARIABLE])}", file=sys.stderr)
+        found = commands(store, dagster_port, mlflow_port)
+        # in that folder: Dagster warns of every dagster.yaml that it sees beside the one in use
+        return serve(list(found.values()), home, servers)
 
 
 if __name__ == "__main__":

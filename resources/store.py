@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
 from unigs.errors import ConfigError
 
@@ -30,8 +31,11 @@ class Store(dg.ConfigurableResource):
     is missing or incomplete locally; empty means ``$UNIGS_BUCKET``, and without that no bucket.
     """
 
-    root: str = ""
-    bucket: str = ""
+    root: str = Field(default="", description="folder of all output; empty: $UNIGS_STORE, ./store")
+    bucket: str = Field(
+        default="",
+        description="address of copies of the shards, s3://bucket/folder; empty: $UNIGS_BUCKET",
+    )
 
     @property
     def base(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.support.build_cache import Outcome
+from assets_defs.support.provenance import dataset_and_preset, mlflow_links
 from assets_defs.support.records import fingerprint
 
 _INLINE_BYTES = 512 * 1024
@@ -25,7 +26,12 @@ def materialized(
     say(context, str(context.asset_key.to_user_string()), outcome)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(outcome.digest),
-        metadata={**described(outcome), **inline(pictures or {}), **(metadata or {})},
+        metadata={
+            **dataset_and_preset(context),
+            **described(outcome),
+            **inline(pictures or {}),
+            **(metadata or {}),
+        },
         check_results=list(check_results),
     )
 
@@ -42,7 +48,7 @@ def materialized_each(
         ((name, outcome),) = outcomes.items()
         files = {title: outcome.folder / file for title, file in named[name].items()}
         return materialized(context, outcome, files)
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = dict(dataset_and_preset(context))
     for name, outcome in outcomes.items():
         say(context, f"{context.asset_key.to_user_string()} of {name}", outcome)
         files = {title: outcome.folder / file for title, file in named[name].items()}
@@ -63,8 +69,9 @@ def say(context: dg.AssetExecutionContext, name: str, outcome: Outcome) -> None:
 
 
 def described(outcome: Outcome) -> dict[str, Any]:
-    """Return the metadata of an outcome."""
+    """Return the metadata of an outcome, links to its pages in MLflow first."""
     return {
+        **mlflow_links(outcome.metadata),
         **outcome.metadata,
         "cached": outcome.cached,
         "digest": outcome.digest,

@@ -63,11 +63,18 @@ def with_task(settings: GraphSettings, split: str, task: str) -> list[str]:
 
 
 def run_tags(settings: GraphSettings, splits: Sequence[str] = SPLITS) -> dict[str, str]:
-    """Return run tags for the shards of ``splits``; a mix is always brought up to date as a
-    whole."""
+    """Return run tags: what the run is of, and the shards of ``splits``; a mix is always brought up
+    to date as a whole."""
+    about = settings_tags(settings)
     if settings.dataset != MIX:
-        return range_tags(settings.evaluated, splits)
-    return range_tags(settings.evaluated if settings.evaluated in DATASETS else MIX, ("val",))
+        return about | range_tags(settings.evaluated, splits)
+    named = settings.evaluated if settings.evaluated in DATASETS else MIX
+    return about | range_tags(named, ("val",))
+
+
+def settings_tags(settings: GraphSettings) -> dict[str, str]:
+    """Return run tags that tell runs of different data sets and presets apart."""
+    return {"unigs/dataset": settings.dataset, "unigs/preset": settings.preset_name}
 
 
 def range_tags(

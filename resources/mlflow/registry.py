@@ -10,6 +10,8 @@ from resources.mlflow.tracking import Tracking
 
 # The id of the logged model, which the registry of a database does not keep with a version.
 MODEL_ID = "model_id"
+# The fingerprint of what a version was evaluated on, as a tag of it.
+EVALUATED_ON = "gate.evaluated_on"
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
 
@@ -30,10 +32,16 @@ class ModelVersion:
 
 
 def register_model(
-    tracking: Tracking, run_id: str, name: str, folder: Path, tags: Mapping[str, str]
+    tracking: Tracking,
+    run_id: str,
+    name: str,
+    folder: Path,
+    tags: Mapping[str, str],
+    description: str = "",
 ) -> ModelVersion:
-    """Log ``folder`` as a pyfunc model from code (nothing is pickled) and register a version. The
-    run keeps its status and its end: its duration is that of the training."""
+    """Log ``folder`` as a pyfunc model from code (nothing is pickled) and register a version with a
+    description in Markdown. The run keeps its status and its end: its duration is that of the
+    training."""
     client = tracking.client()
     before = client.get_run(run_id).info
     import mlflow
@@ -54,6 +62,7 @@ def register_model(
     version = str(logged.registered_model_version)
     for key, value in {**tags, MODEL_ID: logged.model_id}.items():
         client.set_model_version_tag(name, version, key, value)
+    client.update_model_version(name, version, description)
     return find_version(tracking, name, version)
 
 

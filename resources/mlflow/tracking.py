@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from resources.mlflow.outage import is_outage
 from resources.mlflow.relocation import readdress
@@ -38,8 +39,10 @@ class Tracking(dg.ConfigurableResource):
     """The MLflow store. ``uri`` empty means a sqlite file in the store."""
 
     store: dg.ResourceDependency[Store]
-    uri: str = ""
-    experiment: str = "unigs"
+    uri: str = Field(
+        default="", description="address of an MLflow server; empty: a sqlite file in the store"
+    )
+    experiment: str = Field(default="unigs", description="experiment that runs are listed in")
 
     @property
     def tracking_uri(self) -> str:
@@ -105,6 +108,11 @@ class Tracking(dg.ConfigurableResource):
         self._log_parameters(client, run.info.run_id, parameters)
         self._log_inputs(client, run.info.run_id, inputs, model_id)
         return run.info.run_id
+
+    def named(self, run_id: str) -> dict[str, str]:
+        """Return the entries by which the record of a build names a run."""
+        experiment_id = self.client().get_run(run_id).info.experiment_id
+        return {"mlflow_run_id": run_id, "mlflow_experiment_id": experiment_id}
 
     @contextmanager
     def run(self, name: str, **options: Any) -> Iterator[str]:

@@ -16,6 +16,7 @@ from dagster import (
     PipesTempFileMessageReader,
     open_pipes_session,
 )
+from pydantic import Field
 
 from resources.launcher import Launcher, Work
 from unigs.errors import TransientError, UnigsError
@@ -43,7 +44,9 @@ class ProcessLauncher(Launcher):
     (:func:`resources.process.lifeline.end_with_parent`).
     """
 
-    grace_seconds: float = 60.0
+    grace_seconds: float = Field(
+        default=60.0, description="time that a training has to write its checkpoint when cancelled"
+    )
 
     def start(
         self,

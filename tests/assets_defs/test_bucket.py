@@ -24,7 +24,7 @@ from unigs.errors import DataError
 from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.shards.verify import verify_shards
 
-DATA = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards", "latents")
+DATA = ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards", "latents")
 DATA = (*DATA, "autoencoder", "text_encoder", "shard_manifest", "scene_statistics")
 SCENES = {"train_scenes": 8, "val_scenes": 4, "samples_per_shard": 4}
 
@@ -104,7 +104,7 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
         path.unlink()
     shard = next(broken.glob("*.tar"))
     shard.write_bytes(shard.read_bytes()[:-512])
-    assert execute(store, settings, "weights/entity").success
+    assert execute(store, settings, "entity_weights").success
     assert verify_shards(held) == verify_shards(broken) == []
     client = Tracking(store=store).client()
     run_id = build_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
@@ -116,4 +116,4 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
     next(held.glob("*.tar")).unlink()
     alone = Store(root=store.root)
     with pytest.raises(DataError, match="checksum mismatch"):
-        execute(alone, settings, "weights/entity")
+        execute(alone, settings, "entity_weights")

@@ -93,7 +93,7 @@ def broken_images(store: Store) -> Case:
     for image in sorted((root / "train2017").glob("*.jpg"))[:3]:
         image.write_bytes(b"")
     settings = GraphSettings(dataset="coco_panoptic", root=str(root), workers=1)
-    return settings, ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report")
+    return settings, ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report")
 
 
 FAILING: dict[str, tuple[Callable[[Store], Case], str]] = {

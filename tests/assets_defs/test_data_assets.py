@@ -42,7 +42,7 @@ class Graph:
 
     def run(self, *, fails: bool = False) -> dict[str, dict]:
         job = build_defs().resolve_implicit_global_asset_job_def()
-        keys = ["raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards"]
+        keys = ["raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards"]
         with dg.DagsterInstance.ephemeral() as instance:
             result = job.execute_in_process(
                 run_config=run_config(self.store, self.settings),
@@ -70,8 +70,8 @@ def test_second_run_keeps_everything(graph: Graph) -> None:
     first, second = graph.run(), graph.run()
     assert not any(entry["cached"] for entry in first.values())
     assert all(entry["cached"] for entry in second.values())
-    assert first["scenes_index/train"]["images"] == 8
-    assert first["scenes_index/train"]["reused"] == 0
+    assert first["scenes_index_train"]["images"] == 8
+    assert first["scenes_index_train"]["reused"] == 0
     assert {key: entry.get("digest") for key, entry in first.items()} == {
         key: entry.get("digest") for key, entry in second.items()
     }
@@ -95,9 +95,9 @@ def test_a_changed_annotation_rebuilds_its_split_and_few_shards(graph: Graph, ro
     content["images"] = [i for i in content["images"] if i["id"] != dropped["image_id"]]
     file.write_text(json.dumps(content))
     entries = graph.run()
-    assert not entries["scenes_index/train"]["cached"]
-    assert entries["scenes_index/train"]["images"] == 7
-    assert entries["scenes_index/train"]["reused"] == 7
+    assert not entries["scenes_index_train"]["cached"]
+    assert entries["scenes_index_train"]["images"] == 7
+    assert entries["scenes_index_train"]["reused"] == 7
     after = digests(graph, "train")
     assert before.keys() == after.keys()
     assert 1 <= sum(before[name] != after[name] for name in before) <= 4
@@ -112,7 +112,7 @@ def test_rows_that_other_code_read_are_not_reused(graph: Graph) -> None:
     cache.rename(other)
     (folder(graph) / "scenes" / "train" / "index.parquet").unlink()
     entries = graph.run()
-    assert entries["scenes_index/train"]["reused"] == 0
+    assert entries["scenes_index_train"]["reused"] == 0
     assert cache.is_file()
     assert not other.exists()
 
@@ -121,7 +121,7 @@ def test_a_broken_image_is_quarantined_and_the_run_goes_on(graph: Graph, root: P
     image = sorted((root / "train2017").glob("*.jpg"))[0]
     image.write_bytes(image.read_bytes()[:200])
     entries = graph.run()
-    assert entries["scenes_index/train"]["quarantined"] == 1
+    assert entries["scenes_index_train"]["quarantined"] == 1
     assert entries["quarantine_report"]["quarantined"] == 1
     report = json.loads((folder(graph) / "quarantine" / "quarantine.json").read_text())
     assert image.name in json.dumps(report)
@@ -144,7 +144,7 @@ def test_a_store_that_was_moved_is_used_where_it_lies(graph: Graph) -> None:
     for shard in (folder(graph) / "shards").rglob("*.tar"):
         shard.unlink()
     second = graph.run()
-    assert second["scenes_index/train"]["cached"]
+    assert second["scenes_index_train"]["cached"]
     assert not second["shards"]["cached"]
     assert {key: entry.get("digest") for key, entry in first.items()} == {
         key: entry.get("digest") for key, entry in second.items()
@@ -154,7 +154,7 @@ def test_a_store_that_was_moved_is_used_where_it_lies(graph: Graph) -> None:
 
 def test_missing_annotations_fail_with_their_name(graph: Graph, root: Path) -> None:
     (root / "annotations" / "panoptic_val2017.json").unlink()
-    assert "scenes_index/val" not in graph.run(fails=True)
+    assert "scenes_index_val" not in graph.run(fails=True)
 
 
 def test_a_range_of_partitions_begins_and_ends_with_partitions_of_the_graph() -> None:
@@ -185,9 +185,9 @@ def test_a_forgotten_image_leaves_everything_and_comes_back(graph: Graph, root: 
     trace = Trace(Ledger(graph.store.base))
     forget(trace, [str(image)], "a letter")
     entries = graph.run()
-    assert entries["scenes_index/train"]["images"] == 7
-    assert entries["scenes_index/train"]["quarantined"] == 0
-    assert entries["scenes_index/train"]["reused"] == 7
+    assert entries["scenes_index_train"]["images"] == 7
+    assert entries["scenes_index_train"]["quarantined"] == 0
+    assert entries["scenes_index_train"]["reused"] == 7
     # one shard of a task holds the image, and it does not count as quarantined
     assert 1 <= sum(before[name] != digest for name, digest in digests(graph, "train").items()) <= 4
     assert entries["quarantine_report"]["quarantined_share"] == 0
@@ -202,7 +202,7 @@ def test_a_forgotten_image_leaves_everything_and_comes_back(graph: Graph, root: 
     remember(trace, [str(image)])
     again = graph.run()
     assert digests(graph, "train") == before
-    assert again["scenes_index/train"]["digest"] == first["scenes_index/train"]["digest"]
+    assert again["scenes_index_train"]["digest"] == first["scenes_index_train"]["digest"]
 
 
 def test_a_store_of_an_earlier_version_notes_what_it_reuses(graph: Graph, root: Path) -> None:

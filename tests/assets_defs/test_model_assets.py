@@ -68,9 +68,9 @@ def inputs_of(
 
 def test_training_that_encodes_itself_counts_the_code_that_does(tmp_path: Path) -> None:
     live = GraphSettings(overrides={"data.latents": False})
-    counted = inputs_of(training, "weights/entity", live, tmp_path)["encoding"]
+    counted = inputs_of(training, "entity_weights", live, tmp_path)["encoding"]
     assert counted == code_of("encoding")
-    assert inputs_of(training, "weights/entity", GraphSettings(), tmp_path)["encoding"] is None
+    assert inputs_of(training, "entity_weights", GraphSettings(), tmp_path)["encoding"] is None
 
 
 def test_latents_refined_in_other_steps_are_other_latents(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     monkeypatch.setattr(training, "verify", lambda folders: None)
     monkeypatch.setattr(keep, "verify", lambda folders: None)
     with pytest.raises(ValueError, match="no picture"):
-        execute(store, GraphSettings(), "weights/entity")
+        execute(store, GraphSettings(), "entity_weights")
     client = Tracking(store=store).client()
     experiment = client.get_experiment_by_name("unigs")
     assert experiment is not None
@@ -147,7 +147,7 @@ def test_a_training_that_goes_on_from_the_champion_has_its_start_and_its_steps(
     settings = GraphSettings(overrides={"retraining": {"start": "champion", "steps": 9}})
     folders = built_data(store, settings)
     monkeypatch.setattr(Starts, "decide", decide)
-    execute(store, settings, "weights/entity", {"launcher": Trainer(ends="well")})
+    execute(store, settings, "entity_weights", {"launcher": Trainer(ends="well")})
     weights = folders.weights("entity")
     assert (weights / "unet" / "weights").read_text() == "of 9 steps from /champion"
     assert build_record(weights)["metadata"]["started_from"] == "model/3"
@@ -165,7 +165,7 @@ def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
 
     def train(steps: int, ends: str) -> None:
         overrides = {"launcher": Trainer(ends=ends)}
-        execute(store, GraphSettings(train_steps=steps), "weights/entity", overrides)
+        execute(store, GraphSettings(train_steps=steps), "entity_weights", overrides)
 
     train(5, "well")
     finished = files_of(folders.weights("entity"))

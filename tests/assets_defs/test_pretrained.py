@@ -23,20 +23,20 @@ from tests.support.checkpoints import (
 
 ASSETS = {
     "autoencoder": components,
-    "weights/entity": training,
+    "entity_weights": training,
     "untrained": training,
     "evaluator/dual_encoder": evaluators,
     "evaluator/segmenter": evaluators,
-    "reference/entity": evaluation,
+    "reference_entity": evaluation,
 }
 # Which asset an own weights file reaches; others see it through the asset that they depend on.
 REACHED = {
     "SD/vae/diffusion_pytorch_model.safetensors": {"autoencoder"},
-    "SD/unet/diffusion_pytorch_model.safetensors": {"weights/entity", "untrained"},
+    "SD/unet/diffusion_pytorch_model.safetensors": {"entity_weights", "untrained"},
     "clip/model.safetensors": {"evaluator/dual_encoder"},
     "m2f/model.safetensors": {"evaluator/segmenter"},
-    "inception.pth": {"reference/entity"},
-    "dinov2/model.safetensors": {"reference/entity"},
+    "inception.pth": {"reference_entity"},
+    "dinov2/model.safetensors": {"reference_entity"},
 }
 
 

@@ -84,13 +84,13 @@ def test_a_failed_run_goes_on_from_its_failure(store: Path, preset: Path) -> Non
     obstacle.write_text("in the way")
     failed = unigs("run", "--preset", preset, "--store", store, check=False)
     assert failed.returncode == 1
-    assert "report/joint" in failed.stderr.splitlines()[-1]
+    assert "joint_report" in failed.stderr.splitlines()[-1]
     assert "Traceback" not in failed.stderr
     obstacle.unlink()
     result = result_of(
         unigs("run", "--preset", preset, "--store", store, "--from-failure", "--json")
     )
-    assert set(result["built"]) == {"report/joint", "gate/joint"}
+    assert set(result["built"]) == {"joint_report", "joint_gate"}
     assert result["cached"] == []
 
 

@@ -46,7 +46,7 @@ def test_one_set_goes_through_gate_and_report(
     # Of a few scenes some classes are in validation alone.
     assert result["unseen_classes"]
     assert "of the validation split in no training scene" in done.stderr
-    assert "gate/joint" in result["built"]
+    assert "joint_gate" in result["built"]
 
 
 def test_the_mix_goes_through(photos: Path, test_weights: Path, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_dagster_knows_every_partition(first: dict, store: Path, monkeypatch) ->
     monkeypatch.setenv("DAGSTER_HOME", str(store / "dagster"))
     with dg.DagsterInstance.get() as instance:
         keys = instance.get_materialized_partitions(dg.AssetKey("latents"))
-        record = instance.get_latest_materialization_event(dg.AssetKey(["report", "joint"]))
+        record = instance.get_latest_materialization_event(dg.AssetKey("joint_report"))
     expected = {
         partition_key("shapes", split, task) for split in ("train", "val") for task in TASKS
     }
@@ -147,7 +147,7 @@ def test_more_training_steps_retrain_and_keep_the_data(
         "--job", "train_and_evaluate_joint",
     )  # fmt: skip
     again = result_of(done)
-    assert "weights/joint" in again["built"]
+    assert "joint_weights" in again["built"]
     assert "evaluator/segmenter" in again["cached"]
     assert "shards" not in again["built"] + again["cached"]
 
@@ -161,6 +161,13 @@ def test_the_gate_compared_it_image_by_image_and_the_champion_can_be_changed(
         assert found["images"] >= 1
         assert found["ci_low"] <= found["difference"] <= found["ci_high"]
     assert not (store / "shapes-smoke/gate/joint/entity").exists(), "the champion's were logged"
+    page = (store / "shapes-smoke/gate/joint/comparison.html").read_text()
+    assert f"{MODEL}/{decision['candidate']} left" in page
+    client = Tracking(store=Store(root=str(store))).client()
+    training = client.get_model_version(MODEL, decision["candidate"]).run_id
+    assert [item.path for item in client.list_artifacts(training, "gate")] == [
+        "gate/comparison.html"
+    ]
     other = "1" if decision["champion"] == "2" else "2"
     changed = result_of(unigs("promote", other, "--store", store, "--reason", "by hand", "--json"))
     assert (changed["before"], changed["version"]) == (decision["champion"], other)
@@ -188,7 +195,7 @@ def test_a_flipped_byte_stops_the_run_and_a_deleted_shard_is_built_again(
     third = result_of(unigs("run", "--preset", preset, "--store", store, "--json"))
     assert "shards" in third["built"]
     assert shard.read_bytes() == whole
-    assert "weights/joint" not in third["built"] or third["metrics"] == first["metrics"]
+    assert "joint_weights" not in third["built"] or third["metrics"] == first["metrics"]
 
 
 def test_unknown_preset_is_one_line_and_exit_1(tmp_path: Path) -> None:

@@ -40,9 +40,9 @@ def test_every_job_resolves_and_covers_its_groups() -> None:
     }
     assert {dg.AssetKey("shards"), dg.AssetKey("latents")} <= keys["data_only"]
     assert keys["data_only"] < keys["everything"] <= set(graph.get_all_asset_keys())
-    assert dg.AssetKey(["model", "joint"]) in keys["everything"]
-    assert dg.AssetKey(["model", "entity"]) not in keys["everything"]
-    assert dg.AssetKey(["model", "entity"]) in keys["train_and_evaluate_entity"]
+    assert dg.AssetKey("joint_model") in keys["everything"]
+    assert dg.AssetKey("entity_model") not in keys["everything"]
+    assert dg.AssetKey("entity_model") in keys["train_and_evaluate_entity"]
     assert dg.AssetKey("raw") not in keys["train_and_evaluate_entity"]
 
 

@@ -1,12 +1,18 @@
 """The two servers live and die together."""
 
+import fcntl
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
-from pipelines.ui import commands, serve
+from pipelines.runner import home
+from pipelines.ui import HOST, commands, environment, main, serve
+from resources.mlflow.links import dagster_run_url, mlflow_run_url
 from resources.store import Store
 
 WAIT = "import time; time.sleep(60)"
@@ -33,3 +39,60 @@ def test_both_listen_on_the_loopback_alone_and_share_the_store(tmp_path: Path) -
         assert command[command.index("--host") + 1] == "127.0.0.1"
         assert Path(command[0]).is_file()
     assert f"sqlite:///{tmp_path}/mlflow.db" in found["mlflow"]
+
+
+def test_a_server_that_ends_by_itself_is_a_failure() -> None:
+    assert serve([[sys.executable, "-c", "pass"]]) == 1
+
+
+@pytest.mark.parametrize("busy", ["--dagster-port", "--mlflow-port"])
+def test_a_busy_port_is_one_line_and_exit_1(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    busy: str,
+) -> None:
+    monkeypatch.setattr(home, "prepare_home", lambda store: pytest.fail("it started"))
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert main(["--store", str(tmp_path), busy, port]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert port in said
+    assert busy in said
+
+
+def test_a_store_is_open_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two daemons would fight over its queue of runs."""
+    monkeypatch.setattr("pipelines.ui.prepare_home", lambda store: tmp_path)
+    monkeypatch.setattr("pipelines.ui.require_free", lambda ports: None)
+    with (tmp_path / "ui.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert main(["--store", str(tmp_path)]) == 1
+    assert "open already" in capsys.readouterr().err
+
+
+def test_each_interface_links_to_the_other_at_the_port_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert mlflow_run_url("r").startswith("http://127.0.0.1:5000/#/runs/r")
+    for name, value in environment(3001, 5001).items():
+        monkeypatch.setenv(name, value)
+    assert mlflow_run_url("r").startswith("http://127.0.0.1:5001/#/runs/r?")
+    assert dagster_run_url("r") == "http://127.0.0.1:3001/runs/r"
+
+
+def test_known_warnings_are_silent_and_others_are_not() -> None:
+    code = (
+        "import warnings\n"
+        "warnings.warn('Parameter `backfill_policy` of function `asset` is in beta', UserWarning)\n"
+        "warnings.warn('disk almost full', UserWarning)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(1, 2), capture_output=True, text=True
+    )
+    assert "disk almost full" in done.stderr
+    assert "backfill_policy" not in done.stderr

@@ -81,11 +81,11 @@ def test_a_state_is_told_from_other_lines():
 def test_plain_lines_come_now_and_then_and_at_the_end():
     out = io.StringIO()
     with TrainingLine(out, every_seconds=3600) as line:
-        line.say("> weights/joint [1/2]")
+        line.say("> joint_weights [1/2]")
         for step in (20, 40, 60, 2000):
             line.show(f"step {step} of 2000: loss 0.5, 1 min left")
     assert out.getvalue().splitlines() == [
-        "> weights/joint [1/2]",
+        "> joint_weights [1/2]",
         "    step 20 of 2000: loss 0.5, 1 min left",
         "    step 2000 of 2000: loss 0.5, 1 min left",
     ]

@@ -82,10 +82,14 @@ def entity_rows(
 def chosen_images(
     first: Evaluation, second: Evaluation, metric: str, count: int
 ) -> list[tuple[str, float, float]]:
-    """Return (key, first, second) of up to ``count`` images with their own values: a third each of
-    those that are best for the first against the second, in the middle, and worst, best first."""
+    """Return (key, first, second) of up to ``count`` images, whose predictions both have, with
+    their own values: a third each of those that are best for the first against the second, in the
+    middle, and worst, best first."""
     a, b = (_own(side.scores, metric) for side in (first, second))
-    keys = sorted((key for key in a if key in b), key=lambda key: (b[key] - a[key], key))
+    held = set(first.files) & set(second.files)
+    keys = sorted(
+        (key for key in a if key in b and key in held), key=lambda key: (b[key] - a[key], key)
+    )
     third = count // 3 or min(count, 1)
     if len(keys) <= count or not third:
         chosen = keys[:count]

@@ -15,6 +15,7 @@ from unigs.evaluation.metric_values import MetricValues, Role
 from unigs.io.annotations.segment_ids import read_segments
 from unigs.metrics.bootstrap.per_image import PerImage
 
+TRUTH = "truth_panoptic.json"
 _HINT = "give a folder that unigs evaluate --out wrote"
 
 
@@ -27,7 +28,8 @@ class Evaluation:
         folder: as `unigs.evaluation.evaluate.evaluate` wrote it.
         values: the model's own metrics on held-out samples.
         scores: what each image contributes to them, by the key of its sample.
-        files: key of a sample -> file name of its predictions.
+        files: key of a sample -> file name of its predictions; none where the scores alone were
+            kept.
     """
 
     name: str
@@ -44,9 +46,9 @@ class Evaluation:
             DataError: it holds no evaluation.
         """
         values = MetricValues.read(folder)
-        file = folder / "truth_panoptic.json"
+        file = folder / TRUTH
         try:
-            images = json.loads(file.read_text("utf-8"))["images"]
+            images = json.loads(file.read_text("utf-8"))["images"] if file.exists() else []
             files = {image["key"]: image["file_name"] for image in images}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"no evaluation: {error}", file=file, hint=_HINT) from error

@@ -37,7 +37,7 @@ pytest.importorskip("dagster_ray", reason="needs the extra ray")
 STEPS = 200
 # Seconds for one run: minutes on a machine that has other work.
 PATIENCE = 600
-DATA = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "scene_statistics")
+DATA = ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "scene_statistics")
 # Names in the command lines of a job's processes, not of the cluster's own.
 OF_A_JOB = ("training_entry", "resources.ray_cluster.job", "RayTrainWorker", "ray::_do", "Mailbox")
 # What says when and by which run a folder was built.
@@ -171,12 +171,12 @@ def test_the_cluster_makes_what_one_machine_makes(tmp_path: Path, nodes: Nodes) 
         shutil.rmtree(there.folders.shards("shapes", split, "entity"))
 
     here.run("latents")
-    here.run("weights/entity")
+    here.run("entity_weights")
     there.run("shards", "latents")
     assert "on the cluster" in there.said()
 
     # cancelled in the middle
-    run = there.start("weights/entity")
+    run = there.start("entity_weights")
     there.until(f"of {STEPS}: loss", run)
     assert left_of_a_job()
     run.send_signal(signal.SIGINT)
@@ -186,7 +186,7 @@ def test_the_cluster_makes_what_one_machine_makes(tmp_path: Path, nodes: Nodes) 
     assert any((building / "checkpoints").iterdir())
 
     # a node that dies in the middle
-    run = there.start("weights/entity")
+    run = there.start("entity_weights")
     there.until(f"of {STEPS}: loss", run)
     nodes.kill_worker()
     assert there.ended(run) == 1
@@ -196,7 +196,7 @@ def test_the_cluster_makes_what_one_machine_makes(tmp_path: Path, nodes: Nodes) 
 
     # and the next run goes on
     nodes.add_worker()
-    there.run("weights/entity")
+    there.run("entity_weights")
     report = json.loads((there.folders.weights("entity") / "training.json").read_text())
     assert 0 < report["resumed_from"] < report["steps"] == STEPS
 

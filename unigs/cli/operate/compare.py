@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import dataclass
+from json import loads
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -12,47 +17,52 @@ from unigs.cli.output import print_result
 
 def compare(
     first: Annotated[
-        Path, typer.Argument(help="Folder that `unigs evaluate --out` wrote, or one of its tasks.")
+        str,
+        typer.Argument(
+            help="Folder that `unigs evaluate --out` wrote, or one of its tasks; or a version that "
+            "the gate has seen: `name/version`, its number, `champion`, `name/champion`."
+        ),
     ],
-    second: Annotated[Path, typer.Argument(help="The same of another model, on the same shards.")],
+    second: Annotated[str, typer.Argument(help="The same of another model, on the same shards.")],
     out: Annotated[Path, typer.Option(help="HTML page to write.")],
     shards: Annotated[
         Path | None,
         typer.Option(
             help="Shards that both were evaluated on, or a folder with one folder a task: for "
-            "photographs and classes."
+            "photographs and classes. Of versions the store's, if they are in it."
         ),
     ] = None,
     names: Annotated[
         str | None, typer.Option(help="What the page calls them, with a comma between.")
     ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Store of the versions; default: $UNIGS_STORE, else ./store."),
+    ] = None,
     images: Annotated[int, typer.Option(min=0, help="Images shown of each task.")] = 60,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compare two models image by image: metrics, classes, sizes, pictures."""
-    from unigs.comparison.evaluation import Evaluation, tasks_of
-    from unigs.comparison.inputs import read_inputs
-    from unigs.comparison.page import compare_task, write_page
-    from unigs.errors import ConfigError, DataError
+    from unigs.comparison.evaluation import tasks_of
+    from unigs.comparison.models import compare_models
+    from unigs.comparison.page import write_page
+    from unigs.errors import ConfigError
 
-    called = names.split(",") if names else _names(first, second)
-    if len(called) != 2 or not all(called):
-        raise ConfigError(f"--names {names}", hint="give two names with a comma between")
-    sides = tasks_of(first), tasks_of(second)
-    shared = [task for task in sides[0] if task in sides[1]]
-    if not shared:
-        raise DataError(
-            f"no task in common: {', '.join(sides[0])} and {', '.join(sides[1])}", file=second
-        )
-    tasks = []
-    for task in shared:
-        one, other = (
-            Evaluation.read(side[task], name) for side, name in zip(sides, called, strict=True)
-        )
-        place = None if shards is None else shards / task
-        inputs = None if place is None else read_inputs(place, one.files)
-        tasks.append(compare_task(task or one.folder.name, one, other, inputs, images))
-    size = write_page(out, called[0], called[1], tasks)
+    with TemporaryDirectory() as fetched:
+        sides = [
+            _side(given, store, Path(fetched) / place)
+            for given, place in ((first, "first"), (second, "second"))
+        ]
+        known = [side.name for side in sides]
+        called = names.split(",") if names else known
+        if names is None and known[0] == known[1]:
+            called = _names(sides[0].folder, sides[1].folder)
+        if len(called) != 2 or not all(called):
+            raise ConfigError(f"--names {names}", hint="give two names with a comma between")
+        shards = shards or next((side.shards for side in sides if side.shards), None)
+        one, other = (tasks_of(side.folder) for side in sides)
+        tasks = compare_models(one, other, (called[0], called[1]), shards, images)
+        size = write_page(out, called[0], called[1], tasks)
     result = {
         "page": str(out),
         "bytes": size,
@@ -79,6 +89,29 @@ def compare(
         values = f"{row.first:.4f} and {row.second:.4f}, {row.difference}"
         typer.echo(f"{compared.title} {row.name}: {values}")
     typer.echo(f"page: {out} ({size / 1e6:.1f} MB)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the two: its name, the folder of its evaluations, shards that it was evaluated on."""
+
+    name: str
+    folder: Path
+    shards: Path | None = None
+
+
+def _side(given: str, store: Path | None, fetched: Path) -> _Side:
+    """Return a folder as it is; of a version what the gate kept, put into ``fetched``."""
+    if Path(given).is_dir():
+        return _Side(Path(given).resolve().name, Path(given))
+    command = [sys.executable, "-m", "pipelines.evaluations", given, "--out", str(fetched)]
+    command += ["--store", str(store)] if store is not None else []
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise typer.Exit(1)
+    found = loads(done.stdout.splitlines()[-1])
+    shards = found["shards"]
+    return _Side(found["name"], fetched, Path(shards) if shards else None)
 
 
 def _names(first: Path, second: Path) -> list[str]:

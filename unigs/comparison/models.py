@@ -1,0 +1,48 @@
+"""All tasks that two models were both evaluated on, in one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from unigs.comparison.evaluation import Evaluation
+from unigs.comparison.inputs import read_inputs
+from unigs.comparison.page import Comparison, compare_task
+from unigs.errors import DataError
+
+
+def compare_models(
+    first: Mapping[str, Path],
+    second: Mapping[str, Path],
+    names: tuple[str, str],
+    shards: Path | None,
+    images: int,
+) -> list[Comparison]:
+    """Compare two models in each task that both have.
+
+    Args:
+        first, second: task -> folder of the evaluation; "" for a folder that is one task.
+        names: by which the page calls them.
+        shards: those that both were evaluated on, in a folder a task; None leaves photographs and
+            classes out.
+        images: shown at most of each task.
+
+    Raises:
+        DataError: no task or image in common, or files of an evaluation are gone.
+    """
+    shared = [task for task in first if task in second]
+    if not shared:
+        raise DataError(
+            f"no task in common: {', '.join(first)} and {', '.join(second)}",
+            file=next(iter(second.values()), None),
+        )
+    found = []
+    for task in shared:
+        one, other = (
+            Evaluation.read(side[task], name)
+            for side, name in zip((first, second), names, strict=True)
+        )
+        place = None if shards is None or not (one.files and other.files) else shards / task
+        inputs = None if place is None else read_inputs(place, one.files)
+        found.append(compare_task(task or one.folder.name, one, other, inputs, images))
+    return found
