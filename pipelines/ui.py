@@ -14,8 +14,8 @@ from resources.mlflow.tracking import Tracking
 from resources.process.launcher import end_group
 from resources.store import Store
 from unigs.errors import UnigsError
-
-HOST = "127.0.0.1"
+from unigs.workflows.ports import LOCAL as HOST
+from unigs.workflows.ports import require_free
 
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     store = Store(root=options.store)
     try:
+        require_free(options.dagster_port, HOST, "--dagster-port")
+        require_free(options.mlflow_port, HOST, "--mlflow-port")
         prepare_home(store)
         if store.database.exists():
             # update the addresses in the records if the store was moved

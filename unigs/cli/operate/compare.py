@@ -9,12 +9,27 @@ import typer
 
 from unigs.cli.output import print_result
 
+EXAMPLES = (
+    "unigs compare evaluation/a evaluation/b --out compared.html",
+    "unigs compare evaluation/a evaluation/b --out compared.html --names before,after --images 20",
+)
+
 
 def compare(
     first: Annotated[
-        Path, typer.Argument(help="Folder that `unigs evaluate --out` wrote, or one of its tasks.")
+        Path,
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            help="Folder that `unigs evaluate --out` wrote, or one of its tasks.",
+        ),
     ],
-    second: Annotated[Path, typer.Argument(help="The same of another model, on the same shards.")],
+    second: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, file_okay=False, help="The same of another model, on the same shards."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="HTML page to write.")],
     shards: Annotated[
         Path | None,
