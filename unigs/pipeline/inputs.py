@@ -88,8 +88,8 @@ def check_inputs(
     """Normalise everything a call may be given.
 
     Pictures are PIL images, arrays or paths of files, one or a list. Grey becomes RGB, alpha is
-    dropped, 16-bit pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be an (h, w)
-    integer label map, which is painted with `palette`. What a mask marks is said in
+    dropped, 16-bit pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be
+    an (h, w) integer label map, which is painted with `palette`. What a mask marks is said in
     `unigs.io.mask_file`. A single picture, prompt or list of names serves the whole batch.
 
     Raises:
