@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
-from unigs.demo.answer import COLUMNS, Request, answer
+from unigs.demo.answer import COLUMNS, MOST_SHOWN, Request, answer
 from unigs.demo.canvas import SHOWN_SIDE, stroke_layer
 from unigs.errors import ConfigError, UnigsError
 
@@ -36,7 +36,7 @@ def test_every_task_is_answered_as_large_as_it_was_asked(model, task, tmp_path):
     found = answer(model, asked, tmp_path, lambda now, all: steps.append((now, all)))
     assert found.image.size == found.colormap.size == found.base.size == (SHOWN_SIDE, SHOWN_SIDE)
     assert steps == [(1, 1)]
-    assert len(found.rows) == len(found.masks)
+    assert len(found.masks) == len(found.entities) == min(len(found.rows), MOST_SHOWN)
     assert all(len(row) == len(COLUMNS) for row in found.rows)
     for (mask, label, color), row in zip(found.entities, found.rows, strict=False):
         assert mask.shape == (SHOWN_SIDE, SHOWN_SIDE)

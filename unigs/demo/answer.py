@@ -64,7 +64,7 @@ class Answer:
         warnings: sentences.
         picture: (h, w, 3) uint8 that the masks lie on: the given one, or the new one of tasks that
             make one.
-        masks: (h, w) bool of each entity.
+        masks: (h, w) bool of each of `entities`.
     """
 
     image: Image.Image
@@ -158,9 +158,10 @@ def _shown(
     output: UniGSOutput, picture: np.ndarray, smooth: bool, folder: Path, warnings: list[str]
 ) -> Answer:
     found = output.entities[0]  # type: ignore[index]
-    masks = [entity.mask() for entity in found]
+    # hundreds of them, as an untrained model finds, would fill the memory
+    masks = [entity.mask() for entity in found[:MOST_SHOWN]]
     entities = []
-    for entity, mask in zip(found[:MOST_SHOWN], masks, strict=False):
+    for entity, mask in zip(found[:MOST_SHOWN], masks, strict=True):
         red, green, blue = output.colormaps[0][mask].mean(axis=0).astype(int).tolist()
         label = (
             f"{entity.id} {entity.class_name or 'entity'}, {entity.score:.2f}, {entity.area:,} px"
