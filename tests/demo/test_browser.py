@@ -65,7 +65,7 @@ def visit(chromium, address):
 
 def press(page, task):
     page.locator(f"#run-{task}").click()
-    page.wait_for_selector(f"#status-{task} >> text=entities", timeout=SECONDS)
+    page.wait_for_selector(f"#status-{task} >> text=Entities", timeout=SECONDS)
     page.wait_for_selector(f"#overlay-{task} img", timeout=SECONDS)
 
 

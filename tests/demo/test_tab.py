@@ -89,7 +89,7 @@ def test_the_button_never_raises(model, tmp_path, monkeypatch, caplog):
 
 def test_the_button_answers(model, tmp_path):
     status, found, chosen, overlay, *_ = run(model, "entity", tmp_path, pictures(1)[0])
-    assert status.startswith(f"{len(found.rows)} entities.")
+    assert status.startswith(f"Entities: {len(found.rows)}.")
     assert len(overlay["value"][1]) == len(found.entities)
     assert chosen is None
     assert len(overlay["color_map"]) == len(found.entities)

@@ -27,7 +27,7 @@ def test_a_model_of_the_generated_set_lists_its_classes():
 def test_a_name_outside_is_told_with_the_nearest(tokenizer):
     assert unknown_words(tokenizer, ["dog", "Traffic light"]) == []
     (said,) = unknown_words(tokenizer, ["grassy", "dog"])
-    assert said == "'grassy' is no word this model was trained with; did you mean grass?"
+    assert said == "'grassy' is no word this model was trained with (did you mean grass?)"
     assert len(unknown_words(tokenizer, ["zebra crossing"])) == 2
 
 

@@ -240,7 +240,7 @@ def runner(pipeline: Any, task: Task, folder: Path) -> Callable[..., Any]:
             value=(found.base, [(mask, label) for mask, label, _ in found.entities]),
             color_map={label: color for _, label, color in found.entities},
         )
-        said = f"{len(found.rows)} entities."
+        said = f"Entities: {len(found.rows)}."
         if len(found.rows) > len(found.entities):
             said += f" The {len(found.entities)} largest are shown."
         status = " ".join([said, *(f"**{warning}.**" for warning in found.warnings)])

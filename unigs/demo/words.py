@@ -46,7 +46,7 @@ def unknown_words(tokenizer: Any, names: Sequence[str]) -> list[str]:
         for word in _WORD.findall(name.lower()):
             if not _is_whole(tokenizer, word):
                 close = get_close_matches(word, known, n=1)
-                hint = f"; did you mean {close[0]}?" if close else ""
+                hint = f" (did you mean {close[0]}?)" if close else ""
                 said.append(f"{word!r} is no word this model was trained with{hint}")
     return said
 
