@@ -7,10 +7,12 @@ processes of its own (shard workers, the training).
 import dagster as dg
 
 from assets_defs.models import JOINT, MODELS
-
-EVERYTHING = "everything"
-DATA_ONLY = "data_only"
-PAPER_TABLES = "paper_tables"
+from unigs.workflows.job_names import (
+    DATA_ONLY,
+    EVERYTHING,
+    PAPER_TABLES,
+    train_and_evaluate,
+)
 
 DATA = dg.AssetSelection.groups("data")
 SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference")
@@ -19,11 +21,6 @@ SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference"
 def model_assets(name: str) -> dg.AssetSelection:
     """Return the training, evaluation, report and gate of one model."""
     return dg.AssetSelection.groups(f"model_{name}")
-
-
-def train_and_evaluate(name: str) -> str:
-    """Return the name of the job that trains and evaluates one model."""
-    return f"train_and_evaluate_{name}"
 
 
 def evaluated(job: str) -> list[str]:

@@ -22,11 +22,9 @@ from pipelines.runner.follow import Progress, follow
 from resources.process.lifeline import end_with_parent
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.errors import ConfigError, UnigsError
+from unigs.errors import ConfigError, UnigsError, choices
+from unigs.workflows.job_names import DATA_ONLY, EVERYTHING, JOB_NAMES, PAPER_TABLES
 from unigs.workflows.training_progress import TrainingLine
-
-# As in pipelines.jobs, which takes Dagster a second to import.
-DATA_ONLY, PAPER_TABLES = "data_only", "paper_tables"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
-    parser.add_argument("--job", default="everything")
+    parser.add_argument("--job", default=EVERYTHING)
     parser.add_argument("--preset", default="tiny")
     parser.add_argument("--dataset", default="shapes")
     parser.add_argument("--root", default="", help="folder of the data set; shapes needs none")
@@ -62,12 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from-failure", action="store_true", help="continue the last run from its failed step"
     )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.add_argument("--json", action="store_true")
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
     begin = time.monotonic()
+    if options.job not in JOB_NAMES:
+        raise ConfigError(f"no job {options.job!r}", hint=choices(options.job, JOB_NAMES))
     store = Store(root=options.store)
     settings = _settings(options)
     # A bad preset, store or mix is reported at once, not when the first asset runs; a continued
@@ -107,7 +108,7 @@ def _launched(
 
     log = store.folder("logs") / "children.log"
     with children_write_to(log) as console, TrainingLine(console) as line:
-        progress = Progress(line.say, line.show)
+        progress = Progress(_nothing, _nothing) if options.quiet else Progress(line.say, line.show)
         with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
             for lost in end_lost_runs(instance, store):
                 progress.say(f"run {lost} was killed: it is listed as failed now")
@@ -129,11 +130,14 @@ def _launched(
         reason = progress.failure or f"the run ended as {status.value}; see {log}"
         print(f"unigs run: {reason}", file=sys.stderr)
         return 1
-    print(progress.summary(), file=sys.stderr)
+    if not options.quiet:
+        print(progress.summary(), file=sys.stderr)
     unseen = read_unseen(folders)
     if unseen:
         print(said_of_unseen(unseen), file=sys.stderr)
-    print(f"pictures, lineage, runs: python -m pipelines.ui --store {store.base}", file=sys.stderr)
+    if not options.quiet:
+        place = f"python -m pipelines.ui --store {store.base}"
+        print(f"pictures, lineage, runs: {place}", file=sys.stderr)
     seconds = round(time.monotonic() - begin, 1)
     about = {"seconds": seconds, "run_id": run_id, "unseen_classes": unseen}
     _print_result(options, folders, about, progress)
@@ -152,6 +156,10 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
         train_steps=options.train_steps,
         overrides=spelled(parse_overrides(Preset, options.overrides)),
     )
+
+
+def _nothing(text: str) -> None:
+    """Take in a line of progress that nobody wants to see."""
 
 
 def _print_result(

@@ -4,7 +4,6 @@ import argparse
 import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,15 +13,16 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.runner.home import REPOSITORY, WORKSPACE, prepare_home
+from pipelines.runner.home import WORKSPACE, prepare_home
 from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import end_group
 from resources.store import Store
 from unigs.errors import ConfigError, UnigsError
+from unigs.workflows.ports import LOCAL as HOST
+from unigs.workflows.ports import require_free
 
-HOST = "127.0.0.1"
 # What the servers say about themselves at each start: nothing to act on.
 _QUIET = (
     "Function `dev_command` is superseded",
@@ -73,26 +73,6 @@ def serve(
             end_group(process, grace_seconds=10.0)
 
 
-def require_free(ports: Mapping[str, int]) -> None:
-    """Check that each port, by the name of its option, can be listened on.
-
-    Raises:
-        ConfigError: one is in use, or given twice.
-    """
-    for option, port in ports.items():
-        with socket.socket() as probe:
-            # as the servers do: what a closed one left behind does not block it
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except (OSError, OverflowError) as error:
-                raise ConfigError(
-                    f"port {port} is in use or not allowed", hint=f"give another with {option}"
-                ) from error
-    if len(set(ports.values())) < len(ports):
-        raise ConfigError("one port for two servers", hint=f"give two with {' and '.join(ports)}")
-
-
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
     """Hold the store's lock: its runs are queued and monitored by one daemon, not by two.
@@ -115,7 +95,7 @@ def environment(dagster_port: int, mlflow_port: int) -> dict[str, str]:
     found[DAGSTER_VARIABLE] = f"http://{HOST}:{dagster_port}"
     found[MLFLOW_VARIABLE] = f"http://{HOST}:{mlflow_port}"
     found["PYTHONPATH"] = os.pathsep.join(
-        filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))
+        filter(None, (str(WORKSPACE.parents[1]), os.environ.get("PYTHONPATH")))
     )
     found["PYTHONWARNINGS"] = ",".join(f"ignore:{message}" for message in _QUIET)
     return found
@@ -142,7 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve_store(store: Store, dagster_port: int, mlflow_port: int) -> int:
-    require_free({"--dagster-port": dagster_port, "--mlflow-port": mlflow_port})
+    ports = {"--dagster-port": dagster_port, "--mlflow-port": mlflow_port}
+    for option, port in ports.items():
+        require_free(port, HOST, option)
+    if dagster_port == mlflow_port:
+        raise ConfigError("one port for two servers", hint=f"give two with {' and '.join(ports)}")
     home = prepare_home(store)
     with alone(home):
         if store.database.exists():

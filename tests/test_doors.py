@@ -50,7 +50,7 @@ def test_every_door_holds(copy):
             "import unigs.shards.build",
             "samples is not allowed to import",
         ),
-        ("unigs/training/loop.py", "import unigs.workflows.demo", "training is not allowed to"),
+        ("unigs/training/loop.py", "import unigs.workflows.ports", "training is not allowed to"),
         ("unigs/samples/options.py", "import unigs.samples.sample", "No cycles are allowed"),
         ("assets_defs/__init__.py", "import pipelines", "not allowed to import pipelines"),
         ("resources/__init__.py", "import assets_defs", "not allowed to import assets_defs"),

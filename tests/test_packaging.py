@@ -1,6 +1,8 @@
 """What the package promises about versions, and what works without the heavy ones."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -57,3 +59,47 @@ def test_a_room_for_data_does_not_import_torch(room):
         [sys.executable, "-c", f"{blocked}; import {room}"], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_the_wheel_of_the_sdist_works_elsewhere(tmp_path):
+    """Presets, templates and Dagster's files come along, and nothing is read of the repository."""
+    build = "import sys; from setuptools import build_meta as b; print(b.build_{}(sys.argv[1]))"
+    source = tmp_path / "source"
+    shutil.copytree(
+        ROOT, source,
+        ignore=shutil.ignore_patterns(".*", "store", "tests", "build", "dist", "*.egg-info"),
+    )  # fmt: skip
+
+    def built(kind: str, place: Path) -> Path:
+        command = [sys.executable, "-c", build.format(kind), str(tmp_path)]
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
+        return tmp_path / done.stdout.splitlines()[-1]
+
+    sdist = built("sdist", source)
+    shutil.unpack_archive(sdist, tmp_path / "sdist")
+    (unpacked,) = (tmp_path / "sdist").iterdir()
+    wheel = built("wheel", unpacked)
+    assert wheel.stat().st_size < 5_000_000
+    installed = tmp_path / "installed"
+    shutil.unpack_archive(wheel, installed, "zip")
+    code = (
+        "import unigs; from importlib import metadata; from unigs.config.preset import load_preset;"
+        "from pipelines.runner.home import WORKSPACE as w; load_preset('tiny');"
+        "print(unigs.__file__, w.is_file(), w.with_name('dagster.yaml').is_file(),"
+        "[e.value for e in metadata.entry_points(group='unigs.sources')][0])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+    )  # fmt: skip
+    assert found.stdout.split() == [
+        str(installed / "unigs" / "__init__.py"), "True", "True",
+        "resources.mlflow.resolve:registered_folder",
+    ], found.stderr  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
+def test_dagster_finds_its_files_at_the_top_too(name: str) -> None:
+    """`dagster dev` from a clone reads what the package carries."""
+    assert (ROOT / name).read_bytes() == (ROOT / "pipelines" / name).read_bytes()

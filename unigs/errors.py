@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class UnigsError(Exception):
     """A failure that the user can act on, reported in one line.
@@ -55,3 +58,11 @@ class ConfigError(UnigsError):
 def one_line(text: str) -> str:
     """Return the text with every run of white space turned into one blank, printable everywhere."""
     return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").split())
+
+
+def choices(given: object, known: Iterable[str]) -> str:
+    """Return the hint for a name that is none of the known ones: the nearest of them, then all."""
+    names = list(known)
+    close = get_close_matches(str(given), names, n=1)
+    near = close or [name for name in names if given and str(given) in name][:1]
+    return f"{f'did you mean {near[0]}? ' if near else ''}give one of {', '.join(names)}"

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def task_named(task: Task | str) -> Task:
     if isinstance(task, Task):
         return task
     if task not in TASKS:
-        raise ConfigError(f"unknown task {task!r}", hint=f"give one of {', '.join(TASKS)}")
+        raise ConfigError(f"unknown task {task!r}", hint=choices(task, TASKS))
     return TASKS[task]
 
 

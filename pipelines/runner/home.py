@@ -6,18 +6,19 @@ from pathlib import Path
 
 from resources.store import STORE_VARIABLE, Store
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-WORKSPACE = REPOSITORY / "workspace.yaml"
+# In the package, so that an installed one finds them too.
+_PACKAGE = Path(__file__).resolve().parents[1]
+WORKSPACE = _PACKAGE / "workspace.yaml"
 
 
 def prepare_home(store: Store) -> Path:
-    """Make ``<store>/dagster`` with this repository's dagster.yaml, and point the process at it.
+    """Make ``<store>/dagster`` with this package's dagster.yaml, and point the process at it.
 
     An instance is opened once, so that its tables exist before several processes want them.
     """
     store.folder()
     home = store.folder("dagster")
-    shutil.copyfile(REPOSITORY / "dagster.yaml", home / "dagster.yaml")
+    shutil.copyfile(_PACKAGE / "dagster.yaml", home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ[STORE_VARIABLE] = str(store.base)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

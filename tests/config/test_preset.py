@@ -136,7 +136,7 @@ def test_a_preset_extends_another(tmp_path):
     with pytest.raises(ConfigError, match="extends it in turn"):
         load_preset(tmp_path / "own.yaml")
     (tmp_path / "own.yaml").write_text("extends: nothing\n")
-    with pytest.raises(ConfigError, match=r"no preset 'nothing': give one of .*sd15"):
+    with pytest.raises(ConfigError, match=r"no preset 'nothing' \(give one of .*sd15"):
         load_preset(tmp_path / "own.yaml")
 
 
@@ -177,7 +177,7 @@ def test_a_setting_of_an_earlier_version_is_told_what_to_do(overrides, told):
 
 
 def test_unknown_presets_and_unreadable_files(tmp_path):
-    with pytest.raises(ConfigError, match=r"no preset 'huge': give one of .*tiny"):
+    with pytest.raises(ConfigError, match=r"no preset 'huge' \(give one of .*tiny"):
         load_preset("huge")
     broken = tmp_path / "broken.yaml"
     broken.write_text("data: [")

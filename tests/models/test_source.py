@@ -22,6 +22,7 @@ from tests.support.checkpoints import (
 from unigs.config.preset import load_preset
 from unigs.errors import ModelError
 from unigs.evaluators.bundle import load_evaluators
+from unigs.models import source
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import fresh_unet, make_autoencoder, make_text_encoder
 from unigs.models.noise_schedule import complete_schedule
@@ -240,3 +241,37 @@ def test_a_folder_that_a_kill_left_beside_its_place_is_found(tmp_path):
         (swap / name / "which").write_text(name)
     assert (resolve_directory(tmp_path / "model") / "which").read_text() == "new"
     assert not swap.exists()
+
+
+def test_addresses_of_a_registry_are_resolved_by_what_offers_it(tmp_path, monkeypatch):
+    asked = []
+
+    def find(address):
+        asked.append(address)
+        return tmp_path
+
+    class Point:
+        def load(self):
+            return find
+
+    def points(group, name):
+        return [Point()] if (group, name) == ("unigs.sources", "models") else []
+
+    monkeypatch.setattr(source, "entry_points", points)
+    source._resolved_elsewhere.cache_clear()
+    assert resolve_directory("models:/unigs-joint@champion") == tmp_path
+    assert asked == ["models:/unigs-joint@champion"]
+    assert hub_id("models:/unigs-joint@champion") is None
+    with pytest.raises(ModelError, match="nothing here knows addresses of s3:"):
+        resolve_directory("s3://bucket/model")
+
+
+def test_a_registry_that_is_not_installed_is_told(monkeypatch):
+    class Point:
+        def load(self):
+            raise ModuleNotFoundError("No module named 'mlflow'")
+
+    monkeypatch.setattr(source, "entry_points", lambda group, name: [Point()])
+    source._resolved_elsewhere.cache_clear()
+    with pytest.raises(ModelError, match=r"pip install 'unigs\[pipeline\]'"):
+        resolve_directory("models:/unigs-joint@other")

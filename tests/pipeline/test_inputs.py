@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unigs.colormap import Palette
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, DataError
 from unigs.pipeline.inputs import as_mask, as_rgb, check_inputs, check_options, names_in
 from unigs.tasks import TASKS, make_prompt
 
@@ -122,3 +122,18 @@ def test_steps_may_be_any_whole_number_of_the_schedule():
     for steps in (None, 1, 1000, np.int64(20), 20.0):
         task = check_options("entity", ["entity"], "pil", steps, 1000, False, "regions")
         assert task is TASKS["entity"]
+
+
+def test_files_are_opened_as_the_command_opens_them(tmp_path):
+    picture, mask = tmp_path / "photo.png", tmp_path / "mask.png"
+    pixels = np.random.default_rng(0).integers(0, 60_000, (8, 8)).astype(np.uint16)
+    Image.fromarray(pixels).save(picture)
+    Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(mask)
+    task = TASKS["referring"]
+    inputs = check_inputs(task, PALETTE, str(picture), mask, None, ["dog"], None)
+    assert np.array_equal(inputs.source[0][..., 0], pixels >> 8)
+    assert np.array_equal(inputs.coarse_mask[0], np.eye(8, dtype=bool))
+    with pytest.raises(DataError, match=r"gone\.png"):
+        check_inputs(
+            TASKS["entity"], PALETTE, [picture, tmp_path / "gone.png"], None, None, None, None
+        )

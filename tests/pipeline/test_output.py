@@ -1,6 +1,10 @@
 """A prediction in the common formats: COCO results, COCO panoptic, a drawing."""
 
+import base64
+import io
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,3 +85,27 @@ def test_latents_have_no_entities():
     for call in (output.to_coco, output.to_panoptic, output.draw):
         with pytest.raises(ValueError, match='"latent" has no entities'):
             call()
+
+
+def test_it_prints_what_was_found(output):
+    lines = repr(output).splitlines()
+    assert lines[0] == "image 1, 12x8: 2 entities"
+    assert lines[2] == "  2 dog: score 0.33, 15 pixels in 5x3 at (2, 1)"
+    assert lines[3] == "image 2, 12x8: 0 entities"
+    output.entities[0] = output.entities[0] * 20
+    assert "  and 30 more" in repr(output)
+
+
+def test_a_notebook_shows_the_overlay(output):
+    shown = output._repr_html_()
+    assert shown.count("<figure>") == 2
+    picture = base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1])
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture))), np.asarray(output.draw()[0]))
+    output.entities[0] = [replace(output.entities[0][0], class_name="<b>")]
+    assert "<b>" not in output._repr_html_()
+
+
+def test_latents_print_too():
+    latents = UniGSOutput(np.zeros((1, 4, 2, 2)), np.zeros((1, 4, 2, 2)))
+    assert repr(latents) == "UniGSOutput(latents of shape (1, 4, 2, 2))"
+    assert "latents" in latents._repr_html_()

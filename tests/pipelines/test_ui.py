@@ -68,7 +68,7 @@ def test_a_store_is_open_once(
 ) -> None:
     """Two daemons would fight over its queue of runs."""
     monkeypatch.setattr("pipelines.ui.prepare_home", lambda store: tmp_path)
-    monkeypatch.setattr("pipelines.ui.require_free", lambda ports: None)
+    monkeypatch.setattr("pipelines.ui.require_free", lambda *port: None)
     with (tmp_path / "ui.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert main(["--store", str(tmp_path)]) == 1

@@ -2,14 +2,18 @@
 
 import importlib
 import sys
+import traceback
 from typing import Annotated, Any
 
 import typer
 
+from unigs.cli.shared.examples import examples
+from unigs.cli.shared.volume import is_verbose
 from unigs.errors import UnigsError, one_line
 
 #: Commands by what people want, as `unigs --help` groups them.
 COMMANDS = {
+    "Begin": ("start.init",),
     "See the data": ("data", "codec", "shards"),
     "Train and evaluate": ("run", "plan", "train", "evaluate", "score", "operate.compare"),
     "Use a model": ("predict", "demo", "export"),
@@ -60,11 +64,13 @@ def _register() -> None:
     for panel, modules in COMMANDS.items():
         for module in modules:
             name = module.rpartition(".")[2]
-            command = getattr(importlib.import_module(f"unigs.cli.{module}"), name)
+            file = importlib.import_module(f"unigs.cli.{module}")
+            command = getattr(file, name)
             if isinstance(command, typer.Typer):
                 app.add_typer(command, name=name, rich_help_panel=panel)
             else:
-                app.command(name, rich_help_panel=panel)(command)
+                epilog = examples(*file.EXAMPLES)
+                app.command(name, rich_help_panel=panel, epilog=epilog)(command)
 
 
 def main() -> None:
@@ -74,6 +80,8 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except UnigsError as error:
+        if is_verbose():
+            traceback.print_exc()
         print(f"unigs: {error}", file=sys.stderr)
         sys.exit(1)
     except USAGE_ERROR as error:

@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from unigs.cli.output import print_result
+from unigs.cli.shared.volume import long_running
+
+EXAMPLES = (
+    "unigs data --dataset coco_panoptic --root /data/coco --split val2017",
+    "unigs data --dataset shapes --root /data/shapes --split val --index scenes.parquet",
+)
 
 
+@long_running
 def data(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
     root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],

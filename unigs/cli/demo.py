@@ -1,65 +1,96 @@
-"""`unigs demo`: serve a web page on 127.0.0.1 to try a model."""
+"""`unigs demo`: serve a web page to try a model."""
 
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from unigs.cli.device import Device
+from unigs.cli.run_options import store_folder
 from unigs.errors import ConfigError
+from unigs.workflows.ports import LOCAL, require_free
 
-ADDRESS = "127.0.0.1"
+EXAMPLES = (
+    "unigs demo",
+    "unigs demo --model trained/model --port 7861",
+)
+# Not an option: other users of a machine see the options of a process.
+LOGIN = "UNIGS_DEMO_LOGIN"
+_LOCAL = (LOCAL, "localhost")
 
 
 def demo(
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a UniGS model; the newest of the store.")
+        str | None,
+        typer.Option(
+            help="Folder of a UniGS model, its Hub id, or models:/NAME@champion; default: the "
+            "champion of the store."
+        ),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of all results [$UNIGS_STORE, else ./store].")
     ] = None,
     device: Device = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
+    address: Annotated[
+        str,
+        typer.Option(help=f"Address to serve on; another than this machine's needs ${LOGIN}."),
+    ] = LOCAL,
 ) -> None:
-    """Serve the four tasks, with brush strokes for the coarse mask."""
+    """Serve the four tasks, a tab each, with brush strokes for the coarse mask.
+
+    On an address that others reach, people log in: UNIGS_DEMO_LOGIN=NAME:PASSWORD.
+    """
+    from unigs.models.source import require_pipeline, resolve_directory
+    from unigs.workflows.store_model import store_model
+
     # gradio reads it while it is imported
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    _require_free(port)
-    from unigs.io.device import this_device
-    from unigs.pipeline.pipeline import UniGSPipeline
-    from unigs.workflows.demo import build_demo, newest_model
-
-    folder = model or newest_model(store or Path(os.environ.get("UNIGS_STORE", "store")))
-    where = this_device(device)
-    pipeline = UniGSPipeline.from_pretrained(folder).to(where)
+    login = _login(address)
+    require_free(port, address)
+    if store is not None:
+        os.environ["UNIGS_STORE"] = str(store_folder(store))
+    source, name = (model, model) if model else store_model(store_folder(store))
+    folder = resolve_directory(source)
+    require_pipeline(folder)
     try:
-        page = build_demo(pipeline)
+        import gradio  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigError("gradio is missing", hint="pip install 'unigs[demo]'") from error
-    # another process may have taken it while the model was loaded
-    _require_free(port)
-    page.launch(server_name=ADDRESS, server_port=port, share=False)
+
+    from tempfile import TemporaryDirectory
+
+    from unigs.demo.page import build_page, serve, warm_up
+    from unigs.io.device import this_device
+    from unigs.pipeline.pipeline import UniGSPipeline
+
+    pipeline = UniGSPipeline.from_pretrained(folder).to(this_device(device))
+    pipeline.set_progress_bar_config(disable=True)
+    with TemporaryDirectory(prefix="unigs-demo-") as answers:
+        warm_up(pipeline, Path(answers))
+        page = build_page(pipeline, name, folder, Path(answers))
+        # another process may have taken it while the model was loaded
+        require_free(port, address)
+        typer.echo(f"{name}: http://{address}:{port}", err=True)
+        serve(page, address, port, login)
 
 
-def _require_free(port: int) -> None:
-    """Raise ConfigError, with the next free port as a hint, if this port is in use."""
-    if _is_free(port):
-        return
-    following = next((one for one in range(port + 1, 65536) if _is_free(one)), None)
-    hint = f"give --port {following}" if following else "give another --port"
-    raise ConfigError(f"port {port} of {ADDRESS} is in use", hint=hint)
+def _login(address: str) -> tuple[str, str] | None:
+    """Return the name and the password that are asked for; None on this machine without any.
 
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # as the server itself: what is only waiting to be closed does not count as in use
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ADDRESS, port))
-        except OSError:
-            return False
-        return True
+    Raises:
+        ConfigError: others reach the address and no login is set, or it has no password.
+    """
+    name, colon, password = os.environ.get(LOGIN, "").partition(":")
+    if name and colon and password:
+        return name, password
+    if name or colon:
+        raise ConfigError(f"{LOGIN} is no login", hint="give NAME:PASSWORD")
+    if address not in _LOCAL:
+        raise ConfigError(
+            f"others reach {address}, and no login is set", hint=f"set {LOGIN}=NAME:PASSWORD"
+        )
+    return None

@@ -9,8 +9,15 @@ import typer
 
 from unigs.cli.device import Device
 from unigs.cli.output import Overrides, print_result
+from unigs.cli.shared.volume import long_running
+
+EXAMPLES = (
+    "unigs evaluate --task entity --shards shards/entity --model trained/model --out evaluation",
+    "unigs evaluate --task entity --shards shards/entity --pipeline sam --model sam-vit-base",
+)
 
 
+@long_running
 def evaluate(
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
     shards: Annotated[Path, typer.Option(help="Folder of shards of that task.")],
@@ -93,25 +100,17 @@ def evaluate(
     from functools import partial
     from tempfile import TemporaryDirectory
 
-    from rich.console import Console
-    from tqdm import tqdm
-
+    # a wrong request is told before torch is imported
     from unigs.competitors.registry import OURS, check_request, load_competitor
     from unigs.competitors.request import Request
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
     from unigs.errors import ConfigError
-    from unigs.evaluation.metric_values import finite
-    from unigs.evaluation.run import EvaluationJob, run_evaluation
-    from unigs.evaluation.table import rich_table
-    from unigs.io.device import this_device
-    from unigs.io.distributed import rank_and_world, torchrun_group
-    from unigs.models.source import resolve_directory
+    from unigs.models.source import check_tasks, resolve_directory
     from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named
 
     kind = task_named(task)
-    this_device(device)
     if preset is not None:
         chosen = load_preset(preset, parse_overrides(Preset, overrides or ()))
         given = chosen.evaluation
@@ -142,13 +141,25 @@ def evaluate(
         )
     if named is None:
         raise ConfigError("nothing to evaluate", hint="give --model")
+    total = read_manifest(shards).samples
+    if other is None:
+        check_tasks(named, kind.name)
     # Wrong places are told here, before processes start that would load what lies there.
     for source in (dual_encoder, segmenter, dinov2):
         if source is not None:
             resolve_directory(source)
+    from rich.console import Console
+    from tqdm import tqdm
+
+    from unigs.evaluation.metric_values import finite
+    from unigs.evaluation.run import EvaluationJob, run_evaluation
+    from unigs.evaluation.table import rich_table
+    from unigs.io.device import this_device
+    from unigs.io.distributed import rank_and_world, torchrun_group
+
+    this_device(device)
     if kind.new_image and not (dual_encoder or inception or dinov2):
         print("no evaluator of images given: only masks are scored", file=sys.stderr)
-    total = read_manifest(shards).samples
     with ExitStack() as stack:
         stack.enter_context(torchrun_group())
         rank, _ = rank_and_world()

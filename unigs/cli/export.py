@@ -9,6 +9,11 @@ import typer
 
 from unigs.cli.output import print_result
 
+EXAMPLES = (
+    "unigs export --model trained/model --out unet.pt2",
+    "unigs export --model trained/model --out unet.onnx --format onnx --batch 4",
+)
+
 
 def export(
     model: Annotated[Path, typer.Option(help="Folder of a UniGS pipeline.")],
@@ -24,6 +29,9 @@ def export(
 ) -> None:
     """Export the UNet for inputs of fixed shapes and compare its output with the model's."""
     from unigs.errors import ConfigError, DataError
+    from unigs.models.source import require_pipeline, resolve_directory
+
+    require_pipeline(resolve_directory(model))
     from unigs.models.autoencoder import vae_scale_factor
     from unigs.models.text import max_tokens
     from unigs.pipeline.export import export_onnx, export_unet

@@ -16,6 +16,11 @@ from unigs.cli.run_options import (
     store_folder,
 )
 
+EXAMPLES = (
+    "unigs plan --preset tiny",
+    "unigs plan --dataset coco_panoptic --root /data/coco --preset sd15 --devices 8 --rate a100",
+)
+
 
 def plan(
     preset: RunPreset = "tiny",
@@ -39,13 +44,16 @@ def plan(
     """Print samples, bytes, memory, steps and hours of a run; exit with 1 if it cannot fit."""
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
+    from unigs.workflows.sources import run_sources
+
+    changes = parse_overrides(Preset, overrides or ())
+    values = load_preset(preset, changes | ({"training.steps": train_steps} if train_steps else {}))
+    run_sources(values, dataset, str(root) if root else "")
     from unigs.io.machine import processes
     from unigs.workflows.plan.limits import device_memory, disk_problem, memory_problem
     from unigs.workflows.plan.memory import GIB
     from unigs.workflows.plan.plan import Planner, folder_bytes
 
-    changes = parse_overrides(Preset, overrides or ())
-    values = load_preset(preset, changes | ({"training.steps": train_steps} if train_steps else {}))
     place = store_folder(store)
     planner = Planner(values, dataset, str(root) if root else "", True if rate or memory else None)
     count = devices or processes(values.training.processes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,8 +10,17 @@ import typer
 
 from unigs.cli.device import Device
 from unigs.cli.output import print_result
+from unigs.cli.shared.entity_table import print_entities
+from unigs.cli.shared.volume import long_running
+
+EXAMPLES = (
+    "unigs predict --model trained/model --task entity --image photo.jpg --out predictions",
+    "unigs predict --model trained/model --task inpainting --image photo.jpg "
+    "--coarse-mask mask.png --names dog --out predictions",
+)
 
 
+@long_running
 def predict(
     model: Annotated[Path, typer.Option(help="Folder of a UniGS model, or its Hub id.")],
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
@@ -88,11 +98,16 @@ def predict(
         "clamp_known": clamp_known,
     }
     done = predict_files(pipeline, kind.name, sources, out, seed, options, merge, runs)
-    if not plan.of_folder:
-        print_result(done.predictions[0], json)
-        return
-    print_result({"predictions": done.predictions, "skipped": done.skipped}, json)
-    if not done.predictions:
+    if json:
+        found: dict[str, Any] = {"predictions": done.predictions, "skipped": done.skipped}
+        print_result(found if plan.of_folder else done.predictions[0], as_json=True)
+    elif done.predictions:
+        print_entities(done.predictions, out)
+    for entry in () if json else done.skipped:
+        place = "" if entry["file"] in entry["reason"] else f"{entry['file']}: "
+        print(f"skipped {place}{entry['reason']}", file=sys.stderr)
+    if done.refused:
         raise DataError(
-            f"no picture predicted: {done.skipped[0]['reason']}", file=image or colormap
+            f"{len(done.refused)} of {len(done.refused) + len(done.predictions)} pictures have no "
+            f"prediction: {done.refused[0]['reason']}"
         )

@@ -10,16 +10,24 @@ import typer
 
 from unigs.cli.output import Overrides
 from unigs.cli.run_options import RunDataset, RunPreset, RunRoot, RunSteps, RunStore
-from unigs.errors import ConfigError, DataError
+from unigs.cli.shared.volume import is_quiet, long_running
+from unigs.errors import ConfigError, DataError, choices
+from unigs.workflows.job_names import EVERYTHING, JOB_NAMES
+
+EXAMPLES = (
+    "unigs run --preset tiny",
+    "unigs run --dataset coco_panoptic --root /data/coco --preset sd15 --set checkpoint=/data/sd15",
+)
 
 
+@long_running
 def run(
     preset: RunPreset = "tiny",
     dataset: RunDataset = "shapes",
     root: RunRoot = None,
     store: RunStore = None,
     train_steps: RunSteps = 0,
-    job: Annotated[str, typer.Option(help="Dagster job.")] = "everything",
+    job: Annotated[str, typer.Option(help=f"Dagster job: {', '.join(JOB_NAMES)}.")] = EVERYTHING,
     from_failure: Annotated[
         bool, typer.Option("--from-failure", help="Continue the last run from its failed step.")
     ] = False,
@@ -29,12 +37,16 @@ def run(
     ] = False,
 ) -> None:
     """Build shards, train, evaluate and report with Dagster; reuse what is unchanged."""
-    from unigs.datasets import DATASETS
+    from unigs.config.overrides import parse_overrides
+    from unigs.config.preset import Preset, load_preset
+    from unigs.workflows.sources import run_sources
 
-    if dataset not in (*DATASETS, "mix"):
-        raise typer.BadParameter(f"{dataset!r}: give mix or one of {', '.join(DATASETS)}")
-    if root is None and dataset not in ("shapes", "mix"):
-        raise typer.BadParameter(f"{dataset} needs --root DIR")
+    # a wrong request is told before Dagster starts and a store is made
+    if job not in JOB_NAMES:
+        raise ConfigError(f"no job {job!r}", hint=choices(job, JOB_NAMES))
+    changes = parse_overrides(Preset, overrides or ())
+    if not from_failure:
+        run_sources(load_preset(preset, changes), dataset, str(root) if root else "")
     if root is not None and not root.is_dir():
         raise DataError("no such folder", file=root, hint="check --root")
     if from_failure and overrides:
@@ -47,6 +59,7 @@ def run(
     command += ["--store", str(store)] if store is not None else []
     command += [f"--set={override}" for override in overrides or ()]
     command += ["--from-failure"] if from_failure else []
+    command += ["--quiet"] if is_quiet() else []
     command += ["--json"] if as_json else []
     raise typer.Exit(_see_through(command))
 

@@ -9,6 +9,8 @@ import typer
 
 from unigs.cli.device import Device
 from unigs.cli.output import print_result
+from unigs.cli.shared.examples import examples
+from unigs.cli.shared.volume import long_running
 
 score = typer.Typer(help="Evaluate files in COCO's formats, or two folders of images.")
 
@@ -16,7 +18,12 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 Agnostic = Annotated[bool, typer.Option("--class-agnostic", help="Treat all categories as one.")]
 
 
-@score.command()
+@score.command(
+    epilog=examples(
+        "unigs score segmentation --gt instances.json --pred results.json",
+        "unigs score segmentation --gt instances.json --pred results.json --class-agnostic --json",
+    )
+)
 def segmentation(
     gt: Annotated[Path, typer.Option(help="COCO instances JSON.")],
     pred: Annotated[Path, typer.Option(help="COCO results JSON with masks and scores.")],
@@ -41,7 +48,12 @@ def segmentation(
     print_result(_finite(scores), json)
 
 
-@score.command()
+@score.command(
+    epilog=examples(
+        "unigs score panoptic --gt a.json --gt-dir a --pred b.json --pred-dir b",
+        "unigs score panoptic --gt a.json --gt-dir a --pred b.json --pred-dir b --class-agnostic",
+    )
+)
 def panoptic(
     gt: Annotated[Path, typer.Option(help="COCO panoptic JSON of the truth.")],
     gt_dir: Annotated[Path, typer.Option(help="Folder of its PNGs.")],
@@ -58,10 +70,16 @@ def panoptic(
     print_result(_finite(scores) | counts, json)
 
 
-@score.command()
+@score.command(
+    epilog=examples(
+        "unigs score frechet --a photographs --b generated",
+        "unigs score frechet --a photographs --b generated --features openai/clip-vit-base-patch32",
+    )
+)
+@long_running
 def frechet(
-    a: Annotated[Path, typer.Option(help="Folder of images.")],
-    b: Annotated[Path, typer.Option(help="Folder of images.")],
+    a: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of images.")],
+    b: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of images.")],
     features: Annotated[
         str,
         typer.Option(
@@ -83,7 +101,12 @@ def frechet(
         print_result(folder_distance(a, b, network, bar.update), json)
 
 
-@score.command()
+@score.command(
+    epilog=examples(
+        "unigs score masks --gt panoptic.json --pred results.json",
+        "unigs score masks --gt instances.json --pred found.json --pred-dir found --json",
+    )
+)
 def masks(
     gt: Annotated[Path, typer.Option(help="COCO instances or panoptic JSON of the truth.")],
     pred: Annotated[
@@ -116,10 +139,18 @@ def masks(
     print_result(scores, json)
 
 
-@score.command()
+@score.command(
+    epilog=examples(
+        "unigs score images --a photographs --b generated --inception inception.pth",
+        "unigs score images --a photographs --b generated --dual-encoder clip-vit-base-patch32",
+    )
+)
+@long_running
 def images(
-    a: Annotated[Path, typer.Option(help="Folder of real images.")],
-    b: Annotated[Path, typer.Option(help="Folder of generated images.")],
+    a: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of real images.")],
+    b: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of generated images.")
+    ],
     dual_encoder: Annotated[
         str | None,
         typer.Option(help="CLIP folder or Hub id: Frechet distance, KID, CMMD, CLIP score."),

@@ -9,13 +9,23 @@ from typing import Annotated, Literal
 import typer
 
 from unigs.cli.output import print_result
+from unigs.cli.shared.examples import examples
+from unigs.cli.shared.volume import long_running
 
 shards = typer.Typer(help="Build, verify and show the samples of a task.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
-@shards.command()
+@shards.command(
+    epilog=examples(
+        "unigs shards build --dataset coco_panoptic --root coco --split train2017 "
+        "--task entity --out shards/entity",
+        "unigs shards build --dataset shapes --root shapes --split val --task inpainting "
+        "--out shards/inpainting --size 64",
+    )
+)
+@long_running
 def build(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
     root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],
@@ -154,7 +164,12 @@ def build(
     )
 
 
-@shards.command()
+@shards.command(
+    epilog=examples(
+        "unigs shards verify shards/entity",
+        "unigs shards verify s3://bucket/shards/entity --json",
+    )
+)
 def verify(
     place: Annotated[str, typer.Argument(help="Folder or address of pixel or latent shards.")],
     json: Json = False,
@@ -181,7 +196,12 @@ def verify(
         )
 
 
-@shards.command()
+@shards.command(
+    epilog=examples(
+        "unigs shards push shards/entity s3://bucket/shards/entity",
+        "unigs shards push shards/entity /mnt/share/shards/entity --json",
+    )
+)
 def push(
     folder: Annotated[Path, typer.Argument(help="Folder of pixel or latent shards.")],
     address: Annotated[str, typer.Argument(help="Destination, e.g. s3://bucket/folder.")],
@@ -193,7 +213,12 @@ def push(
     print_result(asdict(push_shards(folder, address)), json)
 
 
-@shards.command()
+@shards.command(
+    epilog=examples(
+        "unigs shards pull s3://bucket/shards/entity shards/entity",
+        "unigs shards pull /mnt/share/shards/entity shards/entity --json",
+    )
+)
 def pull(
     address: Annotated[str, typer.Argument(help="Source, e.g. s3://bucket/folder.")],
     folder: Annotated[Path, typer.Argument(help="Local copy for training.")],
@@ -205,7 +230,12 @@ def pull(
     print_result(asdict(pull_shards(address, folder)), json)
 
 
-@shards.command()
+@shards.command(
+    epilog=examples(
+        "unigs shards show shards/entity --out sheet.png",
+        "unigs shards show s3://bucket/shards/entity --out sheet.png --count 36",
+    )
+)
 def show(
     place: Annotated[str, typer.Argument(help="Folder or address of pixel shards.")],
     out: Annotated[Path, typer.Option(help="PNG to write.")],

@@ -9,8 +9,15 @@ import typer
 
 from unigs.cli.device import Device
 from unigs.cli.output import Overrides, print_result
+from unigs.cli.shared.volume import long_running
+
+EXAMPLES = (
+    "unigs train --task entity --shards shards/entity --out trained",
+    "unigs train --task joint --shards shards --out trained --steps 2000 --resume",
+)
 
 
+@long_running
 def train(
     task: Annotated[
         str, typer.Option(help="inpainting, synthesis, referring, entity, or joint for all four.")
@@ -33,18 +40,22 @@ def train(
     import signal
 
     from unigs.config.overrides import parse_overrides
-    from unigs.config.preset import Preset
-    from unigs.errors import ConfigError
+    from unigs.config.preset import Preset, load_preset
+    from unigs.errors import ConfigError, DataError, choices
     from unigs.tasks import TASKS
-    from unigs.workflows.train_from_shards import train_from_shards
 
     tasks = list(TASKS) if task == "joint" else [task]
     if task != "joint" and task not in TASKS:
-        raise ConfigError(f"task {task!r}: give joint or one of {', '.join(TASKS)}")
+        raise ConfigError(f"unknown task {task!r}", hint=choices(task, ("joint", *TASKS)))
+    changes = parse_overrides(Preset, overrides or ())
+    load_preset(preset, changes)
+    if not shards.is_dir():
+        raise DataError("no such folder", file=shards, hint="give one that unigs shards built")
+    from unigs.workflows.train_from_shards import train_from_shards
+
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, frame: asked.append(received))
-    changes = parse_overrides(Preset, overrides or ())
     result = train_from_shards(
         preset, tasks, shards, out, steps, resume, lambda: bool(asked), changes, device
     )

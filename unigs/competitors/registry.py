@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from unigs.competitors.request import Request
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, choices
 from unigs.tasks import task_named
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def load_competitor(request: Request, device: torch.device) -> OtherModel:
 
 def _named(name: str) -> Pipeline:
     if name not in PIPELINES:
-        listed = ", ".join((OURS, *PIPELINES))
-        raise ConfigError(f"--pipeline {name}: unknown", hint=f"give one of {listed}")
+        raise ConfigError(f"--pipeline {name}: unknown", hint=choices(name, (OURS, *PIPELINES)))
     return PIPELINES[name]
 
 

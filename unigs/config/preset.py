@@ -20,7 +20,7 @@ from unigs.config.overrides import RECORDED, apply_overrides, explain
 from unigs.config.retraining import RetrainingConfig
 from unigs.config.strict import Strict
 from unigs.config.training import ByTask, TrainingConfig, all_tasks
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, choices
 from unigs.tasks import TASKS
 
 
@@ -223,7 +223,7 @@ def _file_of(name: str | Path) -> Path:
     path = _shipped() / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(
-            f"no preset {str(name)!r}: give one of {', '.join(preset_names())}, or a .yaml file"
+            f"no preset {str(name)!r}", hint=f"{choices(name, preset_names())}, or a .yaml file"
         )
     return path
 

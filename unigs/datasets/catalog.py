@@ -10,7 +10,7 @@ from unigs.datasets.coco_panoptic import CocoPanoptic
 from unigs.datasets.dataset import Dataset
 from unigs.datasets.entityseg import EntitySeg
 from unigs.datasets.open_images import OpenImages
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, choices
 
 DATASETS: dict[str, type[Dataset]] = {
     "coco_panoptic": CocoPanoptic,
@@ -39,7 +39,7 @@ def open_dataset(name: str, root: Path | str, split: str, called: str | None = N
         DataError: the folder or its annotation file is missing or unreadable.
     """
     if name not in DATASETS:
-        raise ConfigError(f"unknown data set {name!r}", hint=f"one of {', '.join(DATASETS)}")
+        raise ConfigError(f"unknown data set {name!r}", hint=choices(name, DATASETS))
     kind, folder = DATASETS[name], Path(root)
     other = SYNONYMS.get(split)
     if other and not kind.annotations_at(folder, split).exists():

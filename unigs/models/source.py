@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import entry_points
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -30,15 +31,18 @@ _LFS = b"version https://git-lfs"
 
 
 def resolve_directory(source: str | PathLike[Any]) -> Path:
-    """Return the local directory behind `source`: itself, or the snapshot of a Hub id `owner/name`
-    or `owner/name@revision`.
+    """Return the local directory behind `source`: itself, the snapshot of a Hub id `owner/name` or
+    `owner/name@revision`, or a registered model `models:/name@champion` or `models:/name/3`.
 
     Only JSON, text and the components' safetensors files are taken from the Hub, those in half
     precision where there are no others. An id means the same snapshot for the whole process.
 
     Raises:
-        ModelError: neither a directory nor a repository that can be reached.
+        ModelError: neither a directory nor a repository that can be reached, or no such model.
     """
+    scheme, colon, _ = str(source).partition(":/")
+    if colon and len(scheme) > 1:  # one letter is a drive
+        return _resolved_elsewhere(str(source), scheme)
     path = Path(source).expanduser()
     finish_replacing(path)
     if path.is_dir():
@@ -51,11 +55,32 @@ def resolve_directory(source: str | PathLike[Any]) -> Path:
     return _snapshot(name, str(source).partition("@")[2] or None)
 
 
+@cache
+def _resolved_elsewhere(address: str, scheme: str) -> Path:
+    """Ask the function that a package offers for addresses of a scheme (`unigs.sources`)."""
+    for point in entry_points(group="unigs.sources", name=scheme):
+        try:
+            find = point.load()
+        except ImportError as error:
+            raise ModelError(f"{address}: {error}", hint="pip install 'unigs[pipeline]'") from error
+        return Path(find(address))
+    raise ModelError(
+        f"{address}: nothing here knows addresses of {scheme}:",
+        hint="give a folder or a Hub id; models: comes with an installed unigs[pipeline]",
+    )
+
+
 def hub_id(source: str | PathLike[Any]) -> str | None:
     """Return the ``owner/name`` of a Hub id without its revision; None for a path."""
     path = Path(source).expanduser()
     name = str(source).partition("@")[0]
-    is_path = path.exists() or path.is_absolute() or name.startswith(".") or name.count("/") != 1
+    is_path = (
+        ":/" in name
+        or path.exists()
+        or path.is_absolute()
+        or name.startswith(".")
+        or name.count("/") != 1
+    )
     return None if is_path else name
 
 
@@ -252,18 +277,20 @@ def _begins_with(file: Path, mark: bytes) -> bool:
 
 
 def check_tasks(source: str | PathLike[Any], task: str) -> None:
-    """Refuse a local pipeline directory that is incomplete, or that was not trained for a task.
+    """Refuse a pipeline that is incomplete, cannot be reached or was not trained for a task.
 
-    Reads a few small files; a Hub id is left to the loading.
+    Reads a few small files; of a Hub id its settings alone.
 
     Raises:
-        ModelError: as `require_pipeline`.
+        ModelError: as `require_pipeline`, or no such directory or repository.
         ConfigError: the model says its tasks, and this is none of them.
     """
     folder = Path(source).expanduser()
-    if not folder.is_dir():
-        return
-    require_pipeline(folder)
+    name = hub_id(source)
+    if name is not None:
+        folder = _settings_of(name, str(source).partition("@")[2] or None)
+    else:
+        require_pipeline(resolve_directory(source))
     tasks = read_config(folder, "model_index.json").get("tasks") or [task]
     if task not in tasks:
         raise ConfigError(

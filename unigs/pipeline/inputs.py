@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,12 @@ from PIL import Image
 
 from unigs.colormap import DECODERS, Palette
 from unigs.config.seeds import whole_number
-from unigs.errors import ConfigError, DataError
-from unigs.io.image_file import turned_upright
+from unigs.errors import ConfigError, DataError, choices
+from unigs.io.image_file import open_image, turned_upright
 from unigs.io.mask_file import marked
 from unigs.tasks import Task, make_prompt, task_named
 
-Picture = Image.Image | np.ndarray
+Picture = Image.Image | np.ndarray | str | PathLike[str]
 OneOrMany = Picture | Sequence[Picture]
 
 
@@ -68,7 +70,7 @@ def check_options(
             f"num_inference_steps {steps!r}", hint=f"give a whole number from 1 to {most_steps}"
         )
     if decoder not in DECODERS:
-        raise ConfigError(f"decoder {decoder!r}", hint=f"give one of {', '.join(DECODERS)}")
+        raise ConfigError(f"decoder {decoder!r}", hint=choices(decoder, DECODERS))
     if paste_back and kind.control != "masked_image":
         raise ConfigError(f"paste_back: {kind.name} has no hole", hint="leave it out")
     return kind
@@ -85,14 +87,15 @@ def check_inputs(
 ) -> Inputs:
     """Normalise everything a call may be given.
 
-    Pictures are PIL images or arrays, one or a list. Grey becomes RGB, alpha is dropped, 16-bit
-    pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be an (h, w)
-    integer label map, which is painted with `palette`. What a mask marks is said in
+    Pictures are PIL images, arrays or paths of files, one or a list. Grey becomes RGB, alpha is
+    dropped, 16-bit pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be
+    an (h, w) integer label map, which is painted with `palette`. What a mask marks is said in
     `unigs.io.mask_file`. A single picture, prompt or list of names serves the whole batch.
 
     Raises:
         ConfigError: an argument the task needs is missing or one it does not take is given,
             lengths or sizes differ, a mask is empty. The message names the argument.
+        DataError: a file that does not open.
     """
     wanted = "colormap" if task.control == "colormap" else "image"
     _require(task, wanted, colormap if wanted == "colormap" else image)
@@ -250,8 +253,14 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     if isinstance(value, list | tuple):
-        return list(value)
+        return [_opened(one) for one in value]
+    if isinstance(value, str | PathLike):
+        return [_opened(value)]
     return list(value) if isinstance(value, np.ndarray) and value.ndim == 4 else [value]
+
+
+def _opened(picture: Any) -> Any:
+    return open_image(Path(picture)) if isinstance(picture, str | PathLike) else picture
 
 
 def _spread(argument: str, values: list[Any], count: int) -> list[Any]:

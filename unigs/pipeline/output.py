@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,10 @@ from pycocotools import mask as rle_codec
 from scipy import ndimage
 
 from unigs.io.annotations.segment_ids import id_to_rgb
+
+# Entities of an image in a text, and the least width of one in a notebook.
+_PRINTED = 10
+_HTML_WIDTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,36 @@ class UniGSOutput(BaseOutput):
     colormaps: Any
     segments: np.ndarray | None = None
     entities: list[list[EntityPrediction]] | None = None
+
+    def __repr__(self) -> str:
+        if self.segments is None:
+            return f"UniGSOutput(latents of shape {tuple(self.images.shape)})"
+        lines = []
+        for index, (number, entities) in enumerate(self._answers(None)):
+            height, width = self.segments[index].shape
+            lines.append(f"image {number}, {width}x{height}: {len(entities)} entities")
+            lines += [f"  {_described(entity)}" for entity in entities[:_PRINTED]]
+            if len(entities) > _PRINTED:
+                lines.append(f"  and {len(entities) - _PRINTED} more")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The overlays with their largest entities, for notebooks."""
+        if self.segments is None:
+            return f"<pre>{escape(repr(self))}</pre>"
+        parts = []
+        for picture, (_, entities) in zip(self.draw(), self._answers(None), strict=True):
+            file = io.BytesIO()
+            picture.save(file, "PNG")
+            data = base64.b64encode(file.getvalue()).decode()
+            width = max(picture.width, _HTML_WIDTH)
+            listed = "".join(f"<li>{escape(_described(one))}</li>" for one in entities[:_PRINTED])
+            parts.append(
+                f'<figure><img alt="{len(entities)} entities" width="{width}" '
+                f'style="image-rendering: pixelated" src="data:image/png;base64,{data}">'
+                f"<figcaption>{len(entities)} entities<ul>{listed}</ul></figcaption></figure>"
+            )
+        return "".join(parts)
 
     def to_coco(
         self,
@@ -123,10 +160,14 @@ class UniGSOutput(BaseOutput):
             pixels = np.asarray(self.images[index], dtype=np.float32).copy()
             segments = self._segments()[index]
             for entity in entities:
-                mask = segments == entity.id
-                color = self.colormaps[index][mask].mean(axis=0)
-                pixels[mask] = (1 - opacity) * pixels[mask] + opacity * color
-                pixels[mask & ~ndimage.binary_erosion(mask)] = 255
+                # its box alone: an overlay of hundreds of entities takes no longer than it must
+                x, y, width, height = entity.bbox
+                box = np.s_[y : y + height, x : x + width]
+                mask = segments[box] == entity.id
+                part = pixels[box]
+                color = self.colormaps[index][box][mask].mean(axis=0)
+                part[mask] = (1 - opacity) * part[mask] + opacity * color
+                part[mask & ~ndimage.binary_erosion(mask)] = 255
             pictures.append(Image.fromarray(np.rint(pixels).astype(np.uint8)))
         return pictures
 
@@ -141,6 +182,14 @@ class UniGSOutput(BaseOutput):
         count = len(self._segments())
         ids = list(range(1, count + 1)) if image_ids is None else list(image_ids)
         return list(zip(ids, self.entities or [], strict=True))
+
+
+def _described(entity: EntityPrediction) -> str:
+    x, y, width, height = entity.bbox
+    return (
+        f"{entity.id} {entity.class_name or 'entity'}: score {entity.score:.2f}, "
+        f"{entity.area:,} pixels in {width}x{height} at ({x}, {y})"
+    )
 
 
 def describe_entities(

@@ -104,7 +104,9 @@ class UniGSPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, source: str | PathLike[Any], **options: Any) -> Self:
-        """As in diffusers, but from safetensors alone, and an AutoencoderKL never in float16, whose
+        """Load from a folder, a Hub id or a registered model (`models:/NAME@champion`).
+
+        As in diffusers, but from safetensors alone, and an AutoencoderKL never in float16, whose
         range its activations leave.
 
         Raises:
@@ -168,7 +170,7 @@ class UniGSPipeline(DiffusionPipeline):
         Args:
             task: `inpainting` and `referring` take `image`, `coarse_mask` and `names` (or the
                 whole `prompt`); `synthesis` takes `colormap` and `names`; `entity` an `image`.
-            image, coarse_mask, colormap: one or a list of PIL images or arrays, all of one
+            image, coarse_mask, colormap: one or a list of PIL images, arrays or paths, all of one
                 size; see `unigs.pipeline.inputs.check_inputs` for what is converted.
             num_inference_steps, guidance_scale: the model's own for the task if None. A scale
                 other than 1 runs the UNet on the empty prompt as well.

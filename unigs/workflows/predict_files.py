@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from unigs.config.seeds import checked_seed
 from unigs.errors import ConfigError, UnigsError
 from unigs.io.files import writing
+from unigs.io.image_file import SUFFIXES
 from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.merge_names import predict_by_name
 from unigs.pipeline.merge_seeds import predict_with_seeds
@@ -23,6 +25,8 @@ from unigs.pipeline.output import UniGSOutput
 from unigs.tasks import task_named
 from unigs.workflows.predict_plan import Plan, Request, plan_predictions
 from unigs.workflows.predict_record import record_of
+
+logger = logging.getLogger(__name__)
 
 Merge = Literal["none", "seeds", "names", "tiles"]
 
@@ -39,6 +43,11 @@ class Predictions:
 
     predictions: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def refused(self) -> list[dict[str, str]]:
+        """Those skipped that are pictures by their name, and not something else in the folder."""
+        return [one for one in self.skipped if one["file"].lower().endswith(SUFFIXES)]
 
 
 def predict_files(
@@ -96,6 +105,7 @@ def _predict(
             done.skipped.append({"file": str(request.picture), "reason": str(error)})
             continue
         done.predictions.append(write_prediction(output, request))
+        logger.info("%s: %d entities", request.picture, len(done.predictions[-1]["entities"]))
     return done
 
 

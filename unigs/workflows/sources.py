@@ -8,7 +8,7 @@ from pathlib import Path
 from unigs.config.data import MIX
 from unigs.config.preset import Preset
 from unigs.datasets import DATASETS
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, choices
 from unigs.tasks import TASKS
 
 GENERATED = "shapes"
@@ -43,6 +43,9 @@ def run_sources(preset: Preset, dataset: str, root: str) -> tuple[Source, ...]:
         ConfigError: a data set without its folder, an unknown one, or a preset that mixes nothing.
     """
     if dataset != MIX:
+        if dataset not in DATASETS:
+            hint = choices(dataset, (MIX, *DATASETS))
+            raise ConfigError(f"unknown data set {dataset!r}", hint=hint)
         folder = _folder(dataset, dataset, root, "", False)
         return (Source(dataset, dataset, folder, tuple(TASKS)),)
     members = preset.data.mix

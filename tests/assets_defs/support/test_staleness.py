@@ -9,8 +9,8 @@ import unigs
 from assets_defs.support.code_version import WITHOUT_EFFECT, closure
 from assets_defs.support.staleness import STAGES, code_of, files_of_stage
 from pipelines.build import build_defs
-from pipelines.runner.home import REPOSITORY
 
+ROOT = Path(__file__).parents[3]
 PACKAGE = Path(unigs.__file__).parent
 SAMPLING = {"colormap", "datasets", "io", "samples", "scene", "shards", "tasks"}
 ENCODING = SAMPLING | {"latents", "models"}
@@ -100,7 +100,7 @@ def test_what_is_passed_over_everywhere_exists() -> None:
 def test_the_table_is_the_only_place_that_decides() -> None:
     callers = [
         file.name
-        for file in (REPOSITORY / "assets_defs").rglob("*.py")
+        for file in (ROOT / "assets_defs").rglob("*.py")
         if re.search(r"\bcode_version\(|\bwithout=", file.read_text(encoding="utf-8"))
     ]
     assert sorted(callers) == ["code_version.py", "staleness.py"]

@@ -10,17 +10,17 @@ import pytest
 from assets_defs.shards import DATA_VERSION_TAG
 from pipelines.automation.requests import run_config
 from pipelines.runner import launch
-from pipelines.runner.home import REPOSITORY
 from resources.run_settings import GraphSettings
 from resources.store import STORE_VARIABLE, Store
 from unigs.errors import ConfigError
 
+ROOT = Path(__file__).parents[3]
 PRIVATE = re.compile(r"^\s*(?:from|import)\s+dagster(?:\.\w+)*\._", re.MULTILINE)
 
 
 def test_one_file_alone_imports_private_modules() -> None:
     folders = ("unigs", "resources", "assets_defs", "pipelines", "benchmarks", "tests")
-    files = [file for folder in folders for file in (REPOSITORY / folder).rglob("*.py")]
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
     found = [file for file in files if PRIVATE.search(file.read_text(encoding="utf-8"))]
     assert found == [Path(launch.__file__)]
 

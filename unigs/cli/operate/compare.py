@@ -14,6 +14,11 @@ import typer
 
 from unigs.cli.output import print_result
 
+EXAMPLES = (
+    "unigs compare evaluation/a evaluation/b --out compared.html",
+    "unigs compare evaluation/a evaluation/b --out compared.html --names before,after --images 20",
+)
+
 
 def compare(
     first: Annotated[

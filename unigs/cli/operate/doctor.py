@@ -10,6 +10,11 @@ import typer
 
 from unigs.cli.output import print_result
 
+EXAMPLES = (
+    "unigs doctor",
+    "unigs doctor --store /data/store --json",
+)
+
 
 def doctor(
     store: Annotated[

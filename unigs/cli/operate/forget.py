@@ -10,6 +10,11 @@ from unigs.cli.operate.lineage import line_of_model, line_of_shards
 from unigs.cli.output import print_result
 from unigs.cli.run_options import RunStore, store_folder
 
+EXAMPLES = (
+    "unigs forget 000000000139.jpg --reason 'its licence ended'",
+    "unigs forget 000000000139.jpg --undo",
+)
+
 
 def forget(
     images: Annotated[

@@ -13,6 +13,11 @@ from unigs.cli.run_options import RunStore, store_folder
 _COUNTS = ("images", "samples", "steps")
 _SHOWN = 8
 
+EXAMPLES = (
+    "unigs lineage joint.entity.miou",
+    "unigs lineage 000000000139.jpg --json",
+)
+
 
 def lineage(
     thing: Annotated[

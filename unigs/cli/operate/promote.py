@@ -8,6 +8,11 @@ import typer
 
 from unigs.cli.operate.champion import Model, Reason, Store, change_champion
 
+EXAMPLES = (
+    "unigs promote 3 --reason 'sharper edges'",
+    "unigs promote 3 --model unigs-shapes-tiny-joint --store /data/store",
+)
+
 
 def promote(
     version: Annotated[int, typer.Argument(min=1, help="Version of the registered model.")],

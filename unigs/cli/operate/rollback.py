@@ -8,6 +8,11 @@ import typer
 
 from unigs.cli.operate.champion import Model, Reason, Store, change_champion
 
+EXAMPLES = (
+    "unigs rollback",
+    "unigs rollback --model unigs-shapes-tiny-joint --reason 'it missed small things'",
+)
+
 
 def rollback(
     model: Model = None,
