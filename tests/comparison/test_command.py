@@ -1,4 +1,6 @@
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,34 @@ def test_wrong_use_is_one_line(folders, tmp_path):
     with pytest.raises(DataError, match="no task in common"):
         run(folders[0], folders[1].parent, "--out", page)
     assert not Path(page).exists()
+
+
+def test_a_version_is_compared_by_what_the_gate_kept(folders, tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(command, **options):
+        asked.append(command)
+        out = Path(command[command.index("--out") + 1])
+        shutil.copytree(folders[1].parent, out)
+        said = json.dumps({"name": "m/3", "shards": None})
+        return subprocess.CompletedProcess(command, 0, stdout=f"fetched\n{said}\n")
+
+    monkeypatch.setattr("unigs.cli.operate.compare.subprocess.run", fetch)
+    page = tmp_path / "page.html"
+    given = (folders[0].parent, "champion", "--out", page, "--store", tmp_path, "--json")
+    result = run(*given)
+    (command,) = asked
+    assert command[2:4] == ["pipelines.evaluations", "champion"]
+    assert command[-2:] == ["--store", str(tmp_path)]
+    assert json.loads(result.stdout.splitlines()[-1])["tasks"]["referring"]["miou"]["first"] == 1
+    assert "m/3" in page.read_text("utf-8")
+
+
+def test_an_unknown_version_ends_with_1(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "unigs.cli.operate.compare.subprocess.run",
+        lambda command, **options: subprocess.CompletedProcess(command, 1, stdout=""),
+    )
+    page = tmp_path / "page.html"
+    assert run(folders[0].parent, "nowhere", "--out", page).exit_code == 1
+    assert not page.exists()
