@@ -23,7 +23,7 @@ SETTINGS = GraphSettings(
 )
 KEYS = [
     dg.AssetKey(key.split("/"))
-    for key in ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report", "shards")
+    for key in ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards")
 ]
 
 

@@ -84,13 +84,13 @@ def test_latents_refined_in_other_steps_are_other_latents(tmp_path: Path) -> Non
 def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(tracking: Tracking, run_id: str, folders: Any) -> None:
+    def broken(tracking: Tracking, run_id: str, preset: Any) -> None:
         raise ValueError("no picture")
 
     store = Store(root=str(tmp_path))
     monkeypatch.setattr(training, "built_digest", lambda place: place.name)
     monkeypatch.setattr(training, "dataset_inputs", lambda *given: [])
-    monkeypatch.setattr(training, "log_statistics", broken)
+    monkeypatch.setattr(training, "log_preset", broken)
     monkeypatch.setattr(training, "verify", lambda folders: None)
     monkeypatch.setattr(keep, "verify", lambda folders: None)
     with pytest.raises(ValueError, match="no picture"):

@@ -18,7 +18,7 @@ from tests.support.tiny_pipeline import (
     seeded,
     tiny_pipeline,
 )
-from unigs.errors import ConfigError, ModelError
+from unigs.errors import ConfigError, DataError, ModelError
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.unet import build_unet
 from unigs.pipeline import UniGSPipeline
@@ -190,7 +190,6 @@ def test_a_model_for_one_task_refuses_the_others(components):
         ({"coarse_mask": mask().astype(float)}, "no mask"),
         ({"image": [*pictures(1), *pictures(1, 16, 16)]}, "different sizes"),
         ({"image": pictures(1)[0].astype(float)}, "float64"),
-        ({"image": "dog.png"}, "image: str"),
         ({"generator": seeded(1)}, "1 given for a batch of 2"),
         ({"latents": torch.zeros(2, 2 * CHANNELS, 4, 4)}, "latents: shape"),
         ({"num_inference_steps": 0}, "num_inference_steps 0"),
@@ -206,6 +205,11 @@ def test_a_model_for_one_task_refuses_the_others(components):
 def test_wrong_use_names_the_argument(pipeline, changes, message):
     with pytest.raises(ConfigError, match=message):
         pipeline(**arguments("referring") | changes)
+
+
+def test_a_picture_that_is_not_there_is_named(pipeline):
+    with pytest.raises(DataError, match=r"dog\.png"):
+        pipeline(**arguments("referring") | {"image": "dog.png"})
 
 
 def test_prompts_that_are_too_long_are_refused(pipeline):

@@ -21,6 +21,9 @@ HEAVY = (
 )
 
 
+ALERTS = {"alert_of_failures", "alert_of_checks"}
+
+
 def test_loading_imports_nothing_heavy() -> None:
     code = (
         "import sys, pipelines.definitions\n"
@@ -49,7 +52,9 @@ def test_every_job_resolves_and_covers_its_groups() -> None:
 def test_automation_is_off_until_switched_on() -> None:
     defs = build_defs()
     repository = defs.get_repository_def()
-    assert [s.default_status.value for s in repository.sensor_defs] == ["STOPPED"]
+    # those of alerts launch nothing
+    assert {s.name for s in repository.sensor_defs if s.default_status.value == "RUNNING"} == ALERTS
+    assert {s.name for s in repository.sensor_defs} == ALERTS | {"annotations"}
     assert [s.default_status.value for s in repository.schedule_defs] == ["STOPPED"]
 
 

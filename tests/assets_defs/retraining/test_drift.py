@@ -106,7 +106,7 @@ def test_the_asset_warns_and_is_built(tmp_path: Path) -> None:
     name = "unigs-coco_panoptic-tiny-joint"
     put(folders.trained_on(f"{name}/1"), {"another class": 1000})
     note_champion(store.base, name, "1")
-    assets = ("raw", "scenes_index/train", "scenes_index/val", "quarantine_report")
+    assets = ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report")
     result, progress = execute(store, settings, (*assets, "scene_statistics"))
     found = {e.check_name: e for e in result.get_asset_check_evaluations()}[DRIFT]
     assert (found.passed, found.blocking) == (False, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ EXAMPLES = (
     "unigs compare evaluation/a evaluation/b --out compared.html",
     "unigs compare evaluation/a evaluation/b --out compared.html --names before,after --images 20",
 )
+
+# Of a registered model: `3`, `champion`, `name/3`, `name/champion`.
+VERSION = re.compile(r"([^/]+/)?([0-9]+|champion)")
 
 
 def compare(
@@ -48,16 +52,21 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compare two models image by image: metrics, classes, sizes, pictures."""
-    from unigs.comparison.evaluation import tasks_of
-    from unigs.comparison.models import compare_models
-    from unigs.comparison.page import write_page
     from unigs.errors import ConfigError
 
+    for given in (first, second):
+        if not Path(given).is_dir() and not VERSION.fullmatch(given):
+            raise typer.BadParameter(f"{given!r} does not exist: give a folder, or a version")
     with TemporaryDirectory() as fetched:
         sides = [
             _side(given, store, Path(fetched) / place)
             for given, place in ((first, "first"), (second, "second"))
         ]
+        # after what is quickly told
+        from unigs.comparison.evaluation import tasks_of
+        from unigs.comparison.models import compare_models
+        from unigs.comparison.page import write_page
+
         known = [side.name for side in sides]
         called = names.split(",") if names else known
         if names is None and known[0] == known[1]:

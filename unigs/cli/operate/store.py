@@ -12,13 +12,16 @@ import typer
 
 from unigs.cli.output import print_result
 from unigs.cli.run_options import RunStore, store_folder
+from unigs.cli.shared.examples import examples
 
 store = typer.Typer(help="Free space in a store, back it up, restore it.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
-@store.command()
+@store.command(
+    epilog=examples("unigs store gc", "unigs store gc --keep 1 --days 0 --delete"),
+)
 def gc(
     store: RunStore = None,
     days: Annotated[
@@ -37,7 +40,13 @@ def gc(
     raise typer.Exit(1 if subprocess.run(command, check=False).returncode else 0)
 
 
-@store.command("export")
+@store.command(
+    "export",
+    epilog=examples(
+        "unigs store export backup.tar",
+        "unigs store export backup.tar --store store --without-data",
+    ),
+)
 def export_(
     file: Annotated[Path, typer.Argument(help="Tar file to write.")],
     store: RunStore = None,
@@ -53,7 +62,13 @@ def export_(
     print_result({"archive": str(file), **asdict(archive)}, as_json=json)
 
 
-@store.command("import")
+@store.command(
+    "import",
+    epilog=examples(
+        "unigs store import backup.tar --store restored",
+        "unigs store import backup.tar --store restored --json",
+    ),
+)
 def import_(
     file: Annotated[Path, typer.Argument(help="Tar file that `unigs store export` wrote.")],
     store: RunStore = None,
