@@ -285,12 +285,12 @@ def check_tasks(source: str | PathLike[Any], task: str) -> None:
         ModelError: as `require_pipeline`, or no such directory or repository.
         ConfigError: the model says its tasks, and this is none of them.
     """
-    folder = Path(source).expanduser()
     name = hub_id(source)
     if name is not None:
         folder = _settings_of(name, str(source).partition("@")[2] or None)
     else:
-        require_pipeline(resolve_directory(source))
+        folder = resolve_directory(source)
+        require_pipeline(folder)
     tasks = read_config(folder, "model_index.json").get("tasks") or [task]
     if task not in tasks:
         raise ConfigError(
