@@ -22,7 +22,7 @@ from tests.support.checkpoints import (
 from unigs.config.preset import load_preset
 from unigs.errors import ModelError
 from unigs.evaluators.bundle import load_evaluators
-from unigs.models import source
+from unigs.models import addresses
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.components import fresh_unet, make_autoencoder, make_text_encoder
 from unigs.models.noise_schedule import complete_schedule
@@ -257,8 +257,8 @@ def test_addresses_of_a_registry_are_resolved_by_what_offers_it(tmp_path, monkey
     def points(group, name):
         return [Point()] if (group, name) == ("unigs.sources", "models") else []
 
-    monkeypatch.setattr(source, "entry_points", points)
-    source._resolved_elsewhere.cache_clear()
+    monkeypatch.setattr(addresses, "entry_points", points)
+    addresses.resolved_elsewhere.cache_clear()
     assert resolve_directory("models:/unigs-joint@champion") == tmp_path
     assert asked == ["models:/unigs-joint@champion"]
     assert hub_id("models:/unigs-joint@champion") is None
@@ -271,7 +271,7 @@ def test_a_registry_that_is_not_installed_is_told(monkeypatch):
         def load(self):
             raise ModuleNotFoundError("No module named 'mlflow'")
 
-    monkeypatch.setattr(source, "entry_points", lambda group, name: [Point()])
-    source._resolved_elsewhere.cache_clear()
+    monkeypatch.setattr(addresses, "entry_points", lambda group, name: [Point()])
+    addresses.resolved_elsewhere.cache_clear()
     with pytest.raises(ModelError, match=r"pip install 'unigs\[pipeline\]'"):
         resolve_directory("models:/unigs-joint@other")

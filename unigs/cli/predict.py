@@ -22,7 +22,9 @@ EXAMPLES = (
 
 @long_running
 def predict(
-    model: Annotated[Path, typer.Option(help="Folder of a UniGS model, or its Hub id.")],
+    model: Annotated[
+        str, typer.Option(help="Folder of a UniGS model, its Hub id, or models:/NAME@champion.")
+    ],
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
     out: Annotated[Path, typer.Option(help="Folder of the predictions.")],
     image: Annotated[Path | None, typer.Option(help="Picture, or folder of pictures.")] = None,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import entry_points
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from unigs.errors import ConfigError, ModelError
 from unigs.io.files import finish_replacing
+from unigs.models.addresses import resolved_elsewhere
 
 PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 # Components alone: repositories also hold single-file copies of the whole model.
@@ -42,7 +42,7 @@ def resolve_directory(source: str | PathLike[Any]) -> Path:
     """
     scheme, colon, _ = str(source).partition(":/")
     if colon and len(scheme) > 1:  # one letter is a drive
-        return _resolved_elsewhere(str(source), scheme)
+        return resolved_elsewhere(str(source), scheme)
     path = Path(source).expanduser()
     finish_replacing(path)
     if path.is_dir():
@@ -53,21 +53,6 @@ def resolve_directory(source: str | PathLike[Any]) -> Path:
     if name is None:
         raise ModelError(f"{source}: no such directory; give a diffusers directory or a Hub id")
     return _snapshot(name, str(source).partition("@")[2] or None)
-
-
-@cache
-def _resolved_elsewhere(address: str, scheme: str) -> Path:
-    """Ask the function that a package offers for addresses of a scheme (`unigs.sources`)."""
-    for point in entry_points(group="unigs.sources", name=scheme):
-        try:
-            find = point.load()
-        except ImportError as error:
-            raise ModelError(f"{address}: {error}", hint="pip install 'unigs[pipeline]'") from error
-        return Path(find(address))
-    raise ModelError(
-        f"{address}: nothing here knows addresses of {scheme}:",
-        hint="give a folder or a Hub id; models: comes with an installed unigs[pipeline]",
-    )
 
 
 def hub_id(source: str | PathLike[Any]) -> str | None:
@@ -285,12 +270,12 @@ def check_tasks(source: str | PathLike[Any], task: str) -> None:
         ModelError: as `require_pipeline`, or no such directory or repository.
         ConfigError: the model says its tasks, and this is none of them.
     """
-    folder = Path(source).expanduser()
     name = hub_id(source)
     if name is not None:
         folder = _settings_of(name, str(source).partition("@")[2] or None)
     else:
-        require_pipeline(resolve_directory(source))
+        folder = resolve_directory(source)
+        require_pipeline(folder)
     tasks = read_config(folder, "model_index.json").get("tasks") or [task]
     if task not in tasks:
         raise ConfigError(
