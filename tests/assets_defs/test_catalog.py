@@ -24,7 +24,8 @@ def test_every_asset_has_kinds_an_owner_a_group_and_a_description(
     assert len(nodes) > 40
     for key, spec in nodes.items():
         said = f"{key.to_user_string()}: {spec}"
-        assert 1 <= len(spec.kinds) <= 3, said
+        # of three the list of assets cuts off the name
+        assert 1 <= len(spec.kinds) <= 2, said
         assert spec.owners, said
         assert spec.group_name not in (None, "default"), said
         assert spec.description, said
