@@ -78,5 +78,5 @@ def test_an_unknown_version_ends_with_1(folders, tmp_path, monkeypatch):
         lambda command, **options: subprocess.CompletedProcess(command, 1, stdout=""),
     )
     page = tmp_path / "page.html"
-    assert run(folders[0].parent, "nowhere", "--out", page).exit_code == 1
+    assert run(folders[0].parent, "nowhere/7", "--out", page).exit_code == 1
     assert not page.exists()
