@@ -191,9 +191,9 @@ class _Run:
         should_stop: Callable[[], bool],
         on_preview: Preview | None,
     ) -> TrainReport:
-        first = self.state.resume()
+        first, smoothed = self.state.resume()
         self.unet.train()
-        started, smoothed, done = time.monotonic(), math.nan, first
+        started, done = time.monotonic(), first
         next_preview = FIRST_PREVIEW_SECONDS
         for step in range(first, self.steps):
             if self.training.patience is not None and any_of(self.best.exhausted):
