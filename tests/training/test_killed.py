@@ -106,6 +106,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, way, left):
     report = train(unet, RandomStream(), training(**OPTIONS), DIFFUSION, tmp_path / "cut")
     assert report.resumed_from == left
     wanted = tiny_unet()
-    train(wanted, RandomStream(), training(**OPTIONS), DIFFUSION, tmp_path / "whole")
+    whole = train(wanted, RandomStream(), training(**OPTIONS), DIFFUSION, tmp_path / "whole")
+    assert report.loss == whole.loss
     for name, value in wanted.state_dict().items():
         assert torch.equal(unet.state_dict()[name], value), name

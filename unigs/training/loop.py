@@ -193,10 +193,10 @@ class _Run:
         should_stop: Callable[[], bool],
         on_preview: Preview | None,
     ) -> TrainReport:
-        first = self.state.resume()
+        first, smoothed = self.state.resume()
         self.steps = self.budget.begin(self.steps)
         self.unet.train()
-        started, smoothed, done = time.monotonic(), math.nan, first
+        started, done = time.monotonic(), first
         next_preview = FIRST_PREVIEW_SECONDS
         while (step := done) < self.steps:
             if self.training.patience is not None and any_of(self.best.exhausted):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -68,8 +69,9 @@ class TrainingState:
         checkpoint = Checkpoint(step, tensors | best, state)
         self.writer.write(self.folder, checkpoint, training.checkpoints_kept)
 
-    def resume(self) -> int:
-        """Resume from the newest complete checkpoint; return its step, 0 if there is none.
+    def resume(self) -> tuple[int, float]:
+        """Resume from the newest complete checkpoint; return its step and smoothed loss, 0 and NaN
+        if there is none.
 
         Every process of a group must call this: process 0 chooses the checkpoint.
 
@@ -81,7 +83,7 @@ class TrainingState:
         newest = load_checkpoint(self.folder) if rank == 0 else None
         step = from_all(newest.step if newest else None)[0]
         if step is None:
-            return 0
+            return 0, math.nan
         checkpoint = newest or load_checkpoint(self.folder, step)
         if checkpoint is None:
             raise ModelError(
@@ -102,7 +104,7 @@ class TrainingState:
         taken = [_like(shadow[str(i)], average) for i, average in enumerate(averages)]
         self.ema.load_state_dict(checkpoint.state["ema"] | {"shadow_params": taken})
         self.best.restore(checkpoint)
-        return checkpoint.step
+        return checkpoint.step, checkpoint.state["loss"]
 
 
 def _like(value: Tensor, like: Tensor) -> Tensor:
