@@ -4,6 +4,7 @@ Run with the interpreter to be tested. The environment holds the dependencies of
 but those that need torch, in the versions of requirements.lock, and the `test` extra.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -31,9 +32,11 @@ def main() -> None:
     )  # fmt: skip
     lacks = [*NEED_TORCH, *map(name, project["optional-dependencies"]["pipeline"])]
     lacks = [package.replace("-", "_") for package in lacks]
+    # The project itself is not installed: commands that tests start elsewhere find it so.
     done = subprocess.run(
-        [python, "-m", "pytest", "-n", "2", "-r", "fE", f"--lacks={','.join(lacks)}"], cwd=ROOT
-    )
+        [python, "-m", "pytest", "-n", "2", "-r", "fE", f"--lacks={','.join(lacks)}"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
     sys.exit(done.returncode)
 
 

@@ -21,8 +21,8 @@ from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
+from unigs.index.listing import list_files, listing_digest
 from unigs.io.files import sha256_of
-from unigs.io.listing import list_files, listing_digest
 from unigs.lineage.forgotten import exclusions, read_forgotten
 
 GENERATOR_CODE = code_of("generated")

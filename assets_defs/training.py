@@ -292,9 +292,8 @@ def untrained(
         return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
 
     reads = [folders.autoencoder, folders.text_encoder]
-    return materialized(
-        context, build_or_reuse(folders.model("untrained"), inputs, build, reads=reads)
-    )
+    outcome = build_or_reuse(folders.model("untrained"), inputs, build, reads=reads)
+    return materialized(context, outcome)
 
 
 weights = {name: _weights(name, tasks) for name, tasks in MODELS.items()}

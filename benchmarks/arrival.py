@@ -23,7 +23,7 @@ from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.io.listing import list_files
+from unigs.index.listing import list_files
 
 _FOLDER = 1000
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,22 @@ def test_a_broken_door_fails_and_is_named(copy, module, line, told):
         file.write_text(whole)
     assert result.returncode == 1
     assert told in result.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_files_are_short(package: str) -> None:
+    long = {
+        file.relative_to(ROOT).as_posix(): lines
+        for file in (ROOT / package).rglob("*.py")
+        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 300
+    }
+    assert not long
+
+
+def test_rooms_of_the_library_are_small() -> None:
+    """Formats of data sets and decoders are many, and each is a file."""
+    library = ROOT / "unigs"
+    apart = {library / name for name in ("colormap", "datasets")}
+    files = [file for file in library.rglob("*.py") if file.name != "__init__.py"]
+    counts = Counter(file.parent for file in files if file.parent not in apart)
+    assert not {folder.name: count for folder, count in counts.items() if count > 14}

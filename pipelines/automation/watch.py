@@ -14,8 +14,8 @@ from pathlib import Path
 from assets_defs.data import digest_of_listing
 from assets_defs.support.partitions import SPLITS
 from pipelines.automation.file_state import Files, Seen, read_files, read_seen, write_state
+from unigs.index.listing import list_files
 from unigs.io.files import sha256_of
-from unigs.io.listing import list_files
 
 ANNOTATION_SUFFIXES = (".json", ".csv", ".png", ".txt")
 # A file of this name at the top says that everything older than it is complete.

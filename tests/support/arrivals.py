@@ -9,7 +9,7 @@ from assets_defs.data import digest_of_listing
 from pipelines.automation.sensors import annotations
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.io.listing import list_files
+from unigs.index.listing import list_files
 
 TRAIN, VAL = "annotations/panoptic_train2017.json", "annotations/panoptic_val2017.json"
 

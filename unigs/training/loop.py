@@ -219,8 +219,7 @@ class _Run:
                 next_preview = 2 * (now - started)
                 self._preview(done, validation or self.stream, on_preview)
             stop = any_of(should_stop())
-            due = stop or done % self.training.checkpoint_every == 0 or done == self.steps
-            if due:
+            if stop or done % self.training.checkpoint_every == 0 or done == self.steps:
                 self.state.save(done, smoothed, self.training)
             if stop and done < self.steps:
                 raise Interrupted(f"stopped after step {done} of {self.steps}")
@@ -271,26 +270,23 @@ class _Run:
             **self.budget.metrics(self.steps),
         }
         for name in self.stream.stores:
-            mine = task == TASKS[name].index
-            if mine.any():
+            if (mine := task == TASKS[name].index).any():
                 metrics[f"loss.{name}"] = float(errors[mine].mean())
         return metrics
 
     def _validate(self, step: int, validation: MixedStream) -> dict[str, float]:
+        how = self.scheduler, self.training, self.diffusion
         with self._averaged():
-            losses = validation_losses(
-                self.unet, self.scheduler, self.training, self.diffusion, validation
-            )
+            losses = validation_losses(self.unet, *how, validation)
         return losses | self.best.observe(step, losses["validation_loss"], self.ema.shadow_params)
 
     def _preview(self, step: int, shown: MixedStream, on_preview: Preview) -> None:
         if self.rank > 0 or self.sharded or self.autoencoder is None:
             return
+        how = self.scheduler, self.diffusion
         with self._averaged():
             batch = self.ahead.aside(lambda: shown.batch(0))
-            picture = preview_picture(
-                self.unet, self.scheduler, self.diffusion, batch, self.autoencoder
-            )
+            picture = preview_picture(self.unet, *how, batch, self.autoencoder)
         on_preview(step, picture)
 
     @contextmanager

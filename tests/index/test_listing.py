@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unigs.io.listing import list_files, listing_digest
+from unigs.index.listing import list_files, listing_digest
 from unigs.io.side_files import files_below
 
 NAMES = ("b.json", "a/c.jpg", "a.d/e.jpg", "a/b/c.png", ".git/x", "Thumbs.db", "f.json~")
