@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +32,13 @@ def run(
     from_failure: Annotated[
         bool, typer.Option("--from-failure", help="Continue the last run from its failed step.")
     ] = False,
+    launcher: Annotated[
+        Literal["process", "ray"] | None,
+        typer.Option(
+            help="Where the work is done: in processes of this machine or as jobs of a Ray cluster "
+            "(UNIGS_RAY_..., docs/cluster.md) [$UNIGS_LAUNCHER, else process]."
+        ),
+    ] = None,
     overrides: Overrides = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object as the last line.")
@@ -61,15 +69,15 @@ def run(
     command += ["--from-failure"] if from_failure else []
     command += ["--quiet"] if is_quiet() else []
     command += ["--json"] if as_json else []
-    raise typer.Exit(_see_through(command))
+    raise typer.Exit(_see_through(command, {"UNIGS_LAUNCHER": launcher} if launcher else {}))
 
 
-def _see_through(command: list[str]) -> int:
+def _see_through(command: list[str], variables: Mapping[str, str]) -> int:
     """Run the command in its own session.
 
     A Ctrl-C then reaches the run once, as a request to cancel, not all its processes at once.
     """
-    environment = {**os.environ, "UNIGS_PARENT_PID": str(os.getpid())}
+    environment = {**os.environ, **variables, "UNIGS_PARENT_PID": str(os.getpid())}
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
