@@ -140,7 +140,7 @@ def test_killed_workers_are_replaced_and_a_killed_run_goes_on(store: Path, smoke
         return ours[0] if ours else None
 
     def run_worker(family: list[psutil.Process]) -> psutil.Process | None:
-        if "> evaluation/joint" not in run.log.read_text():
+        if "> joint_evaluation" not in run.log.read_text():
             return None
         locks = str(store / "dagster" / "workers")
         return next(
@@ -159,8 +159,8 @@ def test_killed_workers_are_replaced_and_a_killed_run_goes_on(store: Path, smoke
     nothing_is_running(store)
 
     result = result_of(Command(store, smoke, "--from-failure").end(0))
-    assert any(name.startswith("evaluation/joint") for name in result["built"])
-    assert not {"shards", "weights/joint", "model/joint"} & {*result["built"]}
+    assert any(name.startswith("joint_evaluation") for name in result["built"])
+    assert not {"shards", "joint_weights", "joint_model"} & {*result["built"]}
     assert records(store) == undisturbed
     nothing_is_running(store)
 
