@@ -16,7 +16,7 @@ from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.ray_cluster.launcher import RayLauncher
-from resources.run_settings import GraphSettings
+from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
 from unigs.errors import ConfigError
 
@@ -34,7 +34,7 @@ def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
         "settings": GraphSettings(
             preset=os.environ.get("UNIGS_PRESET", "tiny"),
             dataset=os.environ.get("UNIGS_DATASET", "shapes"),
-            root=os.environ.get("UNIGS_ROOT", ""),
+            root=absolute(os.environ.get("UNIGS_ROOT", "")),
             overrides=overrides_of(os.environ.get("UNIGS_SET", "")),
         ),
         "tracking": Tracking(store=store),

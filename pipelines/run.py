@@ -20,7 +20,7 @@ from assets_defs.support.folders import Folders
 from pipelines.runner.console import children_write_to
 from pipelines.runner.follow import Progress, follow
 from resources.process.lifeline import end_with_parent
-from resources.run_settings import GraphSettings
+from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
 from unigs.errors import ConfigError, UnigsError, choices
 from unigs.workflows.job_names import DATA_ONLY, EVERYTHING, JOB_NAMES, PAPER_TABLES
@@ -145,12 +145,14 @@ def _launched(
 
 
 def _settings(options: argparse.Namespace) -> GraphSettings:
-    root = str(Path(options.root).expanduser().resolve()) if options.root else ""
+    root = absolute(options.root)
     from unigs.config.overrides import parse_overrides, spelled
     from unigs.config.preset import Preset
 
+    # the UI executes the run again, from another folder
+    preset = Path(options.preset)
     return GraphSettings(
-        preset=options.preset,
+        preset=str(preset.resolve()) if preset.is_file() else options.preset,
         dataset=options.dataset,
         root=root,
         train_steps=options.train_steps,

@@ -13,6 +13,11 @@ from unigs.config.preset import Preset, load_preset
 from unigs.workflows.sources import GENERATED, Source, evaluated, run_sources
 
 
+def absolute(folder: str) -> str:
+    """Return a folder as `unigs run` notes it, by which the sensor knows its runs; "" stays."""
+    return str(Path(folder).expanduser().resolve()) if folder else ""
+
+
 class GraphSettings(dg.ConfigurableResource):
     """The settings of a run; every field can be set in the launchpad."""
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assets_defs.support.records import is_complete, read_record
-from unigs.lineage.forgotten import read_forgotten
+from assets_defs.support.records import RECORD, is_complete, read_record
+from unigs.lineage.forgotten import forgotten_file
 from unigs.lineage.history import history_file, read_history
 
 
@@ -15,11 +15,14 @@ def fitted_on(store: Path, folder: Path, inputs: Mapping[str, Any]) -> list[str]
     ``inputs``.
 
     Principal components turn with every batch of images, and the latents that a model has learned
-    with them. An image that must be forgotten has it fitted again.
+    with them. An image that was marked to be forgotten since then has it fitted again.
     """
     now: list[str] = inputs["shards"]
     record = read_record(folder)
-    if record is None or not is_complete(folder, record) or read_forgotten(store):
+    if record is None or not is_complete(folder, record):
+        return now
+    forgotten = forgotten_file(store)
+    if forgotten.is_file() and forgotten.stat().st_mtime > (folder / RECORD).stat().st_mtime:
         return now
     for build in read_history(store, history_file(folder)):
         before = build.inputs.get("shards")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from assets_defs.retraining.forgotten import tainted_by_forgotten
 from assets_defs.support.build_cache import building_place
 from assets_defs.support.records import fingerprint, read_record
+from assets_defs.support.retries import may_pass
 from resources.mlflow.champion import champion_version
 from resources.mlflow.registry import champion
 from resources.mlflow.tracking import Tracking
@@ -97,6 +98,10 @@ class Starts:
             noted = _noted(place)
             if noted is None or noted.base != base:
                 continue
+            # a training that broke off before its first checkpoint begins anew
+            begun = place == self.weights or any((place / "checkpoints").glob("step-*"))
+            if noted.folder and not begun and not Path(noted.folder).is_dir():
+                continue
             if policy.start == "champion" or not noted.version:
                 return noted
         return replace(self._new(policy.start), base=base)
@@ -114,10 +119,12 @@ class Starts:
             best = champion(self.tracking, self.registered)
             assert best is not None
             self._require_fit(best.folder)
-        except UnigsError as error:
-            return _from_scratch(str(error))
         # MLflow has many errors for a folder that is not there
         except Exception as error:
+            if may_pass(error):
+                raise
+            if isinstance(error, UnigsError):
+                return _from_scratch(str(error))
             reason = " ".join(str(error).split()) or type(error).__name__
             return _from_scratch(f"the folder of the champion {name} is gone ({reason})")
         return Start(

@@ -6,6 +6,7 @@ complete: a build that fails or is cancelled leaves the finished folder as it wa
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import time
@@ -29,6 +30,8 @@ from assets_defs.support.records import (
 from unigs.errors import DataError
 from unigs.io.files import replacing
 from unigs.lineage.history import note_build
+
+logger = logging.getLogger(__name__)
 
 # Whatever writes them writes a new file and renames it, so that a link to one is as good as a copy.
 _LINKED = ".tar"
@@ -219,5 +222,9 @@ def _write(file: Path, text: str) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.warning("%s is being built by another run: waiting for it", folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

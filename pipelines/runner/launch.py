@@ -82,7 +82,13 @@ def launch(
         job_code_origin=job.get_python_origin(),
         asset_graph=location.get_repository(REPOSITORY_NAME).asset_graph,
     )
-    instance.launch_run(run.run_id, workspace)
+    try:
+        instance.launch_run(run.run_id, workspace)
+    except BaseException:
+        # Never launched, it would look like a run in progress to the sensor.
+        if (found := instance.get_run_by_id(run.run_id)) is not None and not found.is_finished:
+            instance.report_run_failed(found, "It was not launched.")
+        raise
     return run.run_id
 
 

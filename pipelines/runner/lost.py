@@ -39,6 +39,8 @@ def end_lost_runs(instance: dg.DagsterInstance, store: Store) -> list[str]:
         if run.status is dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, "The run's processes are gone.")
         else:
+            # A daemon would start it again, beside what whoever notices it starts now.
+            instance.add_run_tags(run.run_id, {"dagster/max_retries": "0"})
             instance.report_run_failed(run, "The run's processes are gone: it was killed.")
         end_records(store, run.run_id)
     sweep(store.dagster_home)

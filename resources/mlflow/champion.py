@@ -63,13 +63,14 @@ def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> 
     reigns = history(tracking, name)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     reigns.append(Reign(version, now, by, reason[:_REASON_CHARACTERS]))
-    client.set_registered_model_alias(name, CHAMPION, version)
     text = json.dumps([asdict(reign) for reign in reigns])
     while len(text) > _CHARACTERS:
         reigns.pop(0)
         text = json.dumps([asdict(reign) for reign in reigns])
     client.set_registered_model_tag(name, _HISTORY, text)
     note_champion(tracking.store.folder(), name, version)
+    # Last: a gate that broke off before it decides again.
+    client.set_registered_model_alias(name, CHAMPION, version)
     return reigns[-1]
 
 

@@ -90,7 +90,9 @@ class Spool:
             if is_outage(error):
                 raise
             aside = file.with_name(f"{run_id}.refused.jsonl")
-            file.replace(aside)
+            with aside.open("a", encoding="utf-8") as kept:
+                kept.write(file.read_text(encoding="utf-8"))
+            file.unlink()
             logger.warning("MLflow refuses what is in %s: %s", aside, one_line(f"{error}"))
             return done
         file.unlink()

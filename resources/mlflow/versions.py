@@ -32,21 +32,26 @@ def old_versions(tracking: Tracking, keep: int, named: Set[str]) -> list[OldVers
         named: ``name/version`` of versions that records of the store speak of.
     """
     client = tracking.client()
-    found = []
+    found: list[OldVersion] = []
+    kept: set[str] = set()
     for name in registered_names(tracking):
         versions = sorted(
             client.search_model_versions(f"name = '{name}'"), key=lambda each: int(each.version)
         )
         needed = {str(each.version) for each in versions[max(0, len(versions) - keep) :]}
         needed |= {each for each in (champion_version(tracking, name),) if each}
+        aliases = client.get_registered_model(name).aliases
+        needed |= {str(version) for version in aliases.values()}
         with suppress(ConfigError):  # there was no champion before this one
             needed.add(previous(tracking, name))
         for each in versions:
-            version = str(each.version)
-            if version not in needed and f"{name}/{version}" not in named:
-                model_id = each.model_id or each.tags.get(MODEL_ID, "")
+            version, model_id = str(each.version), each.model_id or each.tags.get(MODEL_ID, "")
+            if version in needed or f"{name}/{version}" in named:
+                kept.add(model_id)
+            else:
                 found.append(OldVersion(name, version, model_id, _folder(tracking, model_id)))
-    return found
+    # A version that was copied to another model shares its files.
+    return [one for one in found if not one.model_id or one.model_id not in kept]
 
 
 def delete_version(tracking: Tracking, old: OldVersion) -> None:

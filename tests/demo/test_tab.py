@@ -47,6 +47,13 @@ def test_the_page_names_the_model_its_classes_and_its_card(page):
     assert page.analytics_enabled is False
 
 
+def test_runs_wait_for_each_other(page):
+    """All tabs share one pipeline, whose scheduler holds the steps of the run."""
+    runs = [f for f in page.fns.values() if f.concurrency_id == "model"]
+    assert len(runs) == len(TASKS)
+    assert {run.concurrency_limit for run in runs} == {1}
+
+
 def test_a_tab_for_each_task_of_the_model(page, tmp_path):
     import gradio as gr
 

@@ -140,7 +140,7 @@ def test_the_gate_decides_and_lineage_and_card_name_the_weights(
         if item.dataset.name.startswith("weights.")
     }
     assert set(digests) == {"weights.autoencoder", "weights.text", "weights.unet"}
-    assert training.data.params["overrides.training.batch_size"] == "4"
+    assert training.data.params["batch_size"] == "4"
     card = (best.folder / "README.md").read_text()
     unet = digests["weights.unet"]
     assert f"| pretrained unet | SD 1.5 = inpainting, `{unet[:16]}` |" in card

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -155,3 +156,12 @@ def test_metric_at_infinity_and_its_note():
 def test_bad_features_are_refused(bad):
     with pytest.raises(DataError):
         frechet_distance(np.random.default_rng(0).normal(size=(4, 2)), bad)
+
+
+def test_half_the_images_must_be_more_than_the_dimensions() -> None:
+    """Two sets of one distribution: with n = d + 1 the line through n/2 would say 0.12 d."""
+    rng = np.random.default_rng(0)
+    d = 16
+    for n, defined in ((d + 1, False), (2 * d, False), (2 * d + 2, True)):
+        found = frechet_at_infinity(rng.normal(size=(n, d)), rng.normal(size=(n, d)))
+        assert math.isnan(found) is not defined

@@ -258,7 +258,6 @@ def test_addresses_of_a_registry_are_resolved_by_what_offers_it(tmp_path, monkey
         return [Point()] if (group, name) == ("unigs.sources", "models") else []
 
     monkeypatch.setattr(addresses, "entry_points", points)
-    addresses.resolved_elsewhere.cache_clear()
     assert resolve_directory("models:/unigs-joint@champion") == tmp_path
     assert asked == ["models:/unigs-joint@champion"]
     assert hub_id("models:/unigs-joint@champion") is None
@@ -272,6 +271,5 @@ def test_a_registry_that_is_not_installed_is_told(monkeypatch):
             raise ModuleNotFoundError("No module named 'mlflow'")
 
     monkeypatch.setattr(addresses, "entry_points", lambda group, name: [Point()])
-    addresses.resolved_elsewhere.cache_clear()
     with pytest.raises(ModelError, match=r"pip install 'unigs\[pipeline\]'"):
         resolve_directory("models:/unigs-joint@other")

@@ -16,17 +16,18 @@ NAME = "unigs-shapes-tiny-joint"
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 1 to 5: 3 was champion, 2 is it, the store holds 4."""
+    """Versions 1 to 6: 3 was champion, 2 is it, the store holds 4, 5 is in production."""
     folder = tmp_path_factory.mktemp("store")
     tracking = Tracking(store=Store(root=str(folder)))
     made = folder / "pipeline"
     made.mkdir()
     (made / "weights").write_bytes(bytes(5000))
     run_id = tracking.open_run("train", tags={}, parameters={})
-    for _ in range(5):
+    for _ in range(6):
         register_model(tracking, run_id, NAME, made, {})
     for version in ("3", "2"):
         crown(tracking, NAME, version, "promote", "a test")
+    tracking.client().set_registered_model_alias(NAME, "production", "5")
     record = folder / "shapes-tiny" / "models" / "joint" / "kept.json"
     record.parent.mkdir(parents=True)
     metadata = {"name": NAME, "version": "4"}
@@ -48,12 +49,12 @@ def test_old_versions_are_listed_first_and_removed_when_asked(
     listed = json.loads(capsys.readouterr().out)
     assert [entry["what"] for entry in listed["entries"]] == [f"{NAME}/1"]
     assert listed["bytes"] == sum(entry["bytes"] for entry in listed["entries"]) > 5_000
-    assert versions(store) == [1, 2, 3, 4, 5]
+    assert versions(store) == [1, 2, 3, 4, 5, 6]
 
     before = len(list(copies.iterdir()))
     assert main([*order, "--delete"]) == 0
     assert json.loads(capsys.readouterr().out)["deleted"]
-    assert versions(store) == [2, 3, 4, 5]
+    assert versions(store) == [2, 3, 4, 5, 6]
     assert len(list(copies.iterdir())) == before - 1
     tracking = Tracking(store=Store(root=str(store)))
     best = champion(tracking, NAME)

@@ -105,7 +105,7 @@ def evaluate(
     from unigs.competitors.request import Request
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
-    from unigs.errors import ConfigError
+    from unigs.errors import ConfigError, ModelError
     from unigs.models.source import check_tasks, resolve_directory
     from unigs.shards.manifest import read_manifest
     from unigs.tasks import task_named
@@ -148,6 +148,8 @@ def evaluate(
     for source in (dual_encoder, segmenter, dinov2):
         if source is not None:
             resolve_directory(source)
+    if inception is not None and not Path(inception).is_file():
+        raise ModelError(f"{inception}: no such file", hint="give the file of Inception's weights")
     from rich.console import Console
     from tqdm import tqdm
 

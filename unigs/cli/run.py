@@ -54,7 +54,11 @@ def run(
         raise ConfigError(f"no job {job!r}", hint=choices(job, JOB_NAMES))
     changes = parse_overrides(Preset, overrides or ())
     if not from_failure:
-        run_sources(load_preset(preset, changes), dataset, str(root) if root else "")
+        chosen = load_preset(preset, changes)
+        try:
+            run_sources(chosen, dataset, str(root) if root else "")
+        except ConfigError as error:
+            raise typer.BadParameter(str(error)) from error
     if root is not None and not root.is_dir():
         raise DataError("no such folder", file=root, hint="check --root")
     if from_failure and overrides:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,9 @@ from unigs.workflows.predict_files import split_names
 COLUMNS = ("entity", "class", "score", "area", "x", "y", "width", "height")
 # Each is a picture of its own to the browser; the largest come first.
 MOST_SHOWN = 40
+# After which uploads and answers are deleted.
+KEPT_SECONDS = 3600
+_PREFIX = "answer-"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +190,10 @@ def _shown(
 
 def _files(output: UniGSOutput, place: Path) -> list[str]:
     """Write what can be downloaded, in the size that was worked on."""
-    folder = Path(tempfile.mkdtemp(dir=place))
+    for old in place.glob(f"{_PREFIX}*"):
+        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=place, prefix=_PREFIX))
     (labels,), (record,) = output.to_panoptic(["answer"])
     pictures = {
         "image": output.images[0],

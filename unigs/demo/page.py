@@ -10,7 +10,7 @@ import numpy as np
 
 from unigs.colormap import Palette
 from unigs.demo.about import headline, model_card
-from unigs.demo.answer import Request, answer
+from unigs.demo.answer import KEPT_SECONDS, Request, answer
 from unigs.demo.canvas import stroke_layer
 from unigs.demo.examples import draw_examples
 from unigs.demo.tab import Tab, build_tab, hand_over
@@ -30,8 +30,6 @@ _PASTE = """() => document.addEventListener("paste", event => {
 })"""
 # People who wait; the next ones are asked to come back.
 QUEUE = 16
-# Seconds after which uploads and answers are deleted.
-_KEPT = 3600
 
 
 def build_page(pipeline: Any, name: str, source: Path, folder: Path) -> Any:
@@ -46,7 +44,7 @@ def build_page(pipeline: Any, name: str, source: Path, folder: Path) -> Any:
     examples = draw_examples(palette, pipeline.config["size"])
     kinds = [task for task in TASKS.values() if task.name in pipeline.config["tasks"]]
     with gr.Blocks(
-        title=f"UniGS: {name}", analytics_enabled=False, delete_cache=(_KEPT, _KEPT)
+        title=f"UniGS: {name}", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
     ) as page:
         gr.Markdown(headline(pipeline, name))
         with gr.Tabs() as tabs:

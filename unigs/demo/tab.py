@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +97,14 @@ def build_tab(
     shown_parts = [status, answered, chosen, overlay, image, colormap, table, files]
     loaded = [picture, canvas, status]
     # emptied again, so that the next picture can be dropped or pasted there
-    file.upload(load, [file], [file, *loaded])
+    read = partial(load, colormap=task.control == "colormap")
+    file.upload(read, [file], [file, *loaded])
     canvas.clear(lambda: (None, ""), None, [picture, status])
     gallery.select(choose_example(task, examples), None, [*loaded, names])
     button.click(
         runner(pipeline, task, folder), [picture, canvas, names, *fields], shown_parts,
-        concurrency_id="model", api_name=task.name,
+        # one at a time: a run leaves its steps in the scheduler, which all runs share
+        concurrency_id="model", concurrency_limit=1, api_name=task.name,
     )  # fmt: skip
     overlay.select(choose_entity, [answered], [chosen, status])
     return Tab(task, picture, canvas, status, answered, chosen, buttons)
@@ -167,10 +170,10 @@ def _advanced(task: Task) -> list[Any]:
     return [steps, guidance, seed, decoder, keep, smooth]
 
 
-def load(path: str) -> tuple[Any, Any, Any, str]:
+def load(path: str, *, colormap: bool = False) -> tuple[Any, Any, Any, str]:
     """Take in an uploaded file: (what stays in its field, picture, canvas, status)."""
     try:
-        pixels = read_upload(path)
+        pixels = read_upload(path, colormap=colormap)
     except UnigsError as error:
         return None, None, None, sentence(error)
     return None, pixels, on_canvas(pixels), worked_on(Path(path).name, pixels)

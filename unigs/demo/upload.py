@@ -18,9 +18,12 @@ MAX_MEGAPIXELS = 50
 WORKING_SIDE = 1024
 
 
-def read_upload(file: str | Path) -> np.ndarray:
+def read_upload(file: str | Path, *, colormap: bool = False) -> np.ndarray:
     """Return an uploaded picture as (h, w, 3) uint8, upright, its longest side `WORKING_SIDE` at
     most.
+
+    Args:
+        colormap: make it smaller without mixed colours, which are those of other entities.
 
     Raises:
         DataError: too large, of another format, or it does not decode; the message names the file
@@ -39,7 +42,8 @@ def read_upload(file: str | Path) -> np.ndarray:
     if scale >= 1:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    how = Image.Resampling.NEAREST if colormap else Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(pixels).resize(size, how))
 
 
 def _check_size(path: Path) -> None:
@@ -57,7 +61,7 @@ def _check_size(path: Path) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 width, height = image.size
     except Image.DecompressionBombError as error:
         raise DataError(

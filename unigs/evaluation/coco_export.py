@@ -12,7 +12,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class PredictionFiles:
     """Writes predictions one by one into ``folder``; ``close()`` writes the JSON files.
 
     Pictures are written by threads, while the next predictions are made; an error of theirs is
-    raised by a later call.
+    raised by a later call. A context manager, after whose end no thread writes any more.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,6 +46,12 @@ class PredictionFiles:
         self._images: list[_Records] = []
         self._threads = ThreadPoolExecutor(cores())
         self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
     def add(self, number: int, sample: Sample, prediction: Prediction) -> None:
         """Write prediction ``number`` (from 0, over all processes) and its ground truth."""
@@ -82,9 +88,8 @@ class PredictionFiles:
         Raises:
             DataError: one of the files cannot be written.
         """
-        with self._threads:
-            while self._waiting:
-                self._waiting.popleft().result()
+        while self._waiting:
+            self._waiting.popleft().result()
         everything = [records for part in gathered(self._images) for records in part]
         if rank_and_world()[0]:
             return

@@ -114,7 +114,6 @@ def evaluate_source(
     if batch_size < 1:
         raise ConfigError(f"batch size {batch_size}", hint="give at least 1")
     out = Path(out_dir)
-    files = PredictionFiles(out)
     rank, world = rank_and_world()
     device = this_device() if world > 1 else None
     scores = TaskScores(kind, evaluators, masks=masks, device=device)
@@ -125,25 +124,26 @@ def evaluate_source(
     shown: list[tuple[int, Sample, Prediction]] = []
     seen = 0
     tell = progress or (lambda count: None)
-    for turn, batch in enumerate(_batches(_samples(shard_dir, kind.name, limit), batch_size)):
-        # Whole batches: a network's predictions differ in the last digits with the batch size.
-        if turn % world != rank:
+    with PredictionFiles(out) as files:
+        for turn, batch in enumerate(_batches(_samples(shard_dir, kind.name, limit), batch_size)):
+            # Whole batches: a network's predictions differ in the last digits with the batch size.
+            if turn % world != rank:
+                tell(len(batch))
+                continue
+            predictions = source(batch)
+            scores.update(batch, predictions)
+            for number, pair in enumerate(zip(batch, predictions, strict=True), turn * batch_size):
+                files.add(number, *pair)
+                if number < GRID_ROWS:
+                    shown.append((number, *pair))
+            for other, other_score in zip(others, other_scores, strict=True):
+                other_score.update(batch, other.source(batch))
+            seen += len(batch)
             tell(len(batch))
-            continue
-        predictions = source(batch)
-        scores.update(batch, predictions)
-        for number, pair in enumerate(zip(batch, predictions, strict=True), turn * batch_size):
-            files.add(number, *pair)
-            if number < GRID_ROWS:
-                shown.append((number, *pair))
-        for other, other_score in zip(others, other_scores, strict=True):
-            other_score.update(batch, other.source(batch))
-        seen += len(batch)
-        tell(len(batch))
-    total = sum(gathered(seen))
-    if not total:
-        raise DataError("no sample to evaluate", file=shard_dir, hint="build the shards again")
-    files.close()
+        total = sum(gathered(seen))
+        if not total:
+            raise DataError("no sample to evaluate", file=shard_dir, hint="build the shards again")
+        files.close()
     if evaluators.cache is not None:
         evaluators.cache.save()
     values = scores.compute() + MetricValues((MetricValue("n", float(total)),))

@@ -66,6 +66,7 @@ class CachedFeatures:
         self._network, self._folder = network, folder
         self._known: dict[bytes, tuple[_File, int]] = {}
         self._new: dict[bytes, NDArray[np.float32]] = {}
+        self._writable = True
         for path in sorted(folder.glob("*.safetensors")):
             self._add(path)
 
@@ -83,7 +84,7 @@ class CachedFeatures:
             found = self._network.embed_images(list(missing.values()))
             self._new |= dict(zip(missing, found, strict=True))
         rows = np.stack([self._row(key) for key in keys])
-        if len(self._new) >= _AT_MOST:
+        if self._writable and len(self._new) >= _AT_MOST:
             self.save()
         return rows
 
@@ -99,14 +100,19 @@ class CachedFeatures:
                 partial.write_bytes(content)
         except DataError as error:
             logger.warning("features are not kept: %s", error)
+            self._writable = False
             return
         self._new = {}
         self._add(path)
 
     def _add(self, path: Path) -> None:
+        digest = sha256_of(path)
+        if not digest:
+            logger.warning("%s: cannot be read; its images are embedded again", path)
+            return
         try:
-            if (digest := sha256_of(path)) != path.stem:
-                raise DataError("checksum mismatch" if digest else "cannot be read")
+            if digest != path.stem:
+                raise DataError("checksum mismatch")
             file = _File(path)
         except (DataError, SafetensorError, OSError) as error:
             logger.warning("%s: broken (%s); its images are embedded again", path, error)

@@ -78,14 +78,14 @@ def frechet_at_infinity(
         paired: row i of both sides belongs to one sample, and is split with it.
 
     Returns:
-        The distance, which may be below 0 by chance; NaN with no more images than dimensions, where
-        the bias is not linear (half as many images as dimensions: 8 times the true distance).
+        The distance, which may be below 0 by chance; NaN where half the images are no more than
+        the dimensions, since there the bias is not linear.
 
     Raises:
         DataError: as :func:`frechet_distance`.
     """
     left, right = two_sets(a, b, "a Frechet distance")
-    if small_sample_note(min(len(left), len(right)), left.shape[1]):
+    if small_sample_note(min(len(left), len(right)) // 2, left.shape[1]):
         return math.nan
     rng = np.random.default_rng(seed)
     halves = []

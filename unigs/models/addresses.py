@@ -1,13 +1,11 @@
 """Addresses of models that others resolve: entry points of the group `unigs.sources`."""
 
-from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from unigs.errors import ModelError
 
 
-@cache
 def resolved_elsewhere(address: str, scheme: str) -> Path:
     """Return the folder of a model by the function that a package offers for a scheme.
 

@@ -1,13 +1,15 @@
 """A fitted autoencoder stays as it is where trainings go on from the champion."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assets_defs.retraining import fitted
 from assets_defs.retraining.fitted import fitted_on
 from assets_defs.support.build_cache import Built, build_or_reuse
+from unigs.lineage.forgotten import forgotten_file
 
 
 @pytest.fixture
@@ -38,12 +40,15 @@ def test_other_settings_and_code_do(folder: Path) -> None:
     assert not fit(folder, inputs("three"))
 
 
-def test_an_image_that_must_be_forgotten_does(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_image_that_must_be_forgotten_has_it_fitted_again_once(folder: Path) -> None:
     fit(folder, inputs("one"))
-    monkeypatch.setattr(fitted, "read_forgotten", lambda store: ["an image"])
+    marked = forgotten_file(folder.parents[2])
+    marked.parent.mkdir(parents=True, exist_ok=True)
+    marked.write_text("[]")
+    os.utime(marked, (time.time() + 60, time.time() + 60))
     assert not fit(folder, inputs("two"))
+    os.utime(marked, (0, 0))
+    assert fit(folder, inputs("three"))
 
 
 def test_a_folder_that_is_lost_is_fitted_to_what_there_is(folder: Path) -> None:

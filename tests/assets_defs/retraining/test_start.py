@@ -1,5 +1,6 @@
 """A training again begins where the policy says, and does not begin without need."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,9 @@ def test_an_interrupted_training_keeps_its_start(champions: Champions, starts: A
     champions.version = "1"
     with pytest.raises(KeyboardInterrupt):
         trained(starts(CHAMPION), "two", fails=True)
-    assert (building_place(starts(CHAMPION).weights) / START).is_file()
+    building = building_place(starts(CHAMPION).weights)
+    assert (building / START).is_file()
+    (building / "checkpoints" / "step-1").mkdir(parents=True)
     champions.version, champions.fault = "2", OSError("gone")
     assert trained(starts(CHAMPION), "two").version == f"{NAME}/1"
 
@@ -149,6 +152,14 @@ def test_a_champion_that_cannot_be_gone_on_from_is_told(
     start = trained(starts(CHAMPION), "two")
     assert (start.again, start.version) == (True, "")
     assert said in start.said
+
+
+def test_a_fault_that_passes_decides_nothing(champions: Champions, starts: Any) -> None:
+    champions.version, champions.fault = "1", OSError(errno.EIO, "Input/output error")
+    with pytest.raises(OSError, match="Input/output"):
+        trained(starts(CHAMPION), "two")
+    champions.fault = None
+    assert trained(starts(CHAMPION), "two").version == f"{NAME}/1"
 
 
 def test_a_champion_that_saw_forgotten_images_is_not_gone_on_from(

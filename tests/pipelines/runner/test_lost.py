@@ -56,6 +56,8 @@ def test_a_run_without_processes_has_failed_or_was_cancelled(
     assert set(end_lost_runs(instance, store)) == {killed, cancelled}
     statuses = [instance.get_run_by_id(one).status.value for one in (killed, cancelled, done)]
     assert statuses == ["FAILURE", "CANCELED", "SUCCESS"]
+    # a daemon starts it again only where it was there
+    assert instance.get_run_by_id(killed).tags["dagster/max_retries"] == "0"
     assert end_lost_runs(instance, store) == []
 
 

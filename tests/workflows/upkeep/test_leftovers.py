@@ -59,6 +59,8 @@ def test_a_store_in_order_has_nothing_that_can_go(run: Path) -> None:
 def test_what_no_record_needs_is_listed_with_its_bytes(run: Path) -> None:
     put(run / "weights" / ".joint.building" / "checkpoints" / "a", 1000)
     os.utime(run / "weights" / ".joint.building", (0, 0))
+    put(run / "shards" / "train" / ".entity.replaced" / "a.tar", 300, days=0)
+    # the only one: the swap broke off between its two steps
     put(run / "shards" / "val" / ".entity.replaced" / "a.tar", 300, days=0)
     put(run / "shards" / "train" / "entity" / "old.tar", 200)
     put(run / "shards" / "train" / "entity" / ".a.tar.x1y2z3_4", 50)
@@ -70,7 +72,7 @@ def test_what_no_record_needs_is_listed_with_its_bytes(run: Path) -> None:
         "shapes-tiny/shards/train/entity/old.tar": (
             "a shard that its manifest does not name", 200,
         ),
-        "shapes-tiny/shards/val/.entity.replaced": ("a build that broke off", 300),
+        "shapes-tiny/shards/train/.entity.replaced": ("a build that broke off", 300),
         "shapes-tiny/weights/.joint.building": ("a build that broke off", 1000),
     }  # fmt: skip
 

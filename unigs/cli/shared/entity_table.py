@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 # Of a picture; the largest come first.
@@ -19,7 +20,7 @@ def print_entities(predictions: Sequence[Mapping[str, Any]], out: Path) -> None:
     table = Table("picture", "entity", "class", "score", "area", "x, y, width, height", box=None)
     for prediction in predictions:
         for row in _rows(prediction):
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
     Console().print(table)
     print(f"written to {out}: {', '.join(_endings(predictions))}")
 

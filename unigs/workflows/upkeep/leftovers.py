@@ -112,7 +112,11 @@ def _beside(path: Path, before: float) -> Leftover | None:
     named = _BESIDE.fullmatch(path.name)
     if named is not None and path.is_dir():
         with _unheld(path) as free:
-            old = named["kind"] == "replaced" or _newest(path) < before
+            if named["kind"] == "replaced":
+                # the only one, where the swap broke off between its two steps
+                old = path.with_name(named["name"]).exists()
+            else:
+                old = _newest(path) < before
             if free and old:
                 return Leftover(path, "a build that broke off", size_of(path))
         return None
