@@ -46,7 +46,8 @@ def _fetched(store: Store, wanted: str, out: Path) -> dict[str, str | None]:
     tasks = tasks_kept(tracking, version, evaluated_on) if evaluated_on else []
     if not tasks or kept_evaluations(tracking, version, evaluated_on, tasks, out) is None:
         raise DataError(f"no evaluation of {name}/{number} was kept", hint="run its gate first")
-    return {"name": f"{name}/{number}", "shards": _shards(store, name)}
+    shards = _shards(store, name)
+    return {"name": f"{name}/{number}", "shards": shards, "evaluated_on": evaluated_on}
 
 
 def _version(tracking: Tracking, wanted: str) -> tuple[str, str]:

@@ -64,7 +64,12 @@ def kept_evaluations(
 
 def tasks_kept(tracking: Tracking, version: ModelVersion, evaluated_on: str) -> list[str]:
     """Return the tasks of which `keep_evaluations` logged the evaluation."""
-    listed = tracking.client().list_artifacts(version.run_id, _path(evaluated_on, ""))
+    from mlflow.exceptions import MlflowException
+
+    try:
+        listed = tracking.client().list_artifacts(version.run_id, _path(evaluated_on, ""))
+    except (MlflowException, OSError):  # its run was removed
+        return []
     return [item.path.rpartition("/")[2] for item in listed]
 
 

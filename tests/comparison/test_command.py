@@ -58,7 +58,7 @@ def test_a_version_is_compared_by_what_the_gate_kept(folders, tmp_path, monkeypa
         asked.append(command)
         out = Path(command[command.index("--out") + 1])
         shutil.copytree(folders[1].parent, out)
-        said = json.dumps({"name": "m/3", "shards": None})
+        said = json.dumps({"name": "m/3", "shards": None, "evaluated_on": "a"})
         return subprocess.CompletedProcess(command, 0, stdout=f"fetched\n{said}\n")
 
     monkeypatch.setattr("unigs.cli.operate.compare.subprocess.run", fetch)
@@ -80,3 +80,15 @@ def test_an_unknown_version_ends_with_1(folders, tmp_path, monkeypatch):
     page = tmp_path / "page.html"
     assert run(folders[0].parent, "nowhere/7", "--out", page).exit_code == 1
     assert not page.exists()
+
+
+def test_versions_of_other_shards_are_not_compared(folders, tmp_path, monkeypatch):
+    versions = iter("ab")
+
+    def fetch(command, **options):
+        said = {"name": "m/3", "shards": None, "evaluated_on": next(versions)}
+        return subprocess.CompletedProcess(command, 0, stdout=json.dumps(said))
+
+    monkeypatch.setattr("unigs.cli.operate.compare.subprocess.run", fetch)
+    with pytest.raises(ConfigError, match="other shards"):
+        run("m/3", "m/4", "--out", tmp_path / "page.html")

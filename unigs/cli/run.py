@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ import typer
 
 from unigs.cli.output import Overrides
 from unigs.cli.run_options import RunDataset, RunPreset, RunRoot, RunSteps, RunStore
+from unigs.cli.shared.graph import graph_command
 from unigs.cli.shared.volume import is_quiet, long_running
 from unigs.errors import ConfigError, DataError, choices
 from unigs.workflows.job_names import EVERYTHING, JOB_NAMES
@@ -65,7 +65,7 @@ def run(
         raise ConfigError(
             "--from-failure continues a run with its own settings", hint="leave --set out"
         )
-    command = [sys.executable, "-m", "pipelines.run", "--preset", preset, "--dataset", dataset]
+    command = graph_command("pipelines.run", "--preset", preset, "--dataset", dataset)
     command += ["--job", job, "--train-steps", str(train_steps)]
     command += ["--root", str(root)] if root is not None else []
     command += ["--store", str(store)] if store is not None else []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from unigs.cli.shared.graph import graph_command
 
 Model = Annotated[
     str | None,
@@ -23,7 +24,7 @@ def change_champion(
     action: list[str], model: str | None, store: Path | None, reason: str, as_json: bool
 ) -> None:
     """Run ``python -m pipelines.champion`` and end with its exit code."""
-    command = [sys.executable, "-m", "pipelines.champion", *action]
+    command = graph_command("pipelines.champion", *action)
     command += ["--model", model] if model is not None else []
     command += ["--store", str(store)] if store is not None else []
     command += ["--reason", reason] if reason else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from json import loads
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Annotated
 import typer
 
 from unigs.cli.output import print_result
+from unigs.cli.shared.graph import graph_command
 
 EXAMPLES = (
     "unigs compare evaluation/a evaluation/b --out compared.html",
@@ -62,6 +62,11 @@ def compare(
             _side(given, store, Path(fetched) / place)
             for given, place in ((first, "first"), (second, "second"))
         ]
+        if len({side.evaluated_on for side in sides} - {""}) > 1:
+            raise ConfigError(
+                "the two versions were evaluated on other shards or by other settings",
+                hint="run the gate of the older one again",
+            )
         # after what is quickly told
         from unigs.comparison.evaluation import tasks_of
         from unigs.comparison.models import compare_models
@@ -107,25 +112,28 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One of the two: its name, the folder of its evaluations, shards that it was evaluated on."""
+    """One of the two: its name, the folder of its evaluations, shards that it was evaluated on; of
+    a version the digest of those shards, the evaluators and the settings."""
 
     name: str
     folder: Path
     shards: Path | None = None
+    evaluated_on: str = ""
 
 
 def _side(given: str, store: Path | None, fetched: Path) -> _Side:
     """Return a folder as it is; of a version what the gate kept, put into ``fetched``."""
     if Path(given).is_dir():
         return _Side(Path(given).resolve().name, Path(given))
-    command = [sys.executable, "-m", "pipelines.evaluations", given, "--out", str(fetched)]
+    command = graph_command("pipelines.evaluations", given, "--out", str(fetched))
     command += ["--store", str(store)] if store is not None else []
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise typer.Exit(1)
     found = loads(done.stdout.splitlines()[-1])
     shards = found["shards"]
-    return _Side(found["name"], fetched, Path(shards) if shards else None)
+    folder = Path(shards) if shards else None
+    return _Side(found["name"], fetched, folder, found["evaluated_on"])
 
 
 def _names(first: Path, second: Path) -> list[str]:

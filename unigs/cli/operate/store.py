@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 from unigs.cli.output import print_result
 from unigs.cli.run_options import RunStore, store_folder
 from unigs.cli.shared.examples import examples
+from unigs.cli.shared.graph import graph_command
 
 store = typer.Typer(help="Free space in a store, back it up, restore it.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def gc(
 ) -> None:
     """List what no record needs and how much it frees; nothing is removed without --delete. The
     champion, the one before it and what records name always stay."""
-    command = [sys.executable, "-m", "pipelines.garbage", f"--days={days}", f"--keep={keep}"]
+    command = graph_command("pipelines.garbage", f"--days={days}", f"--keep={keep}")
     command += ["--store", str(store_folder(store))]
     command += ["--delete"] if delete else []
     command += ["--json"] if json else []
