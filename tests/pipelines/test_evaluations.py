@@ -49,6 +49,7 @@ def test_a_version_is_fetched_by_any_of_its_names(
     assert found == {
         "name": f"{NAME}/1",
         "shards": str(store / "shapes-tiny" / "shards" / "val"),
+        "evaluated_on": FINGERPRINT,
     }
     assert next(iter(MetricValues.read(tmp_path / "entity"))).value == 0.5
 
