@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unigs import cli
+from unigs.cli.shared import graph
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ def test_the_launcher_is_the_options_else_the_environments(
         def wait(self) -> int:
             return 0
 
+    monkeypatch.setattr(graph, "NEEDED", ())
     monkeypatch.setenv("UNIGS_LAUNCHER", "from outside")
     monkeypatch.setattr(subprocess, "Popen", Process)
     if not cli.app.registered_commands:
