@@ -1,6 +1,6 @@
 """What `unigs plan` says against what a run then made.
 
-    python benchmarks/plan.py STORE [--preset tiny] [--dataset shapes] [--root DIR] [--memory]
+    python -m benchmarks.plan STORE [--preset tiny] [--dataset shapes] [--root DIR] [--memory]
 
 Reads the manifests of a finished store and prints planned and made samples, shards and bytes,
 folder by folder, and of the run the steps and what lies on the disk. `--memory` also trains a few

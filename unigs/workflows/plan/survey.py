@@ -30,7 +30,7 @@ from unigs.workflows.sources import Source
 # so that the mean of so many is within 4 % (one standard error).
 PROBES = 64
 # Of a generated data set so many scenes are drawn; the others are like them.
-GENERATED_SCENES = 128
+GENERATED_SCENES = 256
 THING_NAMES = {kind.name for kind in THINGS}
 _Entity = tuple[str, float | None]
 
