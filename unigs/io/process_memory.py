@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_MMAP_THRESHOLD = 32 << 20
 _USUAL_TRIM_THRESHOLD = 2 * _LARGEST_MMAP_THRESHOLD
 _NEVER = 2**31 - 1
+_STATUS = Path("/proc/self/status")
 _inside = 0
 
 
@@ -25,6 +28,10 @@ def peak_memory(device: torch.device) -> int:
     """Bytes: allocated on an accelerator, resident of the whole process on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    # Linux keeps ru_maxrss across exec(2): a small process that a large one started would report
+    # the large one's. VmHWM belongs to the program that runs now.
+    if _STATUS.exists() and (peak := re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())):
+        return int(peak[1]) * 1024
     # Kilobytes on Linux, bytes on macOS.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
