@@ -3,6 +3,8 @@
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from unigs.errors import DataError
 from unigs.evaluation import coco_export
 from unigs.evaluation.coco_export import PredictionFiles
+from unigs.evaluation.predictions import Prediction
 
 
 def picture() -> np.ndarray:
@@ -46,3 +49,23 @@ def test_nothing_is_written_after_an_evaluation_that_failed(
         fails_half_way()
     assert not set(threading.enumerate()) - before
     assert len(written) < 50
+
+
+def test_predictions_are_read_back(tmp_path: Path) -> None:
+    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    segments = np.array([[0, 1], [2, 300]], np.int32).repeat(2, 0).repeat(2, 1)
+    sample: Any = SimpleNamespace(key="a.v1", segments=segments)
+    other: Any = SimpleNamespace(key="b", segments=segments)
+    with PredictionFiles(tmp_path) as files:
+        scores = {1: 0.5, 2: 0.5, 300: 0.5}
+        files.add(1, other, Prediction(image=image))
+        files.add(0, sample, Prediction(colormap=image, segments=segments, scores=scores))
+        files.close()
+    assert files.keys == ["a.v1", "b"]
+    whole, bare = files.read("a.v1"), files.read("b")
+    assert whole.image is None
+    assert bare.segments is None
+    assert bare.colormap is None
+    assert np.array_equal(whole.segments, segments)
+    assert np.array_equal(whole.colormap, image)
+    assert np.array_equal(bare.image, image)

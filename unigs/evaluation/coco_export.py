@@ -21,9 +21,10 @@ from pycocotools import mask as rle_codec
 from scipy import ndimage
 
 from unigs.evaluation.predictions import Prediction
-from unigs.io.annotations.segment_ids import id_to_rgb
+from unigs.io.annotations.segment_ids import id_to_rgb, read_segments
 from unigs.io.distributed import gathered, rank_and_world
 from unigs.io.files import writing
+from unigs.io.image_file import read_image
 from unigs.io.machine import cores
 from unigs.samples.sample import Sample
 
@@ -44,6 +45,7 @@ class PredictionFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._images: list[_Records] = []
+        self._keys: list[str] = []
         self._threads = ThreadPoolExecutor(cores())
         self._waiting: deque[Future[None]] = deque()
 
@@ -82,6 +84,22 @@ class PredictionFiles:
             _Records(image | {"key": sample.key}, panoptic, truth_panoptic, truth, results)
         )
 
+    @property
+    def keys(self) -> list[str]:
+        """Keys of the samples, after :meth:`close`, of all processes, in order."""
+        return self._keys
+
+    def read(self, key: str) -> Prediction:
+        """Read a prediction back, without its scores, after :meth:`close`."""
+        name = f"{key}.png"
+        image, colormap = (
+            read_image(path) if (path := self.folder / kind / name).is_file() else None
+            for kind in ("images", "colormaps")
+        )
+        masks = self.folder / "panoptic" / name
+        segments = read_segments(masks.read_bytes(), masks) if masks.is_file() else None
+        return Prediction(image, colormap, segments)
+
     def close(self) -> None:
         """Write the four JSON files atomically, with the predictions of all processes.
 
@@ -94,6 +112,7 @@ class PredictionFiles:
         if rank_and_world()[0]:
             return
         images = sorted(everything, key=lambda records: records.image["id"])
+        self._keys = [records.image["key"] for records in images]
         common = {"images": [records.image for records in images], "categories": CATEGORIES}
         truth = [record for records in images for record in records.truth]
         for name, listed in (

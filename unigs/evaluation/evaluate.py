@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from unigs.errors import ConfigError, DataError
 from unigs.evaluation.baselines import Codec, references
 from unigs.evaluation.coco_export import PredictionFiles
-from unigs.evaluation.grid import sample_grid
+from unigs.evaluation.grid import ranked, sample_grid
 from unigs.evaluation.metric_values import MetricValue, MetricValues
-from unigs.evaluation.predictions import PipelineSource, Prediction, Source
+from unigs.evaluation.predictions import PipelineSource, Source
 from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.device import this_device
@@ -22,7 +22,6 @@ from unigs.samples.sample import Sample
 from unigs.shards.read import read_samples
 from unigs.tasks import task_named
 
-GRID_ROWS = 8
 GRID_FILE = "grid.png"
 IMAGE_SCORES = "image_scores.parquet"
 
@@ -95,7 +94,8 @@ def evaluate_source(
         shard_dir: what ``build_shards`` wrote.
         evaluators: the networks that images are scored with; see ``load_evaluators``.
         out_dir: predictions (see ``PredictionFiles``), metrics (see ``MetricValues.write``), what
-            each image contributes to them (``image_scores.parquet``) and ``grid.png``.
+            each image contributes to them (``image_scores.parquet``) and ``grid.png``, the samples
+            that ``ranked`` chooses.
         limit: maximum number of samples.
         progress: called after each batch with the number of its samples, for those of the other
             processes as well, which take theirs at the same time.
@@ -121,7 +121,6 @@ def evaluate_source(
     other_scores = [
         TaskScores(kind, evaluators, masks=other.masks, device=device) for other in others
     ]
-    shown: list[tuple[int, Sample, Prediction]] = []
     seen = 0
     tell = progress or (lambda count: None)
     with PredictionFiles(out) as files:
@@ -134,8 +133,6 @@ def evaluate_source(
             scores.update(batch, predictions)
             for number, pair in enumerate(zip(batch, predictions, strict=True), turn * batch_size):
                 files.add(number, *pair)
-                if number < GRID_ROWS:
-                    shown.append((number, *pair))
             for other, other_score in zip(others, other_scores, strict=True):
                 other_score.update(batch, other.source(batch))
             seen += len(batch)
@@ -149,12 +146,23 @@ def evaluate_source(
     values = scores.compute() + MetricValues((MetricValue("n", float(total)),))
     for other, other_score in zip(others, other_scores, strict=True):
         values += other.attribute(other_score.compute(intervals=False))
-    rows = sorted((row for part in gathered(shown) for row in part), key=lambda row: row[0])
     if rank == 0:
-        sample_grid([row[1] for row in rows], [row[2] for row in rows], out / GRID_FILE)
         values.write(out)
-        scores.per_image().write(out / IMAGE_SCORES)
+        by_image = scores.per_image()
+        by_image.write(out / IMAGE_SCORES)
+        titles = ranked(by_image, files.keys)
+        rows = {sample.key: sample for sample in _with_keys(shard_dir, titles)}
+        sample_grid(
+            [rows[key] for key in titles],
+            [files.read(key) for key in titles],
+            out / GRID_FILE,
+            titles=tuple(titles.values()),
+        )
     return values
+
+
+def _with_keys(shard_dir: Path | str, keys: Container[str]) -> Iterator[Sample]:
+    return (sample for sample in read_samples(shard_dir) if sample.key in keys)
 
 
 def _samples(shard_dir: Path | str, task: str, limit: int | None) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""Draw predictions next to the ground truth, for the report."""
+"""Draw predictions next to the ground truth, for the report; samples are chosen by their scores."""
 
 from __future__ import annotations
 
@@ -11,20 +11,57 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unigs.evaluation.predictions import Prediction
 from unigs.io.files import writing
+from unigs.metrics.bootstrap.per_image import PerImage
 from unigs.samples.sample import Sample
 from unigs.tasks import control_image
 
 COLUMNS = ("control", "coarse mask", "image", "colormap", "entities", "true colormap", "true image")
 TEXT = 15
 INK, PAPER = (20, 20, 20), (255, 255, 255)
+#: Row titles of a picture and the share of the samples that score less.
+PLACES = {"best": 1.0, "median": 0.5, "worst": 0.0, "upper quartile": 0.75, "lower quartile": 0.25}
+
+
+def ranked(scores: PerImage, keys: Sequence[str]) -> dict[str, str]:
+    """Choose the samples at :data:`PLACES` of the order by mIoU within the image.
+
+    The metric is `miou`, or an evaluator's (`miou.<evaluator>`), or the first that there is; images
+    with nothing to score take no part, and equal scores are ordered by key.
+
+    Args:
+        scores: what each image contributes to the metrics.
+        keys: of all samples, of which the first are taken where nothing is scored.
+
+    Returns:
+        The key of each chosen sample, each once, with the title of its row.
+    """
+    by_image = [name for name in scores.parts if name.partition(".")[0] == "miou"]
+    name = next(iter(by_image or scores.parts), None)
+    if name is None:
+        return dict.fromkeys(keys[: len(PLACES)], "")
+    top, bottom = scores.parts[name].T
+    scored = np.flatnonzero(bottom)
+    values = {scores.keys[n]: float(top[n] / bottom[n]) for n in scored}
+    order = sorted(values, key=lambda key: (values[key], key))
+    chosen: dict[str, str] = {}
+    for title, share in PLACES.items() if order else ():
+        key = order[round(share * (len(order) - 1))]
+        chosen.setdefault(key, f"{title} of {len(order)}, {name} {values[key]:.3f}: ")
+    return chosen
 
 
 def sample_grid(
-    samples: Sequence[Sample], predictions: Sequence[Prediction], path: Path, tile: int = 128
+    samples: Sequence[Sample],
+    predictions: Sequence[Prediction],
+    path: Path,
+    tile: int = 128,
+    *,
+    titles: Sequence[str] = (),
 ) -> None:
     """Write a PNG with one row per sample: inputs, prediction and ground truth.
 
-    ``tile`` is the side of a picture in pixels. What a prediction lacks stays white.
+    ``tile`` is the side of a picture in pixels, ``titles`` come before the prompts of the rows.
+    What a prediction lacks stays white.
     """
     font = ImageFont.load_default(TEXT - 4)
     row_height = tile + TEXT
@@ -35,7 +72,8 @@ def sample_grid(
     for row, (sample, prediction) in enumerate(zip(samples, predictions, strict=True)):
         top = TEXT + row * row_height
         absent = f"   (not there: {', '.join(sample.absent)})" if sample.absent else ""
-        draw.text((2, top), sample.prompt + absent, INK, font)
+        title = titles[row] if titles else ""
+        draw.text((2, top), title + sample.prompt + absent, INK, font)
         for column, pixels in enumerate(_pictures(sample, prediction)):
             if pixels is not None:
                 picture = Image.fromarray(pixels).resize((tile, tile), Image.Resampling.NEAREST)
