@@ -6,13 +6,15 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+DOCS := .venv-docs
 export DO_NOT_TRACK = 1
 export MLFLOW_DISABLE_TELEMETRY = true
 export HF_HUB_DISABLE_TELEMETRY = 1
 export GRADIO_ANALYTICS_ENABLED = False
 export PYTHONUNBUFFERED = 1
+export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: run test test-slow test-e2e test-lowest ui lint bench install clean
+.PHONY: run test test-slow test-e2e test-lowest ui lint bench docs drawings install clean
 
 run: install
 	$(BIN)/unigs run --preset tiny
@@ -45,6 +47,14 @@ bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/codec.py
 	$(BIN)/python -m benchmarks.index_memory
 
+# The site: site/index.html. Links between pages and their anchors are checked, and that no page fetches anything.
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/mkdocs build --strict
+
+# Those of docs/architecture.md; a test tells when the code has moved on.
+drawings: install
+	$(BIN)/python -m docs.drawings
+
 install: $(VENV)/.installed
 
 python:
@@ -72,5 +82,11 @@ $(LOWEST)/.installed: requirements-lowest.txt pyproject.toml | python
 		--editable '.[test,lora]'
 	touch $@
 
+$(DOCS)/.installed: requirements-docs.txt requirements.lock | python
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --only-binary :all: --constraint requirements.lock \
+		--requirement requirements-docs.txt ruff
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(LOWEST) .venv-without-torch .venv-ray store .dagster_home
+	rm -rf $(VENV) $(LOWEST) $(DOCS) site .venv-without-torch .venv-ray store .dagster_home

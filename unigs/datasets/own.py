@@ -21,7 +21,8 @@ def open_folder(root: Path | str, split: str, called: str = "own") -> Dataset:
     """Open one split of a data set of your own, in whichever of the layouts of `DATASETS` it has.
 
     Args:
-        root, split: as in `open_dataset`.
+        root: the folder.
+        split: as in `open_dataset`.
         called: what its scenes call it.
 
     Raises:

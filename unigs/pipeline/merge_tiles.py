@@ -34,7 +34,8 @@ def predict_in_tiles(
 
     Args:
         task: `referring` or `entity`.
-        image, coarse_mask: as the pipeline takes them; the mask for `referring`.
+        image: as the pipeline takes it.
+        coarse_mask: likewise, for `referring`.
         tile: side in pixels; the size the model was trained at if None.
         overlap: share of a tile that it has in common with its neighbour.
         seed: of the noise, the same in each tile.

@@ -170,17 +170,20 @@ class UniGSPipeline(DiffusionPipeline):
         Args:
             task: `inpainting` and `referring` take `image`, `coarse_mask` and `names` (or the
                 whole `prompt`); `synthesis` takes `colormap` and `names`; `entity` an `image`.
-            image, coarse_mask, colormap: one or a list of PIL images, arrays or paths, all of one
-                size; see `unigs.pipeline.inputs.check_inputs` for what is converted.
-            num_inference_steps, guidance_scale: the model's own for the task if None. A scale
-                other than 1 runs the UNet on the empty prompt as well.
+            image: one or a list of PIL images, arrays or paths, all of one size; see
+                `unigs.pipeline.inputs.check_inputs` for what is converted.
+            coarse_mask: likewise.
+            colormap: likewise.
+            num_inference_steps: the model's own for the task if None.
+            guidance_scale: likewise; other than 1 it runs the UNet on the empty prompt as well.
             generator: one, or one per image: then an image's noise does not depend on the batch.
             latents: (n, 2C, h', w') initial noise in place of the generator's.
             clamp_known: set the half that the task only repeats (Table 2) to its noised latent
                 before each step.
             paste_back: inpainting: put the given image back outside the coarse mask.
             fit: for pictures of another size than the model's; see `unigs.pipeline.frame`.
-            decoder, decoder_options: in place of the model's own.
+            decoder: in place of the model's own.
+            decoder_options: its keyword arguments.
             output_type: "pil", "np" (uint8 images) or "latent" (no entities).
             callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}).
 
