@@ -23,6 +23,7 @@ from resources.mlflow.champion import crown
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
 from resources.mlflow.registry import (
     EVALUATED_ON,
+    FilesGone,
     ModelVersion,
     champion,
     find_version,
@@ -104,10 +105,15 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             scores = read_scores(places)
             score = mean_miou(scores)
             note(candidate, protocol, places)
-            best = champion(tracking, registered_name(settings, name))
+            best, unfit = None, ""
+            try:
+                best = champion(tracking, registered_name(settings, name))
+            except FilesGone as error:
+                unfit = f"is lost: {error}"
             if best is not None and best.version == candidate.version:
                 return {"promoted": False, "reason": "it is the champion", "score": score}
-            unfit = best is not None and f"{best.name}/{best.version}" in tainted
+            if best is not None and f"{best.name}/{best.version}" in tainted:
+                unfit = "saw forgotten images"
             compared = None if unfit else best
             of_best = None
             if compared is not None:

@@ -12,7 +12,7 @@ from assets_defs.components import autoencoder, text_encoder
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.models import JOINT, MODELS, registered_name
 from assets_defs.retraining.drift import keep_distributions, note_trained_on
-from assets_defs.retraining.start import MODEL_DIGEST, Starts
+from assets_defs.retraining.start import Starts
 from assets_defs.retraining.turn import POOL, training_turn
 from assets_defs.statistics import PLOT, STATISTICS, scene_statistics
 from assets_defs.support.build_cache import Built, build_or_reuse
@@ -32,6 +32,7 @@ from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import PREVIEWS, REPORT
 from resources.launcher import Launcher
 from resources.mlflow.content import log_preset, log_statistics, training_parameters
+from resources.mlflow.logged_models import MODEL_DIGEST
 from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
@@ -124,6 +125,8 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                     resume=known.read_text(encoding="utf-8") if known.is_file() else None,
                 )
                 try:
+                    # not at the end, when MLflow may be away and the checkpoints are gone
+                    named = tracking.named(run_id)
                     known.write_text(run_id, encoding="utf-8")
                     log_preset(tracking, run_id, preset)
                     # a training on downloaded shards has none
@@ -149,7 +152,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 tracking.end_run(run_id, "FINISHED")
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-            told = {**report, **tracking.named(run_id), **start.provenance}
+            told = {**report, **named, **start.provenance}
             return Built(told.pop("digest"), told)
 
         reads = [folders.autoencoder, folders.text_encoder]

@@ -37,8 +37,13 @@ def _collect(options: argparse.Namespace) -> int:
     store = Store(root=options.store)
     leftovers = find_leftovers(store.base, options.days)
     tracking = Tracking(store=store)
-    known = store.database.is_file()
-    versions = old_versions(tracking, options.keep, named_versions(store.base)) if known else []
+
+    def unneeded() -> list[OldVersion]:
+        if not store.database.is_file():
+            return []
+        return old_versions(tracking, options.keep, named_versions(store.base))
+
+    versions = unneeded()
     entries = [_of_leftover(store.base, one) for one in leftovers]
     entries += [_of_version(one) for one in versions]
     total = sum(entry["bytes"] for entry in entries)
@@ -46,10 +51,14 @@ def _collect(options: argparse.Namespace) -> int:
         for entry in entries:
             print(f"{entry['bytes'] / 1e6:10.1f} MB  {entry['what']}: {entry['why']}")
     if options.delete:
-        for leftover in leftovers:
-            remove(leftover)
-        for version in versions:
-            delete_version(tracking, version)
+        for leftover, entry in zip(leftovers, entries, strict=False):
+            if not remove(leftover):
+                print(f"{entry['what']}: in use again, it stays", file=sys.stderr)
+                total -= entry["bytes"]
+        # the removals may have taken long: one may be the champion by now
+        for version in unneeded():
+            if version in versions:
+                delete_version(tracking, version)
     if options.json:
         print(json.dumps({"deleted": options.delete, "bytes": total, "entries": entries}))
     elif not entries:

@@ -18,6 +18,7 @@ from assets_defs.support.build_cache import building_place
 from assets_defs.support.records import fingerprint, read_record
 from assets_defs.support.retries import may_pass
 from resources.mlflow.champion import champion_version
+from resources.mlflow.logged_models import MODEL_DIGEST
 from resources.mlflow.registry import champion
 from resources.mlflow.tracking import Tracking
 from unigs.errors import UnigsError
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 # In the folder of the weights.
 START = "start.json"
-MODEL_DIGEST = "model.digest"
 SCRATCH = "scratch"
 
 

@@ -4,12 +4,13 @@ quarantined records."""
 import dagster as dg
 
 from pipelines.automation.channels import LOG, Alert, send, without_secrets
+from pipelines.automation.intervals import look_seconds
 from pipelines.runner.follow import reason_of
 from pipelines.runner.lost import end_records
 from resources.store import Store
 
 _WILL_RETRY_TAG = "dagster/will_retry"
-_EVERY_SECONDS = 30
+_EVERY_SECONDS = look_seconds(30)
 
 
 @dg.run_failure_sensor(

@@ -3,6 +3,7 @@ those at work, and those that failed on the data in question."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -10,6 +11,7 @@ from assets_defs.support.partitions import run_tags
 from pipelines.automation.attempts import Ended
 from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
+from unigs.errors import UnigsError
 
 # Tags of the runs that the sensor asks for: what data, and for the how many-eth time.
 ARRIVAL, ATTEMPT = "unigs/arrival", "unigs/attempt"
@@ -38,14 +40,20 @@ class RunHistory:
     def last_success(self) -> dg.DagsterRun | None:
         """Return the newest run that succeeded on the whole of the data set, whoever started it;
         None without one."""
-        for run in self._runs([dg.DagsterRunStatus.SUCCESS]):
+        wanted = dg.RunsFilter(job_name=EVERYTHING, statuses=[dg.DagsterRunStatus.SUCCESS])
+        for run in self.instance.get_runs(wanted, limit=_RUNS):
+            if not concerns(run.run_config, self.settings):
+                continue
             if ARRIVAL in run.tags or run_tags(self.settings).items() <= run.tags.items():
                 return run
         return None
 
     def working(self) -> str | None:
-        """Return a run that is queued or at work, None without one."""
-        return next((run.run_id for run in self._runs(IN_PROGRESS)), None)
+        """Return a run in the same folders that is queued or at work, whatever else its settings
+        are; None without one."""
+        wanted = dg.RunsFilter(job_name=EVERYTHING, statuses=IN_PROGRESS)
+        runs = self.instance.get_runs(wanted, limit=_RUNS)
+        return next((run.run_id for run in runs if same_place(run.run_config, self.settings)), None)
 
     def ended(self, arrival: str) -> list[Ended]:
         """Return the runs that the sensor asked for on some data and that did not succeed."""
@@ -77,20 +85,36 @@ class RunHistory:
             now = self.instance.get_run_by_id(parent) if parent else None
         return {}
 
-    def _runs(self, statuses: list[dg.DagsterRunStatus]) -> list[dg.DagsterRun]:
-        wanted = dg.RunsFilter(job_name=EVERYTHING, statuses=statuses)
-        runs = self.instance.get_runs(wanted, limit=_RUNS)
-        return [run for run in runs if concerns(run.run_config, self.settings)]
-
 
 def concerns(run_config: Mapping, settings: GraphSettings) -> bool:
-    """Return whether a run is about the data set and preset of ``settings``; a setting that its
-    configuration leaves out is that of the code location, whose settings these are."""
+    """Return whether a run made what ``settings`` ask for: of the same data set by the same preset
+    with the same changes. A setting that its configuration leaves out is that of the code location,
+    whose settings these are."""
+    names = ("dataset", "preset", "root", "train_steps", "overrides")
+    given = {name: _given(run_config, settings, name) for name in names}
+    try:
+        return asked_for(GraphSettings(**given)) == asked_for(settings)
+    except UnigsError:
+        return False  # a setting or a preset that there is no more
+
+
+def asked_for(settings: GraphSettings) -> dict[str, Any]:
+    """Return what a run's results follow from besides its files, the same for the same settings in
+    other words."""
+    values = settings.values.model_dump(mode="json", exclude={"overrides"})
+    return {"values": values, **settings.model_dump(include={"dataset", "preset", "root"})}
+
+
+def same_place(run_config: Mapping, settings: GraphSettings) -> bool:
+    """Return whether a run is about the data set and preset of ``settings``, whose folders they
+    share."""
+    names = ("dataset", "preset", "root")
+    return all(_given(run_config, settings, name) == getattr(settings, name) for name in names)
+
+
+def _given(run_config: Mapping, settings: GraphSettings, name: str) -> Any:
     given = run_config.get("resources", {}).get("settings", {}).get("config", {})
-    return all(
-        given.get(name, getattr(settings, name)) == getattr(settings, name)
-        for name in ("dataset", "preset", "root")
-    )
+    return given.get(name, getattr(settings, name))
 
 
 def _listings(said: Mapping, datasets: list[str]) -> dict[str, str]:

@@ -10,8 +10,9 @@ import dagster as dg
 
 from assets_defs.support.partitions import SPLITS, held
 from pipelines.automation.attempts import decide
+from pipelines.automation.intervals import look_seconds
 from pipelines.automation.requests import request_run
-from pipelines.automation.run_history import ARRIVAL, ATTEMPT, RunHistory
+from pipelines.automation.run_history import ARRIVAL, ATTEMPT, RunHistory, asked_for
 from pipelines.automation.watch import Watched, watch
 from pipelines.jobs import everything
 from resources.run_settings import GraphSettings
@@ -24,7 +25,7 @@ _DIGITS = 32
 @dg.sensor(
     name="annotations",
     job=everything,
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=look_seconds(60),
     default_status=dg.DefaultSensorStatus.STOPPED,
     description=(
         "Looks at every file of the data set: annotations by content, all else by name, size and "
@@ -60,7 +61,8 @@ def annotations(
         return dg.SensorResult(skip_reason=reason, cursor=cursor)
 
     since = last.run_id if last is not None else ""
-    arrival = _digest([content[split] for split in SPLITS], since)
+    # a key is taken once: that of a run with other settings must be another
+    arrival = _digest([content[split] for split in SPLITS], since, asked_for(settings))
     decision = decide(history.working(), history.ended(arrival), now)
     if decision.attempt is None:
         return dg.SensorResult(skip_reason=decision.said, cursor=cursor)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resources.mlflow.champion import champion_version
+from resources.mlflow.logged_models import MODEL_DIGEST, logged_before, place_of
 from resources.mlflow.tracking import Tracking
+from unigs.errors import ModelError
 
 # The id of the logged model, which the registry of a database does not keep with a version.
 MODEL_ID = "model_id"
@@ -14,6 +16,10 @@ MODEL_ID = "model_id"
 EVALUATED_ON = "gate.evaluated_on"
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
+
+
+class FilesGone(ModelError):
+    """The files of a registered version are not where the registry has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +46,64 @@ def register_model(
     description: str = "",
 ) -> ModelVersion:
     """Log ``folder`` as a pyfunc model from code (nothing is pickled) and register a version with a
-    description in Markdown. The run keeps its status and its end: its duration is that of the
-    training."""
-    client = tracking.client()
-    before = client.get_run(run_id).info
-    import mlflow
+    description in Markdown.
 
-    with mlflow.start_run(run_id=run_id):
-        logged = mlflow.pyfunc.log_model(
+    What waits of the run since MLflow did not answer is delivered first. What a killed process had
+    done of it is gone on from: a run has one version of a `MODEL_DIGEST` in ``tags``. The run keeps
+    its status and its end: its duration is that of the training.
+    """
+    tracking.spool().deliver()
+    digest = tags.get(MODEL_DIGEST)
+    model_id = logged_before(tracking, run_id, digest) if digest else ""
+    client = tracking.client()
+    import mlflow
+    from mlflow.models import Model
+
+    if not model_id:
+        # Not within a run, which would be listed as running again; a kill would leave it so.
+        run = client.get_run(run_id)
+        model_id = client.create_logged_model(
+            run.info.experiment_id,
             name=name,
+            source_run_id=run_id,
+            tags=dict(tags),
+            params=run.data.params,
+        ).model_id
+        Model.log(
+            artifact_path=None,
+            run_id=run_id,
+            model_id=model_id,
+            flavor=mlflow.pyfunc,
             python_model=str(_SERVED_MODEL),
             artifacts={"pipeline": str(folder)},
             pip_requirements=[
                 f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS
             ],
-            registered_model_name=name,
-            tags=dict(tags),
         )
-    if before.end_time is not None:
-        client.set_terminated(run_id, before.status, before.end_time)
-    version = str(logged.registered_model_version)
-    for key, value in {**tags, MODEL_ID: logged.model_id}.items():
+    source = f"models:/{model_id}"
+    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    known = [int(each.version) for each in versions if each.source == source]
+    version = str(min(known) if known else mlflow.register_model(source, name).version)
+    for key, value in {**tags, MODEL_ID: model_id}.items():
         client.set_model_version_tag(name, version, key, value)
     client.update_model_version(name, version, description)
     return find_version(tracking, name, version)
 
 
 def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
-    """Return the registered ``version`` of ``name``."""
+    """Return the registered ``version`` of ``name``.
+
+    Raises:
+        FilesGone: there is such a version, but not its folder.
+    """
     found = tracking.client().get_model_version(name, version)
+    place = place_of(tracking, found.source)
+    if place is not None and not place.is_dir():
+        raise FilesGone(
+            f"the files of {name}/{version} are gone",
+            file=place,
+            hint="put them back from a copy of the store, or unigs rollback",
+        )
     import mlflow
 
     model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))

@@ -1,13 +1,12 @@
 """Old versions of registered models: which can go, and how."""
 
-import shutil
 from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from resources.mlflow.champion import champion_version, previous, registered_names
+from resources.mlflow.logged_models import delete_logged, stored_folder
 from resources.mlflow.registry import MODEL_ID
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ConfigError
@@ -49,27 +48,14 @@ def old_versions(tracking: Tracking, keep: int, named: Set[str]) -> list[OldVers
             if version in needed or f"{name}/{version}" in named:
                 kept.add(model_id)
             else:
-                found.append(OldVersion(name, version, model_id, _folder(tracking, model_id)))
+                folder = stored_folder(tracking, model_id) if model_id else None
+                found.append(OldVersion(name, version, model_id, folder))
     # A version that was copied to another model shares its files.
     return [one for one in found if not one.model_id or one.model_id not in kept]
 
 
 def delete_version(tracking: Tracking, old: OldVersion) -> None:
     """Remove a version from the registry, its logged model from the records, and its files."""
-    client = tracking.client()
-    client.delete_model_version(old.name, old.version)
+    tracking.client().delete_model_version(old.name, old.version)
     if old.model_id:
-        client.delete_logged_model(old.model_id)
-    if old.folder is not None:
-        shutil.rmtree(old.folder, ignore_errors=True)
-
-
-def _folder(tracking: Tracking, model_id: str) -> Path | None:
-    if not model_id:
-        return None
-    address = urlsplit(tracking.client().get_logged_model(model_id).artifact_location)
-    # of the model m-1 that is .../models/m-1/artifacts
-    folder = Path(unquote(address.path)).parent
-    # of another place nothing is removed
-    inside = folder.is_relative_to(tracking.store.base / "mlartifacts" / "models")
-    return folder if address.scheme in ("", "file") and inside and folder.is_dir() else None
+        delete_logged(tracking, old.model_id)

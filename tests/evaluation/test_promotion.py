@@ -72,6 +72,6 @@ def test_only_a_better_model_is_promoted(
 
 
 def test_a_champion_that_saw_forgotten_images_cannot_stay() -> None:
-    decision = decide(scored(entity=0.1), None, tainted=True)
+    decision = decide(scored(entity=0.1), None, unfit="saw forgotten images")
     assert decision.promoted
     assert decision.reason.endswith("the champion saw forgotten images")

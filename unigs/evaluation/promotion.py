@@ -79,20 +79,21 @@ def mean_miou(scores: Scores) -> float:
     return sum(score.miou.value for score in scores.values()) / len(scores)
 
 
-def decide(candidate: Scores, champion: Scores | None, tainted: bool = False) -> Decision:
+def decide(candidate: Scores, champion: Scores | None, unfit: str = "") -> Decision:
     """Decide whether to promote: a better mean mIoU, and no task that is worse beyond chance
     (the interval of 95 % of its paired difference is below 0).
 
     Args:
         champion: None without one to compare with.
-        tainted: the champion was trained on images that must be forgotten, and cannot stay.
+        unfit: why the champion cannot stay whatever its metrics are, as what it did: "saw forgotten
+            images"; "" if it can.
 
     Raises:
         DataError: the two were not evaluated on the same images with the same evaluators.
     """
     ours = mean_miou(candidate)
-    if tainted:
-        reason = f"promoted: mean mIoU {ours:.4f}, the champion saw forgotten images"
+    if unfit:
+        reason = f"promoted: mean mIoU {ours:.4f}, the champion {unfit}"
         return Decision(True, reason, {})
     if champion is None:
         return Decision(True, f"promoted: the first model, mean mIoU {ours:.4f}", {})

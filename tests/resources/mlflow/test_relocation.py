@@ -1,5 +1,6 @@
 """MLflow's records follow a store that was moved."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from resources.mlflow.champion import crown
+from resources.mlflow.logged_models import delete_logged
 from resources.mlflow.registry import champion, register_model
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
@@ -45,6 +47,30 @@ def test_the_registry_and_new_runs_are_where_the_store_is(tmp_path: Path, name: 
     found = client.list_artifacts(second, "images")
     assert [item.path for item in found] == ["images/grid.png"]
     assert not old.exists()
+
+
+def test_a_copy_of_a_store_and_the_store_do_not_touch_each_other(tmp_path: Path) -> None:
+    old, new = tmp_path / "store", tmp_path / "copy"
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights").write_text("w")
+    before = Tracking(store=Store(root=str(old)))
+    run_id = before.open_run("training", tags={}, parameters={})
+    made = register_model(before, run_id, "unigs-test", model, {})
+    crown(before, made.name, made.version, "gate", "the first")
+    shutil.copytree(old, new)
+
+    after = Tracking(store=Store(root=str(new)))
+    copied = champion(after, "unigs-test")
+    assert copied is not None
+    assert copied.folder.is_relative_to(new)
+    crown(after, "unigs-test", register_model(after, run_id, made.name, model, {}).version, "", "")
+    delete_logged(after, copied.model_id)
+    best = champion(before, "unigs-test")
+    assert best is not None
+    assert (best.version, best.folder) == ("1", made.folder)
+    assert (best.folder / "weights").read_text() == "w"
+    assert len(before.client().search_model_versions("name = 'unigs-test'")) == 1
 
 
 def test_a_folder_whose_name_only_begins_alike_stays(tmp_path: Path) -> None:

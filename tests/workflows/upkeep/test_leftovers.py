@@ -3,8 +3,11 @@
 import fcntl
 import json
 import os
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -65,9 +68,8 @@ def test_what_no_record_needs_is_listed_with_its_bytes(run: Path) -> None:
     put(run / "shards" / "train" / "entity" / "old.tar", 200)
     put(run / "shards" / "train" / "entity" / ".a.tar.x1y2z3_4", 50)
     put(run / "evaluation" / "joint" / "entity" / "grid.png", 400)
-    os.utime(run / "evaluation", (0, 0))
     assert found(run.parent) == {
-        "shapes-tiny/evaluation": ("no record of it", 400),
+        "shapes-tiny/evaluation/joint/entity": ("no record of it", 400),
         "shapes-tiny/shards/train/entity/.a.tar.x1y2z3_4": ("half written", 50),
         "shapes-tiny/shards/train/entity/old.tar": (
             "a shard that its manifest does not name", 200,
@@ -83,16 +85,83 @@ def test_a_training_that_broke_off_today_can_still_go_on(run: Path) -> None:
     assert found(run.parent) == {}
 
 
+def listed(store: Path) -> Leftover:
+    (leftover,) = find_leftovers(store, 7.0)
+    return leftover
+
+
+def held(folder: Path) -> IO[str]:
+    """The lock that a build of a folder takes."""
+    lock = folder.with_name(f".{folder.name}.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def test_a_build_at_work_is_neither_listed_nor_removed(run: Path) -> None:
     building = run / "weights" / ".joint.building"
     put(building / "checkpoint")
-    with (run / "weights" / ".joint.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    os.utime(building, (0, 0))
+    leftover = listed(run.parent)
+    with held(run / "weights" / "joint"):
         assert found(run.parent) == {}
-        assert not remove(Leftover(building, "", 0))
+        assert not remove(leftover)
     assert building.is_dir()
-    assert remove(Leftover(building, "", 0))
-    assert not building.exists()
+    assert remove(leftover)
+    assert list((run / "weights").iterdir()) == [run / "weights" / ".joint.lock"]
+
+
+def broken_build(run: Path) -> Path:
+    put(run / "weights" / ".joint.building" / "checkpoint")
+    return run / "weights" / ".joint.building"
+
+
+def folder_without_record(run: Path) -> Path:
+    put(run / "models" / "joint" / "pipeline" / "unet" / "weights")
+    put(run / "models" / "joint" / "pipeline" / "model_index.json")
+    return run / "models" / "joint" / "pipeline"
+
+
+def old_shard(run: Path) -> Path:
+    return put(run / "shards" / "train" / "entity" / "old.tar")
+
+
+BUILT_AGAIN: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "a build that broke off": (broken_build, "weights/joint"),
+    "no record of it": (folder_without_record, "models/joint"),
+    "a shard that its manifest does not name": (old_shard, "shards/train/entity"),
+}
+
+
+@pytest.mark.parametrize("why", BUILT_AGAIN)
+def test_what_is_built_between_the_list_and_the_removal_stays(run: Path, why: str) -> None:
+    """The new build has files of the same names, one that breaks off too."""
+    make, name = BUILT_AGAIN[why]
+    path, place = make(run), run / name
+    leftover = listed(run.parent)
+    assert (leftover.path, leftover.why) == (path, why)
+    with held(place):
+        assert not remove(leftover)
+        assert path.exists()
+    if path.name.endswith(".building"):
+        put(path / "newer checkpoint", days=0)
+    else:
+        recorded(place, "old.tar" if path.suffix else "pipeline/model_index.json")
+    assert not remove(leftover)
+    assert path.exists()
+
+
+def test_what_a_kill_leaves_of_a_removal_is_found_the_next_time(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder_without_record(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda folder: None)
+        assert remove(listed(run.parent))
+    assert not path.exists()
+    (aside,) = (run / "models" / "joint").glob(".pipeline.????????")
+    os.utime(aside, (0, 0))
+    assert remove(listed(run.parent))
+    assert not aside.exists()
 
 
 def test_a_file_with_a_second_name_frees_nothing(tmp_path: Path) -> None:

@@ -1,18 +1,25 @@
-"""What lies in a store and no record speaks of: broken builds, old shards, files half written."""
+"""What lies in a store and no record speaks of: broken builds, old shards, files half written.
+
+A build may begin at any moment. What is listed is therefore looked at again before it goes, under
+the lock that the build of its folder takes.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from unigs.errors import DataError
+from unigs.io.files import sha256_of
 from unigs.lineage.history import ENDING, RECORD
 from unigs.lineage.ledger import STAGES
 
@@ -23,6 +30,10 @@ _HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}")
 _DAY = 86400.0
 
 
+# Entries, the newest change in ns, digests of the records of the folders around it.
+State = tuple[int, int, tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """Something that can go.
@@ -31,11 +42,16 @@ class Leftover:
         path: file or folder.
         why: what it is.
         bytes: what removing it frees.
+        places: the folders whose builds would replace it, the innermost first; none for what lies
+            at the top of a run.
+        state: how it looked when it was listed (`_state`).
     """
 
     path: Path
     why: str
     bytes: int
+    places: tuple[Path, ...]
+    state: State
 
 
 def find_leftovers(store: Path, days: float) -> list[Leftover]:
@@ -56,15 +72,19 @@ def find_leftovers(store: Path, days: float) -> list[Leftover]:
 
 
 def remove(leftover: Leftover) -> bool:
-    """Remove a leftover; return whether it could be: a build may have begun to use it."""
+    """Remove a leftover; return whether it could be: not when a build is at work on its folder, or
+    has been since it was listed."""
     path = leftover.path
-    with _unheld(path) as free:
-        if not free or not path.exists():
+    with ExitStack() as locks:
+        if not all(locks.enter_context(_unheld(place)) for place in leftover.places):
             return False
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        if _state(path, leftover.places) != leftover.state:
+            return False
+        # Under the locks it only leaves its place. That name is one of a file half written, so that
+        # another collection takes away what a kill leaves of it.
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        os.replace(path, aside / "gone")
+    shutil.rmtree(aside)
     return True
 
 
@@ -89,43 +109,51 @@ def _below(run: Path, before: float) -> Iterator[Leftover]:
     while waiting:
         folder = waiting.pop()
         for path in sorted(folder.iterdir()):
-            if left := _beside(path, before):
+            if left := _beside(path, run, before):
                 yield left
             elif path.name.startswith(".") or not path.is_dir():
                 continue
             elif (path / RECORD).is_file():
-                yield from _unrecorded(path, before)
+                yield from _unrecorded(path, run, before)
             elif folder == run and path.name not in STAGES:
                 continue  # somebody's
-            elif any(path.rglob(RECORD)) or any(map(_is_beside, path.rglob(".*"))):
+            elif _has_builds(path):
                 waiting.append(path)
-            elif any(path.iterdir()) and path.stat().st_mtime < before:
-                yield Leftover(path, "no record of it", size_of(path))
+            elif _newest(path) < before:
+                yield _leftover(path, "no record of it", path, run)
+
+
+def _has_builds(folder: Path) -> bool:
+    """Return whether a folder of a stage is one of other folders, not of what was built."""
+    return (
+        all(path.is_dir() for path in folder.iterdir() if not path.name.startswith("."))
+        or any(folder.rglob(RECORD))
+        or any(map(_is_beside, folder.rglob(".*")))
+        or any(folder.rglob(".*.lock"))
+    )
 
 
 def _is_beside(path: Path) -> bool:
     return _BESIDE.fullmatch(path.name) is not None
 
 
-def _beside(path: Path, before: float) -> Leftover | None:
+def _beside(path: Path, run: Path, before: float) -> Leftover | None:
     """What a build or a write left beside what it is of."""
     named = _BESIDE.fullmatch(path.name)
     if named is not None and path.is_dir():
-        with _unheld(path) as free:
-            if named["kind"] == "replaced":
-                # the only one, where the swap broke off between its two steps
-                old = path.with_name(named["name"]).exists()
-            else:
-                old = _newest(path) < before
+        place = path.with_name(named["name"])
+        with _unheld(place) as free:
+            # of a swap that broke off between its two steps it is the only one
+            old = place.exists() if named["kind"] == "replaced" else _newest(path) < before
             if free and old:
-                return Leftover(path, "a build that broke off", size_of(path))
+                return _leftover(path, "a build that broke off", place, run)
         return None
     if _HALF_WRITTEN.fullmatch(path.name) and path.stat().st_mtime < before:
-        return Leftover(path, "half written", size_of(path))
+        return _leftover(path, "half written", path.parent, run)
     return None
 
 
-def _unrecorded(folder: Path, before: float) -> Iterator[Leftover]:
+def _unrecorded(folder: Path, run: Path, before: float) -> Iterator[Leftover]:
     """Shards in a finished folder that its record does not name, and files half written."""
     try:
         listed = set(json.loads((folder / RECORD).read_text("utf-8"))["files"])
@@ -134,10 +162,26 @@ def _unrecorded(folder: Path, before: float) -> Iterator[Leftover]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.name.startswith("."):
-            if left := _beside(path, before):
+            if left := _beside(path, run, before):
                 yield left
         elif path.suffix == ".tar" and name not in listed and path.stat().st_mtime < before:
-            yield Leftover(path, "a shard that its manifest does not name", size_of(path))
+            yield _leftover(path, "a shard that its manifest does not name", folder, run)
+
+
+def _leftover(path: Path, why: str, place: Path, run: Path) -> Leftover:
+    inside = [folder for folder in (place, *place.parents) if folder.is_relative_to(run)]
+    places = tuple(inside[:-1])
+    return Leftover(path, why, size_of(path), places, _state(path, places))
+
+
+def _state(path: Path, places: tuple[Path, ...]) -> State:
+    """Return what a build of one of ``places`` would change; no entries when ``path`` is gone."""
+    try:
+        found = [each.lstat().st_mtime_ns for each in (path, *path.rglob("*"))]
+    except FileNotFoundError:
+        return 0, 0, ()
+    records = (place / RECORD for place in places)
+    return len(found), max(found), tuple(sha256_of(record) for record in records)
 
 
 def _newest(folder: Path) -> float:
@@ -146,13 +190,9 @@ def _newest(folder: Path) -> float:
 
 
 @contextmanager
-def _unheld(path: Path) -> Iterator[bool]:
-    """Hold the lock of the build that a leftover is of, for the block; whether it was free."""
-    named = _BESIDE.fullmatch(path.name)
-    if named is None:
-        yield True
-        return
-    with path.with_name(f".{named['name']}.lock").open("a") as lock:
+def _unheld(place: Path) -> Iterator[bool]:
+    """Hold the lock that the build of a folder takes, for the block; whether it was free."""
+    with place.with_name(f".{place.name}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
