@@ -9,6 +9,8 @@ from unigs.datasets.coco_instances import CocoInstances
 from unigs.datasets.coco_panoptic import CocoPanoptic
 from unigs.datasets.dataset import Dataset
 from unigs.datasets.entityseg import EntitySeg
+from unigs.datasets.exports.coco_export import CocoExport
+from unigs.datasets.exports.labelme import LabelMe
 from unigs.datasets.open_images import OpenImages
 from unigs.errors import ConfigError, choices
 
@@ -19,6 +21,8 @@ DATASETS: dict[str, type[Dataset]] = {
     "entityseg": EntitySeg,
     "ade20k": Ade20k,
     "shapes": CocoPanoptic,
+    "coco_export": CocoExport,
+    "labelme": LabelMe,
 }
 
 # One word for the same split in every data set; the data set's own is taken where it has one.

@@ -76,13 +76,22 @@ class CocoInstances(CocoDataset):
             digest=annotation_digest(image.annotations),
             licence=self.document.licence(image.image),
             file_name=image.image["file_name"],
+            notes=self.scene_notes([annotation for annotation, *_ in sound]),
         )
+
+    def is_crowd(self, annotation: dict[str, Any]) -> bool:
+        """Return whether an annotation is a crowd region; raise DataError if it does not say."""
+        return flag(annotation, "iscrowd", False)
+
+    def scene_notes(self, annotations: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+        """Return the assumptions made in reading the annotations of an image."""
+        return ()
 
     def _mask(self, annotation: dict[str, Any], photo: Photo) -> tuple[Category, bool, Rle]:
         category = self.document.category(annotation)
         check_box(annotation.get("bbox"))
         segmentation = present(annotation, "segmentation")
-        crowd = flag(annotation, "iscrowd", False)
+        crowd = self.is_crowd(annotation)
         return category, crowd, not_empty(mask_code(segmentation, photo.height, photo.width))
 
     def _quarantined(self, annotation: dict[str, Any], error: DataError) -> Quarantined:

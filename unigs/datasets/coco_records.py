@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ IDS_REPEAT = "annotation has the id of one before it, which nothing needs"
 FILE_AGAIN = "file listed twice with two ids: the annotations of both belong to one image"
 IMAGE_AGAIN = "image listed twice with one id and one file"
 MAX_NUMBER = 2**62
+NO_CLASSES = ("_background_", "__ignore__")
 NUMBERED = "category id is no whole number: the class is numbered anew"
 
 
@@ -54,6 +56,8 @@ class CocoRecords:
         notes: assumptions made -> how often.
         masks: annotations that have a segmentation.
         boxes: annotations that have a box and no segmentation.
+        headings: numbers of categories that no annotation names and that are no classes: the one
+            that Roboflow puts over all others, `_background_` and `__ignore__` of LabelMe.
 
     Raises:
         DataError: the file is unreadable, or lacks images or categories.
@@ -65,6 +69,8 @@ class CocoRecords:
         self.licences: dict[str, str] = {}
         self.notes: Counter[str] = Counter()
         self.masks = self.boxes = 0
+        self.headings: frozenset[int] = frozenset()
+        self._named: set[Any] = set()
         self.staging = Staging(path)
         self._locate = locate
         self._by_id: dict[str, Category] = {}
@@ -153,6 +159,9 @@ class CocoRecords:
             self.masks += 1
         elif value.get("bbox"):
             self.boxes += 1
+        named = value.get("category_id")
+        if isinstance(named, int | float | str) and not isinstance(named, bool):
+            self._named.add(named)
         try:
             own = identity(value, "id")
         except DataError:
@@ -187,6 +196,20 @@ class CocoRecords:
             self.categories[number] = self._by_id[own]
             if own == f"n{number}":
                 self._by_number[number] = self._by_id[own]
+        self.headings = self._find_headings([value for _, value in found.values()])
+
+    def _find_headings(self, listed: list[dict[str, Any]]) -> frozenset[int]:
+        over = {one["supercategory"] for one in listed if isinstance(one.get("supercategory"), str)}
+        headings = {
+            self.category({"category_id": one["id"]}).id
+            for one in listed
+            if one.get("name") in NO_CLASSES
+            or (one.get("supercategory") == "none" and one.get("name") in over)
+        }
+        for named in self._named if headings else ():
+            with suppress(DataError):
+                headings.discard(self.category({"category_id": named}).id)
+        return frozenset(headings)
 
     def _numbers(self, ids: list[str]) -> dict[str, int]:
         """Return the ids as numbers: their own where they have one that no other has."""
@@ -211,4 +234,7 @@ class CocoRecords:
             own = identity(value, "id")
         except DataError:
             return
-        self.licences[own] = one_line(str(value.get("name") or value.get("url")))
+        # LabelMe writes null for both
+        said = value.get("name") or value.get("url")
+        if said:
+            self.licences[own] = one_line(str(said))
