@@ -1,9 +1,12 @@
 """What `unigs plan` says against what a run then made.
 
     python -m benchmarks.plan STORE [--preset tiny] [--dataset shapes] [--root DIR] [--memory]
+        [--watch]
 
 Reads the manifests of a finished store and prints planned and made samples, shards and bytes,
-folder by folder, and of the run the steps and what lies on the disk. `--memory` also trains a few
+folder by folder, and of the run the steps and what lies on the disk. `--watch`, started beside
+`unigs run`, waits for the end of the training and prints the most that lay there: the plan counts
+the checkpoint that is being written beside those that are kept. `--memory` also trains a few
 steps on random latents of the preset's shapes and compares the peak of torch's allocator, as its
 profiler counts it, with the planned one.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -30,10 +34,24 @@ from unigs.workflows.plan.network import measure_network
 from unigs.workflows.plan.plan import Planner, folder_bytes
 
 TEXT = (24, 128)
+# Seconds between two looks at the disk; a checkpoint lies there for longer.
+LOOK = 5.0
 
 
-def folders(planner: Planner, store: Path, name: str) -> None:
-    """Print planned against made, folder by folder."""
+def watch(base: Path) -> int:
+    """Return the most bytes that lay in the folder of a run until its joint model was trained."""
+    most = 0
+    while not (base / "weights" / "joint" / "training.json").is_file():
+        if base.is_dir():
+            with suppress(FileNotFoundError):  # renamed while it was looked at
+                most = max(most, folder_bytes(base))
+        time.sleep(LOOK)
+    return max(most, folder_bytes(base))
+
+
+def folders(planner: Planner, store: Path, name: str, most: int) -> None:
+    """Print planned against made, folder by folder; ``most`` bytes lay there at once, 0 if nobody
+    watched."""
     plan = planner.plan()
     print("| folder | samples | shards | bytes of shards | of latents | of prompts | of tables |")
     print("|---|---|---|---|---|---|---|")
@@ -62,6 +80,8 @@ def folders(planner: Planner, store: Path, name: str) -> None:
     trained = json.loads((base / "weights" / "joint" / "training.json").read_text())
     print(f"steps: {_beside(plan.steps, trained['steps'])}")
     print(f"bytes of the run: {_beside(plan.disk_bytes, folder_bytes(base))}")
+    if most:
+        print(f"at their most: {_beside(plan.disk_bytes, most)}")
 
 
 def _beside(said: int, made: int) -> str:
@@ -115,10 +135,12 @@ def main() -> None:
     parser.add_argument("--dataset", default="shapes")
     parser.add_argument("--root", default="")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--watch", action="store_true")
     options = parser.parse_args()
     preset = load_preset(options.preset)
+    most = watch(options.store / f"{options.dataset}-{preset.name}") if options.watch else 0
     began = time.monotonic()
-    folders(Planner(preset, options.dataset, options.root), options.store, preset.name)
+    folders(Planner(preset, options.dataset, options.root), options.store, preset.name, most)
     print(f"planned in {time.monotonic() - began:.0f} s")
     if options.memory:
         memory(preset)
