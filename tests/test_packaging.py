@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
+# Environments of their own, with what they need beside the lock.
+BESIDE = ("requirements-ray.txt", "requirements-docs.txt")
+
 # Rooms that must not import torch: the CI runs their tests in an environment without it.
 WITHOUT_TORCH = (
     "unigs.colormap",
@@ -30,12 +33,19 @@ def pins(name: str) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", package).lower(): version for package, version in pinned}
 
 
+def every_pin() -> dict[str, str]:
+    found = pins("requirements.lock")
+    for name in BESIDE:
+        found |= pins(name)
+    return found
+
+
 def test_every_lower_bound_is_tested():
     """By `make test-lowest`, or for the extras of the graph by the whole suite on the lock."""
     lowest = pins("requirements-lowest.txt")
     bounds = dict(entry.split(">=") for entry in PROJECT["dependencies"])
     assert {name: lowest.get(name) for name in bounds} == bounds
-    tested = pins("requirements.lock") | pins("requirements-ray.txt") | lowest
+    tested = every_pin() | lowest
     for extra in set(EXTRAS) - {"all", "dev", "test"}:
         plain = (re.sub(r"\[.*\]", "", entry) for entry in EXTRAS[extra])
         bounds = dict(re.split("[=>]=", entry) for entry in plain)
@@ -45,11 +55,12 @@ def test_every_lower_bound_is_tested():
 def test_every_dependency_is_locked():
     entries = [*PROJECT["dependencies"], *(entry for extra in EXTRAS.values() for entry in extra)]
     named = {re.split(r"[\[><=]", entry)[0] for entry in entries}
-    assert named - {"unigs"} <= set(pins("requirements.lock") | pins("requirements-ray.txt"))
+    assert named - {"unigs"} <= set(every_pin())
 
 
-def test_the_pins_of_ray_stand_beside_the_lock():
-    assert not pins("requirements-ray.txt").keys() & pins("requirements.lock").keys()
+@pytest.mark.parametrize("name", BESIDE)
+def test_pins_of_other_environments_stand_beside_the_lock(name):
+    assert not pins(name).keys() & pins("requirements.lock").keys()
 
 
 @pytest.mark.parametrize("room", WITHOUT_TORCH)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import Any
 
-from mkdocs.exceptions import PluginError
-
 # What a browser fetches by itself; the target of a link it fetches when it is pressed.
 FETCHED = {
     "audio": "src", "embed": "src", "iframe": "src", "img": "src", "link": "href",
@@ -39,6 +37,8 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
     Raises:
         PluginError: the page names what a browser would fetch from another host.
     """
+    from mkdocs.exceptions import PluginError
+
     if elsewhere := fetched_elsewhere(output):
         raise PluginError(f"{page.file.src_uri}: fetches {', '.join(elsewhere)}")
     return output
