@@ -18,11 +18,11 @@ from typing import Any
 
 from assets_defs.support.folders import Folders
 from pipelines.runner.console import children_write_to
-from pipelines.runner.follow import Progress, follow
+from pipelines.runner.follow import Progress, Worker, follow
 from resources.process.lifeline import end_with_parent
 from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
-from unigs.errors import ConfigError, UnigsError, choices
+from unigs.errors import ConfigError, DataError, UnigsError, choices
 from unigs.workflows.job_names import DATA_ONLY, EVERYTHING, JOB_NAMES, PAPER_TABLES
 from unigs.workflows.training_progress import TrainingLine
 
@@ -70,6 +70,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.job not in JOB_NAMES:
         raise ConfigError(f"no job {options.job!r}", hint=choices(options.job, JOB_NAMES))
     store = Store(root=options.store)
+    # the home is that of the store, which may not have been made yet
+    os.environ.pop("DAGSTER_HOME", None)
     settings = _settings(options)
     # A bad preset, store or mix is reported at once, not when the first asset runs; a continued
     # run has the data sets it began with.
@@ -83,11 +85,22 @@ def _run(options: argparse.Namespace) -> int:
         require_sources(preset, (*COMPONENTS, *evaluators))
     from assets_defs.support.planning import planning
     from pipelines.runner.home import prepare_home
+    from pipelines.runner.lost import fault_of_records
 
     # A continued run has the settings it began with.
     with nullcontext(list) if options.from_failure else planning(store, settings) as problems:
-        prepare_home(store)
-        return _launched(options, store, settings, folders, problems, begin)
+        try:
+            prepare_home(store)
+            return _launched(options, store, settings, folders, problems, begin)
+        except Exception as error:
+            fault = "" if isinstance(error, UnigsError) else fault_of_records(error)
+            if not fault:
+                raise
+            raise DataError(
+                f"the records of the run do not answer: {fault}",
+                file=store.dagster_home,
+                hint="see to the disk of the store, then go on with --from-failure",
+            ) from error
 
 
 def _launched(
@@ -121,7 +134,7 @@ def _launched(
                     raise ConfigError("; ".join(found))
                 run_id = launch(instance, workspace, options.job, config, run_tags(settings))
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
-            status = follow(instance, run_id, progress)
+            status = follow(instance, run_id, progress, Worker(store.dagster_home, run_id))
             if status is not dg.DagsterRunStatus.SUCCESS:
                 end_records(store, run_id)
     if status is dg.DagsterRunStatus.CANCELED:

@@ -43,7 +43,17 @@ class Store(dg.ConfigurableResource):
         return Path(self.root).expanduser().resolve() if self.root else default_store()
 
     def folder(self, *parts: str) -> Path:
-        """Make the folder ``parts`` below the store and check that it is writable."""
+        """Make the folder ``parts`` below the store and check that it is writable.
+
+        A store that goes away while a run works in it, with the disk that it is on, is not begun
+        anew.
+        """
+        home = os.environ.get("DAGSTER_HOME")
+        if home and Path(home) == self.dagster_home and not self.dagster_home.is_dir():
+            raise ConfigError(
+                f"the store {self.base} is gone: it was there when this process began",
+                hint="is its disk mounted?",
+            )
         if found := _UNADDRESSABLE.search(str(self.base)):
             raise ConfigError(
                 f"the store {self.base} cannot be used: addresses of databases take "

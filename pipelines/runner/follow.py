@@ -4,14 +4,18 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
 
+from resources.process.run_lock import has_worker
+from unigs.errors import DataError
 from unigs.workflows.training_progress import training_state
 
 _POLL_SECONDS = 0.3
 _CANCEL_SECONDS = 120.0
+_LOOK_SECONDS, _LOST_SECONDS = 2.0, 15.0
 # What Dagster itself writes into the log between the assets' own lines.
 _NOISE = ("Dependencies for step ", "[pipes] ")
 
@@ -114,17 +118,50 @@ def reason_of(error: ErrorInfo | None) -> str:
     return " ".join(error.message.split()).split("Error: ", 1)[-1]
 
 
-def follow(instance: dg.DagsterInstance, run_id: str, progress: Progress) -> dg.DagsterRunStatus:
-    """Report a run until it ends. A KeyboardInterrupt cancels it, waits for that, and returns."""
+class Worker:
+    """Tells whether the worker of a run is gone without a word: its code server marks a run whose
+    worker was killed as failed, but where it cannot write its records nobody does."""
+
+    def __init__(self, home: Path, run_id: str) -> None:
+        self._home, self._run_id = home, run_id
+        self._seen, self._gone_since, self._next_look = False, 0.0, 0.0
+
+    def is_lost(self) -> bool:
+        """Return whether it was seen, and for some time has not been."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + _LOOK_SECONDS
+        if has_worker(self._home, self._run_id):
+            self._seen, self._gone_since = True, now
+        return self._seen and now - self._gone_since > _LOST_SECONDS
+
+
+def follow(
+    instance: dg.DagsterInstance, run_id: str, progress: Progress, worker: Worker | None = None
+) -> dg.DagsterRunStatus:
+    """Report a run until it ends. A KeyboardInterrupt cancels it, waits for that, and returns.
+
+    Args:
+        worker: of the run; it is marked as failed when this one is lost.
+
+    Raises:
+        DataError: there is no such run any more.
+    """
     cursor: str | None = None
     deadline: float | None = None
     while True:
         try:
             run = instance.get_run_by_id(run_id)
-            assert run is not None
+            if run is None:
+                raise DataError(f"the record of run {run_id} is gone", hint="is the disk mounted?")
             cursor = _tell_new(instance, run_id, cursor, progress)
             if run.is_finished:
                 return run.status
+            if worker is not None and worker.is_lost():
+                progress.failure = progress.failure or "the run's worker ended without a word"
+                instance.report_run_failed(run, progress.failure)
+                return dg.DagsterRunStatus.FAILURE
             if deadline is not None and time.monotonic() > deadline:
                 progress.failure = "the run did not stop when asked to"
                 return dg.DagsterRunStatus.CANCELING

@@ -16,7 +16,8 @@ def prepare_home(store: Store) -> Path:
 
     An instance is opened once, so that its tables exist before several processes want them.
     """
-    store.folder()
+    # of a store that may not have been made yet
+    os.environ.pop("DAGSTER_HOME", None)
     home = store.folder("dagster")
     shutil.copyfile(_PACKAGE / "dagster.yaml", home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)

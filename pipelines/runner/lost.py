@@ -59,6 +59,19 @@ def end_records(store: Store, run_id: str) -> None:
             raise
 
 
+def fault_of_records(error: BaseException | None) -> str:
+    """Return what is wrong with the records of runs, their database or its disk, when an error
+    comes from there; "" for another error."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    while error is not None:
+        if isinstance(error, OSError | SQLAlchemyError):
+            # without the statement
+            return str(getattr(error, "orig", None) or error)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
 def _has_server(tags: Mapping[str, str]) -> bool:
     """Return whether the code server answers that started a run."""
     try:

@@ -6,11 +6,14 @@ is a file ``workers/RUN`` of DAGSTER_HOME; the system frees it however the proce
 
 import fcntl
 import os
+import time
 from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 FOLDER = "workers"
+# Who looks whether a worker lives holds its lock for a moment.
+_LOOKS, _LOOK_SECONDS = 20, 0.01
 
 
 def hold_run(run_id: str) -> None:
@@ -23,12 +26,14 @@ def hold_run(run_id: str) -> None:
 def _held(file: Path) -> TextIO | None:
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = file.open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()  # held by the process that this one is a step of
-        return None
-    return lock
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            time.sleep(_LOOK_SECONDS)
+    lock.close()  # held by the process that this one is a step of
+    return None
 
 
 def has_worker(home: Path, run_id: str) -> bool:

@@ -1,7 +1,6 @@
 """A disk that is full, a store that cannot be written, two runs on one store: a clear line, and
 afterwards the digests of a run that nothing disturbed."""
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pipelines.build import build_defs
 from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.support.disks import filled, mount
 
 SETTINGS = GraphSettings(
     overrides={"data.size": 32, "data.train_scenes": 8, "data.val_scenes": 4}, workers=1
@@ -60,13 +60,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return digests(store)
 
 
-def mount(*arguments: str) -> bool:
-    try:
-        return subprocess.run(["mount", *arguments], capture_output=True).returncode == 0
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
@@ -75,19 +68,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no right to mount a disk in memory")
     yield disk
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-@contextlib.contextmanager
-def filled(disk: Path, left: int) -> Iterator[None]:
-    """The disk with so many bytes left."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        with contextlib.suppress(OSError):
-            while file.write(bytes(4096)):
-                pass
-        file.truncate(max(0, ballast.stat().st_size - left))
-    yield
-    ballast.unlink()
 
 
 @pytest.mark.parametrize("left", [0, 150_000])

@@ -7,11 +7,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets_defs import data
 from assets_defs.manifest import dataset_inputs
+from assets_defs.support.build_cache import Outcome
 from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import SHARD_PARTITIONS, range_tags
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
+from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.datasets.shapes.generate import write_shapes
@@ -39,6 +42,7 @@ class Graph:
     def __init__(self, root: Path) -> None:
         self.store = Store(root=str(root.parent / "store"))
         self.settings = GraphSettings(dataset=DATA, root=str(root), overrides=OVERRIDES, workers=1)
+        self.told = ""
 
     def run(self, *, fails: bool = False) -> dict[str, dict]:
         job = build_defs().resolve_implicit_global_asset_job_def()
@@ -52,6 +56,8 @@ class Graph:
                 raise_on_error=False,
             )
         assert result.success is not fails
+        failures = [event for event in result.all_events if event.is_step_failure]
+        self.told = reason_of(failures[0].step_failure_data.error) if failures else ""
         return {
             event.asset_key.to_user_string(): {
                 key: value.value for key, value in event.materialization.metadata.items()
@@ -155,6 +161,52 @@ def test_a_store_that_was_moved_is_used_where_it_lies(graph: Graph) -> None:
 def test_missing_annotations_fail_with_their_name(graph: Graph, root: Path) -> None:
     (root / "annotations" / "panoptic_val2017.json").unlink()
     assert "scenes_index_val" not in graph.run(fails=True)
+
+
+def test_annotations_that_vanish_during_the_run_are_named_and_may_come_back(
+    graph: Graph, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph.run()
+    before = digests(graph, "val")
+    file = root / "annotations" / "panoptic_val2017.json"
+    text, observe = file.read_text(), data._observed
+
+    def observed(place: Path, folder: Path) -> Outcome:
+        outcome = observe(place, folder)
+        file.unlink()
+        return outcome
+
+    file.write_text(text + " ")
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "_observed", observed)
+        entries = graph.run(fails=True)
+    assert file.name in graph.told
+    assert "shards" not in entries
+    assert digests(graph, "val") == before
+    file.write_text(text)
+    graph.run()
+    assert digests(graph, "val") == before
+
+
+def test_images_that_are_missing_are_quarantined_until_they_come_back(
+    graph: Graph, root: Path, tmp_path: Path
+) -> None:
+    first = graph.run()
+    before = digests(graph, "train")
+    images = sorted((root / "train2017").glob("*.jpg"))
+    images[0].rename(tmp_path / images[0].name)
+    assert graph.run()["quarantine_report"]["quarantined"] == 1
+    (record,) = json.loads((folder(graph) / "quarantine" / "quarantine.json").read_text())
+    assert images[0].name in record["file"]
+    assert "No such file" in record["reason"]
+    for image in images[1:4]:
+        image.rename(tmp_path / image.name)
+    assert "shards" not in graph.run(fails=True)
+    for image in images[:4]:
+        (tmp_path / image.name).rename(image)
+    again = graph.run()
+    assert again["scenes_index_train"]["digest"] == first["scenes_index_train"]["digest"]
+    assert digests(graph, "train") == before
 
 
 def test_a_range_of_partitions_begins_and_ends_with_partitions_of_the_graph() -> None:

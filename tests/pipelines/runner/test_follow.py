@@ -1,12 +1,15 @@
 """The messages of a run to its user."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from pipelines.runner import follow as following
 from pipelines.runner.console import children_write_to
-from pipelines.runner.follow import Progress, follow, reason_of
+from pipelines.runner.follow import Progress, Worker, follow, reason_of
+from unigs.errors import DataError
 
 
 @dataclass
@@ -57,16 +60,41 @@ def test_success_lists_steps_and_counts_kept_and_built() -> None:
 
 
 def test_a_run_whose_worker_was_killed_is_told_in_a_line() -> None:
-    @dg.job
-    def work() -> None:
-        pass
-
     progress = Progress(lambda line: None, lambda state: None)
     with dg.DagsterInstance.ephemeral() as instance:
         run = instance.create_run_for_job(work, status=dg.DagsterRunStatus.STARTED)
         instance.report_run_failed(run, "Run execution process unexpectedly exited")
         assert follow(instance, run.run_id, progress) is dg.DagsterRunStatus.FAILURE
     assert progress.failure == "Run execution process unexpectedly exited"
+
+
+@dg.job
+def work() -> None:
+    pass
+
+
+def test_a_worker_that_ends_without_a_word_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full, and nobody could write that it was killed."""
+    monkeypatch.setattr(following, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(following, "_LOST_SECONDS", 0.1)
+    held = iter([False, True])
+    monkeypatch.setattr(following, "has_worker", lambda home, run_id: next(held, False))
+    progress = Progress(lambda line: None, lambda state: None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(work, status=dg.DagsterRunStatus.STARTED)
+        worker = Worker(tmp_path, run.run_id)
+        assert follow(instance, run.run_id, progress, worker) is dg.DagsterRunStatus.FAILURE
+        assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert progress.failure == "the run's worker ended without a word"
+
+
+def test_a_record_that_is_gone_is_told() -> None:
+    progress = Progress(lambda line: None, lambda state: None)
+    told = pytest.raises(DataError, match="the record of run 0123 is gone")
+    with dg.DagsterInstance.ephemeral() as instance, told:
+        follow(instance, "0123", progress)
 
 
 def test_failure_is_the_first_cause_in_one_line() -> None:

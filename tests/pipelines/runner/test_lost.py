@@ -1,18 +1,22 @@
 """Runs whose processes are gone are listed as what they are, others are left alone."""
 
+import fcntl
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from pipelines.runner.lost import end_lost_runs
+from pipelines.runner.lost import end_lost_runs, fault_of_records
 from resources.mlflow.tracking import Tracking
-from resources.process.run_lock import FOLDER, has_worker
+from resources.process.run_lock import FOLDER, has_worker, hold_run
 from resources.store import Store
 
 HOLD = """
@@ -93,6 +97,19 @@ def test_a_run_whose_worker_lives_is_left_alone_until_it_is_killed(
     assert list((store.dagster_home / FOLDER).iterdir()) == []
 
 
+def test_a_look_at_the_lock_does_not_keep_a_worker_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process looks in the moment in which the worker takes it."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / FOLDER).mkdir()
+    look = (tmp_path / FOLDER / "r1").open("w")
+    fcntl.flock(look, fcntl.LOCK_EX)
+    threading.Timer(0.05, look.close).start()
+    hold_run("r1")
+    assert has_worker(tmp_path, "r1")
+
+
 def test_its_open_records_in_mlflow_are_closed_and_those_of_others_are_not(
     instance: dg.DagsterInstance, store: Store, tmp_path: Path
 ) -> None:
@@ -107,3 +124,12 @@ def test_its_open_records_in_mlflow_are_closed_and_those_of_others_are_not(
     end_lost_runs(instance, store)
     found = [tracking.client().get_run(one).info.status for one in (*records, finished)]
     assert found == ["KILLED", "RUNNING", "FINISHED"]
+
+
+def test_errors_of_records_are_told_from_others() -> None:
+    broken = OperationalError("SELECT", {}, sqlite3.OperationalError("disk I/O error"))
+    wrapped = RuntimeError("storage")
+    wrapped.__cause__ = broken
+    assert fault_of_records(wrapped) == "disk I/O error"
+    assert fault_of_records(FileNotFoundError("runs.db")) == "runs.db"
+    assert fault_of_records(KeyError("a fault of the program")) == ""

@@ -1,11 +1,6 @@
 """MLflow that is down for a while: nothing stops, nothing is lost, nothing arrives twice."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +15,7 @@ from resources.mlflow.outage import is_outage
 from resources.mlflow.spool import END, METRICS, Entry, Outbox, Spool
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
+from tests.support.mlflow_server import MlflowServer, free_address
 
 RUN = "0123"
 
@@ -160,9 +156,7 @@ def test_the_records_of_a_store_take_the_same_number_once(tmp_path: Path) -> Non
 
 @pytest.fixture
 def address() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return free_address()
 
 
 @pytest.fixture
@@ -180,39 +174,6 @@ def test_a_run_ends_though_no_server_is_there(tmp_path: Path, address: str) -> N
     with pytest.raises(MlflowException) as caught:
         tracking.client()
     assert is_outage(caught.value)
-
-
-class MlflowServer:
-    """A server of its own database, which can be killed and started again."""
-
-    def __init__(self, folder: Path, address: str) -> None:
-        self.folder, self.address = folder, address
-        self.start()
-
-    def start(self) -> None:
-        command = [
-            str(Path(sys.executable).with_name("mlflow")), "server",
-            "--backend-store-uri", f"sqlite:///{self.folder}/records.db",
-            "--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1",
-            "--host", "127.0.0.1", "--port", self.address.rpartition(":")[2],
-        ]  # fmt: skip
-        with (self.folder / "server.log").open("a") as log:
-            environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=environment, start_new_session=True
-            )
-        port = int(self.address.rpartition(":")[2])
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.1)
-        pytest.fail((self.folder / "server.log").read_text()[-2000:])
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, 9)
-        self.process.wait()
 
 
 @pytest.fixture
