@@ -85,7 +85,7 @@ def _run(options: argparse.Namespace) -> int:
         require_sources(preset, (*COMPONENTS, *evaluators))
     from assets_defs.support.planning import planning
     from pipelines.runner.home import prepare_home
-    from pipelines.runner.lost import fault_of_records
+    from pipelines.runner.lost import fault_of_records, said_space
 
     # A continued run has the settings it began with.
     with nullcontext(list) if options.from_failure else planning(store, settings) as problems:
@@ -99,7 +99,7 @@ def _run(options: argparse.Namespace) -> int:
             raise DataError(
                 f"the records of the run do not answer: {fault}",
                 file=store.dagster_home,
-                hint="see to the disk of the store, then go on with --from-failure",
+                hint=f"{said_space(store.base)}; see to it, then go on with --from-failure",
             ) from error
 
 

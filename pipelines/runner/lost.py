@@ -6,6 +6,7 @@ a container that was removed or a ``kill -9`` of the whole family nobody does, u
 """
 
 import json
+import shutil
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +58,14 @@ def end_records(store: Store, run_id: str) -> None:
     except Exception as error:
         if not is_outage(error):
             raise
+
+
+def said_space(folder: Path) -> str:
+    """Return how much space there is around a folder, or that it is gone, in a few words."""
+    try:
+        return f"{shutil.disk_usage(folder).free / 1e6:.1f} MB are free there"
+    except OSError:
+        return "the folder is not there"
 
 
 def fault_of_records(error: BaseException | None) -> str:

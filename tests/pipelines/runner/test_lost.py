@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import socket
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import dagster as dg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from pipelines.runner.lost import end_lost_runs, fault_of_records
+from pipelines.runner.lost import end_lost_runs, fault_of_records, said_space
 from resources.mlflow.tracking import Tracking
 from resources.process.run_lock import FOLDER, has_worker, hold_run
 from resources.store import Store
@@ -133,3 +134,8 @@ def test_errors_of_records_are_told_from_others() -> None:
     assert fault_of_records(wrapped) == "disk I/O error"
     assert fault_of_records(FileNotFoundError("runs.db")) == "runs.db"
     assert fault_of_records(KeyError("a fault of the program")) == ""
+
+
+def test_space_is_told_and_a_folder_that_is_gone(tmp_path: Path) -> None:
+    assert re.fullmatch(r"[\d.]+ MB are free there", said_space(tmp_path))
+    assert said_space(tmp_path / "gone") == "the folder is not there"
