@@ -9,7 +9,9 @@ INK, PALE, ACCENT = "#20302f", "#d7e3e1", "#00796b"
 FONT = "font-family='Helvetica, Arial, sans-serif'"
 
 
-def text(x: float, y: float, said: str, size: int = 12, anchor: str = "start", turn: int = 0) -> str:
+def text(
+    x: float, y: float, said: str, size: int = 12, anchor: str = "start", turn: int = 0
+) -> str:
     """Return a line of text; `turn` in degrees about its own place."""
     turned = f" transform='rotate({turn} {x:g} {y:g})'" if turn else ""
     place = f"x='{x:g}' y='{y:g}' font-size='{size}' text-anchor='{anchor}'"
