@@ -4,4 +4,6 @@ Nothing heavy is imported here; take what you need from the submodules, for exam
 ``from unigs.colormap import Palette, decode`` or ``from unigs.pipeline import UniGSPipeline``.
 """
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"

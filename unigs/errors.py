@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+__all__ = ["ConfigError", "DataError", "DeviceError", "ModelError", "TransientError", "UnigsError"]
+
 
 class UnigsError(Exception):
     """A failure that the user can act on, reported in one line.

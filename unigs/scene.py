@@ -11,6 +11,8 @@ import numpy as np
 
 from unigs.io.image_file import read_image
 
+__all__ = ["Entity", "Quarantined", "Scene"]
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -73,10 +75,12 @@ class Scene:
 
     @property
     def height(self) -> int:
+        """In pixels."""
         return int(self.segments.shape[0])
 
     @property
     def width(self) -> int:
+        """In pixels."""
         return int(self.segments.shape[1])
 
     @property

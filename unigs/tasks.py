@@ -10,6 +10,8 @@ import numpy as np
 
 from unigs.errors import ConfigError, choices
 
+__all__ = ["TASKS", "Task", "control_image", "make_prompt", "task_named"]
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

@@ -1,7 +1,8 @@
 """The fenced blocks of README, CONTRIBUTING and docs, and what is said of each.
 
-A block of `shell`, `console` or `python` is run by `test_blocks_run.py`, or the line above it says why it is not:
-`<!-- not run: REASON -->`. `<!-- given` begins Python that runs before the block and that readers do not see.
+A block of `shell`, `console` or `python` is run by `test_blocks_run.py`, or the line above it says
+why it is not: `<!-- not run: REASON -->`. `<!-- given` begins Python that runs before the block and
+that readers do not see.
 """
 
 import re
@@ -59,9 +60,7 @@ def blocks_of(page: str, text: str) -> Iterator[Block]:
 
 def all_blocks() -> list[Block]:
     """Return the blocks of all pages."""
-    return [
-        block for page in PAGES for block in blocks_of(page, (ROOT / page).read_text("utf-8"))
-    ]
+    return [block for page in PAGES for block in blocks_of(page, (ROOT / page).read_text("utf-8"))]
 
 
 def commands(block: Block, name: str) -> Iterator[list[str]]:

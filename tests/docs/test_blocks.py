@@ -11,7 +11,7 @@ from tests.docs.blocks import LANGUAGES, ROOT, all_blocks, blocks_of, commands
 from unigs import cli
 
 BLOCKS = all_blocks()
-COMMANDS = {words: command for words, command in click_commands()}
+COMMANDS = dict(click_commands())
 
 
 def named(block):
@@ -58,9 +58,7 @@ def test_unigs_takes_the_call(block, call):
     """Names of commands and options are right, also where the call is not run."""
     if call in (["--help"], ["--version"]):
         return
-    words = next(
-        (tuple(call[:size]) for size in (2, 1) if tuple(call[:size]) in COMMANDS), None
-    )
+    words = next((tuple(call[:size]) for size in (2, 1) if tuple(call[:size]) in COMMANDS), None)
     assert words is not None, f"{named(block)}: no command {call[:2]}"
     # the folders of an example are the reader's
     try:

@@ -8,7 +8,25 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "paper_map.md").read_text(encoding="utf-8")
-SECTIONS = "1 2 3 3.1 3.2 3.3 3.4 4 4.1 4.2 4.3 4.4 4.5 4.6 5 6 7".split()
+SECTIONS = [
+    "1",
+    "2",
+    "3",
+    "3.1",
+    "3.2",
+    "3.3",
+    "3.4",
+    "4",
+    "4.1",
+    "4.2",
+    "4.3",
+    "4.4",
+    "4.5",
+    "4.6",
+    "5",
+    "6",
+    "7",
+]
 PAPER = {
     *(f"§{number}" for number in SECTIONS),
     *(f"Eq. {number}" for number in range(1, 12)),

@@ -23,6 +23,8 @@ from unigs.config.training import ByTask, TrainingConfig, all_tasks
 from unigs.errors import ConfigError, choices
 from unigs.tasks import TASKS
 
+__all__ = ["Preset", "load_preset", "preset_names"]
+
 
 class CodecConfig(Strict):
     """Palette by its name (`Palette.from_name`), decoder by its name and options.

@@ -16,6 +16,8 @@ from unigs.errors import DataError
 from unigs.io.image_file import read_bytes, read_image
 from unigs.scene import Entity, Scene, entities_of
 
+__all__ = ["open_folder", "scene_of"]
+
 
 def open_folder(root: Path | str, split: str, called: str = "own") -> Dataset:
     """Open one split of a data set of your own, in whichever of the layouts of `DATASETS` it has.

@@ -18,6 +18,8 @@ from pycocotools.cocoeval import COCOeval
 from unigs.errors import ConfigError
 from unigs.metrics.coco.records import GroundTruth, checked_results, checked_truth
 
+__all__ = ["coco_scores"]
+
 Record = dict[str, Any]
 Backend = Literal["pycocotools", "faster"]
 

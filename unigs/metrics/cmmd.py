@@ -14,6 +14,8 @@ from unigs.metrics.bootstrap.draws import DRAWS, Interval, draw_weights, interva
 from unigs.metrics.bootstrap.kernels import kernel_mean, resampled_kernel_distance
 from unigs.metrics.feature_pairs import FeaturePairs, Features, sides, two_sets
 
+__all__ = ["cmmd"]
+
 #: Width of the kernel, and what the squared discrepancy is multiplied by, as published.
 SIGMA, SCALE = 10.0, 1000.0
 

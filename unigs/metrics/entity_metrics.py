@@ -20,6 +20,8 @@ from unigs.metrics.matching import Matches, Overlap, match
 from unigs.metrics.panoptic_quality import average, count_segments, per_class
 from unigs.metrics.segmentation import segmentation_parts, segmentation_scores
 
+__all__ = ["AveragePrecisionMetric", "PanopticMetric", "SegmentationMetric"]
+
 #: The columns that store :class:`~unigs.metrics.matching.Matches`.
 MATCHES = {
     "gt_labels": torch.int64,

@@ -22,6 +22,8 @@ from unigs.metrics.bootstrap.features import resampled_frechet_distance
 from unigs.metrics.bootstrap.kernels import resampled_kernel_distance
 from unigs.metrics.feature_pairs import FeaturePairs, Features, sides, two_sets
 
+__all__ = ["FrechetMetric", "frechet_distance"]
+
 #: How often the images are split in halves for the distance at infinity.
 SPLITS = 4
 

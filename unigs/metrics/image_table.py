@@ -20,6 +20,8 @@ from torchmetrics.utilities import dim_zero_cat
 from unigs.metrics.bootstrap.draws import DRAWS, Interval
 from unigs.metrics.bootstrap.per_image import Parts, PerImage
 
+__all__ = ["ImageTable", "Row"]
+
 Row = dict[str, NDArray[Any]]
 
 

@@ -12,6 +12,8 @@ from scipy.optimize import linear_sum_assignment
 
 from unigs.errors import DataError
 
+__all__ = ["Matches", "match"]
+
 _DENSE_LABELS = 1 << 16
 
 

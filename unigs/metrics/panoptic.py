@@ -8,6 +8,8 @@ from unigs.errors import DataError
 from unigs.metrics.coco.panoptic_files import PanopticFile
 from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
 
+__all__ = ["panoptic_scores"]
+
 
 def panoptic_scores(
     gt_json: Path,

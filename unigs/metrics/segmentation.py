@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from unigs.metrics.bootstrap.per_image import Parts
 from unigs.metrics.matching import Matches
 
+__all__ = ["segmentation_scores"]
+
 #: The ten IoU thresholds of COCO's average recall, 0.50 to 0.95.
 AR_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 

@@ -27,6 +27,8 @@ from unigs.models.autoencoder import (
     vae_scale_factor,
 )
 
+__all__ = ["encode_colormaps"]
+
 # Part of every cache key of refined latents: raise it when equal colormaps are refined to others.
 REFINEMENT = 1
 RATE, MOMENTUM, SMOOTHING = 0.1, 0.9, 0.95
@@ -56,7 +58,8 @@ def encode_colormaps(
         colormaps: (n, h, w, 3) uint8, n at least 1.
         refine_steps: 0 for `encode_images` as it is. A step is a pass through the decoder and
             back.
-        batch_size, device: as in `encode_images`.
+        batch_size: as in `encode_images`.
+        device: likewise.
 
     Returns:
         (n, C, h/f, w/f) float32 on the autoencoder's device.

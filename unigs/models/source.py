@@ -101,6 +101,8 @@ def _download(
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    # A connection that breaks is an error of the HTTP client, which the Hub's own derives from.
+    network = HfHubHTTPError.__bases__
     try:
         return Path(
             snapshot_download(
@@ -110,7 +112,7 @@ def _download(
                 ignore_patterns=list(ignored) or None,
             )
         )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except (*network, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"{name}: no such directory, and not reachable as a Hub id ({reason}); "

@@ -25,6 +25,8 @@ from unigs.models.source import (
 )
 from unigs.tasks import TASKS
 
+__all__ = ["build_unet", "expand_unet", "load_unet"]
+
 _STABLE_DIFFUSION = {
     "sample_size": 64,
     "block_out_channels": (320, 640, 1280, 1280),

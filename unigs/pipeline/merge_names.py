@@ -10,6 +10,8 @@ import numpy as np
 from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.output import UniGSOutput, describe_entities
 
+__all__ = ["predict_by_name"]
+
 
 def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: Any) -> UniGSOutput:
     """Run referring once per name and merge: where entities overlap, the higher score wins.

@@ -13,6 +13,8 @@ from unigs.pipeline.initial_noise import seeded_generator
 from unigs.pipeline.output import UniGSOutput, describe_entities
 from unigs.tasks import task_named
 
+__all__ = ["predict_with_seeds"]
+
 
 def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: Any) -> UniGSOutput:
     """Run a segmentation task once per seed and merge the predictions, image by image.

@@ -14,6 +14,8 @@ from unigs.pipeline.inputs import Picture, as_mask, as_rgb
 from unigs.pipeline.output import EntityPrediction, UniGSOutput, describe_entities
 from unigs.tasks import task_named
 
+__all__ = ["predict_in_tiles"]
+
 
 def predict_in_tiles(
     pipeline: Any,

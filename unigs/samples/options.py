@@ -9,6 +9,8 @@ from unigs.colormap.palette import Palette
 from unigs.errors import ConfigError
 from unigs.samples.coarse_mask import CoarseKind
 
+__all__ = ["SampleOptions"]
+
 # Colormaps are stored as 8-bit indexed PNG; index 0 is the background.
 MAX_LABELS = 255
 

@@ -26,6 +26,8 @@ from unigs.samples.transforms import jitter_colors, resize_and_crop
 from unigs.scene import Entity, Scene
 from unigs.tasks import Task, make_prompt, task_named
 
+__all__ = ["Sample", "SampleEntity", "make_sample", "sample_seed"]
+
 
 @dataclass(frozen=True, slots=True)
 class SampleEntity:

@@ -25,6 +25,8 @@ from unigs.shards.tar import BLOCK, padding
 from unigs.shards.worker import Progress, ShardJob, run_jobs
 from unigs.tasks import Task, task_named
 
+__all__ = ["build_shards"]
+
 # Part of every shard's inputs: raise it when equal inputs give other bytes than before.
 FORMAT = 2
 

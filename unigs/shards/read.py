@@ -26,6 +26,8 @@ from unigs.shards.manifest import (
 )
 from unigs.shards.place import CHUNK, ShardPlace, opened
 
+__all__ = ["read_samples"]
+
 _MAGIC = slice(257, 262)
 
 

@@ -35,6 +35,7 @@ def published(monkeypatch):
         "/train.zip": archive({"train2017/2.jpg": b"photo"}),
     }
     with serving(Unsteady(files, lets_through=100)) as server:
+
         def remote(name, split=None, archives=()):
             digest = hashlib.sha256(files[f"/{name}"]).hexdigest()
             return RemoteFile(f"{server.url}/{name}", digest, split, archives)
@@ -105,7 +106,7 @@ def test_the_nearest_name_is_told():
 
 def test_every_source_says_all_of_itself():
     for name, one in SOURCES.items():
-        assert one.what and one.licence and one.use, name
+        assert all((one.what, one.licence, one.use)), name
         assert one.page.startswith("https://"), name
         assert sum(map(bool, (one.hub, one.files, one.by_hand))) == 1, name
         assert all(re.fullmatch(r"[0-9a-f]{8,64}", file.sha256) for file in one.files), name

@@ -22,6 +22,8 @@ from unigs.datasets.shapes.things import THINGS
 from unigs.errors import DataError
 from unigs.io.files import write_if_changed
 
+__all__ = ["write_shapes"]
+
 SPLITS = ("train", "val")
 DESCRIPTION = "UniGS generated shapes"
 VAL_IDS_FROM = 500_000

@@ -23,6 +23,8 @@ from unigs.metrics.bootstrap.draws import (
     resampled_ratio,
 )
 
+__all__ = ["Parts", "PerImage"]
+
 #: Numerators and denominators by the name of the metric.
 Parts = Mapping[str, tuple[float, float]]
 _KEY, _TOP, _BOTTOM = "image", "sum", "count"

@@ -127,11 +127,12 @@ def _require_checksums(name: str, revision: str | None) -> None:
 
     try:
         found = HfApi().verify_repo_checksums(name, revision=revision)
-    except (HfHubHTTPError, OSError) as error:
+    except (*HfHubHTTPError.__bases__, OSError) as error:
         raise TransientError(f"{name}: the Hub does not tell its checksums", hint="run it again") \
             from error  # fmt: skip
     if found.mismatches:
         files = ", ".join(one["path"] for one in found.mismatches)
         raise ModelError(
-            f"{name}: checksum mismatch of {files}", hint="delete it from the Hub's cache, run again"
+            f"{name}: checksum mismatch of {files}",
+            hint="delete it from the Hub's cache, run again",
         )

@@ -1,0 +1,116 @@
+"""What is public is listed (`__all__`), documented, typed, and on a page of the reference.
+
+Read from the text of the files: nothing heavy is imported.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, all_blocks
+
+Defined = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+REFERENCE = "\n".join(
+    file.read_text("utf-8") for file in sorted((ROOT / "docs" / "reference").glob("*.md"))
+)
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_of(file): file for file in sorted((ROOT / "unigs").rglob("*.py"))}
+TREES = {module: ast.parse(file.read_text("utf-8")) for module, file in FILES.items()}
+
+
+def listed(module: str) -> list[str]:
+    """The names in `__all__` of a module; none where it has none."""
+    for node in TREES[module].body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return ast.literal_eval(node.value)
+    return []
+
+
+def definition(module: str, name: str) -> tuple[str, Defined]:
+    """Where a name is defined, and how; imports are followed."""
+    for node in TREES[module].body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            return module, node
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+                return module, node
+        if isinstance(node, ast.ImportFrom) and any(one.name == name for one in node.names):
+            return definition(str(node.module), name)
+    raise AssertionError(f"{module} lists {name} and has none")
+
+
+def faults(node: ast.stmt, where: str, inside: bool = False) -> list[str]:
+    """What a definition lacks: a docstring or an annotation, its public methods' included."""
+    found = []
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and not ast.get_docstring(node):
+        inherited = node.name in ("forward", "compute", "image_parts", "update")
+        if not (node.name == "__init__" or (inside and inherited)):
+            found.append(f"{where}: no docstring")
+    if isinstance(node, ast.FunctionDef):
+        static = any(getattr(one, "id", "") == "staticmethod" for one in node.decorator_list)
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        given = given[1:] if inside and not static else given
+        given += [one for one in (node.args.vararg, node.args.kwarg) if one is not None]
+        found += [f"{where}: {one.arg} has no type" for one in given if one.annotation is None]
+        if node.returns is None:
+            found.append(f"{where}: no return type")
+    if isinstance(node, ast.ClassDef):
+        for one in node.body:
+            name = getattr(one, "name", "")
+            if isinstance(one, ast.FunctionDef) and (name == "__init__" or name[:1] != "_"):
+                found += faults(one, f"{where}.{name}", inside=True)
+    return found
+
+
+PUBLIC = [(module, name) for module in TREES for name in listed(module)]
+
+
+def test_what_the_documents_name_is_there():
+    assert ("unigs.pipeline", "UniGSPipeline") in PUBLIC
+    assert ("unigs.datasets.own", "scene_of") in PUBLIC
+    assert len(PUBLIC) > 50
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[".".join(one) for one in PUBLIC])
+def test_it_is_documented_and_typed(module, name):
+    _, node = definition(module, name)
+    assert not faults(node, name)
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[".".join(one) for one in PUBLIC])
+def test_it_is_on_a_page_of_the_reference(module, name):
+    """As itself, or with all of its module."""
+    if name == "__version__":
+        return
+    at = {module, definition(module, name)[0]}
+    assert any(
+        re.search(rf"^::: {re.escape(one)}(\.{name})?$", REFERENCE, re.MULTILINE) for one in at
+    )
+
+
+def test_the_documents_import_what_is_public():
+    used = set()
+    for block in all_blocks():
+        if block.language == "python":
+            for node in ast.walk(ast.parse(block.given + block.code)):
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("unigs"):
+                    used |= {(node.module, one.name) for one in node.names}
+    assert used
+    assert used <= set(PUBLIC), used - set(PUBLIC)
+
+
+def test_a_fault_is_found():
+    code = 'class A:\n    "A."\n    def b(self, c) -> int:\n        "B."\n    def _d(self): ...'
+    assert faults(ast.parse(code).body[0], "A") == ["A.b: c has no type"]
+    assert faults(ast.parse("def f(a: int): ...").body[0], "f") == [
+        "f: no docstring", "f: no return type",
+    ]  # fmt: skip
