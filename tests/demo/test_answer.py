@@ -10,6 +10,7 @@ from PIL import Image
 from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.demo.answer import COLUMNS, MOST_SHOWN, Request, answer
 from unigs.demo.canvas import SHOWN_SIDE, stroke_layer
+from unigs.demo.colormap_editor import Drawn
 from unigs.errors import ConfigError, UnigsError
 
 
@@ -32,8 +33,8 @@ def request(task, **changes):
 @pytest.mark.parametrize("task", ["inpainting", "synthesis", "referring", "entity"])
 def test_every_task_is_answered_as_large_as_it_was_asked(model, task, tmp_path):
     steps = []
-    asked = request(task) if task != "synthesis" else request(task, layers=[])
-    found = answer(model, asked, tmp_path, lambda now, all: steps.append((now, all)))
+    asked = request(task)
+    found = answer(model, asked, tmp_path, lambda step: steps.append((step.number, step.total)))
     assert found.image.size == found.colormap.size == found.base.size == (SHOWN_SIDE, SHOWN_SIDE)
     assert steps == [(1, 1)]
     assert len(found.masks) == len(found.entities) == min(len(found.rows), MOST_SHOWN)
@@ -64,15 +65,29 @@ def test_what_can_be_downloaded(model, tmp_path):
     assert ids == set(np.unique(red + 256 * green).tolist()) - {0}
 
 
-def test_entities_that_are_painted_become_colours_of_the_palette(model, tmp_path):
-    canvas = np.zeros((64, 64, 4), np.uint8)
-    canvas[8:40, 8:40] = (230, 60, 60, 255)
-    layers = [Image.fromarray(canvas)]
-    painted = answer(model, request("synthesis", picture=None, layers=layers), tmp_path)
-    assert len(painted.rows) >= 1
-    over = answer(model, request("synthesis", layers=layers), tmp_path)
-    loaded = answer(model, request("synthesis", layers=[]), tmp_path)
+def sketch(*names):
+    labels = np.zeros((64, 64), np.int32)
+    labels[8:40, 8:40] = len(names)
+    return Drawn(labels, names)
+
+
+def test_entities_that_are_drawn_become_colours_of_the_palette(model, tmp_path):
+    drawn = answer(model, request("synthesis", picture=None, drawn=sketch("")), tmp_path)
+    assert len(drawn.rows) >= 1
+    over = answer(model, request("synthesis", drawn=sketch("")), tmp_path)
+    loaded = answer(model, request("synthesis"), tmp_path)
     assert not np.array_equal(np.asarray(over.image), np.asarray(loaded.image))
+
+
+def test_classes_of_what_is_seen_in_the_drawing_are_named(model, tmp_path):
+    hidden = sketch("dogg", "cat")
+    assert answer(model, request("synthesis", drawn=hidden, names=""), tmp_path).warnings == []
+    (warning,) = answer(
+        model, request("synthesis", drawn=sketch("dogg"), names="cat"), tmp_path
+    ).warnings
+    assert "did you mean dog?" in warning
+    with pytest.raises(ConfigError, match="no class names"):
+        answer(model, request("synthesis", drawn=sketch(""), names=""), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +95,8 @@ def test_entities_that_are_painted_become_colours_of_the_palette(model, tmp_path
     [
         ("entity", {"picture": None}, "no picture"),
         ("referring", {"layers": []}, "nothing is painted"),
-        ("synthesis", {"picture": None, "layers": []}, "nothing is painted"),
+        ("synthesis", {"picture": None}, "nothing is painted"),
+        ("synthesis", {"drawn": Drawn(np.zeros((8, 8), np.int32), ())}, "nothing is painted"),
         ("referring", {"names": " , "}, "no class names"),
         ("inpainting", {"names": None}, "no class names"),
         ("entity", {"seed": None}, "seed: empty"),

@@ -1,5 +1,6 @@
 """The page in a browser: a stroke, a press, another picture; every bad upload is a sentence."""
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from tests.demo.test_upload import BAD
-from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from tests.support.tiny_pipeline import PALETTE, SIZE, pictures, tiny_pipeline
+from unigs.colormap import Palette
+from unigs.tasks import TASKS
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +27,7 @@ SECONDS = 20_000
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Where the page of a miniature model is served."""
+    from unigs.demo.look import look
     from unigs.demo.page import build_page
 
     folder = tmp_path_factory.mktemp("answers")
@@ -32,7 +36,7 @@ def address(tmp_path_factory):
         port = probe.getsockname()[1]
     page = build_page(tiny_pipeline(size=SIZE), "miniature", folder, folder)
     page.queue().launch(
-        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True
+        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **look()
     )
     yield f"http://127.0.0.1:{port}/"
     page.close()
@@ -137,3 +141,84 @@ def test_a_large_photograph_is_answered_in_seconds(visit, tmp_path):
     panel.locator("input[type=file]").first.set_input_files(file)
     page.wait_for_selector("#status-entity >> text=1024x768", timeout=SECONDS)
     press(page, "entity")
+
+
+def painted_at(page, x, y):
+    """The colour of the colormap editor at a place, as shares of its sides."""
+    return page.evaluate(
+        """([x, y]) => {
+          const canvas = document.querySelector("#canvas-synthesis canvas");
+          const place = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
+          return [...canvas.getContext("2d").getImageData(...place, 1, 1).data].slice(0, 3);
+        }""",
+        [x, y],
+    )
+
+
+def drag(page, start, end):
+    """Drag over the colormap editor; the places are shares of its sides."""
+    box = page.locator("#canvas-synthesis canvas").bounding_box()
+    (x, y), (u, v) = (
+        (box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in (start, end)
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(u, v, steps=6)
+    page.mouse.up()
+
+
+def test_a_dragged_entity_takes_the_colour_of_its_new_place(visit):
+    page, panel = visit("synthesis")
+    # the drag above is in what the window shows
+    page.locator("#canvas-synthesis canvas").scroll_into_view_if_needed()
+    colors = Palette.from_name(PALETTE).colors.tolist()
+    black = [0, 0, 0]
+    drag(page, (0.2, 0.2), (0.3, 0.3))
+    assert painted_at(page, 0.25, 0.25) == colors[0]
+    panel.get_by_role("button", name="drag").click()
+    drag(page, (0.25, 0.25), (0.75, 0.75))
+    assert painted_at(page, 0.75, 0.75) == colors[3]
+    assert painted_at(page, 0.25, 0.25) == black
+    panel.get_by_role("button", name="new entity").click()
+    panel.get_by_role("button", name="paint", exact=True).click()
+    drag(page, (0.2, 0.7), (0.25, 0.75))
+    assert painted_at(page, 0.22, 0.72) == colors[2]
+    # by the keyboard: to the right, across the middle
+    page.locator("#canvas-synthesis canvas").focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowUp")
+    assert painted_at(page, 0.22, 0.72 - 12 / SIZE) == colors[0]
+    panel.get_by_label("class of entity 1").fill("dog")
+    panel.get_by_label("class of entity 1").press("Enter")
+    press(page, "synthesis")
+    panel.get_by_role("button", name="delete entity").click()
+    assert panel.locator(".swatch").count() == 1
+
+
+def test_an_example_is_taken_apart_into_entities(visit):
+    page, panel = visit("synthesis")
+    take_example(page, panel, 0)
+    page.wait_for_selector("#canvas-synthesis .swatch", timeout=SECONDS)
+    assert panel.locator(".swatch").count() >= 2
+    press(page, "synthesis")
+
+
+AXE = Path(os.environ.get("UNIGS_AXE") or "node_modules/axe-core/axe.min.js")
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core (npm install --no-save axe-core)")
+def test_axe_finds_no_serious_fault(visit):
+    for task in TASKS:
+        page, panel = visit(task)
+        if task in ("entity", "synthesis"):
+            take_example(page, panel, 0)
+            press(page, task)
+        page.add_script_tag(path=AXE)
+        found = page.evaluate("axe.run()")["violations"]
+        faults = [
+            (one["id"], node["html"][:200])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+        assert not faults, (task, faults)

@@ -5,10 +5,8 @@ from PIL import Image
 
 from unigs.demo.canvas import (
     BRUSH_SIZE,
-    ENTITY_COLORS,
     SHOWN_SIDE,
     coarse_mask,
-    painted_entities,
     shown,
     shown_mask,
     stroke_layer,
@@ -49,17 +47,3 @@ def test_nothing_painted_is_none():
     clear = Image.new("RGBA", (SHOWN_SIDE, SHOWN_SIDE))
     assert coarse_mask([clear], (8, 8)) is None
     assert coarse_mask([], (8, 8)) is None
-    assert painted_entities([clear], (8, 8)) is None
-
-
-def test_each_colour_is_an_entity_whatever_its_edges_are():
-    layer = np.zeros((64, 64, 4), np.uint8)
-    colors = list(ENTITY_COLORS.values())
-    layer[:32, :32] = (*colors[0], 255)
-    layer[32:, 32:] = (*np.clip(np.array(colors[3]) - 9, 0, 255), 255)
-    layer[:2, 40:] = (*colors[1], 60)
-    labels = painted_entities([Image.fromarray(layer)], (16, 16))
-    assert labels.dtype == np.int32
-    assert np.all(labels[:8, :8] == 1)
-    assert np.all(labels[8:, 8:] == 4)
-    assert set(np.unique(labels)) == {0, 1, 4}

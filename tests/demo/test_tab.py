@@ -7,13 +7,15 @@ import pytest
 from PIL import Image
 
 from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from unigs.colormap import Palette
 from unigs.tasks import TASKS
 
 pytest.importorskip("gradio")
 
-from unigs.demo import tab
+from unigs.demo import inputs, tab
 from unigs.demo.answer import Request, answer
 from unigs.demo.canvas import coarse_mask
+from unigs.demo.colormap_editor import Drawn, drawn
 from unigs.demo.page import build_page, warm_up
 
 
@@ -64,24 +66,29 @@ def test_a_tab_for_each_task_of_the_model(page, tmp_path):
     assert [b.label for b in small.blocks.values() if isinstance(b, gr.Tab)] == ["entity"]
 
 
-def test_a_broken_upload_is_a_sentence_and_empties_the_canvas(tmp_path):
+def test_a_broken_upload_is_a_sentence_and_empties_the_canvas(model, tmp_path):
+    palette = Palette.from_name(model.config["palette"])
     file = tmp_path / "letter.png"
     file.write_text("Dear model")
-    stays, picture, canvas, status = tab.load(str(file))
-    assert stays is None
-    assert picture is None
-    assert canvas is None
-    assert status.startswith("**Letter.png: not a readable")
+    for task in ("entity", "synthesis"):
+        *emptied, status = inputs.loader(TASKS[task], palette)(str(file))
+        assert emptied == [None] * 4
+        assert status.startswith("**Letter.png: not a readable")
     Image.fromarray(pictures(1)[0]).save(file)
-    stays, picture, canvas, status = tab.load(str(file))
+    stays, picture, canvas, drawing, status = inputs.loader(TASKS["entity"], palette)(str(file))
+    assert stays is drawing is None
     assert np.array_equal(picture, pictures(1)[0])
     assert canvas["background"].width == 640
     assert status == f"letter.png: {SIZE}x{SIZE} pixels are worked on."
+    _, picture, editor, _, _ = inputs.loader(TASKS["synthesis"], palette)(str(file))
+    assert drawn(editor).labels.shape == picture.shape[:2]
 
 
 def run(model, task, folder, picture=None, layers=(), names="dog", seed=0):
     function = tab.runner(model, TASKS[task], folder)
-    return function(picture, {"layers": list(layers)}, names, 1, 0, seed, "", True, False, print)
+    canvas = {"layers": list(layers)}
+    *_, last = function(picture, canvas, names, 1, 0, seed, "", True, False, print)
+    return last
 
 
 def test_the_button_never_raises(model, tmp_path, monkeypatch, caplog):
@@ -115,13 +122,29 @@ def test_a_chosen_entity_is_the_coarse_mask_of_another_tab(model, tmp_path):
 
 
 def test_an_example_fills_the_tab(model):
-    from unigs.colormap import Palette
     from unigs.demo.examples import draw_examples
 
-    examples = draw_examples(Palette.from_name(model.config["palette"]), 64)
+    palette = Palette.from_name(model.config["palette"])
+    examples = draw_examples(palette, 64)
     event = SimpleNamespace(index=1)
-    picture, _, _, names = tab.choose_example(TASKS["synthesis"], examples)(event)
+    choose = inputs.choose_example(TASKS["synthesis"], palette, examples)
+    picture, canvas, drawing, _, names = choose(event)
+    assert drawing is None
+    assert canvas["width"] == 64
     assert np.array_equal(picture, examples[1].colormap)
     assert names == examples[1].names
-    picture, *_ = tab.choose_example(TASKS["entity"], examples)(event)
+    picture, *_ = inputs.choose_example(TASKS["entity"], palette, examples)(event)
     assert np.array_equal(picture, examples[1].image)
+
+
+def test_the_drawing_is_taken_or_a_sentence(model, tmp_path):
+    from gradio import EventData
+
+    sent = {"width": 2, "height": 2, "labels": "AAEAAQ==", "names": [" dog "]}
+    found, status = tab.take_drawing(EventData(None, sent))
+    assert status == ""
+    assert found.names == ("dog",)
+    assert tab.take_drawing(EventData(None, {"width": 2}))[1].startswith("**The drawing did not")
+    function = tab.runner(model, TASKS["synthesis"], tmp_path)
+    *_, last = function(None, Drawn(found.labels, ("dog",)), "", 1, 0, 0, "", True, False, print)
+    assert last[0].startswith("Entities: ")

@@ -9,8 +9,8 @@ from unigs.demo.words import known_words
 
 HINTS = {
     "inpainting": "Load a photograph, brush over what is to be filled, and name what to put there.",
-    "synthesis": "Paint entities, each in a colour of its own, or load a colormap, and name them. "
-    "The colours become those of the palette, which follow the place of an entity.",
+    "synthesis": "Paint entities or load a colormap, drag them where you want them, and name each. "
+    "Their colours are the palette's and follow their places.",
     "referring": "Load a photograph, brush roughly over where to look, and name what to find.",
     "entity": "Load a photograph and get every entity in it.",
 }

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from unigs.colormap import Palette, decode
-from unigs.demo.canvas import coarse_mask, painted_entities, shown, shown_mask
+from unigs.demo.canvas import coarse_mask, shown, shown_mask
+from unigs.demo.colormap_editor import Drawn, enlarged
+from unigs.demo.preview import Previews, Step
 from unigs.demo.words import unknown_words
 from unigs.errors import ConfigError
 from unigs.pipeline.initial_noise import seeded_generator
@@ -43,6 +44,7 @@ class Request:
         decoder: "" for the model's own.
         keep: inpainting: the picture stays as it is outside the strokes.
         smooth: how the answer is enlarged.
+        drawn: what was drawn in the colormap editor; it takes the place of `picture`.
     """
 
     task: str
@@ -55,6 +57,7 @@ class Request:
     decoder: str | None = ""
     keep: bool = True
     smooth: bool = False
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,22 +90,21 @@ def answer(
     pipeline: Any,
     request: Request,
     folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[Step], None] | None = None,
 ) -> Answer:
     """Run the task.
 
     Args:
         folder: in which the files to download get a folder of their own.
-        progress: called with the step and the number of steps.
+        tell: called after each step.
 
     Raises:
         UnigsError: something is missing or wrong; the message is for the page.
     """
     kind = task_named(request.task)
-    palette = Palette.from_name(pipeline.config["palette"])
     given: dict[str, Any] = {}
     if kind.control == "colormap":
-        given["colormap"] = _colormap(request, palette, pipeline.config["size"])
+        given["colormap"] = _colormap(request, pipeline.config["size"])
     else:
         if request.picture is None:
             raise ConfigError("no picture", hint="load one, paste one or take an example")
@@ -111,7 +113,8 @@ def answer(
         given["coarse_mask"] = _strokes(request)
     warnings: list[str] = []
     if kind.takes_names:
-        names = [name for name in split_names(request.names or "") if name]
+        drawn = request.drawn.given_names if request.drawn else []
+        names = list(dict.fromkeys([*filter(None, split_names(request.names or "")), *drawn]))
         if not names:
             raise ConfigError("no class names", hint="name what to find or make, e.g. dog")
         warnings = unknown_words(pipeline.tokenizer, names)
@@ -119,9 +122,11 @@ def answer(
     if kind.control == "masked_image":
         given["paste_back"] = request.keep
 
+    previews = Previews()
+
     def step(model: Any, index: int, timestep: Any, state: dict[str, Any]) -> dict[str, Any]:
-        if progress is not None:
-            progress(index + 1, len(model.scheduler.timesteps))
+        if tell is not None:
+            tell(previews.step(model, index, state["latents"]))
         return {}
 
     output = pipeline(
@@ -147,16 +152,15 @@ def _strokes(request: Request) -> np.ndarray:
     return mask
 
 
-def _colormap(request: Request, palette: Palette, side: int | None) -> np.ndarray:
-    """Return the colormap of a synthesis: labels painted here, over those of a loaded one."""
-    size = (side or 512,) * 2 if request.picture is None else request.picture.shape[:2]
-    labels = painted_entities(request.layers, size)
-    if request.picture is None and labels is None:
+def _colormap(request: Request, side: int | None) -> np.ndarray:
+    """Return what a synthesis is made of: the entities that were drawn, as labels in the size of
+    the loaded colormap or of the model, else that colormap."""
+    if request.drawn is None and request.picture is not None:
+        return request.picture
+    if request.drawn is None or not request.drawn.labels.any():
         raise ConfigError("nothing is painted", hint="paint entities, or load a colormap")
-    if request.picture is None or labels is None:
-        return labels if request.picture is None else request.picture  # type: ignore[return-value]
-    below = decode(request.picture, palette=palette).segments
-    return np.where(labels > 0, labels + int(below.max(initial=0)), below).astype(np.int32)
+    size = (side or 512,) * 2 if request.picture is None else request.picture.shape[:2]
+    return enlarged(request.drawn.labels, size)
 
 
 def _shown(

@@ -12,15 +12,6 @@ SHOWN_SIDE = 640
 BRUSH_SIZE = 28
 # Translucent, so that the picture is seen below the strokes.
 BRUSH = ("rgb(255, 64, 64)", 0.5)
-# One an entity, far from each other.
-ENTITY_COLORS = {
-    "red": (230, 60, 60),
-    "green": (60, 170, 75),
-    "blue": (60, 110, 230),
-    "yellow": (250, 220, 60),
-    "violet": (170, 70, 210),
-    "cyan": (70, 210, 220),
-}
 # Of a pixel's area, from which on it counts as painted.
 _COVERED = 64
 
@@ -59,20 +50,6 @@ def coarse_mask(layers: Sequence[Image.Image], size: tuple[int, int]) -> np.ndar
         scaled = whole.resize((size[1], size[0]), Image.Resampling.BOX)
         mask |= np.asarray(scaled) >= _COVERED
     return mask if mask.any() else None
-
-
-def painted_entities(layers: Sequence[Image.Image], size: tuple[int, int]) -> np.ndarray | None:
-    """Return what was painted in the `ENTITY_COLORS` as labels (h, w) int32 of a `size`: the place
-    of the nearest colour, from 1; 0 where nothing is. None if nothing is anywhere."""
-    colors = np.array(list(ENTITY_COLORS.values()), np.float32)
-    labels = np.zeros(size, np.int32)
-    for layer in layers:
-        scaled = layer.convert("RGBA").resize((size[1], size[0]), Image.Resampling.NEAREST)
-        pixels = np.asarray(scaled)
-        there = pixels[..., 3] > 127
-        far = np.linalg.norm(pixels[there][:, None, :3] - colors, axis=2)
-        labels[there] = far.argmin(axis=1) + 1
-    return labels if labels.any() else None
 
 
 def _shown_size(width: int, height: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from unigs.demo.about import headline, model_card
 from unigs.demo.answer import KEPT_SECONDS, Request, answer
 from unigs.demo.canvas import stroke_layer
 from unigs.demo.examples import draw_examples
+from unigs.demo.look import NAMES, look
 from unigs.demo.tab import Tab, build_tab, hand_over
 from unigs.demo.upload import MAX_MEGABYTES
 from unigs.tasks import TASKS
@@ -52,6 +53,7 @@ def build_page(pipeline: Any, name: str, source: Path, folder: Path) -> Any:
             built = [build_tab(pipeline, task, examples, targets, folder) for task in kinds]
         _connect(tabs, built)
         page.load(None, js=_PASTE)
+        page.load(None, js=NAMES)
         with gr.Accordion("model card", open=False):
             gr.Markdown(model_card(source))
     return page
@@ -97,4 +99,5 @@ def serve(page: Any, address: str, port: int, login: tuple[str, str] | None) -> 
         share=False,
         max_file_size=f"{MAX_MEGABYTES}mb",
         quiet=True,
+        **look(),
     )
