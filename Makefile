@@ -73,4 +73,4 @@ $(LOWEST)/.installed: requirements-lowest.txt pyproject.toml | python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .venv-without-torch .venv-ray store .dagster_home
+	rm -rf $(VENV) $(LOWEST) .venv-without-torch .venv-ray .venv-server store .dagster_home

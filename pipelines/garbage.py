@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from resources.mlflow.access import clear_errors
 from resources.mlflow.tracking import Tracking
 from resources.mlflow.versions import OldVersion, delete_version, old_versions
 from resources.store import Store
@@ -27,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        return _collect(options)
+        with clear_errors():
+            return _collect(options)
     except UnigsError as error:
         print(f"unigs store gc: {error}", file=sys.stderr)
         return 1
@@ -37,7 +39,7 @@ def _collect(options: argparse.Namespace) -> int:
     store = Store(root=options.store)
     leftovers = find_leftovers(store.base, options.days)
     tracking = Tracking(store=store)
-    known = store.database.is_file()
+    known = tracking.has_records()
     versions = old_versions(tracking, options.keep, named_versions(store.base)) if known else []
     entries = [_of_leftover(store.base, one) for one in leftovers]
     entries += [_of_version(one) for one in versions]

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
+# Of extras that are no part of the locked environment.
+BESIDE = ("requirements-ray.txt", "requirements-server.txt")
 # Rooms that must not import torch: the CI runs their tests in an environment without it.
 WITHOUT_TORCH = (
     "unigs.colormap",
@@ -35,7 +37,7 @@ def test_every_lower_bound_is_tested():
     lowest = pins("requirements-lowest.txt")
     bounds = dict(entry.split(">=") for entry in PROJECT["dependencies"])
     assert {name: lowest.get(name) for name in bounds} == bounds
-    tested = pins("requirements.lock") | pins("requirements-ray.txt") | lowest
+    tested = pins("requirements.lock") | _beside() | lowest
     for extra in set(EXTRAS) - {"all", "dev", "test"}:
         plain = (re.sub(r"\[.*\]", "", entry) for entry in EXTRAS[extra])
         bounds = dict(re.split("[=>]=", entry) for entry in plain)
@@ -45,11 +47,17 @@ def test_every_lower_bound_is_tested():
 def test_every_dependency_is_locked():
     entries = [*PROJECT["dependencies"], *(entry for extra in EXTRAS.values() for entry in extra)]
     named = {re.split(r"[\[><=]", entry)[0] for entry in entries}
-    assert named - {"unigs"} <= set(pins("requirements.lock") | pins("requirements-ray.txt"))
+    assert named - {"unigs"} <= set(pins("requirements.lock") | _beside())
 
 
-def test_the_pins_of_ray_stand_beside_the_lock():
-    assert not pins("requirements-ray.txt").keys() & pins("requirements.lock").keys()
+def _beside() -> dict[str, str]:
+    return {package: version for name in BESIDE for package, version in pins(name).items()}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_the_pins_of_an_extra_stand_beside_the_lock(name):
+    assert pins(name)
+    assert not pins(name).keys() & pins("requirements.lock").keys()
 
 
 @pytest.mark.parametrize("room", WITHOUT_TORCH)

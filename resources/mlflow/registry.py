@@ -7,11 +7,15 @@ from pathlib import Path
 
 from resources.mlflow.champion import champion_version
 from resources.mlflow.tracking import Tracking
+from unigs.io.files import replacing_folder
 
 # The id of the logged model, which the registry of a database does not keep with a version.
 MODEL_ID = "model_id"
 # The fingerprint of what a version was evaluated on, as a tag of it.
 EVALUATED_ON = "gate.evaluated_on"
+# Folder of the store for versions that were fetched from a server: they do not change.
+DOWNLOADS = "registered"
+_RUN_CHARACTERS = 12
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
 
@@ -20,7 +24,8 @@ _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformer
 class ModelVersion:
     """A registered version: ``model_id`` is its logged model, ``folder`` its diffusers folder.
 
-    The folder is the registry's own copy: a later training does not change it.
+    The folder is the registry's own copy, or of a server what was fetched from it: a later training
+    does not change it.
     """
 
     name: str
@@ -69,10 +74,7 @@ def register_model(
 def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
     """Return the registered ``version`` of ``name``."""
     found = tracking.client().get_model_version(name, version)
-    import mlflow
-
-    model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
-    (folder,) = (model / "artifacts").iterdir()
+    (folder,) = (_files(tracking, name, version, found.run_id or "") / "artifacts").iterdir()
     return ModelVersion(
         name=name,
         version=str(found.version),
@@ -81,6 +83,27 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
         folder=folder,
         tags=dict(found.tags),
     )
+
+
+def downloaded(tracking: Tracking, name: str, version: str, run_id: str) -> Path:
+    """Return where the store keeps a server's files of a version; it may not exist.
+
+    With the run in its name, since another server can have a version of the same number.
+    """
+    return tracking.store.base / DOWNLOADS / name / f"{version}-{run_id[:_RUN_CHARACTERS]}"
+
+
+def _files(tracking: Tracking, name: str, version: str, run_id: str) -> Path:
+    import mlflow
+
+    address = f"models:/{name}/{version}"
+    if not tracking.on_server:
+        return Path(mlflow.artifacts.download_artifacts(address))
+    place = downloaded(tracking, name, version, run_id)
+    if not place.is_dir():
+        with replacing_folder(place) as partial:
+            mlflow.artifacts.download_artifacts(address, dst_path=str(partial))
+    return place
 
 
 def champion(tracking: Tracking, name: str) -> ModelVersion | None:

@@ -107,3 +107,13 @@ def test_its_open_records_in_mlflow_are_closed_and_those_of_others_are_not(
     end_lost_runs(instance, store)
     found = [tracking.client().get_run(one).info.status for one in (*records, finished)]
     assert found == ["KILLED", "RUNNING", "FINISHED"]
+
+
+def test_runs_that_a_cluster_started_are_left_to_their_launcher(
+    instance: dg.DagsterInstance, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(instance, dg.DagsterRunStatus.STARTED, tmp_path / "gone")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(instance), "run_launcher", property(lambda self: object()))
+        assert end_lost_runs(instance, store) == []
+    assert len(end_lost_runs(instance, store)) == 1
