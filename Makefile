@@ -89,4 +89,4 @@ $(DOCS)/.installed: requirements-docs.txt requirements.lock | python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(DOCS) site .venv-without-torch .venv-ray store .dagster_home
+	rm -rf $(VENV) $(LOWEST) $(DOCS) site .venv-without-torch .venv-ray .venv-server store .dagster_home

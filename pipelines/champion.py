@@ -8,6 +8,7 @@ import json
 import sys
 from dataclasses import asdict
 
+from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import champion_version, crown, previous, registered_names
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
@@ -18,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse ``arguments``, change the champion, say so; the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _change(options)
+        with clear_errors():
+            return _change(options)
     except UnigsError as error:
         print(f"unigs {options.action}: {error}", file=sys.stderr)
         return 1
@@ -40,9 +42,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _change(options: argparse.Namespace) -> int:
     store = Store(root=options.store)
-    if not store.database.is_file():
-        raise DataError("no models there", file=store.base, hint="give a store with --store DIR")
     tracking = Tracking(store=store)
+    if not tracking.has_records():
+        raise DataError("no models there", file=store.base, hint="give a store with --store DIR")
     name = _model(tracking, options.model)
     before = champion_version(tracking, name)
     version = options.version if options.action == "promote" else previous(tracking, name)

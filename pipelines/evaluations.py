@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import CHAMPION, champion_version, registered_names
 from resources.mlflow.evaluations import kept_evaluations, tasks_kept
 from resources.mlflow.registry import EVALUATED_ON, find_version
@@ -26,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
-        print(json.dumps(_fetched(Store(root=options.store), options.version, options.out)))
+        with clear_errors():
+            print(json.dumps(_fetched(Store(root=options.store), options.version, options.out)))
     except UnigsError as error:
         print(f"unigs compare: {error}", file=sys.stderr)
         return 1
@@ -34,12 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fetched(store: Store, wanted: str, out: Path) -> dict[str, str | None]:
-    if not store.database.is_file():
+    tracking = Tracking(store=store)
+    if not tracking.has_records():
         raise DataError(
             f"{wanted} is no folder, and there are no models", file=store.base,
             hint="give a folder, or a store with --store DIR",
         )  # fmt: skip
-    tracking = Tracking(store=store)
     name, number = _version(tracking, wanted)
     version = find_version(tracking, name, number)
     evaluated_on = version.tags.get(EVALUATED_ON, "")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from resources.mlflow.access import clear_errors
 from resources.mlflow.tracking import Tracking
 from resources.mlflow.versions import OldVersion, delete_version, old_versions
 from resources.store import Store
@@ -27,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        return _collect(options)
+        with clear_errors():
+            return _collect(options)
     except UnigsError as error:
         print(f"unigs store gc: {error}", file=sys.stderr)
         return 1
@@ -39,7 +41,7 @@ def _collect(options: argparse.Namespace) -> int:
     tracking = Tracking(store=store)
 
     def unneeded() -> list[OldVersion]:
-        if not store.database.is_file():
+        if not tracking.has_records():
             return []
         return old_versions(tracking, options.keep, named_versions(store.base))
 

@@ -19,6 +19,7 @@ from typing import Any
 from assets_defs.support.folders import Folders
 from pipelines.runner.console import children_write_to
 from pipelines.runner.follow import Progress, Worker, follow
+from resources.mlflow.tracking import Tracking
 from resources.process.lifeline import end_with_parent
 from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
@@ -91,6 +92,7 @@ def _run(options: argparse.Namespace) -> int:
     with nullcontext(list) if options.from_failure else planning(store, settings) as problems:
         try:
             prepare_home(store)
+            Tracking(store=store).check_access()
             return _launched(options, store, settings, folders, problems, begin)
         except Exception as error:
             fault = "" if isinstance(error, UnigsError) else fault_of_records(error)

@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 # Environments of their own, with what they need beside the lock.
-BESIDE = ("requirements-ray.txt", "requirements-docs.txt")
+BESIDE = ("requirements-ray.txt", "requirements-docs.txt", "requirements-server.txt")
 
 # Rooms that must not import torch: the CI runs their tests in an environment without it.
 WITHOUT_TORCH = (
@@ -60,6 +60,7 @@ def test_every_dependency_is_locked():
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_pins_of_other_environments_stand_beside_the_lock(name):
+    assert pins(name)
     assert not pins(name).keys() & pins("requirements.lock").keys()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from resources.mlflow.access import refusal
 from resources.mlflow.outage import is_outage
 from resources.process.run_lock import hold_run
 from unigs.errors import TransientError, one_line
@@ -59,6 +60,8 @@ def _tries(context: dg.AssetExecutionContext) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if refused := refusal(error):
+            raise refused from error
         tried = context.retry_number
         if tried >= RETRIES.max_retries or not may_pass(error):
             raise

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from resources.mlflow.outage import is_outage
+from resources.mlflow.access import taken_later
 from resources.mlflow.tracking import Tracking
 from resources.process.run_lock import has_worker, sweep
 from resources.store import Store
@@ -30,7 +30,12 @@ _UNFINISHED = [
 
 def end_lost_runs(instance: dg.DagsterInstance, store: Store) -> list[str]:
     """Mark runs without a process as failed, or as cancelled where that was asked for, in Dagster
-    and in MLflow; return their ids."""
+    and in MLflow; return their ids.
+
+    Only of runs that this machine started: a launcher of a cluster asks after its runs itself.
+    """
+    if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
+        return []
     lost = [
         run
         for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
@@ -51,12 +56,12 @@ def end_lost_runs(instance: dg.DagsterInstance, store: Store) -> list[str]:
 def end_records(store: Store, run_id: str) -> None:
     """End the MLflow runs that a Dagster run which has ended left open."""
     tracking = Tracking(store=store)
-    if not store.database.is_file():
+    if not tracking.has_records():
         return
     try:
         tracking.end_runs_of(run_id)
     except Exception as error:
-        if not is_outage(error):
+        if not taken_later(error):
             raise
 
 

@@ -9,11 +9,15 @@ from resources.mlflow.champion import champion_version
 from resources.mlflow.logged_models import MODEL_DIGEST, logged_before, place_of
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ModelError
+from unigs.io.files import replacing_folder
 
 # The id of the logged model, which the registry of a database does not keep with a version.
 MODEL_ID = "model_id"
 # The fingerprint of what a version was evaluated on, as a tag of it.
 EVALUATED_ON = "gate.evaluated_on"
+# Folder of the store for versions that were fetched from a server: they do not change.
+DOWNLOADS = "registered"
+_RUN_CHARACTERS = 12
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
 
@@ -26,7 +30,8 @@ class FilesGone(ModelError):
 class ModelVersion:
     """A registered version: ``model_id`` is its logged model, ``folder`` its diffusers folder.
 
-    The folder is the registry's own copy: a later training does not change it.
+    The folder is the registry's own copy, or of a server what was fetched from it: a later training
+    does not change it.
     """
 
     name: str
@@ -97,17 +102,14 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
         FilesGone: there is such a version, but not its folder.
     """
     found = tracking.client().get_model_version(name, version)
-    place = place_of(tracking, found.source)
+    place = None if tracking.on_server else place_of(tracking, found.source or "")
     if place is not None and not place.is_dir():
         raise FilesGone(
             f"the files of {name}/{version} are gone",
             file=place,
             hint="put them back from a copy of the store, or unigs rollback",
         )
-    import mlflow
-
-    model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
-    (folder,) = (model / "artifacts").iterdir()
+    (folder,) = (_files(tracking, name, version, found.run_id or "") / "artifacts").iterdir()
     return ModelVersion(
         name=name,
         version=str(found.version),
@@ -116,6 +118,27 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
         folder=folder,
         tags=dict(found.tags),
     )
+
+
+def downloaded(tracking: Tracking, name: str, version: str, run_id: str) -> Path:
+    """Return where the store keeps a server's files of a version; it may not exist.
+
+    With the run in its name, since another server can have a version of the same number.
+    """
+    return tracking.store.base / DOWNLOADS / name / f"{version}-{run_id[:_RUN_CHARACTERS]}"
+
+
+def _files(tracking: Tracking, name: str, version: str, run_id: str) -> Path:
+    import mlflow
+
+    address = f"models:/{name}/{version}"
+    if not tracking.on_server:
+        return Path(mlflow.artifacts.download_artifacts(address))
+    place = downloaded(tracking, name, version, run_id)
+    if not place.is_dir():
+        with replacing_folder(place) as partial:
+            mlflow.artifacts.download_artifacts(address, dst_path=str(partial))
+    return place
 
 
 def champion(tracking: Tracking, name: str) -> ModelVersion | None:

@@ -7,6 +7,7 @@ library finds it without importing MLflow.
 import re
 from pathlib import Path
 
+from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import registered_names
 from resources.mlflow.registry import find_version
 from resources.mlflow.tracking import Tracking
@@ -17,8 +18,8 @@ _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<versi
 
 
 def registered_folder(address: str) -> Path:
-    """Return the diffusers folder of a version in the registry of the default store
-    (``$UNIGS_STORE``, else ``./store``).
+    """Return the diffusers folder of a version in the registry of ``$UNIGS_TRACKING_URI``, else of
+    the default store (``$UNIGS_STORE``, else ``./store``).
 
     Args:
         address: ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
@@ -26,6 +27,7 @@ def registered_folder(address: str) -> Path:
     Raises:
         ModelError: another address, no such model, alias or version.
         DataError: no store there.
+        ConfigError: the server refuses the user.
     """
     parts = _ADDRESS.fullmatch(address)
     if parts is None:
@@ -34,11 +36,12 @@ def registered_folder(address: str) -> Path:
             hint="give models:/NAME@champion or models:/NAME/VERSION",
         )
     store = Store()
-    if not store.database.is_file():
-        raise DataError("no models there", file=store.base, hint="name the store: UNIGS_STORE")
     tracking = Tracking(store=store)
-    client = tracking.client()
-    known = registered_names(tracking)
+    if not tracking.has_records():
+        raise DataError("no models there", file=store.base, hint="name the store: UNIGS_STORE")
+    with clear_errors():
+        client = tracking.client()
+        known = registered_names(tracking)
     name = parts["name"]
     if name not in known:
         raise ModelError(f"no registered model {name}", file=store.base, hint=choices(name, known))

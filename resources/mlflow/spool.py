@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from resources.mlflow.outage import is_outage
+from resources.mlflow.access import said_of, taken_later
 from unigs.errors import one_line
 from unigs.io.files import replacing
 
@@ -70,7 +70,8 @@ class Spool:
         What MLflow refuses for good is set aside as ``RUN.refused.jsonl``, with a warning.
 
         Raises:
-            Exception: MLflow does not answer; what it has not taken goes on waiting.
+            Exception: MLflow does not answer, or refuses the user; what it has not taken goes on
+                waiting.
         """
         if not self.folder.is_dir():
             return 0
@@ -87,7 +88,7 @@ class Spool:
                 done += len(batch)
         except Exception as error:
             _write(file, entries[done:])
-            if is_outage(error):
+            if taken_later(error):
                 raise
             aside = file.with_name(f"{run_id}.refused.jsonl")
             with aside.open("a", encoding="utf-8") as kept:
@@ -111,12 +112,12 @@ class Spool:
 
 
 class Outbox:
-    """Logs of a run that goes on when MLflow does not answer.
+    """Logs of a run that goes on when MLflow does not answer, or no longer takes its password.
 
     Args:
         spool: where entries wait meanwhile.
         run_id: of MLflow.
-        say: told once when MLflow stops to answer, and once when it answers again.
+        say: told once when MLflow stops to take entries, and once when it takes them again.
     """
 
     def __init__(self, spool: Spool, send: Send, run_id: str, say: Callable[[str], None]) -> None:
@@ -144,13 +145,12 @@ class Outbox:
                 self._send(self._run_id, [entry])
                 return
             except Exception as error:
-                if not is_outage(error):
+                if not taken_later(error):
                     raise
                 self._away = True
                 self._wait_longer()
-                reason = one_line(f"{error}")[:200]
                 file = self._spool.file(self._run_id)
-                self._say(f"MLflow does not answer ({reason}): what is logged waits in {file}")
+                self._say(f"{said_of(error)}: what is logged waits in {file}")
         self._spool.put(self._run_id, entry)
         self._try()
 
@@ -160,12 +160,12 @@ class Outbox:
         try:
             done = self._spool.deliver()
         except Exception as error:
-            if not is_outage(error):
+            if not taken_later(error):
                 raise
             self._wait_longer()
             return
         self._away, self._wait = False, _FIRST_WAIT_SECONDS
-        self._say(f"MLflow answers again: {done} entries that waited are delivered")
+        self._say(f"MLflow takes entries again: {done} entries that waited are delivered")
 
     def _wait_longer(self) -> None:
         self._next_try = time.monotonic() + self._wait

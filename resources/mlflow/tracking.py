@@ -2,22 +2,25 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 from pydantic import Field
 
-from resources.mlflow.outage import is_outage
+from resources.mlflow.access import clear_errors, one_try, taken_later
 from resources.mlflow.relocation import readdress
 from resources.mlflow.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.store import Store
+from unigs.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+URI_VARIABLE = "UNIGS_TRACKING_URI"
 # What the interface reads to list runs instead of traces; MLflow names it in no public constant.
 _EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _DATASET_DIGEST_LENGTH = 36
@@ -36,40 +39,80 @@ class DatasetInput:
 
 
 class Tracking(dg.ConfigurableResource):
-    """The MLflow store. ``uri`` empty means a sqlite file in the store."""
+    """The MLflow store. ``uri`` empty means ``$UNIGS_TRACKING_URI``, and without that a sqlite file
+    in the store.
+
+    Of a server that asks who one is, MLflow's client takes user name and password from
+    ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD``.
+    """
 
     store: dg.ResourceDependency[Store]
     uri: str = Field(
-        default="", description="address of an MLflow server; empty: a sqlite file in the store"
+        default="",
+        description=(
+            "address of an MLflow server, without a password; empty: $UNIGS_TRACKING_URI, "
+            "a sqlite file in the store"
+        ),
     )
     experiment: str = Field(default="unigs", description="experiment that runs are listed in")
 
     @property
     def tracking_uri(self) -> str:
         """Absolute address of the records."""
-        return self.uri or self.store.tracking_uri
+        return self.uri or os.environ.get(URI_VARIABLE) or self.store.tracking_uri
+
+    @property
+    def on_server(self) -> bool:
+        """Whether a server has records and artifacts, not the store."""
+        return urlsplit(self.tracking_uri).scheme in ("http", "https")
+
+    def has_records(self) -> bool:
+        """Return whether there is something to ask: a server, or the store's file."""
+        return self.tracking_uri != self.store.tracking_uri or self.store.database.is_file()
 
     def client(self) -> "MlflowClient":
-        """Return a client of the records, the experiment made if need be; telemetry stays off."""
+        """Return a client of the records, the experiment made if need be; telemetry stays off.
+
+        Raises:
+            ConfigError: a password in the address, which would get into records and logs.
+        """
+        if urlsplit(self.tracking_uri).password is not None:
+            raise ConfigError(
+                "the address of MLflow holds a password",
+                hint="leave it out; a server's is taken from MLFLOW_TRACKING_PASSWORD",
+            )
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         self.store.folder()
         import mlflow
 
         mlflow.set_tracking_uri(self.tracking_uri)
         client = mlflow.MlflowClient(self.tracking_uri, self.tracking_uri)
-        artifacts = self.store.folder("mlartifacts").as_uri()
+        # a server has a place of its own
+        artifacts = None if self.on_server else self.store.folder("mlartifacts").as_uri()
         experiment = client.get_experiment_by_name(self.experiment)
         if experiment is None:
             client.create_experiment(
                 self.experiment, artifact_location=artifacts, tags=dict(_EXPERIMENT_KIND)
             )
             return client
-        if not self.uri and experiment.artifact_location != artifacts:
+        own = self.tracking_uri == self.store.tracking_uri
+        if own and artifacts is not None and experiment.artifact_location != artifacts:
             readdress(self.store.database, experiment.artifact_location, artifacts)
         for key, value in _EXPERIMENT_KIND.items():
             if key not in experiment.tags:
                 client.set_experiment_tag(experiment.experiment_id, key, value)
         return client
+
+    def check_access(self) -> None:
+        """Ask a server once whether it takes user name and password; one that does not answer may
+        do so when it is needed.
+
+        Raises:
+            AccessRefused: it does not take them.
+        """
+        if self.on_server:
+            with suppress(TransientError), clear_errors(), one_try():
+                self.client()
 
     def open_run(
         self,
@@ -132,7 +175,7 @@ class Tracking(dg.ConfigurableResource):
             self.spool().deliver()
             self._send(run_id, [end])
         except Exception as error:
-            if not is_outage(error):
+            if not taken_later(error):
                 raise
             self.spool().put(run_id, end)
 

@@ -1,7 +1,11 @@
 """``python -m tests.support.graph_run``: materialise some assets in a process of their own, which a
-test can interrupt; the last line of stdout is their metadata as JSON."""
+test can interrupt; the last line of stdout is their metadata as JSON.
+
+With ``UNIGS_TEST_RECORDED`` set the run is kept by the instance of ``DAGSTER_HOME``.
+"""
 
 import json
+import os
 import sys
 import warnings
 
@@ -21,7 +25,8 @@ def main(store: str, settings: str, tasks: str, *assets: str) -> int:
     failed step is on the last line of stderr."""
     chosen = GraphSettings(**json.loads(settings))
     job = build_defs().resolve_implicit_global_asset_job_def()
-    with dg.DagsterInstance.ephemeral() as instance:
+    recorded = os.environ.get("UNIGS_TEST_RECORDED")
+    with dg.DagsterInstance.get() if recorded else dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(Store(root=store), chosen),
             tags=range_tags(chosen.dataset, tasks=tasks.split(",")),

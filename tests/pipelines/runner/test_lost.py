@@ -139,3 +139,13 @@ def test_errors_of_records_are_told_from_others() -> None:
 def test_space_is_told_and_a_folder_that_is_gone(tmp_path: Path) -> None:
     assert re.fullmatch(r"[\d.]+ MB are free there", said_space(tmp_path))
     assert said_space(tmp_path / "gone") == "the folder is not there"
+
+
+def test_runs_that_a_cluster_started_are_left_to_their_launcher(
+    instance: dg.DagsterInstance, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(instance, dg.DagsterRunStatus.STARTED, tmp_path / "gone")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(instance), "run_launcher", property(lambda self: object()))
+        assert end_lost_runs(instance, store) == []
+    assert len(end_lost_runs(instance, store)) == 1
