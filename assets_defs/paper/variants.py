@@ -75,8 +75,8 @@ def variant_folders(folders: Folders, name: str) -> Folders:
 
 def variant_tags(settings: GraphSettings) -> dict[str, str]:
     """Return run tags: what the run is of, and all variants."""
-    first, *_, last = (*VARIANTS, *VARIANTS)
-    return settings_tags(settings) | key_range(first, last)
+    names = list(VARIANTS)
+    return settings_tags(settings) | key_range(names[0], names[-1])
 
 
 @dg.asset(
