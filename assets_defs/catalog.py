@@ -6,11 +6,12 @@ from assets_defs.evaluation import evaluations, references
 from assets_defs.evaluators import evaluators
 from assets_defs.gate import gates
 from assets_defs.manifest import shard_manifest
+from assets_defs.paper.tables import tables
+from assets_defs.paper.variants import variant
 from assets_defs.protocol import protocol
 from assets_defs.report import reports
 from assets_defs.shards import latents, shards
 from assets_defs.statistics import scene_statistics
-from assets_defs.tables import tables
 from assets_defs.training import models, untrained, weights
 
 ASSETS = [
@@ -32,5 +33,6 @@ ASSETS = [
     *(asset for by_task in evaluations.values() for asset in by_task.values()),
     *reports.values(),
     *gates.values(),
+    variant,
     *tables,
 ]

@@ -11,7 +11,7 @@ from assets_defs.evaluators import WEIGHTS, evaluators
 from assets_defs.manifest import dataset_inputs, shard_manifest
 from assets_defs.models import MODELS
 from assets_defs.protocol import protocol, protocol_shards
-from assets_defs.support.build_cache import Built, build_or_reuse
+from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.pretrained import EVALUATORS, weights_digests, weights_inputs
@@ -19,6 +19,7 @@ from assets_defs.support.provenance import provenance
 from assets_defs.support.records import build_record, built_digest, fingerprint
 from assets_defs.support.retries import tried_again
 from assets_defs.support.staleness import code_of
+from assets_defs.support.step import Step
 from assets_defs.support.work import evaluate_folders
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
@@ -195,57 +196,62 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         tracking: Tracking,
         launcher: Launcher,
     ) -> dg.MaterializeResult:
-        folders = Folders.of(store, settings)
-        evaluate = Evaluator(context, launcher, settings, folders)
-        model = folders.model(name)
-
-        def build(folder: Path, resume: bool) -> Built:
-            began = time.time()
-            values = evaluate(model / PIPELINE, task, folder, protocol=folder / "protocol")
-            values.write(folder)
-            metrics = values.named()
-            registered = build_record(model)["metadata"]
-            shards = dataset_inputs(folders, settings, "val", [task])
-            test_set = DatasetInput(
-                f"{settings.evaluated}-val.protocol",
-                built_digest(folders.protocol),
-                "evaluation",
-                folders.protocol,
-            )
-            with tracking.run(
-                f"evaluate {name} {task} {folders.base.name}",
-                tags={
-                    **provenance(context, settings),
-                    "model": f"{registered['name']}/{registered['version']}",
-                    "training_run": registered["mlflow_run_id"],
-                    "protocol": test_set.digest,
-                },
-                parameters=evaluation_parameters(name, task, settings, settings.values),
-                inputs=[*shards, test_set, *weights_inputs(folders, settings, EVALUATORS)],
-                model_id=registered["model_id"],
-                started=began,
-            ) as run_id:
-                held_out = values.where(lambda value: not value.protocol)
-                of_protocol = values.where(lambda value: bool(value.protocol))
-                for part, measured_on in ((held_out, shards[0]), (of_protocol, test_set)):
-                    tracking.log_metrics(
-                        run_id,
-                        of_task(task, part),
-                        model_id=registered["model_id"],
-                        dataset=measured_on,
-                    )
-                log_preset(tracking, run_id, settings.values)
-                log_evaluation(tracking, run_id, folder)
-                tracking.log_images(run_id, {task: folder / "grid.png"})
-            return Built(metrics_digest(metrics), {**shown(metrics), **tracking.named(run_id)})
-
-        inputs = evaluation_inputs(folders, settings, model, task)
-        inputs["protocol"] = built_digest(folders.protocol)
-        reads = [*evaluation_reads(folders, settings, model, task), folders.protocol]
-        outcome = build_or_reuse(folders.evaluation(name, task), inputs, build, reads=reads)
+        outcome = evaluated(Step.of(context, store, settings, tracking), launcher, name, task)
         return materialized(context, outcome, {"grid": outcome.folder / "grid.png"})
 
     return evaluation
+
+
+def evaluated(step: Step, launcher: Launcher, name: str, task: str) -> Outcome:
+    """Evaluate a model on held-out scenes and on the test protocol, or reuse its evaluation."""
+    context, settings, folders, tracking = step.context, step.settings, step.folders, step.tracking
+    evaluate = Evaluator(context, launcher, settings, folders)
+    model = folders.model(name)
+
+    def build(folder: Path, resume: bool) -> Built:
+        began = time.time()
+        values = evaluate(model / PIPELINE, task, folder, protocol=folder / "protocol")
+        values.write(folder)
+        metrics = values.named()
+        registered = build_record(model)["metadata"]
+        shards = dataset_inputs(folders, settings, "val", [task])
+        test_set = DatasetInput(
+            f"{settings.evaluated}-val.protocol",
+            built_digest(folders.protocol),
+            "evaluation",
+            folders.protocol,
+        )
+        with tracking.run(
+            f"evaluate {name} {task} {folders.base.name}",
+            tags={
+                **provenance(context, settings),
+                "model": f"{registered['name']}/{registered['version']}",
+                "training_run": registered["mlflow_run_id"],
+                "protocol": test_set.digest,
+            },
+            parameters=evaluation_parameters(name, task, settings, settings.values),
+            inputs=[*shards, test_set, *weights_inputs(folders, settings, EVALUATORS)],
+            model_id=registered["model_id"],
+            started=began,
+        ) as run_id:
+            held_out = values.where(lambda value: not value.protocol)
+            of_protocol = values.where(lambda value: bool(value.protocol))
+            for part, measured_on in ((held_out, shards[0]), (of_protocol, test_set)):
+                tracking.log_metrics(
+                    run_id,
+                    of_task(task, part),
+                    model_id=registered["model_id"],
+                    dataset=measured_on,
+                )
+            log_preset(tracking, run_id, settings.values)
+            log_evaluation(tracking, run_id, folder)
+            tracking.log_images(run_id, {task: folder / "grid.png"})
+        return Built(metrics_digest(metrics), {**shown(metrics), **tracking.named(run_id)})
+
+    inputs = evaluation_inputs(folders, settings, model, task)
+    inputs["protocol"] = built_digest(folders.protocol)
+    reads = [*evaluation_reads(folders, settings, model, task), folders.protocol]
+    return build_or_reuse(folders.evaluation(name, task), inputs, build, reads=reads)
 
 
 def of_task(task: str, values: MetricValues) -> dict[str, float]:

@@ -20,6 +20,7 @@ from assets_defs.support.retries import tried_again
 from assets_defs.training import VERSION_FILE
 from resources.launcher import Launcher
 from resources.mlflow.champion import crown
+from resources.mlflow.curves import training_losses
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
 from resources.mlflow.registry import (
     EVALUATED_ON,
@@ -160,7 +161,8 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             first, second = (f"{one.name}/{one.version}" for one in (candidate, best))
             shards = folders.own(settings.evaluated) / "shards" / "val"
             tasks = compare_models(places, before, (first, second), shards, IMAGES_SHOWN)
-            write_page(page, first, second, tasks)
+            curves = [training_losses(tracking, one.run_id) for one in (candidate, best)]
+            write_page(page, first, second, tasks, (curves[0], curves[1]))
             tracking.client().log_artifact(candidate.run_id, str(page), "gate")
 
         def note(version: ModelVersion, protocol: str, places: dict[str, Path]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets_defs.cards import write_card
 from assets_defs.evaluation import evaluations, references
 from assets_defs.models import MODELS
 from assets_defs.support.build_cache import Built, build_or_reuse
@@ -12,7 +13,7 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized
 from assets_defs.support.records import build_record, built_digest, fingerprint
 from assets_defs.support.retries import tried_again
-from assets_defs.training import PIPELINE, write_card
+from assets_defs.training import PIPELINE
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store

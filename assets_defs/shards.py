@@ -50,68 +50,8 @@ def shards(
     """Samples of one task from one split: webdataset tars with a sealed manifest."""
     folders = Folders.of(store, settings)
 
-    data = settings.values.data
-
     def one(dataset: str, split: str, task: str) -> Outcome:
-        from unigs.index.scene_source import IndexedScenes
-        from unigs.samples.split_options import sample_options
-
-        root = data_root(folders, settings, dataset)
-        scenes = IndexedScenes(index_file(folders, dataset, split), root)
-        exhaustive = settings.source(dataset).exhaustive
-        options = sample_options(settings.values, scenes.class_names, split, exhaustive)
-        variants = data.variants if split == "train" else 1
-        inputs = {
-            "code": SHARD_CODE,
-            "scenes": built_digest(folders.scenes(dataset, split)),
-            "task": task,
-            "options": options.to_dict(),
-            "seed": data.seed,
-            "variants": variants,
-            "samples_per_shard": data.samples_per_shard,
-            "image_format": data.image_format,
-        }
-
-        def build(folder: Path, resume: bool) -> Built:
-            from unigs.shards.manifest import read_manifest
-
-            forget_other_code(folder, SHARD_CODE)
-            order = {
-                "preset": settings.values.model_dump(mode="json"),
-                "index": str(index_file(folders, dataset, split)),
-                "root": str(root),
-                "split": split,
-                "exhaustive": exhaustive,
-                "task": task,
-                "variants": variants,
-                "folder": str(folder),
-                "sheet": SHEET,
-                "workers": settings.workers,
-            }
-            counts = launcher.call(context, build_pixels, order, folder)
-            manifest = read_manifest(folder)
-            return Built(
-                manifest.digest,
-                {
-                    "samples": manifest.samples,
-                    "scenes": manifest.scenes,
-                    "shards": len(manifest.shards),
-                    "shards_built": counts["built"],
-                    "shards_cached": counts["cached"],
-                    "bytes": sum(shard.bytes for shard in manifest.shards),
-                    "filters": manifest.counts,
-                    "skipped": manifest.skipped_by_reason,
-                    "removed": list(manifest.removed),
-                },
-            )
-
-        reads = [folders.raw(dataset), folders.scenes(dataset, split)]
-        place = folders.shards(dataset, split, task)
-        outcome = build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
-        from unigs.lineage.tables import Tables
-
-        Tables(folders.store).write_shards(place, outcome.digest)
-        return outcome
+        return drawn(context, launcher, settings, folders, (dataset, split, task))
 
     return _over_partitions(context, settings, one, SHEET)
 
@@ -133,50 +73,132 @@ def latents(
     folders = Folders.of(store, settings)
 
     def one(dataset: str, split: str, task: str) -> Outcome:
-        source = folders.shards(dataset, split, task)
-        inputs = {
-            "code": LATENT_CODE,
-            "shards": built_digest(source),
-            "autoencoder": built_digest(folders.autoencoder),
-            "text_encoder": built_digest(folders.text_encoder),
-            "written": settings.values.data.latents,
-            "refine_steps": settings.values.codec.refine_steps,
-            "posterior": settings.values.autoencoder.sample_posterior,
-        }
-
-        def build(folder: Path, resume: bool) -> Built:
-            if not settings.values.data.latents:
-                (folder / MANIFEST).unlink(missing_ok=True)
-                for shard in folder.glob("[!.]*.tar"):
-                    shard.unlink()
-                return Built(fingerprint(**inputs), {"encoded": "while training"})
-            from unigs.shards.manifest import read_manifest
-
-            forget_other_code(folder, LATENT_CODE)
-            order = {
-                "preset": settings.values.model_dump(mode="json"),
-                "autoencoder": str(folders.autoencoder),
-                "text_encoder": str(folders.text_encoder),
-                "shards": str(source),
-                "folder": str(folder),
-            }
-            launcher.call(context, encode_pixels, order, folder)
-            manifest = read_manifest(folder)
-            return Built(
-                manifest.digest,
-                {
-                    "samples": manifest.samples,
-                    "shards": len(manifest.shards),
-                    "latent_shape": manifest.configuration["latent"],
-                    "text_shape": manifest.configuration["text"],
-                },
-            )
-
-        reads = [source, folders.autoencoder, folders.text_encoder]
-        place = folders.latents(dataset, split, task)
-        return build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
+        return encoded(context, launcher, settings, folders, (dataset, split, task))
 
     return _over_partitions(context, settings, one, None)
+
+
+def drawn(
+    context: dg.AssetExecutionContext,
+    launcher: Launcher,
+    settings: GraphSettings,
+    folders: Folders,
+    part: tuple[str, str, str],
+) -> Outcome:
+    """Build the shards of one (data set, split, task), or reuse them."""
+    from unigs.index.scene_source import IndexedScenes
+    from unigs.samples.split_options import sample_options
+
+    dataset, split, task = part
+    data = settings.values.data
+    root = data_root(folders, settings, dataset)
+    scenes = IndexedScenes(index_file(folders, dataset, split), root)
+    exhaustive = settings.source(dataset).exhaustive
+    options = sample_options(settings.values, scenes.class_names, split, exhaustive)
+    variants = data.variants if split == "train" else 1
+    inputs = {
+        "code": SHARD_CODE,
+        "scenes": built_digest(folders.scenes(dataset, split)),
+        "task": task,
+        "options": options.to_dict(),
+        "seed": data.seed,
+        "variants": variants,
+        "samples_per_shard": data.samples_per_shard,
+        "image_format": data.image_format,
+    }
+
+    def build(folder: Path, resume: bool) -> Built:
+        from unigs.shards.manifest import read_manifest
+
+        forget_other_code(folder, SHARD_CODE)
+        order = {
+            "preset": settings.values.model_dump(mode="json"),
+            "index": str(index_file(folders, dataset, split)),
+            "root": str(root),
+            "split": split,
+            "exhaustive": exhaustive,
+            "task": task,
+            "variants": variants,
+            "folder": str(folder),
+            "sheet": SHEET,
+            "workers": settings.workers,
+        }
+        counts = launcher.call(context, build_pixels, order, folder)
+        manifest = read_manifest(folder)
+        return Built(
+            manifest.digest,
+            {
+                "samples": manifest.samples,
+                "scenes": manifest.scenes,
+                "shards": len(manifest.shards),
+                "shards_built": counts["built"],
+                "shards_cached": counts["cached"],
+                "bytes": sum(shard.bytes for shard in manifest.shards),
+                "filters": manifest.counts,
+                "skipped": manifest.skipped_by_reason,
+                "removed": list(manifest.removed),
+            },
+        )
+
+    reads = [folders.raw(dataset), folders.scenes(dataset, split)]
+    place = folders.shards(dataset, split, task)
+    outcome = build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
+    from unigs.lineage.tables import Tables
+
+    Tables(folders.store).write_shards(place, outcome.digest)
+    return outcome
+
+
+def encoded(
+    context: dg.AssetExecutionContext,
+    launcher: Launcher,
+    settings: GraphSettings,
+    folders: Folders,
+    part: tuple[str, str, str],
+) -> Outcome:
+    """Encode the shards of one (data set, split, task) as latents, or reuse them."""
+    source = folders.shards(*part)
+    inputs = {
+        "code": LATENT_CODE,
+        "shards": built_digest(source),
+        "autoencoder": built_digest(folders.autoencoder),
+        "text_encoder": built_digest(folders.text_encoder),
+        "written": settings.values.data.latents,
+        "refine_steps": settings.values.codec.refine_steps,
+        "posterior": settings.values.autoencoder.sample_posterior,
+    }
+
+    def build(folder: Path, resume: bool) -> Built:
+        if not settings.values.data.latents:
+            (folder / MANIFEST).unlink(missing_ok=True)
+            for shard in folder.glob("[!.]*.tar"):
+                shard.unlink()
+            return Built(fingerprint(**inputs), {"encoded": "while training"})
+        from unigs.shards.manifest import read_manifest
+
+        forget_other_code(folder, LATENT_CODE)
+        order = {
+            "preset": settings.values.model_dump(mode="json"),
+            "autoencoder": str(folders.autoencoder),
+            "text_encoder": str(folders.text_encoder),
+            "shards": str(source),
+            "folder": str(folder),
+        }
+        launcher.call(context, encode_pixels, order, folder)
+        manifest = read_manifest(folder)
+        return Built(
+            manifest.digest,
+            {
+                "samples": manifest.samples,
+                "shards": len(manifest.shards),
+                "latent_shape": manifest.configuration["latent"],
+                "text_shape": manifest.configuration["text"],
+            },
+        )
+
+    reads = [source, folders.autoencoder, folders.text_encoder]
+    place = folders.latents(*part)
+    return build_or_reuse(place, inputs, build, reads=reads, carry=True, sealed=True)
 
 
 def forget_other_code(folder: Path, code: str) -> None:

@@ -7,6 +7,11 @@ Ours is what `unigs evaluate` computes of masks for the entity task: one-to-one 
 bootstrap intervals of all. Beside it, in the same run and for the same figures, what one writes
 with pycocotools: masks encoded one by one, IoU of run lengths for the matching and PQ, stock
 COCOeval for the three APs; without intervals, which it does not have. Both start from label maps.
+
+    python benchmarks/segmentation_speed.py --memory [--images 1000]
+
+measures instead how the memory of ours grows with the images: the peaks of two processes, one with
+four times as many.
 """
 
 from __future__ import annotations
@@ -14,15 +19,17 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import resource
+import multiprocessing
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pycocotools import mask as masks
 from pycocotools.coco import COCO
@@ -31,6 +38,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from unigs.evaluation.mask_metrics import MaskScores
+from unigs.io.process_memory import peak_memory
 from unigs.tasks import TASKS
 
 SIDE, ENTITIES, DIFFERENT = 512, 20, 40
@@ -160,7 +168,7 @@ def measure(count: int) -> dict[str, Any]:
     ours(2, intervals=True)
     values, seconds = ours(count, intervals=True)
     _, plain = ours(count, intervals=False)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory(torch.device("cpu"))
     started = time.perf_counter()
     theirs = with_pycocotools(count)
     beside = time.perf_counter() - started
@@ -181,13 +189,34 @@ def measure(count: int) -> dict[str, Any]:
     }
 
 
+def measure_memory(count: int) -> dict[str, float]:
+    """Return the peaks of two processes, over what each used for two images, in bytes."""
+    sizes = (count, 4 * count)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as processes:
+        less, more = processes.map(_peak, sizes)
+    return {
+        **{f"bytes_of_{size}": peak for size, peak in zip(sizes, (less, more), strict=True)},
+        "bytes_an_image_more": (more - less) / (sizes[1] - sizes[0]),
+    }
+
+
+def _peak(count: int) -> int:
+    list(pairs(DIFFERENT))
+    ours(2, intervals=True)
+    before = peak_memory(torch.device("cpu"))
+    ours(count, intervals=True)
+    return peak_memory(torch.device("cpu")) - before
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--memory", action="store_true", help="its growth instead of speed")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = measure(options.images)
+    found = measure_memory(options.images) if options.memory else measure(options.images)
     if options.json:
         print(json.dumps(found))
         return

@@ -8,9 +8,11 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import CHAMPION, champion_version, registered_names
+from resources.mlflow.curves import training_losses
 from resources.mlflow.evaluations import kept_evaluations, tasks_kept
 from resources.mlflow.registry import EVALUATED_ON, find_version
 from resources.mlflow.tracking import Tracking
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _fetched(store: Store, wanted: str, out: Path) -> dict[str, str | None]:
+def _fetched(store: Store, wanted: str, out: Path) -> dict[str, Any]:
     tracking = Tracking(store=store)
     if not tracking.has_records():
         raise DataError(
@@ -49,7 +51,12 @@ def _fetched(store: Store, wanted: str, out: Path) -> dict[str, str | None]:
     if not tasks or kept_evaluations(tracking, version, evaluated_on, tasks, out) is None:
         raise DataError(f"no evaluation of {name}/{number} was kept", hint="run its gate first")
     shards = _shards(store, name)
-    return {"name": f"{name}/{number}", "shards": shards, "evaluated_on": evaluated_on}
+    return {
+        "name": f"{name}/{number}",
+        "shards": shards,
+        "evaluated_on": evaluated_on,
+        "curves": training_losses(tracking, version.run_id),
+    }
 
 
 def _version(tracking: Tracking, wanted: str) -> tuple[str, str]:

@@ -7,10 +7,14 @@ processes of its own (shard workers, the training).
 import dagster as dg
 
 from assets_defs.models import JOINT, MODELS
+from assets_defs.paper.variants import variant_tags
+from assets_defs.support.partitions import run_tags
+from resources.run_settings import GraphSettings
 from unigs.workflows.job_names import (
     DATA_ONLY,
     EVERYTHING,
     PAPER_TABLES,
+    VARIANTS,
     train_and_evaluate,
 )
 
@@ -28,6 +32,11 @@ def evaluated(job: str) -> list[str]:
     if job == EVERYTHING:
         return [JOINT]
     return [name for name in MODELS if job == train_and_evaluate(name)]
+
+
+def job_tags(job: str, settings: GraphSettings) -> dict[str, str]:
+    """Return the tags of a run of a job: what it is of, and the partitions that it covers."""
+    return variant_tags(settings) if job == VARIANTS else run_tags(settings)
 
 
 def _job(name: str, selection: dg.AssetSelection, description: str):
@@ -59,4 +68,12 @@ paper_tables = _job(
     dg.AssetSelection.groups("tables"),
     "The paper's tables for the models at hand.",
 )
-JOBS = [everything, data_only, *train_jobs, paper_tables]
+train_variants = _job(
+    VARIANTS,
+    dg.AssetSelection.groups("variants")
+    | dg.AssetSelection.assets(
+        "referring_weights", "referring_model", "referring_evaluation_referring"
+    ),
+    "Train and evaluate what Table 7 compares: the referring model, and with random colours.",
+)
+JOBS = [everything, data_only, *train_jobs, paper_tables, train_variants]

@@ -116,8 +116,8 @@ def _launched(
     import dagster as dg
 
     from assets_defs.statistics import read_unseen, said_of_unseen
-    from assets_defs.support.partitions import run_tags
     from pipelines.automation.requests import run_config
+    from pipelines.jobs import job_tags
     from pipelines.runner.launch import launch, open_workspace, relaunch_from_failure
     from pipelines.runner.lost import end_lost_runs, end_records
 
@@ -134,7 +134,9 @@ def _launched(
             else:
                 if found := problems():
                     raise ConfigError("; ".join(found))
-                run_id = launch(instance, workspace, options.job, config, run_tags(settings))
+                run_id = launch(
+                    instance, workspace, options.job, config, job_tags(options.job, settings)
+                )
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress, Worker(store.dagster_home, run_id))
             if status is not dg.DagsterRunStatus.SUCCESS:
@@ -208,7 +210,7 @@ def _print_result(
 
 def print_paper_tables(folders: Folders, quiet: bool) -> dict[str, Any]:
     """Print the paper's tables in Markdown; return them by number, by column."""
-    from assets_defs.tables import TABLES
+    from assets_defs.paper.tables import TABLES
     from unigs.evaluation.paper.result import ROWS_FILE, TABLE_FILE
 
     for number in () if quiet else TABLES:

@@ -16,11 +16,13 @@ class Folders:
     """Folders below ``<store>/<dataset>-<preset>``; none of them need exist.
 
     Each data set of a mix has raw, scenes and shards below its own ``<dataset>-<preset>``, where a
-    run on it alone finds them; the rest is below ``mix-<preset>``.
+    run on it alone finds them; the rest is below ``mix-<preset>``. A variant of a model has shards
+    and latents of its own, in a folder of its name below those of the run.
     """
 
     base: Path
     preset: str
+    variant: str = ""
 
     @classmethod
     def of(cls, store: Store, settings: GraphSettings) -> "Folders":
@@ -52,7 +54,7 @@ class Folders:
         return self.base / "quarantine"
 
     def shards(self, dataset: str, split: str, task: str) -> Path:
-        return self.own(dataset) / "shards" / split / task
+        return self.own(dataset) / "shards" / self.variant / split / task
 
     @property
     def autoencoder(self) -> Path:
@@ -64,7 +66,7 @@ class Folders:
 
     def latents(self, dataset: str, split: str, task: str) -> Path:
         alone = self.own(dataset) == self.base
-        return self.base / "latents" / ("" if alone else dataset) / split / task
+        return self.base / "latents" / self.variant / ("" if alone else dataset) / split / task
 
     @property
     def protocol(self) -> Path:

@@ -84,7 +84,13 @@ def range_tags(
 
     Both must be contiguous in the order of the dimensions, as they are when one or all are named.
     """
+    first = partition_key(dataset, splits[0], tasks[0])
+    return key_range(first, partition_key(dataset, splits[-1], tasks[-1]))
+
+
+def key_range(first: str, last: str) -> dict[str, str]:
+    """Return run tags that select the partitions from ``first`` to ``last``."""
     return {
-        "dagster/asset_partition_range_start": partition_key(dataset, splits[0], tasks[0]),
-        "dagster/asset_partition_range_end": partition_key(dataset, splits[-1], tasks[-1]),
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
     }

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def page(sides, inputs, tmp_path_factory):
     file = tmp_path_factory.mktemp("page") / "page.html"
-    write_page(file, "good", "poor", [compare_task("referring", *sides, inputs, 6)])
+    tasks = [compare_task("referring", *sides, inputs, 6)]
+    write_page(file, "good", "poor", tasks, ({"loss": [(20, 0.5), (40, 0.25)]}, {}))
     with chromium_page() as page:
         page.goto(file.as_uri())
         yield page
@@ -51,6 +52,17 @@ def test_a_screen_reader_hears_what_each_thing_is(page):
     assert page.get_by_role("table", name="Metrics").count() == 1
     assert page.get_by_role("slider", name="good left, poor right").count() == 6
     assert page.locator("img:not([alt])").count() == 0
+
+
+def test_charts_are_pictures_with_a_name_and_their_numbers_open(page):
+    chart = page.get_by_role("img", name="loss of the training")
+    assert chart.count() == 1
+    assert chart.bounding_box()["width"] > 100
+    figure = page.locator("figure").filter(has=chart)
+    summary = figure.get_by_text("Numbers")
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert figure.get_by_role("cell", name="0.250").is_visible()
 
 
 def test_nothing_is_fetched_and_nothing_fails(page):

@@ -58,7 +58,9 @@ def test_a_version_is_compared_by_what_the_gate_kept(folders, tmp_path, monkeypa
         asked.append(command)
         out = Path(command[command.index("--out") + 1])
         shutil.copytree(folders[1].parent, out)
-        said = json.dumps({"name": "m/3", "shards": None, "evaluated_on": "a"})
+        curves = {"loss": [[20, 0.5], [40, 0.25]]}
+        told = {"name": "m/3", "shards": None, "evaluated_on": "a", "curves": curves}
+        said = json.dumps(told)
         return subprocess.CompletedProcess(command, 0, stdout=f"fetched\n{said}\n")
 
     monkeypatch.setattr("unigs.cli.operate.compare.subprocess.run", fetch)
@@ -69,7 +71,8 @@ def test_a_version_is_compared_by_what_the_gate_kept(folders, tmp_path, monkeypa
     assert command[2:4] == ["pipelines.evaluations", "champion"]
     assert command[-2:] == ["--store", str(tmp_path)]
     assert json.loads(result.stdout.splitlines()[-1])["tasks"]["referring"]["miou"]["first"] == 1
-    assert "m/3" in page.read_text("utf-8")
+    text = page.read_text("utf-8")
+    assert "m/3: from 0.500 at step 20 to 0.250 at step 40" in text
 
 
 def test_an_unknown_version_ends_with_1(folders, tmp_path, monkeypatch):
@@ -86,7 +89,9 @@ def test_versions_of_other_shards_are_not_compared(folders, tmp_path, monkeypatc
     versions = iter("ab")
 
     def fetch(command, **options):
-        said = {"name": "m/3", "shards": None, "evaluated_on": next(versions)}
+        said = {
+            "name": "m/3", "shards": None, "evaluated_on": next(versions), "curves": {},
+        }  # fmt: skip
         return subprocess.CompletedProcess(command, 0, stdout=json.dumps(said))
 
     monkeypatch.setattr("unigs.cli.operate.compare.subprocess.run", fetch)

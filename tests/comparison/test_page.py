@@ -21,12 +21,14 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.images, self.inputs, self.links, self.cells = [], [], [], []
+        self.charts = 0
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         if tag == "img":
             self.images.append(given)
+        self.charts += given.get("class") == "chart"
         if tag == "input":
             self.inputs.append(given)
         self.links += [given[name] for name in ("src", "href") if name in given]
@@ -42,7 +44,9 @@ def pixels(uri):
 @pytest.fixture(scope="module")
 def written(sides, inputs, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
-    size = write_page(path, "good", "<poor>", [compare_task("referring", *sides, inputs, 6)])
+    curves = {"loss": [(20, 0.5), (40, 0.25)]}, {"loss": [(20, 0.75)]}
+    tasks = [compare_task("referring", *sides, inputs, 6)]
+    size = write_page(path, "good", "<poor>", tasks, curves)
     assert size == path.stat().st_size
     return path.read_text("utf-8")
 
@@ -65,9 +69,22 @@ def test_it_holds_metrics_sizes_classes_and_pictures(written):
     assert "colormap by good" in text
 
 
+def test_scores_and_trainings_are_drawn_and_told(written, sides, inputs):
+    found = Page(written)
+    task = compare_task("referring", *sides, inputs, 1)
+    assert found.charts == len(task.metrics) + 1
+    text = " ".join(found.cells)
+    for part in ("miou of the images", "loss of the training", "<poor>: from 0.750 at step 20"):
+        assert part in text
+    assert task.shown["distributions"][0].title == "miou of the images"
+    counts = [int(row[1]) for row in task.shown["distributions"][0].rows]
+    assert counts[-1] == sum(counts) == 6, "the good model has 1.0 on every image"
+
+
 def test_without_shards_there_are_masks_alone(sides, tmp_path):
     task = compare_task("referring", *sides, None, 2)
     write_page(tmp_path / "page.html", "a", "b", [task])
+    assert "of the training" not in (tmp_path / "page.html").read_text("utf-8")
     assert "input of" not in (tmp_path / "page.html").read_text("utf-8")
     assert task.shown["classes"] == []
 

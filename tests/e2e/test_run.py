@@ -70,7 +70,7 @@ def test_second_run_rebuilds_nothing(first: dict, store: Path, preset: Path) -> 
 def test_the_papers_tables_have_a_row_for_the_model(first: dict, store: Path, preset: Path) -> None:
     done = unigs("run", "--job", "paper_tables", "--preset", preset, "--store", store, "--json")
     tables = result_of(done)["tables"]
-    assert set(tables) == {"3", "4", "5", "6", "8", "9", "10"}
+    assert set(tables) == {"3", "4", "5", "6", "7", "8", "9", "10"}
     entity = tables["6"]
     assert entity["method"][-1] == "joint"
     place = entity["source"].index("measured")

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.evaluations import main
 from resources.mlflow.champion import crown
+from resources.mlflow.curves import training_losses
 from resources.mlflow.evaluations import keep_evaluations
 from resources.mlflow.registry import EVALUATED_ON, register_model, tag_version
 from resources.mlflow.tracking import Tracking
@@ -30,6 +31,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     MetricValues((MetricValue("miou", 0.5),)).write(evaluation)
     PerImage.of({"1": {"miou": (0.5, 1.0)}}).write(evaluation / "image_scores.parquet")
     with tracking.run("train", tags={}, parameters={}) as run_id:
+        # step 20 was trained again after the training broke off
+        for step, loss in ((20, 0.9), (40, 0.5), (20, 0.8)):
+            tracking.log_metrics(run_id, {"loss": loss, "samples_per_second": 3.0}, step)
+        tracking.log_metrics(run_id, {"validation_loss": 0.6}, 40)
         first = register_model(tracking, run_id, NAME, weights, {})
         register_model(tracking, run_id, NAME, weights, {})
     keep_evaluations(tracking, first, FINGERPRINT, {"entity": evaluation})
@@ -50,6 +55,7 @@ def test_a_version_is_fetched_by_any_of_its_names(
         "name": f"{NAME}/1",
         "shards": str(store / "shapes-tiny" / "shards" / "val"),
         "evaluated_on": FINGERPRINT,
+        "curves": {"loss": [[20, 0.8], [40, 0.5]], "validation_loss": [[40, 0.6]]},
     }
     assert next(iter(MetricValues.read(tmp_path / "entity"))).value == 0.5
 
@@ -69,6 +75,10 @@ def test_what_is_not_there_is_one_line(
     assert main([asked, "--store", str(store), "--out", str(tmp_path)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+def test_a_run_that_is_gone_has_no_losses(store: Path) -> None:
+    assert training_losses(Tracking(store=Store(root=str(store))), "0" * 32) == {}
 
 
 def test_without_a_store_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

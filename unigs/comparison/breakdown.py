@@ -85,7 +85,7 @@ def chosen_images(
     """Return (key, first, second) of up to ``count`` images, whose predictions both have, with
     their own values: a third each of those that are best for the first against the second, in the
     middle, and worst, best first."""
-    a, b = (_own(side.scores, metric) for side in (first, second))
+    a, b = (own_values(side.scores, metric) for side in (first, second))
     held = set(first.files) & set(second.files)
     keys = sorted(
         (key for key in a if key in b and key in held), key=lambda key: (b[key] - a[key], key)
@@ -98,6 +98,13 @@ def chosen_images(
         picked = {*keys[:third], *keys[start : start + third], *keys[-third:]}
         chosen = [key for key in keys if key in picked]
     return [(key, a[key], b[key]) for key in chosen]
+
+
+def own_values(scores: PerImage, metric: str) -> dict[str, float]:
+    """Return the metric of each image that has one of its own, by key."""
+    top, bottom = scores.parts[metric].T
+    shown = np.flatnonzero(bottom)
+    return {scores.keys[n]: float(top[n] / bottom[n]) for n in shown}
 
 
 def _rows(a: PerImage, b: PerImage, names: Iterable[str]) -> list[Row]:
@@ -142,10 +149,3 @@ def _grouped(images: Mapping[str, Sequence[tuple[str, float]]], groups: Iterable
         found = {name: [iou for group, iou in rows if group == name] for name in names}
         table[key] = {name: (sum(ious), float(len(ious))) for name, ious in found.items()}
     return PerImage.of(table)
-
-
-def _own(scores: PerImage, metric: str) -> dict[str, float]:
-    """The metric of each image that has one of its own."""
-    top, bottom = scores.parts[metric].T
-    shown = np.flatnonzero(bottom)
-    return {scores.keys[n]: float(top[n] / bottom[n]) for n in shown}

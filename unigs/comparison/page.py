@@ -12,7 +12,15 @@ import numpy as np
 from jinja2 import Environment
 from numpy.typing import NDArray
 
-from unigs.comparison.breakdown import Classes, Row, chosen_images, entity_rows, metric_rows
+from unigs.comparison.breakdown import (
+    Classes,
+    Row,
+    chosen_images,
+    entity_rows,
+    metric_rows,
+    own_values,
+)
+from unigs.comparison.charts import Chart, Curve, distribution, training_curves
 from unigs.comparison.evaluation import Evaluation
 from unigs.comparison.pictures import entities, exact, photograph
 from unigs.errors import DataError
@@ -28,6 +36,9 @@ _RULE = (
 )
 
 _LEFT_OUT = " Some were left out to keep the page small."
+
+#: Metric of a training -> its values by step.
+Curves = Mapping[str, Curve]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +84,38 @@ def compare_task(
         "metrics": [_text(row) for row in metrics],
         "sizes": [_text(row) for row in sizes],
         "classes": [_text(row) for row in classes],
+        "distributions": [_distribution(first, second, row.name) for row in metrics],
         "rule": _RULE.format(metric=deciding, shown=len(chosen), all=shared),
         "images": [_image(first, second, inputs, *one) for one in chosen],
     }
     return Comparison(title, metrics, shown)
 
 
-def write_page(path: Path, first: str, second: str, tasks: list[Comparison]) -> int:
+def write_page(
+    path: Path,
+    first: str,
+    second: str,
+    tasks: list[Comparison],
+    curves: tuple[Curves, Curves] = ({}, {}),
+) -> int:
     """Write the page; return its size in bytes.
 
     Images are left out from the end of the longest list until it has at most 5 MB.
+
+    Args:
+        first, second: names of the models.
+        curves: of the trainings of both, as far as they are known.
     """
     source = resources.files("unigs.comparison").joinpath("page.html.j2").read_text("utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         source
     )
     shown = [dict(task.shown) for task in tasks]
+    trainings = _trainings((first, second), curves)
     while True:
-        text = template.render(first=first, second=second, tasks=shown, draws=DRAWS)
+        text = template.render(
+            first=first, second=second, tasks=shown, trainings=trainings, draws=DRAWS
+        )
         data = text.encode()
         longest = max(shown, key=lambda task: len(task["images"]))
         if len(data) <= MOST_BYTES or not longest["images"]:
@@ -101,6 +126,26 @@ def write_page(path: Path, first: str, second: str, tasks: list[Comparison]) -> 
     with writing(path) as partial:
         partial.write_bytes(data)
     return len(data)
+
+
+def _distribution(first: Evaluation, second: Evaluation, metric: str) -> Chart:
+    """Draw the metric over the images of which both have it."""
+    a, b = (own_values(side.scores, metric) for side in (first, second))
+    keys = [key for key in a if key in b]
+    sides = (np.array([side[key] for key in keys], np.float64) for side in (a, b))
+    return distribution(metric, (first.name, second.name), *sides)
+
+
+def _trainings(names: tuple[str, str], curves: tuple[Curves, Curves]) -> list[Chart]:
+    metrics = dict.fromkeys([*curves[0], *curves[1]])
+    charts = (
+        training_curves(
+            metric,
+            {name: side.get(metric, ()) for name, side in zip(names, curves, strict=True)},
+        )
+        for metric in metrics
+    )
+    return [chart for chart in charts if chart is not None]
 
 
 def _text(row: Row) -> dict[str, Any]:

@@ -99,12 +99,14 @@ class AbsentNamesMetric(ImageTable):
 
     def compute(self) -> dict[str, float]:
         """Compute the five scores; NaN over no image."""
-        rows = list(self.image_rows().values())
+        rows = self.image_rows()
         absent, present = (
-            segmentation_scores(matches_of(row) for row in rows if row["absent"].item() == kind)
+            segmentation_scores(
+                matches_of(row) for row in rows.values() if row["absent"].item() == kind
+            )
             for kind in (1, 0)
         )
-        quiet = [value for row in rows for value in row["quiet"].tolist()]
+        quiet = [value for row in rows.values() for value in row["quiet"].tolist()]
         return {
             "absent.n_images": absent["n_images"],
             "absent.miou": absent["miou"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from unigs.metrics.entity_precision import (
 )
 from unigs.metrics.image_table import ImageTable, Row
 from unigs.metrics.matching import Matches, Overlap, match
+from unigs.metrics.overlap_evaluation import LEAST_OVERLAP
 from unigs.metrics.panoptic_quality import average, count_segments, per_class
 from unigs.metrics.segmentation import segmentation_parts, segmentation_scores
 
@@ -85,13 +86,14 @@ class AveragePrecisionMetric(ImageTable):
     """AP^e over label maps with a confidence for every predicted entity.
 
     ``compute()`` gives what :func:`~unigs.metrics.entity_precision.entity_precision` describes.
-    The gathered state is IoUs, not pixels.
+    The gathered state is the IoUs that can be a match, not pixels: at most two a prediction.
     """
 
     higher_is_better = True
 
     def __init__(self, orders: int = 20, seed: int = 0) -> None:
         super().__init__(
+            pairs=torch.int64,
             iou=torch.float64,
             scores=torch.float64,
             on_void=torch.float64,
@@ -113,9 +115,11 @@ class AveragePrecisionMetric(ImageTable):
         """Add image ``key`` (a second time replaces it); arguments as in
         :meth:`~unigs.metrics.entity_precision.EntityOverlaps.of`."""
         found = EntityOverlaps.of(key, gt, pred, scores, void, both=both, on_void=on_void)
+        pairs = np.flatnonzero(found.iou >= LEAST_OVERLAP)
         self.add_image(
             key,
-            iou=found.iou,
+            pairs=pairs,
+            iou=found.iou.ravel()[pairs],
             scores=found.scores,
             on_void=[] if found.on_void is None else found.on_void,
             empty=found.empty,
@@ -124,22 +128,32 @@ class AveragePrecisionMetric(ImageTable):
 
     def compute(self) -> dict[str, float]:
         """Return the scores over all images of all processes."""
-        return entity_precision(self._images(self.image_rows()), self.orders, self.seed)
+        return entity_precision(_Overlaps(self.image_rows()), self.orders, self.seed)
 
     def intervals(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
         """Return the intervals of ``ap_e``, ``ap_e_50``, ``ap_e_75`` and ``ap_e_void_ignored``."""
-        return precision_intervals(self._images(self.gathered), draws, seed)
-
-    @staticmethod
-    def _images(rows: Mapping[str, Row]) -> dict[str, EntityOverlaps]:
-        return {key: _overlaps(row) for key, row in rows.items()}
+        return precision_intervals(_Overlaps(self.gathered), draws, seed)
 
 
-def _overlaps(row: Row) -> EntityOverlaps:
-    scores, on_void = row["scores"], row["on_void"]
-    iou = row["iou"].reshape(len(scores), row["truths"].item())
-    void = on_void if len(on_void) else None
-    return EntityOverlaps(iou, scores, void, row["empty"].item())
+class _Overlaps(Mapping[str, EntityOverlaps]):
+    """The images of a table of rows, each made when it is asked for."""
+
+    def __init__(self, rows: Mapping[str, Row]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: str) -> EntityOverlaps:
+        row = self._rows[key]
+        scores, on_void = row["scores"], row["on_void"]
+        iou = np.zeros((len(scores), row["truths"].item()))
+        iou.ravel()[row["pairs"]] = row["iou"]
+        void = on_void if len(on_void) else None
+        return EntityOverlaps(iou, scores, void, row["empty"].item())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 class PanopticMetric(ImageTable):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from unigs.errors import DataError
 from unigs.metrics.bootstrap.draws import DRAWS, Interval, draw_weights, interval
 from unigs.metrics.bootstrap.precision import resampled_precision
 from unigs.metrics.matching import Overlap, overlap
-from unigs.metrics.overlap_evaluation import OverlapEvaluation
+from unigs.metrics.overlap_evaluation import ImageOverlaps, Matched, match_images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,17 +80,15 @@ def entity_precision(
     unlabelled pixels are no false positives) and ``n_dropped_empty``. 0 without any prediction, NaN
     without any ground truth.
     """
-    listed = _in_order(images)
-    empty = {"n_dropped_empty": float(sum(one.empty for one in listed))}
+    facts = _Facts.of(images)
+    empty = {"n_dropped_empty": float(facts.empty)}
     names = ("ap_e", "ap_e_50", "ap_e_75", "ar_e_100", "ap_e_constant", "ap_e_void_ignored")
-    if not any(len(one.scores) for one in listed):
-        value = 0.0 if any(one.iou.shape[1] for one in listed) else float("nan")
+    if not facts.predictions.any():
+        value = 0.0 if facts.truths else float("nan")
         return dict.fromkeys(names, value) | empty
-    ranked = _evaluation(listed).matched().scores()
-    with_void = ranked
-    if any(one.on_void is not None for one in listed):
-        with_void = _evaluation(listed, with_void=True).matched().scores()
-    constant = _constant(listed, orders, seed)
+    ranked = _matched(images).summary()
+    with_void = _matched(images, with_void=True).summary() if facts.void else ranked
+    constant = _constant(images, facts.predictions, orders, seed)
     values = (*(ranked[name] for name in ("ap", "ap_50", "ap_75", "ar_100")), constant)
     return dict(zip(names, (*values, with_void["ap"]), strict=True)) | empty
 
@@ -100,46 +98,72 @@ def precision_intervals(
 ) -> dict[str, Interval]:
     """Return the bootstrap intervals of ``ap_e``, ``ap_e_50``, ``ap_e_75`` and
     ``ap_e_void_ignored``; none without a prediction."""
-    listed = _in_order(images)
-    if not any(len(one.scores) for one in listed):
+    facts = _Facts.of(images)
+    if not facts.predictions.any():
         return {}
-    weights = draw_weights(len(listed), draws, seed)
-    ranked = resampled_precision(_evaluation(listed).matched(), weights)
+    weights = draw_weights(len(images), draws, seed)
+    ranked = resampled_precision(_matched(images), weights)
     with_void = ranked
-    if any(one.on_void is not None for one in listed):
-        with_void = resampled_precision(_evaluation(listed, with_void=True).matched(), weights)
+    if facts.void:
+        with_void = resampled_precision(_matched(images, with_void=True), weights)
     drawn = {f"ap_e{name.removeprefix('ap')}": values for name, values in ranked.items()}
     drawn["ap_e_void_ignored"] = with_void["ap"]
     return {name: interval(values) for name, values in drawn.items()}
 
 
-def _in_order(images: Mapping[str, EntityOverlaps]) -> list[EntityOverlaps]:
-    return [images[key] for key in sorted(images)]
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What decides before anything is matched: the predictions of each image (images,) int64, true
+    entities, dropped predictions, and whether an image has unlabelled pixels."""
+
+    predictions: NDArray[np.int64]
+    truths: int
+    empty: int
+    void: bool
+
+    @classmethod
+    def of(cls, images: Mapping[str, EntityOverlaps]) -> _Facts:
+        counts, truths, empty, void = [], 0, 0, False
+        for one in _in_order(images):
+            counts.append(len(one.scores))
+            truths, empty = truths + one.iou.shape[1], empty + one.empty
+            void = void or one.on_void is not None
+        return cls(np.array(counts, np.int64), truths, empty, void)
 
 
-def _evaluation(images: Iterable[EntityOverlaps], with_void: bool = False) -> OverlapEvaluation:
-    tables, scores, crowds = [], [], []
+def _in_order(images: Mapping[str, EntityOverlaps]) -> Iterator[EntityOverlaps]:
+    """Yield the images by key, one at a time: a mapping may make them when they are asked for."""
+    return (images[key] for key in sorted(images))
+
+
+def _matched(images: Mapping[str, EntityOverlaps], with_void: bool = False) -> Matched:
+    return match_images(_overlaps(_in_order(images), with_void))
+
+
+def _overlaps(images: Iterable[EntityOverlaps], with_void: bool) -> Iterator[ImageOverlaps]:
     for one in images:
         table, crowd = one.iou, np.zeros(one.iou.shape[1], bool)
         if with_void and one.on_void is not None:
             table = np.concatenate([table, one.on_void[:, None]], axis=1)
             crowd = np.append(crowd, True)
-        tables.append(table)
-        scores.append(one.scores)
-        crowds.append(crowd)
-    return OverlapEvaluation(tables, scores, crowds)
+        yield ImageOverlaps(table, one.scores, crowd)
 
 
-def _constant(images: list[EntityOverlaps], orders: int, seed: int) -> float:
+def _constant(
+    images: Mapping[str, EntityOverlaps], predictions: NDArray[np.int64], orders: int, seed: int
+) -> float:
     """AP with every score equal: masks within an image are shuffled once, so that the decoder's
     order is no hidden score, and the images are put in random orders."""
     rng = np.random.default_rng(seed)
-    owner = np.repeat(np.arange(len(images)), [len(one.scores) for one in images])
-    starts = np.cumsum([0, *(len(one.scores) for one in images)])
+    owner = np.repeat(np.arange(len(predictions)), predictions)
+    starts = np.cumsum([0, *predictions])
     shuffled = rng.permutation(len(owner))
     shuffled = shuffled[np.argsort(owner[shuffled], kind="stable")]
-    mixed = []
-    for number, one in enumerate(images):
-        rows = shuffled[starts[number] : starts[number + 1]] - starts[number]
-        mixed.append(EntityOverlaps(one.iou[rows], np.ones(len(rows))))
-    return float(np.mean(_evaluation(mixed).matched().in_other_orders(orders, rng)))
+
+    def mixed() -> Iterator[EntityOverlaps]:
+        for number, one in enumerate(_in_order(images)):
+            rows = shuffled[starts[number] : starts[number + 1]] - starts[number]
+            yield EntityOverlaps(one.iou[rows], np.ones(len(rows)))
+
+    matched = match_images(_overlaps(mixed(), with_void=False))
+    return float(np.mean(matched.in_other_orders(orders, rng)))

@@ -8,6 +8,7 @@ image once, in the order of the keys. It has the same bits for any split.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,42 @@ from unigs.metrics.bootstrap.per_image import Parts, PerImage
 __all__ = ["ImageTable", "Row"]
 
 Row = dict[str, NDArray[Any]]
+# Rows that are joined in one tensor as they come: a tensor a row costs more than the values in it.
+_JOINED = 256
+
+
+class ImageRows(Mapping[str, Row]):
+    """The rows of a table by the keys of their images, which ascend; a row is cut out of the whole
+    columns when it is asked for.
+
+    Args:
+        columns: name -> the values of all images, one image after the other.
+        starts: (images + 1, columns) int64: where the values of each image begin.
+        places: key -> number of its image.
+    """
+
+    def __init__(
+        self,
+        columns: dict[str, NDArray[Any]],
+        starts: NDArray[np.int64],
+        places: dict[str, int],
+    ) -> None:
+        self._columns, self._starts = columns, starts
+        self._places = {key: places[key] for key in sorted(places)}
+
+    def __getitem__(self, key: str) -> Row:
+        place = self._places[key]
+        ends = zip(self._starts[place].tolist(), self._starts[place + 1].tolist(), strict=True)
+        return {
+            name: values[start:stop]
+            for (name, values), (start, stop) in zip(self._columns.items(), ends, strict=True)
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class ImageTable(Metric):
@@ -38,7 +75,7 @@ class ImageTable(Metric):
 
     full_state_update = False
     #: The rows of all processes, once the result was computed.
-    gathered: dict[str, Row]
+    gathered: ImageRows
 
     is_differentiable = False
 
@@ -57,25 +94,30 @@ class ImageTable(Metric):
         for state, part in zip(self._dtypes, (name, sizes, *flat), strict=True):
             tensor = torch.tensor(part, dtype=self._dtypes[state], device=self.device)
             getattr(self, state).append(tensor)
+        tensors = self.image_sizes
+        assert isinstance(tensors, list)
+        # of rows that were joined already there are several in a tensor
+        if len(tensors) >= _JOINED and len(tensors[-_JOINED]) == len(sizes):
+            for state in self._dtypes:
+                held = getattr(self, state)
+                held[-_JOINED:] = [torch.cat(held[-_JOINED:])]
 
-    def image_rows(self) -> dict[str, Row]:
+    def image_rows(self) -> ImageRows:
         """Return the rows by key, keys ascending; of a key that was added twice the last one.
 
         Within ``compute()`` they are those of all processes, which `gathered` keeps for the
         intervals.
         """
         whole = {name: self._joined(name) for name in self._dtypes}
-        rows: dict[str, Row] = {}
-        at = np.zeros(len(self._columns) + 1, int)
-        for sizes in whole["image_sizes"].reshape(-1, len(at)):
-            end = at + sizes
-            key = whole["image_keys"][at[0] : end[0]].tobytes().decode()
-            rows[key] = {
-                name: whole[name][start:stop]
-                for name, start, stop in zip(self._columns, at[1:], end[1:], strict=True)
-            }
-            at = end
-        self.gathered = {key: rows[key] for key in sorted(rows)}
+        names, sizes = whole.pop("image_keys").tobytes(), whole.pop("image_sizes")
+        sizes = sizes.reshape(-1, len(self._columns) + 1)
+        starts = np.zeros((len(sizes) + 1, sizes.shape[1]), np.int64)
+        np.cumsum(sizes, axis=0, out=starts[1:])
+        ends = starts[:, 0].tolist()
+        places = {
+            names[ends[place] : ends[place + 1]].decode(): place for place in range(len(sizes))
+        }
+        self.gathered = ImageRows(whole, starts[:, 1:], places)
         return self.gathered
 
     def intervals(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
@@ -84,7 +126,12 @@ class ImageTable(Metric):
 
     def per_image(self) -> PerImage:
         """Return what each image contributes to the scores that are ratios, after ``compute()``."""
-        return PerImage.of({key: self.image_parts(row) for key, row in self.gathered.items()})
+        keys = tuple(self.gathered)
+        parts: dict[str, NDArray[np.float64]] = {}
+        for place, row in enumerate(self.gathered.values()):
+            for name, part in self.image_parts(row).items():
+                parts.setdefault(name, np.zeros((len(keys), 2)))[place] = part
+        return PerImage(keys, parts)
 
     def image_parts(self, row: Row) -> Parts:
         """Return the contributions of one image; none where no score is a ratio of sums."""

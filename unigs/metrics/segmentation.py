@@ -25,11 +25,15 @@ def segmentation_scores(images: Iterable[Matches]) -> dict[str, float]:
     of entity pixels inside the matched mask), and the counts ``n_entities``, ``n_predicted``,
     ``n_images``, ``n_empty_gt``, ``n_empty_pred``. A score over no entity is NaN.
     """
-    matches = list(images)
-    iou = np.concatenate([np.zeros(0), *(m.iou for m in matches)])
-    covered = sum(int(m.covered.sum()) for m in matches)
-    pixels = sum(int(m.gt_area.sum()) for m in matches)
-    per_image = np.array([m.iou.mean() for m in matches if m.iou.size])
+    # one image at a time, since each may be made when it is asked for
+    ious, covered, pixels, predicted, empty_gt, empty_pred = [np.zeros(0)], 0, 0, 0, 0, 0
+    for m in images:
+        ious.append(m.iou)
+        covered, pixels = covered + int(m.covered.sum()), pixels + int(m.gt_area.sum())
+        predicted += m.n_pred
+        empty_gt, empty_pred = empty_gt + m.empty_gt, empty_pred + m.empty_pred
+    iou = np.concatenate(ious)
+    per_image = np.array([one.mean() for one in ious[1:] if one.size])
     return {
         "miou": _mean(iou),
         "miou_image": _mean(per_image),
@@ -37,10 +41,10 @@ def segmentation_scores(images: Iterable[Matches]) -> dict[str, float]:
         "ar": _mean(iou[:, None] >= AR_THRESHOLDS),
         "pixel_recall": covered / pixels if pixels else float("nan"),
         "n_entities": float(iou.size),
-        "n_predicted": float(sum(m.n_pred for m in matches)),
-        "n_images": float(len(matches)),
-        "n_empty_gt": float(sum(m.empty_gt for m in matches)),
-        "n_empty_pred": float(sum(m.empty_pred for m in matches)),
+        "n_predicted": float(predicted),
+        "n_images": float(len(ious) - 1),
+        "n_empty_gt": float(empty_gt),
+        "n_empty_pred": float(empty_pred),
     }
 
 

@@ -5,6 +5,7 @@ from unigs.tasks import TASKS
 EVERYTHING = "everything"
 DATA_ONLY = "data_only"
 PAPER_TABLES = "paper_tables"
+VARIANTS = "train_variants"
 
 
 def train_and_evaluate(name: str) -> str:
@@ -17,4 +18,5 @@ JOB_NAMES = (
     DATA_ONLY,
     *(train_and_evaluate(name) for name in ("joint", *TASKS)),
     PAPER_TABLES,
+    VARIANTS,
 )

@@ -14,7 +14,7 @@ from unigs.metrics.entity_precision import (
     precision_intervals,
 )
 from unigs.metrics.frechet import frechet_distance, kernel_distance, polynomial
-from unigs.metrics.overlap_evaluation import OverlapEvaluation
+from unigs.metrics.overlap_evaluation import ImageOverlaps, match_images
 
 SIDE, IMAGES = 24, 12
 
@@ -40,9 +40,10 @@ def keyed(images):
 
 def test_a_draw_has_the_ap_of_a_data_set_that_repeats_images(images):
     weights = draw_weights(IMAGES, draws=20)
-    tables, scores = [one.iou for one in images], [one.scores for one in images]
-    crowds = [np.zeros(table.shape[1], bool) for table in tables]
-    drawn = resampled_precision(OverlapEvaluation(tables, scores, crowds).matched(), weights)
+    matched = match_images(
+        ImageOverlaps(one.iou, one.scores, np.zeros(one.iou.shape[1], bool)) for one in images
+    )
+    drawn = resampled_precision(matched, weights)
     for number, row in enumerate(weights):
         repeated = [one for one, times in zip(images, row, strict=True) for _ in range(times)]
         expected = entity_precision(keyed(repeated))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from json import loads
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +19,7 @@ from unigs.cli.shared.graph import graph_command
 EXAMPLES = (
     "unigs compare evaluation/a evaluation/b --out compared.html",
     "unigs compare evaluation/a evaluation/b --out compared.html --names before,after --images 20",
+    "unigs compare evaluation/a evaluation/b --out compared.html --shards shards --export exported",
 )
 
 # Of a registered model: `3`, `champion`, `name/3`, `name/champion`.
@@ -49,6 +51,13 @@ def compare(
         typer.Option(help="Store of the versions; default: $UNIGS_STORE, else ./store."),
     ] = None,
     images: Annotated[int, typer.Option(min=0, help="Images shown of each task.")] = 60,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="New folder that gets photographs, truth and predictions in COCO's formats, as "
+            "FiftyOne reads them; needs --shards, and folders."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compare two models image by image: metrics, classes, sizes, pictures."""
@@ -57,6 +66,13 @@ def compare(
     for given in (first, second):
         if not Path(given).is_dir() and not VERSION.fullmatch(given):
             raise typer.BadParameter(f"{given!r} does not exist: give a folder, or a version")
+    if export is not None and (
+        shards is None or not all(Path(p).is_dir() for p in (first, second))
+    ):
+        raise ConfigError(
+            "--export needs --shards, and a folder of each model",
+            hint="of a version the gate keeps no scores: give the store's evaluation/MODEL",
+        )
     with TemporaryDirectory() as fetched:
         sides = [
             _side(given, store, Path(fetched) / place)
@@ -81,8 +97,14 @@ def compare(
         shards = shards or next((side.shards for side in sides if side.shards), None)
         one, other = (tasks_of(side.folder) for side in sides)
         tasks = compare_models(one, other, (called[0], called[1]), shards, images)
-        size = write_page(out, called[0], called[1], tasks)
-    result = {
+        written = {}
+        if export is not None and shards is not None:
+            from unigs.comparison.export import export_models
+
+            written = export_models(export, one, other, (called[0], called[1]), shards)
+        curves = sides[0].curves, sides[1].curves
+        size = write_page(out, called[0], called[1], tasks, curves)
+    result: dict[str, Any] = {
         "page": str(out),
         "bytes": size,
         "tasks": {
@@ -100,6 +122,8 @@ def compare(
             for task in tasks
         },
     }
+    if written:
+        result["export"] = {task: str(exported.folder) for task, exported in written.items()}
     if json:
         print_result(result, as_json=True)
         return
@@ -108,17 +132,21 @@ def compare(
         values = f"{row.first:.4f} and {row.second:.4f}, {row.difference}"
         typer.echo(f"{compared.title} {row.name}: {values}")
     typer.echo(f"page: {out} ({size / 1e6:.1f} MB)")
+    for task, exported in written.items():
+        typer.echo(f"export of {task}: {exported.folder} ({exported.images} images)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
     """One of the two: its name, the folder of its evaluations, shards that it was evaluated on; of
-    a version the digest of those shards, the evaluators and the settings."""
+    a version the digest of those shards, the evaluators and the settings, and the losses of its
+    training: metric -> [[step, value], ...]."""
 
     name: str
     folder: Path
     shards: Path | None = None
     evaluated_on: str = ""
+    curves: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _side(given: str, store: Path | None, fetched: Path) -> _Side:
@@ -133,7 +161,7 @@ def _side(given: str, store: Path | None, fetched: Path) -> _Side:
     found = loads(done.stdout.splitlines()[-1])
     shards = found["shards"]
     folder = Path(shards) if shards else None
-    return _Side(found["name"], fetched, folder, found["evaluated_on"])
+    return _Side(found["name"], fetched, folder, found["evaluated_on"], found["curves"])
 
 
 def _names(first: Path, second: Path) -> list[str]:

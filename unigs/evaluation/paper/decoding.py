@@ -70,6 +70,27 @@ def decoding_table(
     rows = dict(READINGS[table])
     if table == OWN_DECODER_TABLE:
         rows[f"{own.decoder}, the model's own"] = own
+    found, count = read_predictions(predicted, rows, palette)
+    note = f"Measured rows: {count} held-out samples, one prediction each, intervals of 95 %."
+    return masks_table(table, found, note)
+
+
+def read_predictions(
+    predicted: Iterable[tuple[Sample, NDArray[np.uint8]]],
+    rows: Mapping[str, Reading],
+    palette: Palette,
+) -> tuple[list[tuple[str, list[MetricValue]]], int]:
+    """Read predicted colormaps in several ways.
+
+    Args:
+        predicted, palette: as in `decoding_table`.
+
+    Returns:
+        the values of ``METRICS`` of each row, and the number of samples.
+
+    Raises:
+        DataError: no sample.
+    """
     metrics = {row: SegmentationMetric() for row in rows}
     count, stream = 0, iter(predicted)
     while batch := list(islice(stream, _AT_ONCE)):
@@ -79,8 +100,7 @@ def decoding_table(
         count += len(batch)
     if not count:
         raise DataError("no sample of the referring task", hint="build its shards")
-    note = f"Measured rows: {count} held-out samples, one prediction each, intervals of 95 %."
-    return masks_table(table, [(row, _values(found)) for row, found in metrics.items()], note)
+    return [(row, _values(found)) for row, found in metrics.items()], count
 
 
 def _read(

@@ -8,13 +8,13 @@ twice gives the AP of a data set that has it twice (but for the order of equal s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unigs.io.kernels import kernel
 from unigs.metrics.bootstrap.draws import in_parts
+from unigs.metrics.overlap_evaluation import Matched, iou_thresholds, recall_levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,16 +28,15 @@ class _Ranking:
     truths: NDArray[np.float64]
 
 
-def resampled_precision(evaluator: Any, weights: NDArray[np.uint16]) -> dict[str, NDArray]:
+def resampled_precision(matched: Matched, weights: NDArray[np.uint16]) -> dict[str, NDArray]:
     """Return (draws,) float64 each of ``ap``, ``ap_50`` and ``ap_75``.
 
     Args:
-        evaluator: a `pycocotools.cocoeval.COCOeval` of one category after ``evaluate()``.
-        weights: (draws, images), images in the order of their ids (`draw_weights`).
+        matched: the predictions of the images.
+        weights: (draws, images), images in their order there (`draw_weights`).
     """
-    ranking = _ranking(evaluator)
-    thresholds = np.asarray(evaluator.params.iouThrs)
-    levels = np.asarray(evaluator.params.recThrs)
+    ranking = _ranking(matched)
+    thresholds, levels = iou_thresholds(), recall_levels()
     drawn = [_ap(ranking, part, levels) for part in in_parts(weights)]
     values = np.concatenate([np.zeros((0, len(thresholds))), *drawn])
     return {
@@ -47,32 +46,12 @@ def resampled_precision(evaluator: Any, weights: NDArray[np.uint16]) -> dict[str
     }
 
 
-def _ranking(evaluator: Any) -> _Ranking:
-    images = evaluator.params.imgIds
-    most = evaluator.params.maxDets[-1]
-    # Of one category, the first area range (all) comes first, one entry an image.
-    entries = evaluator.evalImgs[: len(images)]
-    truths = np.zeros(len(images))
-    count = len(evaluator.params.iouThrs)
-    scores, owner = [np.zeros(0)], [np.zeros(0, np.int64)]
-    hits, misses = [np.zeros((count, 0), bool)], [np.zeros((count, 0), bool)]
-    for number, entry in enumerate(entries):
-        if entry is None:
-            continue
-        truths[number] = np.sum(np.asarray(entry["gtIgnore"]) == 0)
-        found = np.asarray(entry["dtScores"], np.float64)[:most]
-        matched = np.asarray(entry["dtMatches"])[:, :most] > 0
-        counted = ~np.asarray(entry["dtIgnore"])[:, :most].astype(bool)
-        scores.append(found)
-        owner.append(np.full(len(found), number))
-        hits.append(matched & counted)
-        misses.append(~matched & counted)
-    order = np.argsort(-np.concatenate(scores), kind="mergesort")
+def _ranking(matched: Matched) -> _Ranking:
+    order = np.argsort(-matched.scores, kind="mergesort")
+    counted = ~matched.ignored[:, order]
+    hit = matched.hit[:, order]
     return _Ranking(
-        np.concatenate(owner)[order],
-        np.concatenate(hits, axis=1)[:, order],
-        np.concatenate(misses, axis=1)[:, order],
-        truths,
+        matched.owner[order], hit & counted, ~hit & counted, matched.truths.astype(np.float64)
     )
 
 

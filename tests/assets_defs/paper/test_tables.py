@@ -5,10 +5,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets_defs.paper.table_asset import WHOLE
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import run_tags
-from assets_defs.tables import WHOLE
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
 from resources.run_settings import GraphSettings

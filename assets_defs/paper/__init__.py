@@ -1,0 +1,1 @@
+"""The paper's tables as assets, and the trainings that some of them need."""
