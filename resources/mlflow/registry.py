@@ -97,7 +97,7 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
         FilesGone: there is such a version, but not its folder.
     """
     found = tracking.client().get_model_version(name, version)
-    place = place_of(tracking, found.source)
+    place = place_of(tracking, found.source or "")
     if place is not None and not place.is_dir():
         raise FilesGone(
             f"the files of {name}/{version} are gone",
