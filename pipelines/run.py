@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
             raise DataError(
                 f"the records of the run do not answer: {fault}",
                 file=store.dagster_home,
-                hint=f"{said_space(store.base)}; see to it, then go on with --from-failure",
+                hint=f"{said_space(store.dagster_home)}; see to it, then go on with --from-failure",
             ) from error
 
 

@@ -1,5 +1,7 @@
 """What `unigs run` hands to the process that runs the graph."""
 
+import os
+import signal
 import subprocess
 from typing import Any
 
@@ -19,12 +21,16 @@ def test_the_launcher_is_the_options_else_the_environments(
     started: list[dict[str, str]] = []
 
     class Process:
+        pid = 7
+
         def __init__(self, command: list[str], env: dict[str, str], **options: Any) -> None:
             started.append(env)
 
         def wait(self) -> int:
             return 0
 
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "killpg", lambda *given: ended.append(given))
     monkeypatch.setattr(graph, "NEEDED", ())
     monkeypatch.setenv("UNIGS_LAUNCHER", "from outside")
     monkeypatch.setattr(subprocess, "Popen", Process)
@@ -33,3 +39,5 @@ def test_the_launcher_is_the_options_else_the_environments(
     result = CliRunner().invoke(cli.app, ["run", *arguments])
     assert result.exit_code == 0, result.output
     assert started[0]["UNIGS_LAUNCHER"] == told
+    # nothing of the run outlives it
+    assert ended == [(7, signal.SIGKILL)]

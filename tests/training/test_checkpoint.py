@@ -3,14 +3,16 @@ disk when training ends."""
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from tests.support.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
-from unigs.errors import ModelError
+from unigs.errors import DataError, ModelError
 from unigs.training import checkpoint
 from unigs.training.loop import Interrupted, train
 
@@ -93,3 +95,15 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run(tmp_path, monkeypatch)
         train(tiny_unet(), asked, training(checkpoint_every=2), DIFFUSION, tmp_path)
     # Not after it had gone on for long: the next checkpoint's turn is the latest.
     assert not asked.asked.is_set()
+
+
+def test_a_full_disk_is_told_and_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    def full(tensors, file):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    before = checkpoint.Checkpoint(2, {"unet": {"w": torch.ones(2)}}, {})
+    checkpoint.save_checkpoint(tmp_path, before, keep=1)
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(DataError, match=r"step-00000004: the checkpoint .* No space left"):
+        checkpoint.save_checkpoint(tmp_path, replace(before, step=4), keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Literal
 
 import typer
@@ -77,9 +78,10 @@ def run(
 
 
 def _see_through(command: list[str], variables: Mapping[str, str]) -> int:
-    """Run the command in its own session.
+    """Run the command in its own session, and end what is left of that.
 
-    A Ctrl-C then reaches the run once, as a request to cancel, not all its processes at once.
+    A Ctrl-C then reaches the run once, as a request to cancel, not all its processes at once. Where
+    the disk is full or gone, Dagster's code server waits for ever for a worker that has ended.
     """
     environment = {**os.environ, **variables, "UNIGS_PARENT_PID": str(os.getpid())}
     process = subprocess.Popen(command, env=environment, start_new_session=True)
@@ -87,6 +89,10 @@ def _see_through(command: list[str], variables: Mapping[str, str]) -> int:
         signal.signal(number, signal.default_int_handler)
     while True:
         try:
-            return 1 if process.wait() else 0
+            code = process.wait()
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)
+            continue
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return 1 if code else 0

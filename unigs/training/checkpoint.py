@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from unigs.errors import DataError
 from unigs.io.files import finish_replacing, replacing_folder
 
 logger = logging.getLogger(__name__)
@@ -47,8 +48,23 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
     Those of later steps are damaged, since the run that writes this one did not resume from them:
     they stay until it reaches their step.
+
+    Raises:
+        DataError: it cannot be written, for want of space say; the others are still there.
     """
     target = folder / f"step-{checkpoint.step:08d}"
+    try:
+        return _save(target, checkpoint, keep)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"the checkpoint cannot be written: {error}",
+            file=target,
+            hint="free space; the training resumes from the checkpoint before",
+        ) from error
+
+
+def _save(target: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    folder = target.parent
     _folders(folder)  # ends what a killed run began, so that the rest is worth nothing
     for left in folder.glob(".step-*"):
         shutil.rmtree(left, ignore_errors=True)

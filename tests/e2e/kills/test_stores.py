@@ -93,8 +93,8 @@ def test_a_store_that_goes_away_in_a_training_is_told_and_the_run_goes_on(
     said = run.end(1).stderr
     assert str(place) in said.splitlines()[-1]
     assert "Traceback" not in said
-    # nothing was begun anew where the store was
-    assert list(place.iterdir()) == []
+    # no store was begun anew where it was: Dagster alone makes empty databases
+    assert {path.name for path in place.iterdir()} <= {"dagster"}
 
     assert mount("--bind", str(untrained), str(place))
     try:
