@@ -99,10 +99,8 @@ def _download(
     name: str, revision: str | None, allowed: Sequence[str], ignored: Sequence[str] = ()
 ) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    # A connection that breaks is an error of the HTTP client, which the Hub's own derives from.
-    network = HfHubHTTPError.__bases__
     try:
         return Path(
             snapshot_download(
@@ -112,12 +110,24 @@ def _download(
                 ignore_patterns=list(ignored) or None,
             )
         )
-    except (*network, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except (*hub_failures(), HFValidationError, LocalEntryNotFoundError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"{name}: no such directory, and not reachable as a Hub id ({reason}); "
             "give the path of a downloaded diffusers directory"
         ) from error
+
+
+def hub_failures() -> tuple[type[Exception], ...]:
+    """Return the errors that a call of the Hub may raise: its own, the system's, and those of its
+    HTTP client, which it hands on as they are when a connection breaks."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return tuple(
+        base
+        for base in HfHubHTTPError.__mro__
+        if issubclass(base, Exception) and base is not Exception
+    )
 
 
 def _lacks_weights(folder: Path) -> bool:
