@@ -124,7 +124,7 @@ def _from_hub(hub: str, folder: Path | None, say: Say) -> Path:
 def _require_checksums(name: str, revision: str | None) -> None:
     from huggingface_hub import HfApi
 
-    from unigs.models.source import hub_failures
+    from unigs.models.hub import hub_failures
 
     try:
         found = HfApi().verify_repo_checksums(name, revision=revision)
