@@ -65,3 +65,11 @@ def test_image_that_changed_its_size_since_is_refused(tmp_path):
     Image.new("RGB", (4, 4)).save(scene.image_file)
     with pytest.raises(DataError, match=r"a\.png.*4x4.*2x3"):
         scene.image()
+
+
+def test_a_scene_prints_its_entities_not_its_pixels(tmp_path):
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.png")
+    segments = np.arange(800, dtype=np.int32).reshape(20, 40) % 12 + 1
+    known = tuple(entity(label) for label in range(1, 13))
+    scene = Scene("a", "own", "train", tmp_path / "a.png", segments, known, (), "", "")
+    assert repr(scene) == f"Scene(own train a, 40x20: {', '.join(['ball'] * 10)}, ...)"

@@ -14,6 +14,10 @@ from unigs.io.image_file import read_image
 __all__ = ["Entity", "Quarantined", "Scene"]
 
 
+# Entities of a scene in a text.
+_PRINTED = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Entity:
     """A thing or a stuff region of a scene.
@@ -72,6 +76,12 @@ class Scene:
     turned: bool = False
     file_name: str | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        names = ", ".join(entity.class_name for entity in self.entities[:_PRINTED])
+        more = ", ..." if len(self.entities) > _PRINTED else ""
+        size = f"{self.width}x{self.height}"
+        return f"Scene({self.dataset} {self.split} {self.key}, {size}: {names}{more})"
 
     @property
     def height(self) -> int:

@@ -34,7 +34,9 @@ def test_a_reason_is_a_reason():
 def test_a_mark_stands_above_a_block():
     """A mark that a paragraph has come to follow would leave its block unmarked in silence."""
     for page in {one.page for one in BLOCKS}:
-        marks = re.findall(r"<!-- (?:not run:|given)", (ROOT / page).read_text("utf-8"))
+        marks = re.findall(
+            r"^ *<!-- (?:not run:|given)", (ROOT / page).read_text("utf-8"), re.MULTILINE
+        )
         used = [one for one in BLOCKS if one.page == page and (one.reason or one.given)]
         assert len(marks) == len(used), page
 

@@ -96,6 +96,11 @@ def test_it_prints_what_was_found(output):
     assert "  and 30 more" in repr(output)
 
 
+def test_an_entity_prints_without_its_run_lengths(output):
+    shown = repr(output.entities[0][1])
+    assert shown == "EntityPrediction(2 dog: score 0.33, 15 pixels in 5x3 at (2, 1))"
+
+
 def test_a_notebook_shows_the_overlay(output):
     shown = output._repr_html_()
     assert shown.count("<figure>") == 2

@@ -22,6 +22,13 @@ class Decoded:
     scores: np.ndarray
     evidence: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        height, width = self.segments.shape
+        found = f"{len(self.scores)} entities in {width}x{height}"
+        if len(self.scores):
+            found += f", scores {self.scores.min():.2f} to {self.scores.max():.2f}"
+        return f"Decoded({found})"
+
     @property
     def masks(self) -> np.ndarray:
         """The entities as (n, h, w) bool."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from unigs.errors import ConfigError, ModelError
 from unigs.io.files import finish_replacing
 from unigs.models.addresses import resolved_elsewhere
+from unigs.models.hub import download_snapshot
 
 PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 # Components alone: repositories also hold single-file copies of the whole model.
@@ -84,40 +84,17 @@ def require_reachable(source: str | PathLike[Any]) -> None:
 
 @cache
 def _settings_of(name: str, revision: str | None) -> Path:
-    return _download(name, revision, ["config.json", "model_index.json"])
+    return download_snapshot(name, revision, ["config.json", "model_index.json"])
 
 
 @cache
 def _snapshot(name: str, revision: str | None) -> Path:
-    folder = _download(name, revision, HUB_PATTERNS, (*HUB_IGNORED, f"*{HALF}*"))
+    folder = download_snapshot(name, revision, HUB_PATTERNS, (*HUB_IGNORED, f"*{HALF}*"))
     return (
-        _download(name, revision, HUB_PATTERNS, HUB_IGNORED) if _lacks_weights(folder) else folder
+        download_snapshot(name, revision, HUB_PATTERNS, HUB_IGNORED)
+        if _lacks_weights(folder)
+        else folder
     )
-
-
-def _download(
-    name: str, revision: str | None, allowed: Sequence[str], ignored: Sequence[str] = ()
-) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    # A connection that breaks is an error of the HTTP client, which the Hub's own derives from.
-    network = HfHubHTTPError.__bases__
-    try:
-        return Path(
-            snapshot_download(
-                name,
-                revision=revision,
-                allow_patterns=list(allowed),
-                ignore_patterns=list(ignored) or None,
-            )
-        )
-    except (*network, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"{name}: no such directory, and not reachable as a Hub id ({reason}); "
-            "give the path of a downloaded diffusers directory"
-        ) from error
 
 
 def _lacks_weights(folder: Path) -> bool:

@@ -42,6 +42,9 @@ class EntityPrediction:
     bbox: tuple[int, int, int, int]
     area: int
 
+    def __repr__(self) -> str:
+        return f"EntityPrediction({_described(self)})"
+
     def mask(self) -> np.ndarray:
         """Return (h, w) bool."""
         return rle_codec.decode(self.rle).astype(bool)

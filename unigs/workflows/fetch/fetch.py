@@ -123,11 +123,12 @@ def _from_hub(hub: str, folder: Path | None, say: Say) -> Path:
 
 def _require_checksums(name: str, revision: str | None) -> None:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+
+    from unigs.models.hub import hub_failures
 
     try:
         found = HfApi().verify_repo_checksums(name, revision=revision)
-    except (*HfHubHTTPError.__bases__, OSError) as error:
+    except hub_failures() as error:
         raise TransientError(f"{name}: the Hub does not tell its checksums", hint="run it again") \
             from error  # fmt: skip
     if found.mismatches:
