@@ -57,6 +57,8 @@ def visit(chromium, address):
     """Open a tab of the page; return (page, panel)."""
     page = chromium.new_page(viewport={"width": 1300, "height": 1600})
     page.set_default_timeout(SECONDS)
+    faults = []
+    page.on("pageerror", lambda fault: faults.append(fault))
     page.goto(address)
 
     def open_tab(task):
@@ -65,6 +67,7 @@ def visit(chromium, address):
 
     yield open_tab
     page.close()
+    assert not faults
 
 
 def press(page, task):
@@ -122,15 +125,12 @@ def test_a_picture_is_pasted(visit, tmp_path):
 
 def test_every_bad_upload_is_a_sentence(visit, tmp_path):
     page, panel = visit("entity")
-    faults = []
-    page.on("pageerror", lambda fault: faults.append(fault))
     for number, data in enumerate(BAD.values()):
         file = Path(tmp_path / f"holiday{number}.png")
         file.write_bytes(data)
         panel.locator("input[type=file]").first.set_input_files(file)
         page.wait_for_selector(f"#status-entity >> text=Holiday{number}.png", timeout=SECONDS)
     assert page.locator(".toast-body.error, .error").count() == 0
-    assert not faults
 
 
 def test_a_large_photograph_is_answered_in_seconds(visit, tmp_path):

@@ -78,6 +78,8 @@ def test_a_broken_upload_is_a_sentence_and_empties_the_canvas(model, tmp_path):
     stays, picture, canvas, drawing, status = inputs.loader(TASKS["entity"], palette)(str(file))
     assert stays is drawing is None
     assert np.array_equal(picture, pictures(1)[0])
+    assert canvas.width == 640
+    *_, canvas, _, _ = inputs.loader(TASKS["referring"], palette)(str(file))
     assert canvas["background"].width == 640
     assert status == f"letter.png: {SIZE}x{SIZE} pixels are worked on."
     _, picture, editor, _, _ = inputs.loader(TASKS["synthesis"], palette)(str(file))

@@ -24,23 +24,25 @@ _LARGEST = 512
 
 
 def canvas_of(pipeline: Any, task: Task) -> Any:
-    """Return what a task is painted on: the colormap editor, or a picture with brush and eraser
-    where it takes a coarse mask."""
+    """Return what a task shows of its input: the colormap editor, a picture with brush and eraser
+    where it takes a coarse mask, else the picture."""
     if task.control == "colormap":
         palette = Palette.from_name(pipeline.config["palette"])
         words = known_words(pipeline.tokenizer)
         side = pipeline.config["size"] or _LARGEST
         return colormap_editor(palette, side, words, f"canvas-{task.name}")
-    paints = task.coarse == "sampled"
+    if task.coarse != "sampled":
+        label = "photograph, as the model gets it"
+        return gr.Image(label=label, format="png", interactive=False, elem_id=f"canvas-{task.name}")
     return gr.ImageEditor(
         None,
         type="pil",
-        label="canvas: brush and eraser" if paints else "photograph, as the model gets it",
+        label="canvas: brush and eraser",
         sources=(),
         transforms=(),
         layers=False,
-        brush=gr.Brush(BRUSH_SIZE, colors=[BRUSH], color_mode="fixed") if paints else False,
-        eraser=gr.Eraser(BRUSH_SIZE) if paints else False,
+        brush=gr.Brush(BRUSH_SIZE, colors=[BRUSH], color_mode="fixed"),
+        eraser=gr.Eraser(BRUSH_SIZE),
         placeholder="load, paste or take an example",
         format="png",
         canvas_size=(SHOWN_SIDE, SHOWN_SIDE),
@@ -54,9 +56,11 @@ def on_canvas(picture: np.ndarray, mask: np.ndarray | None = None) -> dict[str, 
     return {"background": shown(picture), "layers": layers, "composite": None}
 
 
-def put_on(task: Task, palette: Palette, picture: np.ndarray) -> dict[str, Any]:
-    """Return the canvas's value of a picture (h, w, 3) uint8 that is loaded for a task."""
-    return to_editor(picture, palette) if task.control == "colormap" else on_canvas(picture)
+def put_on(task: Task, palette: Palette, picture: np.ndarray) -> Any:
+    """Return the value that `canvas_of` a task takes of a picture (h, w, 3) uint8."""
+    if task.control == "colormap":
+        return to_editor(picture, palette)
+    return on_canvas(picture) if task.coarse == "sampled" else shown(picture)
 
 
 def example_picture(task: Task, example: Example) -> np.ndarray:

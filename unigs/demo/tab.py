@@ -102,12 +102,12 @@ def build_tab(
     # emptied again, so that the next picture can be dropped or pasted there
     file.upload(loader(task, palette), [file], [file, *loaded])
     gallery.select(choose_example(task, palette, examples), None, [*loaded, names])
-    painted = canvas
+    painted = drawing
     if task.control == "colormap":
         canvas.input(take_drawing, None, [drawing, status])
-        painted = drawing
-    else:
+    elif task.coarse == "sampled":
         canvas.clear(lambda: (None, ""), None, [picture, status])
+        painted = canvas
     button.click(
         runner(pipeline, task, folder), [picture, painted, names, *fields], shown_parts,
         # one at a time: a run leaves its steps in the scheduler, which all runs share
