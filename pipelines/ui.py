@@ -33,9 +33,10 @@ _QUIET = (
 
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
-    """Return the two servers' commands by name."""
+    """Return the two servers' commands by name; Dagster's alone where the records are on an MLflow
+    server, which has pages of its own."""
     scripts = Path(sys.executable).parent
-    return {
+    found = {
         "dagster": [
             str(scripts / "dagster"), "dev", "--workspace", str(WORKSPACE),
             "--host", HOST, "--port", str(dagster_port), "--log-level", "warning",
@@ -46,6 +47,9 @@ def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, lis
             "--host", HOST, "--port", str(mlflow_port), "--uvicorn-opts", "--log-level warning",
         ],
     }  # fmt: skip
+    if Tracking(store=store).on_server:
+        del found["mlflow"]
+    return found
 
 
 def serve(
@@ -142,6 +146,8 @@ def _serve_store(store: Store, dagster_port: int, mlflow_port: int) -> int:
             for lost in end_lost_runs(instance, store):
                 print(f"run {lost} was killed: it is listed as failed now", file=sys.stderr)
         servers = environment(dagster_port, mlflow_port)
+        if (tracking := Tracking(store=store)).on_server:
+            servers[MLFLOW_VARIABLE] = tracking.tracking_uri
         print(f"Dagster {servers[DAGSTER_VARIABLE]}", file=sys.stderr)
         print(f"MLflow  {experiments_url(servers[MLFLOW_VARIABLE])}", file=sys.stderr)
         found = commands(store, dagster_port, mlflow_port)

@@ -13,6 +13,7 @@ import pytest
 from pipelines.runner import home
 from pipelines.ui import HOST, commands, environment, main, serve
 from resources.mlflow.links import dagster_run_url, mlflow_run_url
+from resources.mlflow.tracking import URI_VARIABLE
 from resources.store import Store
 
 WAIT = "import time; time.sleep(60)"
@@ -39,6 +40,13 @@ def test_both_listen_on_the_loopback_alone_and_share_the_store(tmp_path: Path) -
         assert command[command.index("--host") + 1] == "127.0.0.1"
         assert Path(command[0]).is_file()
     assert f"sqlite:///{tmp_path}/mlflow.db" in found["mlflow"]
+
+
+def test_where_a_server_has_the_records_none_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URI_VARIABLE, "https://mlflow.example")
+    assert [*commands(Store(root=str(tmp_path)), 3001, 5001)] == ["dagster"]
 
 
 def test_a_server_that_ends_by_itself_is_a_failure() -> None:
