@@ -28,6 +28,11 @@ def download_snapshot(
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
+    failures: tuple[type[Exception], ...] = (
+        *hub_failures(),
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
     try:
         return Path(
             snapshot_download(
@@ -37,7 +42,7 @@ def download_snapshot(
                 ignore_patterns=list(ignored) or None,
             )
         )
-    except (*hub_failures(), HFValidationError, LocalEntryNotFoundError) as error:
+    except failures as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"{name}: no such directory, and not reachable as a Hub id ({reason}); "
