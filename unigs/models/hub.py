@@ -26,13 +26,7 @@ def download_snapshot(
         ModelError: no such repository, or it cannot be reached.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    failures: tuple[type[Exception], ...] = (
-        *hub_failures(),
-        HFValidationError,
-        LocalEntryNotFoundError,
-    )
     try:
         return Path(
             snapshot_download(
@@ -42,7 +36,7 @@ def download_snapshot(
                 ignore_patterns=list(ignored) or None,
             )
         )
-    except failures as error:
+    except hub_failures() as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"{name}: no such directory, and not reachable as a Hub id ({reason}); "
@@ -53,10 +47,8 @@ def download_snapshot(
 def hub_failures() -> tuple[type[Exception], ...]:
     """Return the errors that a call of the Hub may raise: its own, the system's, and those of its
     HTTP client, which it hands on as they are when a connection breaks."""
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    return tuple(
-        base
-        for base in HfHubHTTPError.__mro__
-        if issubclass(base, Exception) and base is not Exception
-    )
+    above = (base for base in HfHubHTTPError.__mro__ if issubclass(base, Exception))
+    known = (base for base in above if base is not Exception)
+    return (*known, HFValidationError, LocalEntryNotFoundError)
