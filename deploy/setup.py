@@ -11,6 +11,7 @@ import sys
 from getpass import getpass
 
 import fsspec
+from botocore.exceptions import BotoCoreError
 from mlflow.exceptions import MlflowException
 from mlflow.server.auth.client import AuthServiceClient
 
@@ -44,7 +45,7 @@ def make_bucket(address: str) -> None:
         files, path = fsspec.core.url_to_fs(address)
         try:
             files.makedirs(path.split("/", 1)[0], exist_ok=True)
-        except OSError as error:
+        except (OSError, BotoCoreError) as error:
             hint = "see to AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             raise ConfigError(f"{address}: {error}", hint=hint) from error
 
@@ -59,6 +60,8 @@ def account(name: str, password: str) -> None:
         try:
             client.create_user(name, password)
         except MlflowException as error:
+            if error.error_code == "INVALID_PARAMETER_VALUE":  # a password that is too short
+                raise ConfigError(f"the account {name}: {error.message}") from error
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             client.update_user_password(name, password)
