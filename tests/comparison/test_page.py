@@ -72,7 +72,8 @@ def test_it_holds_metrics_sizes_classes_and_pictures(written):
 def test_scores_and_trainings_are_drawn_and_told(written, sides, inputs):
     found = Page(written)
     task = compare_task("referring", *sides, inputs, 1)
-    assert found.charts == len(task.metrics) + 1
+    measured = [row for row in task.metrics if row.count]
+    assert found.charts == len(measured) + 1
     text = " ".join(found.cells)
     for part in ("miou of the images", "loss of the training", "<poor>: from 0.750 at step 20"):
         assert part in text

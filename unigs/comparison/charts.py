@@ -150,10 +150,13 @@ class _Drawing:
             (x_name, (left + right) / 2, below + 14, "middle"),
             (number(self._y[0]), beside, bottom, "end"),
             (number(self._y[1]), beside, top + 10, "end"),
-            (y_name, beside, (bottom + top) / 2, "end"),
         ):
             shape = {"x": _text(x), "y": _text(y), "text-anchor": anchor}
             self._add("text", shape).text = value
+        # upright, since its name may be longer than the room beside the axis
+        middle = (bottom + top) / 2
+        turned = {"transform": f"translate(12 {_text(middle)}) rotate(-90)"}
+        self._add("text", turned | {"text-anchor": "middle"}).text = y_name
 
     def svg(self) -> Markup:
         """Return the element, its texts escaped."""

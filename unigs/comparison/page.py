@@ -84,7 +84,7 @@ def compare_task(
         "metrics": [_text(row) for row in metrics],
         "sizes": [_text(row) for row in sizes],
         "classes": [_text(row) for row in classes],
-        "distributions": [_distribution(first, second, row.name) for row in metrics],
+        "distributions": [_distribution(first, second, row.name) for row in metrics if row.count],
         "rule": _RULE.format(metric=deciding, shown=len(chosen), all=shared),
         "images": [_image(first, second, inputs, *one) for one in chosen],
     }
