@@ -151,8 +151,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                     raise
                 tracking.end_run(run_id, "FINISHED")
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-            told = {**report, **named, **start.provenance}
+            told = {**json.loads((folder / REPORT).read_text("utf-8")), **named, **start.provenance}
             return Built(told.pop("digest"), told)
 
         reads = [folders.autoencoder, folders.text_encoder]
@@ -184,8 +183,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
             from unigs.models.unet import load_unet
 
             unet = load_unet(folders.weights(name) / UNET)
-            preset = with_schedule(settings)
-            save_pipeline(preset, unet, folders, MODELS[name], folder / PIPELINE)
+            save_pipeline(with_schedule(settings), unet, folders, MODELS[name], folder / PIPELINE)
             write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
             digest = fingerprint(**inputs)
             run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
@@ -290,8 +288,7 @@ def untrained(
         from unigs.models.components import fresh_unet
 
         fresh: Any = fresh_unet(settings.values, load_autoencoder(folders.autoencoder))
-        preset = with_schedule(settings)
-        save_pipeline(preset, fresh, folders, MODELS[JOINT], folder / PIPELINE)
+        save_pipeline(with_schedule(settings), fresh, folders, MODELS[JOINT], folder / PIPELINE)
         return Built(fingerprint(**inputs), {"parameters": fresh.num_parameters()})
 
     reads = [folders.autoencoder, folders.text_encoder]
