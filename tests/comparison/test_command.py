@@ -8,7 +8,14 @@ import typer
 from typer.testing import CliRunner
 
 from unigs.cli.operate.compare import compare
+from unigs.cli.shared import graph
 from unigs.errors import ConfigError, DataError
+
+
+@pytest.fixture(autouse=True)
+def with_the_graph(monkeypatch):
+    """The process that fetches versions, which takes Dagster and MLflow, is replaced here."""
+    monkeypatch.setattr(graph, "NEEDED", ())
 
 
 def run(*arguments):
