@@ -1,11 +1,13 @@
 """A run that cannot fit is refused before it is launched, and by its first asset."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from assets_defs import training
 from assets_defs.support import planning as module
 from assets_defs.support.planning import planning, require_fit
 from pipelines.automation.requests import run_config
@@ -63,8 +65,11 @@ def told(monkeypatch):
     """What the plan says; its commands are noted under "commands"."""
     said = {"problems": [], "disk_bytes": 1000}
     commands = []
+    really = subprocess.Popen
 
     def start(command, **options):
+        if "plan" not in command:
+            return really(command, **options)
         commands.append(command)
         return Planned(said)
 
@@ -109,7 +114,15 @@ def test_overrides_reach_the_plan_as_they_were_given(tmp_path, told):
     assert parse_overrides(Preset, texts) == given
 
 
-def test_a_run_of_the_ui_that_cannot_fit_ends_in_its_first_asset(tmp_path: Path, told) -> None:
+@pytest.mark.parametrize("asset", ["raw", "joint_weights"])
+def test_a_run_of_the_ui_that_cannot_fit_ends_in_its_first_asset(
+    tmp_path: Path, told, asset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the whole graph, or of a job that trains on the shards there are (said to be there)."""
+    monkeypatch.setattr(training, "built_digest", lambda folder: "built")
+    monkeypatch.setattr(
+        training, "build_or_reuse", lambda place, inputs, build, reads: build(place, False)
+    )
     told[0]["problems"] = ["device memory: 1.0 GiB, a training process needs 2.0 GiB"]
     store, settings = Store(root=str(tmp_path / "store")), GraphSettings(overrides=FEW)
     job = build_defs().resolve_implicit_global_asset_job_def()
@@ -117,7 +130,7 @@ def test_a_run_of_the_ui_that_cannot_fit_ends_in_its_first_asset(tmp_path: Path,
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings),
-            asset_selection=[dg.AssetKey("raw")],
+            asset_selection=[dg.AssetKey(asset)],
             instance=instance,
             raise_on_error=False,
         )
