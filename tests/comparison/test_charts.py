@@ -33,6 +33,9 @@ def test_scores_beyond_one_have_bins_from_the_least_to_the_largest():
     assert (chart.rows[0][0].split()[0], chart.rows[-1][0].split()[-1]) == ("60", "80")
     same = distribution("clip", NAMES, np.array([60.0]), np.array([60.0]))
     assert sum(int(row[1]) for row in same.rows) == 1
+    bars = [bar for bar in parts(same, "rect") if str(bar.get("class")).startswith("bar")]
+    assert len(bars) == 2
+    assert all(float(bar.get("width")) > 0 for bar in bars)
 
 
 def test_no_value_is_no_bar():

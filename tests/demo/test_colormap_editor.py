@@ -42,7 +42,8 @@ def test_what_is_sent_are_labels_with_names():
     "change",
     [
         {"labels": "?"}, {"labels": None}, {"width": 9}, {"height": "tall"}, {"names": None},
-        {"names": []}, {"width": 10**6},
+        {"names": []}, {"width": 10**6}, {"height": -1}, {"width": float("inf")},
+        {"width": 0, "height": 0, "labels": ""},
     ],
 )  # fmt: skip
 def test_anything_else_is_a_sentence(change):

@@ -55,6 +55,7 @@ def distribution(
     low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
+    low, high = _wide(low, high)
     edges = np.linspace(low, high, BINS + 1)
     counts = [np.histogram(values, edges)[0] for values in (first, second)]
     title = f"{metric} of the images"

@@ -104,10 +104,12 @@ def drawn(sent: Mapping[str, Any]) -> Drawn:
         height, width = int(sent["height"]), int(sent["width"])
         pixels = np.frombuffer(base64.b64decode(sent["labels"], validate=True), np.uint8)
         names = tuple(str(name).strip() for name in sent["names"])
+        if not (1 <= height <= SIDE and 1 <= width <= SIDE):
+            raise ValueError(f"{width}x{height} pixels")
         labels = pixels.reshape(height, width).astype(np.int32)
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
         raise ConfigError("the drawing did not arrive", hint="load the page again") from error
-    if max(height, width) > SIDE or labels.max(initial=0) > len(names):
+    if labels.max(initial=0) > len(names):
         raise ConfigError("the drawing did not arrive", hint="load the page again")
     return Drawn(labels, names)
 

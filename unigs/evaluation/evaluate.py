@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,9 @@ def evaluate_source(
         by_image = scores.per_image()
         by_image.write(out / IMAGE_SCORES)
         titles = ranked(by_image, files.keys)
-        rows = {sample.key: sample for sample in _with_keys(shard_dir, titles)}
+        # No further than the last of them, which lies within the limit.
+        chosen = (sample for sample in read_samples(shard_dir) if sample.key in titles)
+        rows = {sample.key: sample for sample in islice(chosen, len(titles))}
         sample_grid(
             [rows[key] for key in titles],
             [files.read(key) for key in titles],
@@ -159,10 +161,6 @@ def evaluate_source(
             titles=tuple(titles.values()),
         )
     return values
-
-
-def _with_keys(shard_dir: Path | str, keys: Container[str]) -> Iterator[Sample]:
-    return (sample for sample in read_samples(shard_dir) if sample.key in keys)
 
 
 def _samples(shard_dir: Path | str, task: str, limit: int | None) -> Iterator[Sample]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,8 +86,35 @@ def test_two_paths_elsewhere_that_end_alike_are_not_one_image(tmp_path):
     found = [*read("coco_export", tmp_path)[1], *read("coco_export", tmp_path, "val")[1]]
     reasons = {one.record: one.reason for one in found}
     assert reasons["image 1"] == (
-        "file names '/upload/4/a.jpg' and '/upload/5/a.jpg' both end in a.jpg"
+        "file names '/upload/4/a.jpg' and '/upload/5/a.jpg' both mean the picture a.jpg"
     )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_picture_that_is_there_by_its_name_has_no_second_one(tmp_path, turned):
+    """Whichever of the two names comes first, their entities do not end in one scene."""
+    TOOLS["label_studio"][1](tmp_path)
+
+    def change(document):
+        document["images"][0]["file_name"] = "a.jpg"
+        document["images"][1]["file_name"] = "other/a.jpg"
+        if turned:
+            document["images"].reverse()
+
+    edit(tmp_path / "result.json", change)
+    shutil.copy(tmp_path / "images" / "04ab12cd-photo 4.jpg", tmp_path / "images" / "a.jpg")
+    found = [*read("coco_export", tmp_path)[1], *read("coco_export", tmp_path, "val")[1]]
+    assert any("both mean the picture a.jpg" in one.reason for one in found)
+
+
+def test_no_file_above_a_root_that_is_relative_is_opened(tmp_path, monkeypatch):
+    root = tmp_path / "set"
+    TOOLS["labelme"][1](root)
+    shutil.copy(next((root / "photos").iterdir()), tmp_path / "secret.png")
+    for file in (root / "json").iterdir():
+        edit(file, lambda document: document.update(imagePath="../../secret.png"))
+    monkeypatch.chdir(root)
+    assert not read("labelme", Path("."))[0]
 
 
 def test_no_file_outside_of_the_export_is_opened(tmp_path):

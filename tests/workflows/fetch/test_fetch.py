@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -134,4 +135,50 @@ def test_the_record_is_readable(published, tmp_path):
     source, _ = published
     fetch.fetch(source, tmp_path, "val", say=str)
     record = json.loads((tmp_path / fetch.RECORD).read_text())
-    assert record == {file.url: file.sha256 for file in source.files[:2]}
+    made = (["annotations", "annotations/panoptic_val2017"], ["val2017"])
+    assert record == {
+        file.url: {"sha256": file.sha256, "made": entries}
+        for file, entries in zip(source.files[:2], made, strict=True)
+    }
+
+
+def test_what_was_deleted_is_fetched_again(published, tmp_path):
+    source, _ = published
+    fetch.fetch(source, tmp_path, "val", say=str)
+    shutil.rmtree(tmp_path / "val2017")
+    fetch.fetch(source, tmp_path, "val", say=str)
+    assert "val2017/1.jpg" in names(tmp_path)
+
+
+def test_an_inner_archive_that_fails_does_not_cost_the_outer_one(published, tmp_path, monkeypatch):
+    source, server = published
+    unpack = fetch._unpack
+
+    def full(place):
+        if place.name == "b.zip":
+            raise DataError("the disk is full", file=place)
+        return unpack(place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetch, "_unpack", full)
+        with pytest.raises(DataError, match="full"):
+            fetch.fetch(source, tmp_path, "val", say=str)
+    asked = sum("notes" in one for one in map(str, server.asked))
+    fetch.fetch(source, tmp_path, "val", say=str)
+    assert sum("notes" in one for one in map(str, server.asked)) == asked
+    assert "annotations/panoptic_val2017/1.png" in names(tmp_path)
+
+
+@pytest.mark.parametrize("held", ["[]", '{"url": 3}'])
+def test_a_record_of_another_form_is_written_anew(published, tmp_path, held):
+    source, _ = published
+    (tmp_path / fetch.RECORD).write_text(held)
+    fetch.fetch(source, tmp_path, "val", say=str)
+    assert "val2017/1.jpg" in names(tmp_path)
+
+
+def test_a_folder_with_files_is_never_replaced_by_weights(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not empty"):
+        fetch.fetch(source_named("taesd"), tmp_path, say=str)
+    assert (tmp_path / "mine.txt").read_text() == "mine"

@@ -46,7 +46,8 @@ class CocoExport(CocoInstances):
             )
         CocoDataset.__init__(self, name, root, split, place.file, (place.pictures,))
         self.place = place
-        self._elsewhere: dict[Path, str] = {}
+        self._names: dict[Path, str] = {}
+        self._elsewhere: set[str] = set()
 
     @staticmethod
     def annotations_at(root: Path, split: str) -> Path:
@@ -93,19 +94,24 @@ class CocoExport(CocoInstances):
                 file = located(folder, name)
                 # unlike Path.is_file this raises nothing for an odd name
                 if os.path.isfile(file):
-                    return file
+                    return self._claimed(file, name)
             except DataError as error:
                 refused = error
         found = self._by_last_part(name)
         if found is not None:
-            if self._elsewhere.setdefault(found, name) != name:
-                raise DataError(
-                    f"file names {self._elsewhere[found]!r} and {name!r} both end in {found.name}"
-                )
-            return found
+            self._elsewhere.add(name)
+            return self._claimed(found, name)
         if refused is not None:
             raise refused
         return located(self.place.pictures, name)
+
+    def _claimed(self, file: Path, name: str) -> Path:
+        """Return a picture that no other name means, in whatever order the names come."""
+        if self._names.setdefault(file, name) != name:
+            raise DataError(
+                f"file names {self._names[file]!r} and {name!r} both mean the picture {file.name}"
+            )
+        return file
 
     def _by_last_part(self, name: str) -> Path | None:
         # Label Studio: /data/local-files/?d=photos/a.jpg, or a URL with a query

@@ -122,10 +122,11 @@ class LabelMe(Dataset):
         """Return the image of a JSON: where it says, if that is below the root, or beside it."""
         document = _document(file)
         said = field(document, "imagePath", str).replace("\\", "/")
-        there = Path(os.path.normpath(file.parent / said))
+        # both absolute: "../a" is below "." by its parts alone
+        there, root = (Path(os.path.abspath(place)) for place in (file.parent / said, self.root))
         # unlike Path.is_file this raises nothing for an odd name
-        if there.is_relative_to(self.root) and os.path.isfile(there):
-            return there
+        if there.is_relative_to(root) and os.path.isfile(there):
+            return self.root / there.relative_to(root)
         beside = located(file.parent, PurePosixPath(said).name)
         if not os.path.isfile(beside) and document.get("imageData"):
             raise DataError(

@@ -6,7 +6,8 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from unigs.errors import ConfigError, DataError, ModelError, TransientError
 from unigs.io.files import replacing_folder, sha256_of, write_if_changed
@@ -71,10 +72,13 @@ def _place(file: RemoteFile, folder: Path, say: Say, progress: Progress | None) 
     target = folder / file.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        done = json.loads(record.read_text()) if record.is_file() else {}
+        said = json.loads(record.read_text()) if record.is_file() else {}
     except (OSError, ValueError) as error:
         raise DataError("cannot be read or written", file=record) from error
-    if done.get(file.url) == file.sha256 and (file.archives is not None or target.is_file()):
+    done: dict[str, Any] = said if isinstance(said, dict) else {}
+    known = done.get(file.url)
+    whole = isinstance(known, dict) and known.get("sha256") == file.sha256
+    if whole and all((folder / entry).exists() for entry in known.get("made", ())):
         say(f"{file.name}: there already")
         return
     if not target.is_file():
@@ -83,15 +87,29 @@ def _place(file: RemoteFile, folder: Path, say: Say, progress: Progress | None) 
         raise DataError("is another file than the one to be fetched", file=target,
                         hint="move it away and run it again")  # fmt: skip
     say(f"{file.name}: whole, SHA-256 {file.sha256[:8]}")
+    archives: list[Path] = []
+    made = {file.name}
     if file.archives is not None:
-        for archive in (target, *(folder / inner for inner in file.archives)):
+        archives = [target, *(folder / inner for inner in file.archives)]
+        made = set()
+        for archive in archives:
             say(f"{archive.name}: unpacks")
-            _unpack(archive)
-    write_if_changed(record, json.dumps(done | {file.url: file.sha256}, indent=1).encode())
+            made |= {
+                (archive.parent / name).relative_to(folder).as_posix() for name in _unpack(archive)
+            }
+        made -= {archive.relative_to(folder).as_posix() for archive in archives}
+    new = {"sha256": file.sha256, "made": sorted(made)}
+    try:
+        write_if_changed(record, json.dumps(done | {file.url: new}, indent=1).encode())
+        # Not sooner: what broke off in between goes on from the archives.
+        for archive in archives:
+            archive.unlink()
+    except OSError as error:
+        raise DataError(f"cannot be written: {error}", file=record) from error
 
 
-def _unpack(archive: Path) -> None:
-    """Unpack an archive beside itself, and remove it."""
+def _unpack(archive: Path) -> set[str]:
+    """Unpack an archive beside itself; return the names at its top."""
     try:
         with zipfile.ZipFile(archive) as held:
             needed = sum(member.file_size for member in held.infolist())
@@ -102,22 +120,33 @@ def _unpack(archive: Path) -> None:
                     hint="free space and run it again: the archive is kept",
                 )  # fmt: skip
             held.extractall(archive.parent)
+            return {PurePosixPath(name).parts[0] for name in held.namelist()}
     except (OSError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"cannot be unpacked: {error}", file=archive) from error
-    archive.unlink()
 
 
 def _from_hub(hub: str, folder: Path | None, say: Say) -> Path:
     from unigs.models.source import resolve_directory
 
     name, _, revision = hub.partition("@")
+    try:
+        if folder is not None and folder.exists() and any(folder.iterdir()):
+            raise ConfigError(
+                f"{folder} is not empty, and would be replaced",
+                hint="give a folder that is not there, or leave --out away for the Hub's cache",
+            )
+    except OSError as error:
+        raise DataError(f"cannot be read: {error}", file=folder) from error
     snapshot = resolve_directory(hub)
     _require_checksums(name, revision or None)
     say(f"{hub}: whole, checksums as on the Hub")
     if folder is None:
         return snapshot
-    with replacing_folder(folder) as new:
-        shutil.copytree(snapshot, new, dirs_exist_ok=True)
+    try:
+        with replacing_folder(folder) as new:
+            shutil.copytree(snapshot, new, dirs_exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot be written: {error}", file=folder) from error
     return folder
 
 
