@@ -41,7 +41,8 @@ def _collect(options: argparse.Namespace) -> int:
     tracking = Tracking(store=store)
 
     def unneeded() -> list[OldVersion]:
-        if not tracking.has_records():
+        # A server's registry is everybody's: records of this store do not tell what others need.
+        if tracking.on_server or not tracking.has_records():
             return []
         return old_versions(tracking, options.keep, named_versions(store.base))
 
@@ -53,14 +54,18 @@ def _collect(options: argparse.Namespace) -> int:
         for entry in entries:
             print(f"{entry['bytes'] / 1e6:10.1f} MB  {entry['what']}: {entry['why']}")
     if options.delete:
-        for leftover, entry in zip(leftovers, entries, strict=False):
-            if not remove(leftover):
-                print(f"{entry['what']}: in use again, it stays", file=sys.stderr)
-                total -= entry["bytes"]
+        gone = [remove(leftover) for leftover in leftovers]
         # the removals may have taken long: one may be the champion by now
-        for version in unneeded():
-            if version in versions:
+        still = {(one.name, one.version) for one in unneeded()} if versions else set()
+        for version in versions:
+            gone.append((version.name, version.version) in still)
+            if gone[-1]:
                 delete_version(tracking, version)
+        for entry, removed in zip(entries, gone, strict=True):
+            if not removed:
+                print(f"{entry['what']}: in use again, it stays", file=sys.stderr)
+        entries = [entry for entry, removed in zip(entries, gone, strict=True) if removed]
+        total = sum(entry["bytes"] for entry in entries)
     if options.json:
         print(json.dumps({"deleted": options.delete, "bytes": total, "entries": entries}))
     elif not entries:

@@ -95,7 +95,9 @@ def _run(options: argparse.Namespace) -> int:
             Tracking(store=store).check_access()
             return _launched(options, store, settings, folders, problems, begin)
         except Exception as error:
-            fault = "" if isinstance(error, UnigsError) else fault_of_records(error)
+            fault = (
+                "" if isinstance(error, UnigsError) else fault_of_records(error, store.dagster_home)
+            )
             if not fault:
                 raise
             raise DataError(

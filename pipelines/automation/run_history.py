@@ -94,8 +94,9 @@ def concerns(run_config: Mapping, settings: GraphSettings) -> bool:
     given = {name: _given(run_config, settings, name) for name in names}
     try:
         return asked_for(GraphSettings(**given)) == asked_for(settings)
-    except UnigsError:
-        return False  # a setting or a preset that there is no more
+    except (UnigsError, ValueError):
+        # a setting or a preset that there is no more, or one that the launchpad took from elsewhere
+        return False
 
 
 def asked_for(settings: GraphSettings) -> dict[str, Any]:

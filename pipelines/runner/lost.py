@@ -5,6 +5,7 @@ a container that was removed or a ``kill -9`` of the whole family nobody does, u
 ``unigs run`` or ``python -m pipelines.ui`` of the store.
 """
 
+import errno
 import json
 import shutil
 import socket
@@ -21,6 +22,8 @@ from resources.store import Store
 # How the launcher notes the code server that a run was started by.
 _SERVER_TAG = ".dagster/grpc_info"
 _SECONDS = 2.0
+# Errors of a disk that is full, broken, read-only or gone, whatever file they met.
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE}
 _UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -73,15 +76,20 @@ def said_space(folder: Path) -> str:
         return "the folder is not there"
 
 
-def fault_of_records(error: BaseException | None) -> str:
-    """Return what is wrong with the records of runs, their database or its disk, when an error
-    comes from there; "" for another error."""
+def fault_of_records(error: BaseException | None, home: Path) -> str:
+    """Return what is wrong with the records of runs below ``home``, their database or its disk,
+    when an error comes from there; "" for another error."""
     from sqlalchemy.exc import SQLAlchemyError
 
     while error is not None:
-        if isinstance(error, OSError | SQLAlchemyError):
+        if isinstance(error, SQLAlchemyError):
             # without the statement
             return str(getattr(error, "orig", None) or error)
+        if isinstance(error, OSError):
+            place = Path(error.filename) if isinstance(error.filename, str) else None
+            below = place is not None and place.is_relative_to(home)
+            if below or error.errno in _DISK or not home.is_dir():
+                return str(error)
         error = error.__cause__ or error.__context__
     return ""
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from resources.mlflow.access import refusal
 from resources.mlflow.champion import champion_version
 from resources.mlflow.logged_models import MODEL_DIGEST, logged_before, place_of
 from resources.mlflow.tracking import Tracking
-from unigs.errors import ModelError
+from unigs.errors import ModelError, TransientError, one_line
 from unigs.io.files import replacing_folder
 
 # The id of the logged model, which the registry of a database does not keep with a version.
@@ -130,14 +131,24 @@ def downloaded(tracking: Tracking, name: str, version: str, run_id: str) -> Path
 
 def _files(tracking: Tracking, name: str, version: str, run_id: str) -> Path:
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     address = f"models:/{name}/{version}"
     if not tracking.on_server:
         return Path(mlflow.artifacts.download_artifacts(address))
     place = downloaded(tracking, name, version, run_id)
     if not place.is_dir():
-        with replacing_folder(place) as partial:
-            mlflow.artifacts.download_artifacts(address, dst_path=str(partial))
+        try:
+            with replacing_folder(place) as partial:
+                mlflow.artifacts.download_artifacts(address, dst_path=str(partial))
+        except MlflowException as error:
+            if refusal(error) is not None:
+                raise
+            # MLflow collects what went wrong with each file, and chains none of it
+            raise TransientError(
+                f"the files of {name}/{version} did not arrive: {one_line(str(error))}",
+                hint="run it again when the server answers",
+            ) from error
     return place
 
 

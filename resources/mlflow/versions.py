@@ -1,6 +1,5 @@
 """Old versions of registered models: which can go, and how."""
 
-import shutil
 from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from resources.mlflow.champion import champion_version, previous, registered_names
 from resources.mlflow.logged_models import delete_logged, stored_folder
-from resources.mlflow.registry import MODEL_ID, downloaded
+from resources.mlflow.registry import MODEL_ID
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ConfigError
 
@@ -49,19 +48,14 @@ def old_versions(tracking: Tracking, keep: int, named: Set[str]) -> list[OldVers
             if version in needed or f"{name}/{version}" in named:
                 kept.add(model_id)
             else:
-                fetched = downloaded(tracking, name, version, each.run_id or "")
-                stored = stored_folder(tracking, model_id) if model_id else None
-                here = fetched if fetched.is_dir() else stored
-                found.append(OldVersion(name, version, model_id, here))
+                folder = stored_folder(tracking, model_id) if model_id else None
+                found.append(OldVersion(name, version, model_id, folder))
     # A version that was copied to another model shares its files.
     return [one for one in found if not one.model_id or one.model_id not in kept]
 
 
 def delete_version(tracking: Tracking, old: OldVersion) -> None:
-    """Remove a version from the registry, its logged model from the records, and its files in the
-    store; those of a server go with ``mlflow gc``."""
+    """Remove a version from the registry, its logged model from the records, and its files."""
     tracking.client().delete_model_version(old.name, old.version)
     if old.model_id:
         delete_logged(tracking, old.model_id)
-    if old.folder is not None:
-        shutil.rmtree(old.folder, ignore_errors=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import garbage
 from pipelines.garbage import main
 from resources.mlflow.champion import crown, previous
 from resources.mlflow.registry import champion, register_model
@@ -38,6 +39,27 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def versions(store: Path) -> list[int]:
     client = Tracking(store=Store(root=str(store))).client()
     return sorted(int(each.version) for each in client.search_model_versions(f"name = '{NAME}'"))
+
+
+def test_what_becomes_needed_meanwhile_stays_and_is_not_counted(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter((garbage.old_versions, lambda *given: []))
+    monkeypatch.setattr(garbage, "old_versions", lambda *given: next(looks)(*given))
+    assert main(["--store", str(store), "--keep", "1", "--json", "--delete"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"deleted": True, "bytes": 0, "entries": []}
+    assert f"{NAME}/1: in use again, it stays" in said.err
+    assert versions(store) == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_registry_of_a_server_is_left_alone(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tracking, "on_server", property(lambda self: True))
+    assert main(["--store", str(store), "--keep", "1", "--json", "--delete"]) == 0
+    assert json.loads(capsys.readouterr().out)["entries"] == []
+    assert versions(store) == [1, 2, 3, 4, 5, 6]
 
 
 def test_old_versions_are_listed_first_and_removed_when_asked(

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from pipelines.automation.run_history import concerns
 from resources.run_settings import GraphSettings
 from tests.support.arrivals import Place
 
@@ -49,3 +50,8 @@ def test_other_settings_of_the_code_location_are_asked_for_under_another_key(pla
         overrides={"training.batch_size": 8},
     )
     assert place.requested().run_key not in place.keys
+
+
+def test_a_setting_that_the_launchpad_took_from_the_environment_is_no_proof() -> None:
+    config = {"resources": {"settings": {"config": {"preset": {"env": "UNIGS_PRESET"}}}}}
+    assert not concerns(config, GraphSettings())

@@ -1,5 +1,6 @@
 """Runs whose processes are gone are listed as what they are, others are left alone."""
 
+import errno
 import fcntl
 import json
 import re
@@ -127,13 +128,20 @@ def test_its_open_records_in_mlflow_are_closed_and_those_of_others_are_not(
     assert found == ["KILLED", "RUNNING", "FINISHED"]
 
 
-def test_errors_of_records_are_told_from_others() -> None:
+def test_errors_of_records_are_told_from_others(tmp_path: Path) -> None:
     broken = OperationalError("SELECT", {}, sqlite3.OperationalError("disk I/O error"))
     wrapped = RuntimeError("storage")
     wrapped.__cause__ = broken
-    assert fault_of_records(wrapped) == "disk I/O error"
-    assert fault_of_records(FileNotFoundError("runs.db")) == "runs.db"
-    assert fault_of_records(KeyError("a fault of the program")) == ""
+    assert fault_of_records(wrapped, tmp_path) == "disk I/O error"
+    missing = FileNotFoundError(errno.ENOENT, "no such file", str(tmp_path / "runs.db"))
+    assert "runs.db" in fault_of_records(missing, tmp_path)
+    full = OSError(errno.ENOSPC, "no space left on device", "/elsewhere")
+    assert "no space left" in fault_of_records(full, tmp_path)
+    assert fault_of_records(missing, tmp_path / "gone").startswith("[Errno")
+    other = tmp_path / "other"
+    other.mkdir()
+    for own in (KeyError("a fault of the program"), missing, BrokenPipeError(errno.EPIPE, "pipe")):
+        assert fault_of_records(own, other) == ""
 
 
 def test_space_is_told_and_a_folder_that_is_gone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from assets_defs.support.retries import tried_again
 from pipelines.champion import main as promote
+from resources.mlflow import registry
 from resources.mlflow import spool as spool_module
 from resources.mlflow.access import (
     PASSWORD_VARIABLE,
@@ -174,3 +175,18 @@ def test_an_address_with_a_password_is_refused(tmp_path: Path, address: str) -> 
     with pytest.raises(ConfigError, match="holds a password") as caught:
         Tracking(store=Store(root=str(tmp_path)), uri=address).client()
     assert PASSWORD not in f"{caught.value}"
+
+
+def test_files_that_do_not_arrive_are_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow says no more of it than that something went wrong."""
+
+    def broken(address: str, dst_path: str) -> str:
+        raise MlflowException("several files could not be fetched")
+
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", broken)
+    monkeypatch.setattr(Tracking, "on_server", property(lambda self: True))
+    tracking = Tracking(store=Store(root=str(tmp_path)))
+    with pytest.raises(TransientError, match=r"m/1 did not arrive: several files"):
+        registry._files(tracking, "m", "1", "run")

@@ -76,9 +76,11 @@ def _place(file: RemoteFile, folder: Path, say: Say, progress: Progress | None) 
     except (OSError, ValueError) as error:
         raise DataError("cannot be read or written", file=record) from error
     done: dict[str, Any] = said if isinstance(said, dict) else {}
-    known = done.get(file.url)
-    whole = isinstance(known, dict) and known.get("sha256") == file.sha256
-    if whole and all((folder / entry).exists() for entry in known.get("made", ())):
+    given = done.get(file.url)
+    known: dict[str, Any] = given if isinstance(given, dict) else {}
+    if known.get("sha256") == file.sha256 and all(
+        (folder / entry).exists() for entry in known.get("made", ())
+    ):
         say(f"{file.name}: there already")
         return
     if not target.is_file():
