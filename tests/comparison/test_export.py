@@ -9,7 +9,7 @@ from pycocotools.cocoeval import COCOeval
 
 from unigs.comparison import export
 from unigs.comparison.evaluation import Evaluation
-from unigs.comparison.export import export_models, export_task
+from unigs.comparison.export import export_models, export_task, folder_names
 from unigs.errors import ConfigError, DataError
 from unigs.io.annotations.segment_ids import read_segments
 
@@ -165,3 +165,16 @@ def test_the_command_exports_and_says_where(folders, drawn, tmp_path, monkeypatc
     result = run(*given, "--shards", tmp_path)
     assert result.stdout.splitlines()[-1].startswith(f"export of referring: {out / 'referring'} (6")
     assert (out / "referring" / "predictions" / "new" / "results.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("names", "folders"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["unigs-x/1", "unigs-x/2"], ["unigs-x-1", "unigs-x-2"]),
+        (["a/b", "a-b"], ["1-a-b", "2-a-b"]),
+        (["..", "../../c"], ["model", "-..-c"]),
+    ],
+)
+def test_no_name_of_a_model_leads_elsewhere_or_to_another(names, folders):
+    assert folder_names(names) == folders

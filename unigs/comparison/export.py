@@ -15,7 +15,9 @@ There is one category, "entity", as models predict no classes; the true class is
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +93,13 @@ def export_task(folder: Path, shards: Path, sides: Sequence[Evaluation]) -> Expo
     for record in panoptic["annotations"]:
         named = classes[Path(record["file_name"]).stem]
         for segment in record["segments_info"]:
+            if segment["id"] not in named:
+                raise DataError(
+                    f"entity {segment['id']} of the evaluated truth is not in the shards",
+                    file=shards,
+                    record=record["file_name"],
+                    hint="give the shards of the evaluated task",
+                )
             segment["class_name"] = named[segment["id"]]
     listed = [
         annotation | {"class_name": name}
@@ -101,9 +110,16 @@ def export_task(folder: Path, shards: Path, sides: Sequence[Evaluation]) -> Expo
     about = {"info": {"description": f"{folder.name}: truth"}, "licenses": []}
     _write(folder / LABELS, {**about, **truth, "annotations": listed})
     _write(folder / PANOPTIC, {**about, **panoptic})
-    for side in sides:
-        _predictions(folder / PREDICTIONS / side.name.replace("/", "-"), side, ids)
+    for side, name in zip(sides, folder_names([side.name for side in sides]), strict=True):
+        _predictions(folder / PREDICTIONS / name, side, ids)
     return Exported(folder, len(images), len(listed))
+
+
+def folder_names(names: Sequence[str]) -> list[str]:
+    """Return a folder's name for each model: its own, where that is one and no other model's."""
+    plain = [re.sub(r"[^\w.-]+", "-", name).strip(".") or "model" for name in names]
+    shared = {name for name, count in Counter(plain).items() if count > 1}
+    return [f"{n}-{name}" if name in shared else name for n, name in enumerate(plain, start=1)]
 
 
 def _photographs(folder: Path, shards: Path, ids: Mapping[str, int]) -> Classes:

@@ -34,7 +34,8 @@ def open_folder(root: Path | str, split: str, called: str = "own") -> Dataset:
     for name, kind in DATASETS.items():
         if any(kind.annotations_at(Path(root), one).exists() for one in splits):
             return open_dataset(name, root, split, called)
-    wanted = sorted({str(kind.annotations_at(Path(), split)) for kind in DATASETS.values()})
+    places = {kind.annotations_at(Path(root), split) for kind in DATASETS.values()}
+    wanted = sorted(place.relative_to(root).as_posix() for place in places)
     raise DataError(
         f"no annotations of the split {split}", file=root, hint=f"looked for {', '.join(wanted)}"
     )

@@ -93,7 +93,9 @@ def loader(task: Task, palette: Palette) -> Callable[[str], tuple[Any, Any, Any,
         try:
             pixels = read_upload(path, colormap=task.control == "colormap")
         except UnigsError as error:
-            return None, None, None, None, sentence(error)
+            # The colormap editor goes on to show what was drawn, and it stays what is worked on.
+            left = gr.skip() if task.control == "colormap" else None
+            return None, left, left, left, sentence(error)
         said = worked_on(Path(path).name, pixels)
         return None, pixels, put_on(task, palette, pixels), None, said
 

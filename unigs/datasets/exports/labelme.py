@@ -57,7 +57,7 @@ class LabelMe(Dataset):
 
     @staticmethod
     def annotations_at(root: Path, split: str) -> Path:
-        return _place(root, split)[0] or root / split
+        return _place(root, split)[0] or root / split / "*.json"
 
     @cached_property
     def categories(self) -> dict[int, Category]:
