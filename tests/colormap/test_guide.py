@@ -79,3 +79,13 @@ def test_another_size_is_refused():
     _, image, blurred = scene()
     with pytest.raises(ValueError, match="cannot guide"):
         follow_image(blurred, image[1:])
+
+
+def test_nearest_can_ignore_the_photograph():
+    _, image, blurred = scene()
+
+    def segments(**options):
+        return decode(blurred, "nearest", PALETTE, background=False, **options).segments
+
+    assert not np.array_equal(segments(image=image), segments())
+    assert np.array_equal(segments(image=image, follow_edges=False), segments())

@@ -23,6 +23,7 @@ def decode_nearest(
     background: bool = True,
     min_area: float = 1 / 64,
     image: np.ndarray | None = None,
+    follow_edges: bool = True,
 ) -> Decoded:
     """Return the entities of `colormap` (h, w, 3) uint8 by nearest palette colour.
 
@@ -36,6 +37,8 @@ def decode_nearest(
         min_area: share of the image. A colour leaves that fewer pixels take, or that is missed
             less than an entity of this size whose colour is one level (64) from another's.
         image: (h, w, 3) uint8, the photograph, whose edges the colormap then follows first.
+        follow_edges: False ignores `image`. Edges help where blur is as narrow as an entity's
+            border; on colormaps that are blurred all over they draw the wrong colours along.
 
     Scores are the mean over an entity's pixels of the softmax over colours of
     -distance / 32.
@@ -45,7 +48,7 @@ def decode_nearest(
     """
     if palette is None:
         raise ValueError("decoder 'nearest' needs the palette of the colormap")
-    if image is not None:
+    if image is not None and follow_edges:
         colormap = follow_image(colormap, image)
     height, width = colormap.shape[:2]
     if colormap.size == 0:
