@@ -75,6 +75,20 @@ def test_step_times_are_ratios_with_an_interval():
     assert "over 6 pairs" in told
 
 
+@pytest.mark.slow
+def test_what_latents_on_disk_are_worth_and_how_fast_they_are_read():
+    told = run("latent_training.py", "--operations")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told.splitlines()[2:]]
+    ratios = {(name, pixels): float(ratio) for name, pixels, *_, ratio in rows}
+    # The goal, where both sides reach the same share of a device's peak.
+    assert ratios["`sd15`", "512"] >= 2
+    assert ratios["`photo`", "128"] > ratios["`photo-large`", "256"] > 2
+    told = run("loader.py", "--full", "--rounds", 1)
+    rates = [int(rate) for rate in re.findall(r"one core, (\d+) samples/s", told)]
+    assert len(rates) == 2
+    assert min(rates) > 0
+
+
 def test_the_memory_of_a_command_and_its_exit_code():
     told = run("run_memory.py", sys.executable, "-c", "import time; time.sleep(1)")
     assert "exit code 0" in told

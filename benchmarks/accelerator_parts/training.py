@@ -16,37 +16,15 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks.accelerator_parts.bench import CHANNELS, SCHEDULE, Bench, Sizes
+from benchmarks.accelerator_parts.bench import SCHEDULE, Bench
+from benchmarks.accelerator_parts.latents import latent_stream
 from benchmarks.accelerator_parts.steps import Steps, Switches, flops
 from benchmarks.step_time import median_interval
 from unigs.config.preset import DiffusionConfig, TrainingConfig
-from unigs.tasks import TASKS
 from unigs.training.loop import train
 
 KINDS = ("unigs", "inpainting")
 NEVER = 10**6
-
-
-class LatentStream:
-    """Random latents in the form that training reads: a few batches, again and again."""
-
-    def __init__(self, sizes: Sizes, samples: int) -> None:
-        self.batch_size, self.rank, self.world = samples, 0, 1
-        self.stores = dict.fromkeys(TASKS)
-        width = sizes.unet["cross_attention_dim"]
-        self.empty_text = torch.zeros(sizes.tokens, width)
-        plane = torch.ones(samples, 1, sizes.side, sizes.side)
-        self._batch = {
-            name: torch.randn(samples, CHANNELS, sizes.side, sizes.side)
-            for name in ("image", "colormap", "control")
-        }
-        self._batch |= dict.fromkeys(("coarse", "valid", "balance"), plane)
-        self._batch["text"] = torch.randn(samples, sizes.tokens, width)
-        self._batch["task"] = torch.arange(samples) % len(TASKS)
-
-    def batch(self, step: int) -> dict[str, torch.Tensor]:
-        """Copies, as a stream that reads from disk gives."""
-        return {name: value.clone() for name, value in self._batch.items()}
 
 
 class Enough(Exception):
@@ -65,8 +43,8 @@ class _Heard(logging.Handler):
 def loop(
     bench: Bench, samples: int, compiled: bool = False, checkpointing: bool = False
 ) -> dict[str, Any]:
-    """Time `unigs.training.loop.train`: noise, loader, EMA and the reading of the loss included,
-    checkpoints and validation not."""
+    """Time `unigs.training.loop.train`: noise, loader with fresh draws of the latents, EMA and the
+    reading of the loss included, checkpoints and validation not."""
     steps = 4 if bench.dry else 24 if samples <= 16 else 14
     training = TrainingConfig(
         steps=NEVER, batch_size=samples, checkpoint_every=NEVER, validate_every=NEVER,
@@ -92,8 +70,8 @@ def loop(
             suppress(Enough),
         ):
             train(
-                bench.unet("unigs"), LatentStream(bench.sizes, samples),  # type: ignore[arg-type]
-                training, DiffusionConfig(scheduler=SCHEDULE), Path(folder),
+                bench.unet("unigs"), latent_stream(Path(folder), bench.sizes, samples), training,
+                DiffusionConfig(scheduler=SCHEDULE), Path(folder),
                 log=lambda step, metrics: logged.update(metrics), should_stop=should_stop,
             )  # fmt: skip
     finally:

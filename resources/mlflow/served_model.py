@@ -20,12 +20,14 @@ class ServedUniGS(PythonModel):
     """Loads the diffusers folder once and predicts record by record."""
 
     def load_context(self, context: Any) -> None:
-        """Open the pipeline from the logged folder, on the accelerator where there is one."""
+        """Open the pipeline from the logged folder, on the accelerator where there is one, in the
+        precision in which it was evaluated."""
+        from unigs.evaluation.run import on_device
         from unigs.io.device import this_device
         from unigs.pipeline import UniGSPipeline
 
         pipeline: Any = UniGSPipeline.from_pretrained(context.artifacts["pipeline"])
-        self.pipeline = pipeline.to(this_device())
+        self.pipeline = on_device(pipeline, this_device())
 
     # MLflow finds by inspection that the context is left out and the input is a list.
     def predict(  # type: ignore[override]
@@ -43,11 +45,13 @@ class ServedUniGS(PythonModel):
         return done
 
     def _predict(self, record: Any) -> dict[str, Any]:
+        from unigs.io.device import failures_named
         from unigs.pipeline.initial_noise import seeded_generator
 
         given = _arguments(record)
         generator = seeded_generator(given.pop("seed", 0))
-        output: Any = self.pipeline(**given, generator=generator)
+        with failures_named(more_memory="give smaller pictures"):
+            output: Any = self.pipeline(**given, generator=generator)
         return {
             "image": np.asarray(output.images[0]),
             "colormap": np.asarray(output.colormaps[0]),

@@ -5,9 +5,9 @@ import logging
 import pytest
 import torch
 
-from unigs.errors import ConfigError, ModelError
+from unigs.errors import ConfigError, DeviceError, ModelError
 from unigs.io import device as module
-from unigs.io.device import fitting, in_batches, this_device
+from unigs.io.device import failures_named, fitting, in_batches, this_device
 
 
 @pytest.fixture
@@ -65,6 +65,9 @@ def test_as_many_as_fit_half_of_what_is_free(monkeypatch):
     [
         torch.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         MemoryError(),
     ],
 )
@@ -100,3 +103,37 @@ def test_one_that_does_not_fit_is_said_and_other_errors_pass():
     with pytest.raises(RuntimeError, match="shapes"):
         in_batches(range(4), 4, broken, "pictures")
     assert in_batches([], 4, full, "pictures") == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: the launch timed out and was terminated\nCompile with ...",
+        "CUDA driver error: device not ready",
+        "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+        "NCCL error in: ProcessGroupNCCL.cpp:42, remote process exited\nmore",
+    ],
+)
+def test_a_device_that_fails_is_one_line_and_no_batch_is_tried_again(said):
+    sizes = []
+
+    def fails(batch):
+        sizes.append(len(batch))
+        raise RuntimeError(said)
+
+    with pytest.raises(DeviceError) as told:
+        in_batches(range(4), 4, fails, "pictures")
+    line = f"the accelerator failed: {said.splitlines()[0]} (run again, in a new process)"
+    assert str(told.value) == line
+    assert sizes == [4]
+
+
+def test_lack_of_memory_that_no_smaller_batch_helps_is_one_line():
+    asked = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of ..."
+    with pytest.raises(torch.OutOfMemoryError), failures_named():
+        raise torch.OutOfMemoryError(asked)
+    with (
+        pytest.raises(ModelError, match=r"^out of memory: CUDA .* 2\.00 GiB \(take less\)$"),
+        failures_named(more_memory="take less"),
+    ):
+        raise torch.OutOfMemoryError(asked)

@@ -1,6 +1,8 @@
 """Two processes learn what one learns, stop together, and none outlives the others."""
 
 import multiprocessing
+import os
+import signal
 import time
 from contextlib import suppress
 from functools import partial
@@ -11,7 +13,7 @@ from safetensors.torch import load_file
 
 from tests.support.tiny_stream import RandomStream, tiny_unet
 from unigs.config.preset import TrainingConfig
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, DeviceError, TransientError
 from unigs.io.distributed import any_of, gathered, group, rank_and_world
 from unigs.training import checkpoint
 from unigs.training.fsdp import SHARDS_ON_CPU
@@ -108,6 +110,27 @@ def test_a_broken_group_fails_and_leaves_nobody_behind():
     assert not multiprocessing.active_children()
     assert torch.get_num_threads() == threads
     assert rank_and_world() == (0, 1)
+
+
+def lack_memory():
+    raise DeviceError("the accelerator failed: CUDA error", hint="resume")
+
+
+def be_killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("worker", "kind", "line"),
+    [
+        (lack_memory, DeviceError, r"^the accelerator failed: CUDA error \(resume\)$"),
+        (be_killed, TransientError, r"^process 1 of 2 was killed by SIGKILL \(run again"),
+    ],
+)
+def test_why_the_other_process_ended_is_one_line(worker, kind, line, capfd):
+    with pytest.raises(kind, match=line), group(2, worker):
+        any_of(False)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_stream_of_another_group_is_refused(tmp_path):

@@ -58,14 +58,14 @@ def test_a_run_that_dies_within_an_accumulation_ends_with_the_same_bits(tmp_path
     assert all(torch.equal(unet.state_dict()[n], v) for n, v in wanted.state_dict().items())
 
 
-def out_of_memory(monkeypatch, *failing):
+def out_of_memory(monkeypatch, *failing, error=None):
     """Let the calls of these numbers fail; returns the sizes of all."""
     sizes, original = [], batch_errors.batch_errors
 
     def runs_out(*arguments):
         sizes.append(len(arguments[3]["task"]))
         if len(sizes) in failing:
-            raise torch.OutOfMemoryError(
+            raise error or torch.OutOfMemoryError(
                 "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 ..."
             )
         return original(*arguments)
@@ -87,6 +87,15 @@ def test_a_step_that_does_not_fit_is_taken_in_parts_with_the_same_gradient(
     assert "training.accumulation=4, 1 at a time" in caplog.text
 
 
+def test_the_memory_of_the_processor_counts_too(tmp_path, monkeypatch):
+    whole = first_gradient(tmp_path / "whole")
+    error = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
+    sizes = out_of_memory(monkeypatch, 1, error=error)
+    parts = first_gradient(tmp_path / "parts")
+    assert sizes == [4, 2, 2]
+    assert (parts - whole).norm() <= 1e-5 * whole.norm()
+
+
 def test_later_steps_are_taken_in_parts_at_once(tmp_path, monkeypatch):
     sizes = out_of_memory(monkeypatch, 1)
     train(tiny_unet(), RandomStream(), training(steps=2), DIFFUSION, tmp_path)
@@ -98,6 +107,15 @@ def test_a_single_sample_that_does_not_fit_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=r"out of memory with 1 sample .*gradient_checkpointing"):
         train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
     assert sizes == [4, 2, 1]
+
+
+def test_weights_and_moments_that_do_not_fit_are_an_error(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 6.40 GiB. GPU 0 ...")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    with pytest.raises(ModelError, match=r"out of memory: .* 6\.40 GiB \(set training\.lora_rank"):
+        train(tiny_unet(), RandomStream(), training(), DIFFUSION, tmp_path)
 
 
 def test_a_group_is_told_how_to_go_on(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.support.made_scenes import files_of
 from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
-from unigs.errors import ConfigError, DataError
+from unigs.errors import ConfigError, DataError, DeviceError
 from unigs.io.files import writing
 from unigs.workflows import predict_files as module
 from unigs.workflows.predict_files import predict_files
@@ -46,6 +46,26 @@ def test_a_folder_is_predicted_file_by_file(pipeline, folder, tmp_path):
             assert Image.open(prediction[kind]).size == (48, 40)
     alone = predict_files(pipeline, "entity", {"image": folder / "b.png"}, tmp_path / "one", seed=3)
     assert alone.predictions[0]["entities"] == done.predictions[1]["entities"]
+
+
+def test_a_device_that_fails_ends_a_folder_and_a_lack_of_memory_skips_a_picture(folder, tmp_path):
+    asked = []
+
+    def fails(**given):
+        asked.append(given)
+        raise RuntimeError("CUDA error: unspecified launch failure\nCompile with ...")
+
+    with pytest.raises(DeviceError, match=r"^the accelerator failed: CUDA error: un[a-z ]+ \(run"):
+        predict_files(fails, "entity", {"image": folder}, tmp_path / "out")
+    assert len(asked) == 1
+
+    def full(**given):
+        raise MemoryError
+
+    done = predict_files(full, "entity", {"image": folder}, tmp_path / "out")
+    assert [one["reason"].partition(" (")[0] for one in done.skipped] == [
+        "out of memory: MemoryError"
+    ] * 2
 
 
 def test_a_mask_file_serves_every_picture_and_names_the_class(pipeline, folder, tmp_path):

@@ -64,10 +64,11 @@ def demo(
     from tempfile import TemporaryDirectory
 
     from unigs.demo.page import build_page, serve, warm_up
+    from unigs.evaluation.run import on_device
     from unigs.io.device import this_device
     from unigs.pipeline.pipeline import UniGSPipeline
 
-    pipeline = UniGSPipeline.from_pretrained(folder).to(this_device(device))
+    pipeline = on_device(UniGSPipeline.from_pretrained(folder), this_device(device))
     pipeline.set_progress_bar_config(disable=True)
     with TemporaryDirectory(prefix="unigs-demo-") as answers:
         warm_up(pipeline, Path(answers))

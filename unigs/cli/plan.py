@@ -50,7 +50,12 @@ def plan(
     values = load_preset(preset, changes | ({"training.steps": train_steps} if train_steps else {}))
     run_sources(values, dataset, str(root) if root else "")
     from unigs.io.machine import processes
-    from unigs.workflows.plan.limits import device_memory, disk_problem, memory_problem
+    from unigs.workflows.plan.limits import (
+        device_memory,
+        disk_problem,
+        memory_problem,
+        parts_by_itself,
+    )
     from unigs.workflows.plan.memory import GIB
     from unigs.workflows.plan.plan import Planner, folder_bytes
 
@@ -63,7 +68,8 @@ def plan(
     found = [disk_problem(planner, planned, place, made)]
     found += [memory_problem(planner, planned, limit)] if limit else []
     problems = [problem for problem in found if problem is not None]
-    result = {**planned.to_dict(), "problems": problems}
+    parts = parts_by_itself(planner, planned, limit) if limit else None
+    result = {**planned.to_dict(), "parts": parts, "problems": problems}
     print_result(result if json else _shown(result), json)
     if problems:
         raise typer.Exit(1)
@@ -93,6 +99,12 @@ def _shown(result: dict[str, Any]) -> dict[str, Any]:
         f"{memory['samples']} samples {_size(memory['activations'])}; a copy for checkpoints is "
         f"{_size(memory['copy'])} in the machine's memory"
     )
+    if result["parts"] is not None:
+        lines["parts"] = (
+            f"out of memory with {memory['samples']} samples at a time, the training goes on with "
+            f"{result['batch_size'] // result['parts']}, by the same gradient "
+            f"(training.accumulation={result['parts']} does so at once)"
+        )
     lines["UNet"] = (
         f"{result['parameters'] / 1e6:,.1f} M parameters, {result['trainable'] / 1e6:,.1f} M "
         f"learn; {result['sample_flop'] / 1e9:,.1f} GFLOP a sample"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 import torch
 
-from unigs.errors import ConfigError, ModelError
+from unigs.errors import ConfigError, DeviceError, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,16 @@ SHARE_OF_FREE_MEMORY = 2
 # 128x128 in 25 ms each by 4, in 34 ms by 16. A constant, so that the memory of the moment does not
 # decide the last digits of what is written.
 CPU_ACTIVATIONS = 128 << 20
+# How libraries say that memory ran out where they have no type for it: the CPU's allocator,
+# page-locked memory, and the workspaces of cuBLAS and cuDNN.
+_NO_MEMORY = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+# How they begin to say that the device is gone or broken, or the one of another process.
+_FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "NCCL error")
 
 
 def this_device(wanted: str | None = None) -> torch.device:
@@ -107,13 +118,15 @@ def in_batches(values: S, size: int, compute: Callable[[S], R], what: str) -> li
 
     Raises:
         ModelError: a single one does not fit.
+        DeviceError: the device fails.
     """
     done: list[R] = []
     first = 0
     while first < len(values):
         batch = values[first : first + size]
         try:
-            done.append(compute(batch))
+            with failures_named():
+                done.append(compute(batch))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -135,9 +148,40 @@ def in_batches(values: S, size: int, compute: Callable[[S], R], what: str) -> li
     return done
 
 
+@contextmanager
+def failures_named(
+    hint: str = "run again, in a new process", more_memory: str | None = None
+) -> Iterator[None]:
+    """Let the failure of an accelerator within the block be an error of one line.
+
+    Args:
+        hint: what to do about it.
+        more_memory: what to do where memory runs out; None leaves that error as it is.
+
+    Raises:
+        DeviceError: what the accelerator's libraries said.
+        ModelError: out of memory, with `more_memory`.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            if more_memory is None:
+                raise
+            raise ModelError(f"out of memory: {memory_reason(error)}", hint=more_memory) from error
+        said = str(error).strip()
+        if not said.startswith(_FAILED):
+            raise
+        raise DeviceError(f"the accelerator failed: {said.splitlines()[0]}", hint=hint) from error
+
+
+def memory_reason(error: BaseException) -> str:
+    """Return what was asked for; how torch's memory is shared out fills lines."""
+    return ". ".join(str(error).strip().split(". ")[:2]) or type(error).__name__
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, on an accelerator or on the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    # The allocator of the CPU has no type of its own.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(said in str(error) for said in _NO_MEMORY)

@@ -6,6 +6,7 @@ half of the batch on its own core gains nearly twice.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -13,17 +14,22 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import distributed
 
+from unigs import errors
+from unigs.errors import DeviceError, TransientError, UnigsError
 from unigs.io.device import this_device
 from unigs.io.machine import cores
 from unigs.io.pool import end_with_starter
 
 JOIN_SECONDS = 60.0
+# A process that broke an exchange has ended a moment later.
+_END_SECONDS = 5.0
 # While process 0 encodes a data set, the others wait.
 WAIT_FOR_LATENTS = timedelta(days=7)
 
@@ -90,6 +96,10 @@ def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[
 
     Args:
         worker: a function of a module, since the processes start anew.
+
+    Raises:
+        UnigsError: of its kind, what another process raised.
+        TransientError: another process was killed.
     """
     if world == 1 or distributed.is_initialized():
         yield
@@ -113,6 +123,10 @@ def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[
             torch.set_num_threads(threads)
             _join(0, world, meeting)
             yield
+        except (RuntimeError, DeviceError) as error:
+            if (reason := _of_others(others, Path(folder))) is None:
+                raise
+            raise reason from error
         finally:
             if distributed.is_initialized():
                 distributed.destroy_process_group()
@@ -122,6 +136,7 @@ def group(world: int, worker: Callable[..., None], *arguments: Any) -> Iterator[
                 process.join(JOIN_SECONDS)
                 if process.is_alive():
                     process.kill()
+                    process.join()
 
 
 def _work(
@@ -140,8 +155,30 @@ def _work(
     _join(rank, world, meeting)
     try:
         worker(*arguments)
+    except UnigsError as error:
+        said = {"kind": type(error).__name__, "said": str(error)}
+        meeting.with_name(f"failed-{rank}").write_text(json.dumps(said), encoding="utf-8")
+        raise SystemExit(1) from None
     finally:
         distributed.destroy_process_group()
+
+
+def _of_others(others: list[Any], folder: Path) -> UnigsError | None:
+    """Return why an exchange broke: what one of the other processes said, or that it was killed;
+    None where it was neither."""
+    wait([process.sentinel for process in others], _END_SECONDS)
+    for file in sorted(folder.glob("failed-*")):
+        told = json.loads(file.read_text(encoding="utf-8"))
+        kind: type[UnigsError] = getattr(errors, told["kind"], UnigsError)
+        return kind(told["said"])
+    for number, process in enumerate(others, 1):
+        if process.exitcode is not None and process.exitcode < 0:
+            return TransientError(
+                f"process {number} of {len(others) + 1} was killed by "
+                f"{signal.Signals(-process.exitcode).name}",
+                hint="run again: a training goes on from its last checkpoint",
+            )
+    return None
 
 
 def _backend() -> str:

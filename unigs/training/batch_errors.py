@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unigs.config.preset import TrainingConfig
 from unigs.errors import ModelError
+from unigs.io.device import is_out_of_memory, memory_reason
 from unigs.io.distributed import rank_and_world
 from unigs.io.machine import autocast, machine
 from unigs.models.unet import join_inputs
@@ -81,9 +82,10 @@ class Accumulation:
         while True:
             try:
                 return torch.cat([self._add(batch, drawn, number) for number in range(self.parts)])
-            except torch.OutOfMemoryError as error:
-                # What was asked for; how the memory is shared out fills lines.
-                reason = ". ".join(str(error).split(". ")[:2])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                reason = memory_reason(error)
             # After the handler: the error's traceback held the activations.
             self._take_smaller_parts(len(drawn.timesteps), reason)
 

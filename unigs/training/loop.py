@@ -26,6 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, ModelError
+from unigs.io.device import failures_named
 from unigs.io.distributed import any_of, rank_and_world
 from unigs.io.machine import float32_products, machine
 from unigs.io.process_memory import freed_memory_kept, peak_memory
@@ -50,6 +51,8 @@ LOG_EVERY = 20
 # Also logged: the first step warms up, the second gives the expected duration.
 PROBE_STEPS = 2
 FIRST_PREVIEW_SECONDS = 60.0
+# Where it runs out for something else than a batch: weights, moments, averages.
+LESS_MEMORY = "set training.lora_rank, or parallel fsdp on several devices"
 
 
 class Interrupted(Exception):
@@ -108,8 +111,8 @@ def train(
         DeviceError: the device fails.
         Interrupted: `should_stop` said so.
     """
-    run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
-    try:
+    with failures_named("resume, from the last checkpoint, in a new process", LESS_MEMORY):
+        run = _Run(unet, stream, training, diffusion, Path(out_dir), autoencoder)
         with (
             float32_products(training.precision, run.device),
             freed_memory_kept(),
@@ -117,12 +120,6 @@ def train(
             run.ahead,
         ):
             return run.go(validation, log, should_stop, on_preview)
-    except RuntimeError as error:
-        if not str(error).startswith("CUDA error"):
-            raise
-        reason = str(error).splitlines()[0]
-        hint = "resume, from the last checkpoint, in a new process"
-        raise ModelError(f"{run.device} failed: {reason}", hint=hint) from error
 
 
 class _Run:

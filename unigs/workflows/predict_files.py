@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from unigs.config.seeds import checked_seed
-from unigs.errors import ConfigError, UnigsError
+from unigs.errors import ConfigError, DeviceError, UnigsError
+from unigs.io.device import failures_named
 from unigs.io.files import writing
 from unigs.io.image_file import SUFFIXES
 from unigs.pipeline.initial_noise import seeded_generator
@@ -79,6 +80,7 @@ def predict_files(
         UnigsError: a single picture cannot be predicted, or the sources and `out` do not fit
             (`plan_predictions`); of a folder, such a picture is listed in the result and the others
             are predicted.
+        DeviceError: the accelerator fails.
     """
     checked_seed(seed)
     checked_seed(seed + (runs - 1 if merge == "seeds" else 0), "seed of the last run")
@@ -98,9 +100,12 @@ def _predict(
     done = Predictions(skipped=list(plan.skipped))
     for request in plan.requests:
         try:
-            output = _ask(pipeline, task, seed, merge, runs, request.read() | options)
+            given = request.read() | options
+            with failures_named(more_memory="give --fit stretch, or --device cpu"):
+                output = _ask(pipeline, task, seed, merge, runs, given)
         except UnigsError as error:
-            if not plan.of_folder:
+            # No other picture will be predicted on a device that is gone.
+            if not plan.of_folder or isinstance(error, DeviceError):
                 raise
             done.skipped.append({"file": str(request.picture), "reason": str(error)})
             continue

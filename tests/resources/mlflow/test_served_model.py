@@ -8,6 +8,8 @@ from PIL import Image
 from resources.mlflow.served_model import ServedUniGS
 from tests.support.tiny_pipeline import SIZE, mask, pictures
 from unigs.errors import ConfigError
+from unigs.evaluation import run
+from unigs.io.device import this_device
 from unigs.pipeline import UniGSPipeline
 
 
@@ -35,6 +37,24 @@ def record(tmp_path):
         "steps": 1,
         "seed": 3,
     }
+
+
+def test_it_computes_where_and_in_the_precision_in_which_it_was_evaluated(monkeypatch):
+    monkeypatch.setattr(UniGSPipeline, "from_pretrained", lambda folder: f"model of {folder}")
+    monkeypatch.setattr(run, "on_device", lambda *given: given)
+    model = ServedUniGS()
+    model.load_context(SimpleNamespace(artifacts={"pipeline": "DIR"}))
+    assert model.pipeline == ("model of DIR", this_device())
+
+
+def test_a_device_that_fails_is_told_in_one_line(record):
+    def fails(**given):
+        raise RuntimeError("CUDA error: unspecified launch failure\nCompile with ...")
+
+    model = ServedUniGS()
+    model.pipeline = fails
+    with pytest.raises(ConfigError, match=r"^record 0: the accelerator failed: CUDA error: uns"):
+        model.predict([record])
 
 
 def test_files_are_read_as_everywhere(served, record):

@@ -18,7 +18,7 @@ from unigs.shards.build import build_shards
 from unigs.tasks import TASKS
 from unigs.training.schedule import training_steps
 from unigs.workflows.plan import survey as surveys
-from unigs.workflows.plan.limits import disk_problem, memory_problem
+from unigs.workflows.plan.limits import disk_problem, memory_problem, parts_by_itself
 from unigs.workflows.plan.plan import Planner, changed
 
 SMALL = {
@@ -147,6 +147,29 @@ def test_a_device_that_is_too_small_names_the_setting(planner, plan):
     told = memory_problem(planner, plan, 1000)
     assert told is not None
     assert "no setting alone" in told
+
+
+def test_what_an_accelerator_takes_in_parts_by_itself_is_no_problem(preset):
+    planner = Planner(preset, "shapes", "", accelerator=True)
+    plan = planner.plan()
+    assert parts_by_itself(planner, plan, plan.memory_bytes) is None
+    fits = planner.plan({"training.accumulation": 4}).memory_bytes
+    assert parts_by_itself(planner, plan, fits) == 4
+    assert memory_problem(planner, plan, fits) is None
+    assert parts_by_itself(planner, plan, 1000) is None
+    assert memory_problem(planner, plan, 1000) is not None
+    # Several processes end with the setting: the others may have exchanged a part already.
+    two = planner.plan(devices=2)
+    fits = planner.plan({"training.accumulation": 4}, 2).memory_bytes
+    assert parts_by_itself(planner, two, fits) is None
+    told = memory_problem(planner, two, fits)
+    assert told is not None
+    assert "training.accumulation: 4" in told
+
+
+def test_the_preset_of_the_paper_recomputes_nothing_unless_it_is_asked():
+    training = load_preset("sd15").training
+    assert (training.gradient_checkpointing, training.accumulation) == (False, 1)
 
 
 def test_a_checkpoint_of_a_known_family_need_not_be_here(tmp_path, monkeypatch):

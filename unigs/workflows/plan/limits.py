@@ -37,12 +37,12 @@ def disk_problem(planner: Planner, plan: Plan, store: Path, made: int) -> str | 
 
 def memory_problem(planner: Planner, plan: Plan, limit: int) -> str | None:
     """Return why a process does not fit its device, in one line with the settings that would help;
-    None where it fits.
+    None where it fits, or will in the parts that it takes by itself (`parts_by_itself`).
 
     Args:
         limit: bytes of the device, for each of its processes.
     """
-    if plan.memory_bytes <= limit:
+    if plan.memory_bytes <= limit or parts_by_itself(planner, plan, limit) is not None:
         return None
     hint = _hint(
         planner,
@@ -53,6 +53,23 @@ def memory_problem(planner: Planner, plan: Plan, limit: int) -> str | None:
     return (
         f"device memory: {limit / GIB:.1f} GiB, a training process needs "
         f"{plan.memory_bytes / GIB:.1f} GiB ({hint})"
+    )
+
+
+def parts_by_itself(planner: Planner, plan: Plan, limit: int) -> int | None:
+    """Return in how many parts a single process on an accelerator will take each batch when it has
+    run out of memory (`unigs.training.batch_errors.Accumulation`); None where that does not make it
+    fit, or none are needed."""
+    if not planner.accelerator or plan.devices > 1 or plan.memory_bytes <= limit:
+        return None
+    training = planner.preset.training
+    return next(
+        (
+            parts
+            for parts in _parts(training.batch_size, training.accumulation)
+            if planner.plan({"training.accumulation": parts}).memory_bytes <= limit
+        ),
+        None,
     )
 
 
@@ -86,7 +103,7 @@ def _less_disk(preset: Preset) -> list[dict[str, Any]]:
 def _less_memory(preset: Preset, devices: int) -> list[dict[str, Any]]:
     training = preset.training
     share = training.batch_size // devices
-    parts = [n for n in range(training.accumulation + 1, share + 1) if share % n == 0]
+    parts = _parts(share, training.accumulation)
     checkpointing = {"training.gradient_checkpointing": True}
     tried: list[dict[str, Any]] = [{"training.accumulation": n} for n in parts]
     if not training.gradient_checkpointing:
@@ -97,6 +114,11 @@ def _less_memory(preset: Preset, devices: int) -> list[dict[str, Any]]:
     if share > 1:
         tried.append({**smallest, **checkpointing})
     return tried
+
+
+def _parts(share: int, now: int) -> list[int]:
+    """Return in how many more parts a process can take its share of a batch than it does now."""
+    return [parts for parts in range(now + 1, share + 1) if share % parts == 0]
 
 
 def _alone_and_together(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
