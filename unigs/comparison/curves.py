@@ -81,7 +81,10 @@ def losses_of(evaluation: Path, name: str) -> tuple[Curves, str]:
         if file.is_file():
             curves = read_losses(file)
             return curves, "" if curves else f"The losses of the training of {name} are empty."
-    return {}, f"No losses of the training of {name}: there is no {LOSSES} beside its model."
+    return {}, (
+        f"No losses of the training of {name}: there is no {LOSSES} beside its model. Those of a "
+        "registered version are in MLflow: compare versions."
+    )
 
 
 def _candidates(evaluation: Path) -> list[Path]:
