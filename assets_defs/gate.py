@@ -121,6 +121,11 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
                 before = places_of(compared, protocol, folder)
                 of_best = read_scores(before)
                 show(folder / PAGE, candidate, compared, places, before)
+            elif best is not None:
+                # it decides nothing any more, but people may look at what takes its place
+                kept = kept_evaluations(tracking, best, protocol, tasks, folder / CHAMPION)
+                if kept is not None:
+                    show(folder / PAGE, candidate, best, places, kept)
             decision = decide(scores, of_best, unfit)
             if decision.promoted:
                 crown(tracking, candidate.name, candidate.version, "gate", decision.reason)
@@ -162,7 +167,12 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
             shards = folders.own(settings.evaluated) / "shards" / "val"
             tasks = compare_models(places, before, (first, second), shards, IMAGES_SHOWN)
             curves = [training_losses(tracking, one.run_id) for one in (candidate, best)]
-            write_page(page, first, second, tasks, (curves[0], curves[1]))
+            without = [
+                f"No losses of the training of {name} are in MLflow."
+                for name, found in zip((first, second), curves, strict=True)
+                if not found
+            ]
+            write_page(page, first, second, tasks, (curves[0], curves[1]), without)
             tracking.client().log_artifact(candidate.run_id, str(page), "gate")
 
         def note(version: ModelVersion, protocol: str, places: dict[str, Path]) -> None:

@@ -66,20 +66,23 @@ class StopRequest:
 
 class Reporter:
     """The training's log and preview callback: every metric and picture to MLflow, a line now and
-    then to Dagster, the pictures in ``folder`` too."""
+    then to Dagster, the losses and pictures beside the weights too."""
 
     def __init__(
         self, pipes: PipesContext, tracking: Tracking, run_id: str, steps: int, folder: Path
     ) -> None:
+        from unigs.comparison.curves import LOSSES, LossRecord
         from unigs.workflows.training_progress import TrainingTeller
 
         self.pipes, self.folder = pipes, folder
+        self._record = LossRecord(folder.parent / LOSSES, resumed=True)
         self.outbox = tracking.outbox(run_id, pipes.log.warning)
         self._said = 0.0
         self._tell = TrainingTeller(steps, pipes.log.info, self._state)
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
         self.outbox.metrics(step, metrics)
+        self._record(step, metrics)
         self._tell(step, metrics)
 
     def _state(self, state: str) -> None:

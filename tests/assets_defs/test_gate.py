@@ -82,19 +82,81 @@ def test_a_champion_whose_folder_is_gone_is_told_and_replaced(
     (folder / VERSION_FILE).write_text(json.dumps(candidate))
     shutil.rmtree(best.folder.parents[1])
 
-    monkeypatch.setattr(gate, "built_digest", lambda place: "digest")
-    monkeypatch.setattr(gate, "evaluation_inputs", lambda *given: {})
     monkeypatch.setattr(gate, "keep_evaluations", lambda *given: None)
-    monkeypatch.setattr(build_cache, "verify", lambda folders: None)
     monkeypatch.setattr(promotion, "read_scores", lambda places: scored(entity=0.1))
+    decided = decide(monkeypatch, store, settings, "entity")
+    assert f"the champion is lost: {best.folder.parents[1]}" in decided["reason"].value
+    assert champion_version(tracking, name) == candidate["version"]
+
+
+def test_the_page_of_a_decision_is_an_artifact_of_the_candidates_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from tests.comparison.conftest import evaluated
+    from tests.support.evaluated_shards import samples
+    from unigs.comparison import inputs
+
+    store, settings = Store(root=str(tmp_path / "store")), GraphSettings()
+    tracking, name = Tracking(store=store), registered_name(settings, "referring")
+    folders = Folders.of(store, settings)
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "weights").write_text("w")
+    drawn = samples(tmp_path / "scenes", "referring", 3)
+    monkeypatch.setattr(inputs, "read_samples", lambda shards: iter(drawn))
+
+    def decided_on(worth: str, digest: str) -> tuple[ModelVersion, dict]:
+        place = folders.evaluation("referring", "referring")
+        shutil.rmtree(place, ignore_errors=True)
+        evaluated(place, drawn, worth)
+        with tracking.run("train", tags={}, parameters={}) as run_id:
+            version = register_model(tracking, run_id, name, tmp_path / "pipeline", {})
+            tracking.client().log_metric(run_id, "loss", 0.5, step=20)
+        folders.model("referring").mkdir(parents=True, exist_ok=True)
+        told = {"name": name, "version": version.version}
+        (folders.model("referring") / VERSION_FILE).write_text(json.dumps(told))
+        return version, decide(monkeypatch, store, settings, "referring", digest)
+
+    def pages(version: ModelVersion) -> list[str]:
+        return [a.path for a in tracking.client().list_artifacts(version.run_id, "gate")]
+
+    best, _ = decided_on("blurred", "first")
+    candidate, decided = decided_on("truth", "second")
+    assert decided["promoted"].value
+    assert pages(candidate) == ["gate/comparison.html"]
+    assert not pages(best), "there was nothing to compare it with"
+    page = tracking.client().download_artifacts(candidate.run_id, pages(candidate)[0])
+    text = Path(page).read_text("utf-8")
+    assert f"{candidate.name}/{candidate.version} left" in text
+    assert f"{best.name}/{best.version}: from 0.500 at step 20" in text
+    assert "photograph 0000" in text
+    assert Path(decided["comparison"].value).read_text("utf-8") == text
+
+    champions = [f"{name}/{candidate.version}"]
+    monkeypatch.setattr(gate, "tainted_by_forgotten", lambda place: champions)
+    successor, decided = decided_on("blurred", "third")
+    assert "saw forgotten images" in decided["reason"].value
+    assert pages(successor) == ["gate/comparison.html"]
+
+
+def decide(
+    monkeypatch: pytest.MonkeyPatch,
+    store: Store,
+    settings: GraphSettings,
+    model: str,
+    digest: str = "digest",
+) -> dict:
+    """Materialise a gate whose inputs are known by ``digest``; its metadata."""
+    monkeypatch.setattr(gate, "built_digest", lambda place: digest)
+    monkeypatch.setattr(gate, "evaluation_inputs", lambda *given: {})
+    monkeypatch.setattr(build_cache, "verify", lambda folders: None)
     job = build_defs().resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings),
             tags=run_tags(settings),
-            asset_selection=[dg.AssetKey("entity_gate")],
+            asset_selection=[dg.AssetKey(f"{model}_gate")],
             instance=instance,
         )
-    (event,) = result.asset_materializations_for_node("entity_gate")
-    assert f"the champion is lost: {best.folder.parents[1]}" in event.metadata["reason"].value
-    assert champion_version(tracking, name) == candidate["version"]
+    (event,) = result.asset_materializations_for_node(f"{model}_gate")
+    return dict(event.metadata)

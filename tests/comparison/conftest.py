@@ -49,9 +49,6 @@ def sides(folders: tuple[Path, ...]) -> tuple:
 @pytest.fixture(scope="session")
 def inputs(drawn: list):
     """What the samples were."""
-    from unigs.comparison.page import Inputs
+    from unigs.comparison.inputs import inputs_of
 
-    return Inputs(
-        {sample.key: sample.image for sample in drawn},
-        {s.key: {entity.id: entity.class_name for entity in s.entities} for s in drawn},
-    )
+    return inputs_of(drawn, {sample.key for sample in drawn})

@@ -82,6 +82,20 @@ def test_a_version_is_compared_by_what_the_gate_kept(folders, tmp_path, monkeypa
     assert "m/3: from 0.500 at step 20 to 0.250 at step 40" in text
 
 
+def test_losses_lie_beside_the_model_of_a_folder(folders, tmp_path):
+    from unigs.comparison.curves import LOSSES, LossRecord, note_model
+
+    LossRecord(tmp_path / "trained" / LOSSES, resumed=False)(20, {"loss": 0.5})
+    (tmp_path / "trained" / "model").mkdir()
+    first = shutil.copytree(folders[0], tmp_path / "first")
+    note_model(first, tmp_path / "trained" / "model")
+    page = tmp_path / "page.html"
+    run(first, folders[1], "--out", page, "--names", "new,old")
+    text = page.read_text("utf-8")
+    assert "new: from 0.500 at step 20" in text
+    assert "No losses of the training of old: its evaluation does not name its model." in text
+
+
 def test_an_unknown_version_ends_with_1(folders, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "unigs.cli.operate.compare.subprocess.run",

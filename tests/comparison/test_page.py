@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from unigs.comparison import page
+from unigs.comparison.inputs import inputs_of
 from unigs.comparison.page import compare_task, write_page
-from unigs.comparison.pictures import entities, exact, photograph
+from unigs.comparison.pictures import entities, photograph
 from unigs.errors import DataError
+from unigs.evaluation.predictions import with_hole
 from unigs.metrics.bootstrap.per_image import PerImage
 
 
@@ -67,6 +69,34 @@ def test_it_holds_metrics_sizes_classes_and_pictures(written):
     for part in ("miou", "1.000 [1.000, 1.000]", "better", "disc", "larger", "true entities"):
         assert part in text
     assert "colormap by good" in text
+    assert "coarse mask" in text
+    assert "referring: find" in text
+
+
+@pytest.mark.parametrize(
+    ("task", "titles"),
+    [
+        ("inpainting", ["control image: photograph with its hole", "coarse mask"]),
+        ("synthesis", ["control image: colormap"]),
+        ("referring", ["coarse mask"]),
+        ("entity", []),
+    ],
+)
+def test_what_the_models_were_given_is_shown(tmp_path, task, titles):
+    from tests.support.evaluated_shards import samples
+
+    (sample,) = samples(tmp_path, task, 1)
+    shown = inputs_of([sample], {sample.key}).shown[sample.key]
+    assert list(shown.given) == titles
+    assert shown.prompt == sample.prompt
+    for title, uri in shown.given.items():
+        found = np.asarray(pixels(uri).convert("RGBA")).astype(int)
+        if title == "coarse mask":
+            assert np.array_equal(found[..., 3] > 0, sample.coarse_mask)
+        else:
+            expected = with_hole(sample) if "hole" in title else sample.colormap
+            assert abs(found[..., :3] - expected).mean() < 12
+    assert inputs_of([sample], set()).shown == {}
 
 
 def test_scores_and_trainings_are_drawn_and_told(written, sides, inputs):
@@ -86,8 +116,18 @@ def test_without_shards_there_are_masks_alone(sides, tmp_path):
     task = compare_task("referring", *sides, None, 2)
     write_page(tmp_path / "page.html", "a", "b", [task])
     assert "of the training" not in (tmp_path / "page.html").read_text("utf-8")
-    assert "input of" not in (tmp_path / "page.html").read_text("utf-8")
+    assert "photograph" not in (tmp_path / "page.html").read_text("utf-8")
     assert task.shown["classes"] == []
+
+
+def test_without_losses_the_page_says_so(sides, tmp_path):
+    task = compare_task("referring", *sides, None, 1)
+    told = "No losses of the training of <b>: nothing there."
+    curves = {"loss": [(20, 0.5)]}, {}
+    write_page(tmp_path / "page.html", "a", "<b>", [task], curves, [told])
+    found = Page((tmp_path / "page.html").read_text("utf-8"))
+    assert told in found.cells
+    assert "a: from 0.500 at step 20 to 0.500 at step 20" in found.cells
 
 
 def test_a_large_page_leaves_images_out_and_says_so(sides, inputs, tmp_path, monkeypatch):
@@ -115,5 +155,4 @@ def test_masks_are_exact_and_photographs_small():
     for label in range(1, 9):
         assert len({tuple(color) for color in shown[labels == label].tolist()}) == 1
     noise = np.random.default_rng(0).integers(0, 256, (300, 200, 3), np.uint8)
-    assert np.array_equal(np.asarray(pixels(exact(noise))), noise)
     assert max(pixels(photograph(noise)).size) == 128

@@ -9,10 +9,12 @@ import dagster as dg
 import pytest
 
 from assets_defs.support.partitions import partition_key
+from resources.mlflow.curves import training_losses
 from resources.mlflow.registry import champion
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from tests.e2e.command import TASKS, result_of, unigs
+from unigs.comparison.curves import LOSSES, read_losses
 from unigs.config.preset import load_preset
 from unigs.shards.manifest import MANIFEST
 
@@ -105,6 +107,8 @@ def test_lineage_leads_from_the_champion_to_the_shards(first: dict, store: Path)
     assert "images/preview-00000008.png" in pictures
     previews = store / "shapes-smoke" / "weights" / "joint" / "previews"
     assert (previews / "step-00000008.png").is_file()
+    losses = read_losses(previews.parent / LOSSES)
+    assert losses["loss"] == training_losses(tracking, best.run_id)["loss"]
     experiment = client.get_experiment_by_name("unigs")
     evaluated = client.search_runs(
         [experiment.experiment_id], f"tags.training_run = '{best.run_id}'"

@@ -9,6 +9,7 @@ from tests.support.checkpoints import write_checkpoint
 from tests.support.made_scenes import CLASSES, made_scene
 from tests.support.tiny_shards import write_shards
 from unigs.colormap.palette import Palette
+from unigs.comparison.curves import LOSSES, read_losses
 from unigs.config.preset import load_preset
 from unigs.errors import DataError, ModelError
 from unigs.latents import encode as sample_latents
@@ -55,6 +56,7 @@ def test_without_latents_the_trainer_encodes_and_loses_the_same(tmp_path, monkey
         return train_from_shards(str(preset), tasks, tmp_path, out, 2, False, lambda: False)["loss"]
 
     expected = loss(once, tmp_path / "once")
+    assert read_losses(tmp_path / "once" / LOSSES)["loss"] == [(2, pytest.approx(expected))]
     assert not encoded
     assert loss(live, tmp_path / "live") == pytest.approx(expected, rel=1e-3)
     assert set(encoded) == {"inpainting", "entity"}
@@ -68,8 +70,10 @@ def test_without_latents_the_trainer_encodes_and_loses_the_same(tmp_path, monkey
     assert loss(live, tmp_path / "live") == pytest.approx(expected, rel=1e-3)
     assert set(encoded) == {"inpainting"}
     write_shards(tmp_path, ["entity"], count=9)
-    loss(live, tmp_path / "live")
+    again = loss(live, tmp_path / "live")
     assert set(encoded) == {"inpainting", "entity"}
+    # those of the training that made the model
+    assert read_losses(tmp_path / "live" / LOSSES)["loss"] == [(2, pytest.approx(again))]
 
 
 @pytest.mark.parametrize("latents", [True, False])

@@ -71,6 +71,17 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of samples.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
+    decoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Read colormaps by regions, best, nearest, pdm or kmeans; default: the model's."
+        ),
+    ] = None,
+    delta: Annotated[float | None, typer.Option(help="Threshold of pdm.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="pdm and kmeans: rgb, lab or rgb+lab.")
+    ] = None,
+    clusters: Annotated[int | None, typer.Option(min=1, help="kmeans: number of clusters.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed; default: 0.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Default: 32.")] = None,
     preset: Annotated[
@@ -101,6 +112,7 @@ def evaluate(
     from tempfile import TemporaryDirectory
 
     # a wrong request is told before torch is imported
+    from unigs.cli.shared.decoding import decoder_options
     from unigs.competitors.registry import OURS, check_request, load_competitor
     from unigs.competitors.request import Request
     from unigs.config.overrides import parse_overrides
@@ -128,7 +140,10 @@ def evaluate(
     elif overrides:
         raise ConfigError("--set changes a preset", hint="name one with --preset")
     other, named = None, model
+    decoding = decoder_options(decoder, delta=delta, features=features, clusters=clusters)
     if pipeline != OURS:
+        if decoder is not None:
+            raise ConfigError(f"--pipeline {pipeline} predicts no colormaps", hint="no --decoder")
         request = Request(
             pipeline, kind.name, shards, model, adapter, predictions, images, limit, seed or 0,
             steps, guidance,
@@ -153,6 +168,7 @@ def evaluate(
     from rich.console import Console
     from tqdm import tqdm
 
+    from unigs.comparison.curves import note_model
     from unigs.evaluation.metric_values import finite
     from unigs.evaluation.run import EvaluationJob, run_evaluation
     from unigs.evaluation.table import rich_table
@@ -186,10 +202,14 @@ def evaluate(
             baselines,
             device,
             other,
+            decoder,
+            decoding,
         )
         values = run_evaluation(job, processes or 1, bar.update)
     if rank > 0:
         return
+    if out is not None:
+        note_model(out, named)
     if json:
         for note in values.notes():
             print(note, file=sys.stderr)

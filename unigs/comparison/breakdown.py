@@ -45,6 +45,18 @@ def metric_rows(first: Evaluation, second: Evaluation) -> list[Row]:
     return _rows(first.scores, second.scores, names)
 
 
+def deciding_metric(first: Evaluation, second: Evaluation) -> str:
+    """Return the metric by which images are chosen: the first that both have.
+
+    Raises:
+        DataError: they share no metric.
+    """
+    for value in first.values:
+        if value.name in second.scores.parts:
+            return value.name
+    raise DataError("the two share no metric", file=second.folder, hint="evaluate both alike")
+
+
 def entity_rows(
     first: Evaluation, second: Evaluation, classes: Classes | None
 ) -> tuple[list[Row], list[Row]]:

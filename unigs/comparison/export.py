@@ -1,6 +1,7 @@
 """Photographs, truth and both models' predictions for viewers that read COCO's formats.
 
-A folder per task, in the layout that FiftyOne documents as ``COCODetectionDataset``:
+A folder per task, in the layout that FiftyOne documents as ``COCODetectionDataset``, which is a
+``FiftyOneDataset`` too (`unigs.comparison.fiftyone_dataset`):
 
     data/KEY.png             photographs, as the samples have them
     labels.json              COCO instances of the truth
@@ -8,8 +9,8 @@ A folder per task, in the layout that FiftyOne documents as ``COCODetectionDatas
     predictions/MODEL/       results.json (COCO results, with boxes), panoptic.json with panoptic/,
                              and data/ with the images that the model generated
 
-There is one category, "entity", as models predict no classes; the true class is the attribute
-``class_name`` of an annotation and of a segment.
+In the COCO files there is one category, "entity", as models predict no classes; the true class is
+the attribute ``class_name`` of an annotation and of a segment.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from pycocotools import mask as rle_codec
 
 from unigs.comparison.breakdown import Classes
 from unigs.comparison.evaluation import TRUTH, Evaluation
+from unigs.comparison.fiftyone_dataset import Scores, write_dataset
 from unigs.errors import ConfigError, DataError
 from unigs.io.files import replacing_folder
 from unigs.shards.read import read_samples
@@ -110,8 +112,12 @@ def export_task(folder: Path, shards: Path, sides: Sequence[Evaluation]) -> Expo
     about = {"info": {"description": f"{folder.name}: truth"}, "licenses": []}
     _write(folder / LABELS, {**about, **truth, "annotations": listed})
     _write(folder / PANOPTIC, {**about, **panoptic})
-    for side, name in zip(sides, folder_names([side.name for side in sides]), strict=True):
+    names = folder_names([side.name for side in sides])
+    scores = [
         _predictions(folder / PREDICTIONS / name, side, ids)
+        for side, name in zip(sides, names, strict=True)
+    ]
+    write_dataset(folder, DATA, sides, names, scores, classes)
     return Exported(folder, len(images), len(listed))
 
 
@@ -150,8 +156,9 @@ def _class_names(panoptic: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _predictions(folder: Path, side: Evaluation, ids: Mapping[str, int]) -> None:
-    """Write what a model predicts, its images numbered as those of the truth."""
+def _predictions(folder: Path, side: Evaluation, ids: Mapping[str, int]) -> Scores:
+    """Write what a model predicts, its images numbered as those of the truth; return the scores of
+    its entities."""
     own = {image["id"]: image["key"] for image in _read(side.folder / TRUTH)["images"]}
     if other := set(own.values()) ^ set(ids):
         raise DataError(
@@ -159,19 +166,32 @@ def _predictions(folder: Path, side: Evaluation, ids: Mapping[str, int]) -> None
             file=side.folder,
             hint=_AGAIN,
         )
-    results = []
+    results, scores = [], defaultdict(list)
     for result in _read(side.folder / RESULTS):
         mask = result["segmentation"]
         encoded = {**mask, "counts": mask["counts"].encode()}
         box, area = rle_codec.toBbox(encoded).tolist(), int(rle_codec.area(encoded))
         numbered = {"image_id": ids[own[result["image_id"]]], "bbox": box, "area": area}
         results.append(result | numbered)
+        scores[numbered["image_id"]].append(result["score"])
+    panoptic = _panoptic(side, "panoptic", ids, folder)
     _write(folder / RESULTS, results)
-    _write(folder / PANOPTIC, _panoptic(side, "panoptic", ids, folder))
+    _write(folder / PANOPTIC, panoptic)
     for key in ids:
         if (picture := side.picture("images", key)) is not None:
             (folder / DATA).mkdir(exist_ok=True)
             shutil.copyfile(picture, folder / DATA / f"{key}.png")
+    # results list the entities of an image by label
+    return {
+        Path(record["file_name"]).stem: dict(
+            zip(
+                sorted(segment["id"] for segment in record["segments_info"]),
+                scores[record["image_id"]],
+                strict=True,
+            )
+        )
+        for record in panoptic["annotations"]
+    }
 
 
 def _panoptic(side: Evaluation, kind: str, ids: Mapping[str, int], folder: Path) -> dict[str, Any]:

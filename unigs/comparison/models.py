@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from unigs.comparison.breakdown import chosen_images, deciding_metric
 from unigs.comparison.evaluation import Evaluation
 from unigs.comparison.inputs import read_inputs
 from unigs.comparison.page import Comparison, compare_task
@@ -43,6 +44,9 @@ def compare_models(
             for side, name in zip((first, second), names, strict=True)
         )
         place = None if shards is None or not (one.files and other.files) else shards / task
-        inputs = None if place is None else read_inputs(place, one.files)
+        inputs = None
+        if place is not None:
+            chosen = chosen_images(one, other, deciding_metric(one, other), images)
+            inputs = read_inputs(place, one.files, {key for key, _, _ in chosen})
         found.append(compare_task(task or one.folder.name, one, other, inputs, images))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment
-from numpy.typing import NDArray
 
 from unigs.comparison.breakdown import (
-    Classes,
     Row,
     chosen_images,
+    deciding_metric,
     entity_rows,
     metric_rows,
     own_values,
 )
-from unigs.comparison.charts import Chart, Curve, distribution, training_curves
+from unigs.comparison.charts import Chart, distribution, training_curves
+from unigs.comparison.curves import Curves
 from unigs.comparison.evaluation import Evaluation
-from unigs.comparison.pictures import entities, exact, photograph
-from unigs.errors import DataError
+from unigs.comparison.inputs import Inputs
+from unigs.comparison.pictures import entities, photograph
 from unigs.evaluation.table import number
 from unigs.io.files import writing
 from unigs.metrics.bootstrap.draws import DRAWS, Interval
@@ -36,18 +36,6 @@ _RULE = (
 )
 
 _LEFT_OUT = " Some were left out to keep the page small."
-
-#: Metric of a training -> its values by step.
-Curves = Mapping[str, Curve]
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What the samples of a task were, where their shards are at hand: (h, w, 3) uint8 photograph
-    by key, and the class names of the true entities."""
-
-    images: Mapping[str, NDArray[np.uint8]]
-    classes: Classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +60,9 @@ def compare_task(
     Raises:
         DataError: the two share no image or no metric, or a file of predictions is gone.
     """
+    deciding = deciding_metric(first, second)
     metrics = metric_rows(first, second)
-    if not metrics:
-        raise DataError("the two share no metric", file=second.folder, hint="evaluate both alike")
     sizes, classes = entity_rows(first, second, None if inputs is None else inputs.classes)
-    deciding = metrics[0].name
     chosen = chosen_images(first, second, deciding, images)
     shared = len(set(first.files) & set(second.files))
     shown = {
@@ -97,6 +83,7 @@ def write_page(
     second: str,
     tasks: list[Comparison],
     curves: tuple[Curves, Curves] = ({}, {}),
+    without: Sequence[str] = (),
 ) -> int:
     """Write the page; return its size in bytes.
 
@@ -105,6 +92,7 @@ def write_page(
     Args:
         first, second: names of the models.
         curves: of the trainings of both, as far as they are known.
+        without: sentences on those that are not.
     """
     source = resources.files("unigs.comparison").joinpath("page.html.j2").read_text("utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -114,7 +102,12 @@ def write_page(
     trainings = _trainings((first, second), curves)
     while True:
         text = template.render(
-            first=first, second=second, tasks=shown, trainings=trainings, draws=DRAWS
+            first=first,
+            second=second,
+            tasks=shown,
+            trainings=trainings,
+            without=without,
+            draws=DRAWS,
         )
         data = text.encode()
         longest = max(shown, key=lambda task: len(task["images"]))
@@ -174,21 +167,20 @@ def _image(
     def add(title: str, kind: str, source: str) -> None:
         pictures.append({"title": title, "kind": kind, "source": source})
 
-    photo = None if inputs is None else inputs.images.get(key)
+    sample = None if inputs is None else inputs.shown.get(key)
     shown: dict[str, Any] = {"key": key, "first": number(a), "second": number(b)}
-    if photo is not None:
-        shown["input"] = photograph(photo)
+    if sample is not None:
+        shown |= {"photo": sample.photo, "prompt": sample.prompt}
+        for title, source in sample.given.items():
+            add(title, "pixels" if title == "coarse mask" else "", source)
     add("true entities", "pixels", entities(first.truth(key)))
     masks = first.labels(key), second.labels(key)
     if masks[0] is not None and masks[1] is not None:
         shown["first_mask"], shown["second_mask"] = entities(masks[0]), entities(masks[1])
+    elif sample is not None:
+        add("photograph", "", sample.photo)
     for side in (first, second):
-        for kind, title, render in (
-            ("images", "image", photograph),
-            ("colormaps", "colormap", exact),
-        ):
+        for kind, title in (("images", "image"), ("colormaps", "colormap")):
             if (file := side.picture(kind, key)) is not None:
-                add(
-                    f"{title} by {side.name}", "pixels" if kind == "colormaps" else "", render(file)
-                )
+                add(f"{title} by {side.name}", "", photograph(file))
     return shown | {"pictures": pictures}

@@ -29,14 +29,6 @@ def photograph(pixels: NDArray[np.uint8] | Path) -> str:
     return _uri("webp", stream)
 
 
-def exact(pixels: NDArray[np.uint8] | Path) -> str:
-    """Return (h, w, 3) uint8 or a file as a PNG data URI, every pixel as it is."""
-    image = Image.fromarray(read_image(pixels) if isinstance(pixels, Path) else pixels)
-    stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
-    return _uri("png", stream)
-
-
 def entities(labels: NDArray[np.int32]) -> str:
     """Return (h, w) labels as a PNG data URI: a colour each, 0 transparent, every pixel its own."""
     present = [int(label) for label in np.unique(labels) if label > 0][:255]

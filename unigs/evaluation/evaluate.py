@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ def evaluate(
     progress: Callable[[int], object] | None = None,
     *,
     guidance_scale: float | None = None,
+    decoder: str | None = None,
+    decoder_options: Mapping[str, Any] | None = None,
     codec: Codec | None = None,
     baselines: bool = True,
 ) -> MetricValues:
@@ -47,12 +49,18 @@ def evaluate(
     Args:
         pipeline: a ``UniGSPipeline``, or anything with the same call and output.
         num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
+        decoder, decoder_options: of the colormaps, in place of the pipeline's own.
         seed: a prediction depends only on it and on its sample, not on ``batch_size``.
 
     The others, and what is returned and raised, are those of `evaluate_source`.
     """
-    options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
+    options: dict[str, Any] = {
+        "num_inference_steps": num_inference_steps,
+        "guidance_scale": guidance_scale,
+    }
     given = {key: value for key, value in options.items() if value is not None}
+    if decoder is not None:
+        given |= {"decoder": decoder, "decoder_options": dict(decoder_options or {})}
     return evaluate_source(
         PipelineSource(pipeline, task_named(task).name, seed, given),
         task,

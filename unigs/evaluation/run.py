@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class EvaluationJob:
         device: as in `this_device`; None for each process's own.
         other: makes another model ready, in each process; see `unigs.competitors`. Steps, guidance
             and seed are its own then.
+        decoder, decoder_options: of colormaps and their upper bound, in place of the model's own;
+            see `unigs.colormap.decode`.
 
     The others are those of `unigs.evaluation.evaluate.evaluate`.
     """
@@ -53,6 +55,8 @@ class EvaluationJob:
     references: bool = True
     device: str | None = None
     other: Callable[[torch.device], OtherModel] | None = None
+    decoder: str | None = None
+    decoder_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_evaluation(
@@ -100,6 +104,9 @@ def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> M
         return _evaluate_other(job, job.other(device), evaluators, progress)
     pipeline = on_device(UniGSPipeline.from_pretrained(job.model), device)
     pipeline.set_progress_bar_config(disable=True)
+    codec = Codec.of(pipeline)
+    if job.decoder is not None:
+        codec = replace(codec, decoder=job.decoder, options=job.decoder_options)
     return evaluate(
         pipeline,
         job.task,
@@ -112,7 +119,9 @@ def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> M
         job.batch_size,
         progress,
         guidance_scale=job.guidance,
-        codec=Codec.of(pipeline) if job.references else None,
+        decoder=job.decoder,
+        decoder_options=job.decoder_options,
+        codec=codec if job.references else None,
         baselines=job.references,
     )
 

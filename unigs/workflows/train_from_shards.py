@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.distributed import is_torchelastic_launched
 
+from unigs.comparison.curves import LOSSES, LossRecord
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import ConfigError, DataError, UnigsError
 from unigs.io.device import this_device
@@ -117,7 +118,13 @@ def train_from_shards(
             try:
                 if first:
                     line.say(f"device {machine(where)}")
-                    unet, report = run_job(job, tell, should_stop, on_preview)
+                    record = LossRecord(place / LOSSES, resume)
+
+                    def log(step: int, metrics: Mapping[str, float]) -> None:
+                        record(step, metrics)
+                        tell(step, metrics)
+
+                    unet, report = run_job(job, log, should_stop, on_preview)
                 else:
                     unet, report = run_job(job, should_stop=should_stop)
             except Interrupted as interruption:
@@ -138,6 +145,8 @@ def train_from_shards(
     with replacing_folder(model) as partial:
         pipeline.save_pretrained(partial)
         write_model_card(partial, pipeline, facts_of(values, digests, {}, weights))
+    if place != out:
+        (place / LOSSES).replace(out / LOSSES)
     finish_training(out, place)
     return {
         "model": model,

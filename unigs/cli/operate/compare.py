@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from json import loads
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unigs.cli.output import print_result
 from unigs.cli.shared.graph import graph_command
+
+if TYPE_CHECKING:
+    from unigs.comparison.curves import Curves
 
 EXAMPLES = (
     "unigs compare evaluation/a evaluation/b --out compared.html",
@@ -54,8 +57,8 @@ def compare(
     export: Annotated[
         Path | None,
         typer.Option(
-            help="New folder that gets photographs, truth and predictions in COCO's formats, as "
-            "FiftyOne reads them; needs --shards, and folders."
+            help="New folder that gets photographs, truth and predictions in COCO's formats and in "
+            "FiftyOne's own; needs --shards, and folders."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -102,8 +105,8 @@ def compare(
             from unigs.comparison.export import export_models
 
             written = export_models(export, one, other, (called[0], called[1]), shards)
-        curves = sides[0].curves, sides[1].curves
-        size = write_page(out, called[0], called[1], tasks, curves)
+        curves, without = _trainings(sides, called)
+        size = write_page(out, called[0], called[1], tasks, curves, without)
     result: dict[str, Any] = {
         "page": str(out),
         "bytes": size,
@@ -140,13 +143,13 @@ def compare(
 class _Side:
     """One of the two: its name, the folder of its evaluations, shards that it was evaluated on; of
     a version the digest of those shards, the evaluators and the settings, and the losses of its
-    training: metric -> [[step, value], ...]."""
+    training: metric -> [[step, value], ...]; None of a folder."""
 
     name: str
     folder: Path
     shards: Path | None = None
     evaluated_on: str = ""
-    curves: Mapping[str, Any] = field(default_factory=dict)
+    curves: Mapping[str, Any] | None = None
 
 
 def _side(given: str, store: Path | None, fetched: Path) -> _Side:
@@ -162,6 +165,25 @@ def _side(given: str, store: Path | None, fetched: Path) -> _Side:
     shards = found["shards"]
     folder = Path(shards) if shards else None
     return _Side(found["name"], fetched, folder, found["evaluated_on"], found["curves"])
+
+
+def _trainings(
+    sides: Sequence[_Side], names: Sequence[str]
+) -> tuple[tuple[Curves, Curves], list[str]]:
+    """Return the losses of both trainings, and a sentence on each that has none."""
+    from unigs.comparison.curves import losses_of
+
+    found: list[Curves] = []
+    without = []
+    for side, name in zip(sides, names, strict=True):
+        if side.curves is None:
+            curves, told = losses_of(side.folder, name)
+        else:
+            curves = side.curves
+            told = "" if curves else f"No losses of the training of {name} are in MLflow."
+        found.append(curves)
+        without += [told] if told else []
+    return (found[0], found[1]), without
 
 
 def _names(first: Path, second: Path) -> list[str]:
