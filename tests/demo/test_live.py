@@ -1,11 +1,13 @@
 """What the page shows while a run goes on, and an entity that goes from task to task."""
 
 import io
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.demo_answer import Page, first_answer
 from tests.demo.browser import SECONDS, press, take_example
 
 pytestmark = pytest.mark.slow
@@ -60,3 +62,12 @@ def test_a_chosen_entity_becomes_the_coarse_mask_of_the_next_task(visit):
     use.click()
     page.wait_for_selector("#status-referring >> text=coarse mask is entity", timeout=SECONDS)
     assert page.get_by_role("tab", name="referring").get_attribute("aria-selected") == "true"
+
+
+def test_the_benchmark_measures_what_a_visitor_waits_for(chromium, address):
+    served = Page(address, started=0.0, process=os.getpid())
+    took, work = first_answer(chromium, served, "entity")
+    assert took > 0
+    server, browser = work
+    assert server > 0
+    assert browser > 0
