@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py watch --checkpoints DIR --work DIR
         during a training: copies the averaged weights of every checkpoint, until stopped
-    python benchmarks/scaling.py judge --model DIR --shards DIR --work DIR [--limit 96]
+    python benchmarks/scaling.py evaluate --model DIR --shards DIR --work DIR [--limit 96]
         afterwards: the table, with the finished model as its last row
 
 The learning rate of a checkpoint in the middle had not yet fallen, so a training planned for that
@@ -56,7 +56,7 @@ def with_weights(pipeline: UniGSPipeline, checkpoint: Path) -> None:
         parameter.data.copy_(shadow[str(index)])
 
 
-def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str]) -> None:
+def evaluate(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str]) -> None:
     """Print `miou` / `recall_50` of some tasks, a row per checkpoint."""
     print(f"| step | {' | '.join(tasks)} |")
     print("|---:" * (len(tasks) + 1) + "|")
@@ -68,7 +68,7 @@ def judge(model: Path, shards: Path, work: Path, limit: int, tasks: Sequence[str
             label = str(json.loads((folder / STATE).read_text())["step"])
         cells = []
         for task in tasks:
-            out = work / f"answers-{label}-{task}"
+            out = work / f"predictions-{label}-{task}"
             row = evaluated(pipeline, task, shards, out, limit=limit)
             cells.append(f"{row['miou']:.3f} / {row['recall_50']:.3f}")
         print(f"| {label} | {' | '.join(cells)} |", flush=True)
@@ -78,18 +78,20 @@ def main() -> None:
     """Watch or evaluate."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    watching, judging = commands.add_parser("watch"), commands.add_parser("judge")
+    watching, evaluating = commands.add_parser("watch"), commands.add_parser("evaluate")
     watching.add_argument("--checkpoints", type=Path, required=True)
-    judging.add_argument("--model", type=Path, required=True, help="folder of the pipeline")
-    judging.add_argument("--shards", type=Path, required=True, help="held-out, a folder per task")
-    judging.add_argument("--limit", type=int, default=96, help="samples per task")
+    evaluating.add_argument("--model", type=Path, required=True, help="folder of the pipeline")
+    evaluating.add_argument(
+        "--shards", type=Path, required=True, help="held-out, a folder per task"
+    )
+    evaluating.add_argument("--limit", type=int, default=96, help="samples per task")
     masked = [task.name for task in TASKS.values() if task.new_colormap]
-    judging.add_argument("--tasks", nargs="+", choices=masked, default=masked)
-    for command in (watching, judging):
+    evaluating.add_argument("--tasks", nargs="+", choices=masked, default=masked)
+    for command in (watching, evaluating):
         command.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
-    if options.command == "judge":
-        judge(options.model, options.shards, options.work, options.limit, options.tasks)
+    if options.command == "evaluate":
+        evaluate(options.model, options.shards, options.work, options.limit, options.tasks)
         return
     try:
         watch(options.checkpoints, options.work)

@@ -6,12 +6,14 @@ This is what ``unigs promote`` and ``unigs rollback`` start.
 import argparse
 import json
 import sys
+import traceback
 from dataclasses import asdict
 
 from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import champion_version, crown, previous, registered_names
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
+from unigs.cli.shared.volume import is_verbose
 from unigs.errors import ConfigError, DataError, UnigsError
 
 
@@ -22,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         with clear_errors():
             return _change(options)
     except UnigsError as error:
+        if is_verbose():
+            traceback.print_exc()
         print(f"unigs {options.action}: {error}", file=sys.stderr)
         return 1
 

@@ -6,6 +6,7 @@ This is what ``unigs store gc`` starts.
 import argparse
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from resources.mlflow.access import clear_errors
 from resources.mlflow.tracking import Tracking
 from resources.mlflow.versions import OldVersion, delete_version, old_versions
 from resources.store import Store
+from unigs.cli.shared.volume import is_verbose
 from unigs.errors import UnigsError
 from unigs.lineage.history import RECORD
 from unigs.workflows.upkeep.leftovers import Leftover, find_leftovers, remove, size_of
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         with clear_errors():
             return _collect(options)
     except UnigsError as error:
+        if is_verbose():
+            traceback.print_exc()
         print(f"unigs store gc: {error}", file=sys.stderr)
         return 1
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -19,10 +20,12 @@ from typing import Any
 from assets_defs.support.folders import Folders
 from pipelines.runner.console import children_write_to
 from pipelines.runner.follow import Progress, Worker, follow
+from pipelines.runner.programs import called
 from resources.mlflow.tracking import Tracking
 from resources.process.lifeline import end_with_parent
 from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
+from unigs.cli.shared.volume import is_verbose
 from unigs.errors import ConfigError, DataError, UnigsError, choices
 from unigs.workflows.job_names import DATA_ONLY, EVERYTHING, JOB_NAMES, PAPER_TABLES
 from unigs.workflows.training_progress import TrainingLine
@@ -39,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(options)
     except UnigsError as error:
+        if is_verbose():
+            traceback.print_exc()
         print(f"unigs run: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -155,7 +160,9 @@ def _launched(
     if unseen:
         print(said_of_unseen(unseen), file=sys.stderr)
     if not options.quiet:
-        place = f"python -m pipelines.ui --store {store.base}"
+        if options.job != DATA_ONLY:
+            print(f"try it: {called('unigs')} demo --store {store.base}", file=sys.stderr)
+        place = f"{called('python')} -m pipelines.ui --store {store.base}"
         print(f"pictures, lineage, runs: {place}", file=sys.stderr)
     seconds = round(time.monotonic() - begin, 1)
     about = {"seconds": seconds, "run_id": run_id, "unseen_classes": unseen}

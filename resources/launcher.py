@@ -28,7 +28,7 @@ class Launcher(dg.ConfigurableResource, ABC):
     ) -> None:
         """Run ``python -m module`` to its end; ``order`` is its Pipes extras.
 
-        Raises :class:`~unigs.errors.UnigsError` with its last words when it fails.
+        Raises :class:`~unigs.errors.UnigsError` with its last output when it fails.
         """
 
     @abstractmethod

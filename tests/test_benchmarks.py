@@ -122,7 +122,15 @@ def test_checkpoints_are_copied_while_training_runs_and_evaluated_afterwards(tmp
     watching.send_signal(signal.SIGINT)
     assert watching.wait(60) == 0
     told = run(
-        "scaling.py", "judge", "--model", model, "--shards", shards, "--tasks", "referring", *places
+        "scaling.py",
+        "evaluate",
+        "--model",
+        model,
+        "--shards",
+        shards,
+        "--tasks",
+        "referring",
+        *places,
     )
     seven, end = (line for line in told.splitlines() if line.startswith(("| 7 |", "| end |")))
     # The same weights.

@@ -1,51 +1,25 @@
-"""What is public is listed (`__all__`), documented, typed, and on a page of the reference.
-
-Read from the text of the files: nothing heavy is imported.
-"""
+"""What is public is listed (`__all__`), documented, typed, in the reference, and stays."""
 
 import ast
+import json
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.docs.blocks import ROOT, all_blocks
+from tests.support.public_api import (
+    RELEASED,
+    TREES,
+    definition,
+    listed,
+    losses,
+    public,
+    record,
+)
 
-Defined = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 REFERENCE = "\n".join(
     file.read_text("utf-8") for file in sorted((ROOT / "docs" / "reference").glob("*.md"))
 )
-
-
-def module_of(file: Path) -> str:
-    parts = file.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-FILES = {module_of(file): file for file in sorted((ROOT / "unigs").rglob("*.py"))}
-TREES = {module: ast.parse(file.read_text("utf-8")) for module, file in FILES.items()}
-
-
-def listed(module: str) -> list[str]:
-    """The names in `__all__` of a module; none where it has none."""
-    for node in TREES[module].body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-            return ast.literal_eval(node.value)
-    return []
-
-
-def definition(module: str, name: str) -> tuple[str, Defined]:
-    """Where a name is defined, and how; imports are followed."""
-    for node in TREES[module].body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-            return module, node
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(one, ast.Name) and one.id == name for one in targets):
-                return module, node
-        if isinstance(node, ast.ImportFrom) and any(one.name == name for one in node.names):
-            return definition(str(node.module), name)
-    raise AssertionError(f"{module} lists {name} and has none")
 
 
 def faults(node: ast.stmt, where: str, inside: bool = False) -> list[str]:
@@ -66,7 +40,9 @@ def faults(node: ast.stmt, where: str, inside: bool = False) -> list[str]:
     if isinstance(node, ast.ClassDef):
         for one in node.body:
             name = getattr(one, "name", "")
-            if isinstance(one, ast.FunctionDef) and (name == "__init__" or name[:1] != "_"):
+            if isinstance(one, ast.FunctionDef) and (
+                name in ("__init__", "__call__") or name[:1] != "_"
+            ):
                 found += faults(one, f"{where}.{name}", inside=True)
     return found
 
@@ -114,3 +90,25 @@ def test_a_fault_is_found():
     assert faults(ast.parse("def f(a: int): ...").body[0], "f") == [
         "f: no docstring", "f: no return type",
     ]  # fmt: skip
+
+
+def test_what_the_last_release_promised_is_there():
+    """A name or a parameter goes away only after a release in which it was marked."""
+    assert not losses(json.loads(RELEASED.read_text("utf-8")), public())
+
+
+def test_a_loss_is_found_and_one_that_was_announced_is_none():
+    def of(code):
+        return {"m.a": record(ast.parse(code).body[0])}
+
+    before = of("def a(x: int, y: int = 0): ...")
+    assert losses(before, before) == []
+    assert losses(before, of("def a(x: int, z: int = 0): ...")) == ["m.a does not take y any more"]
+    assert losses(before, {}) == ["m.a is gone"]
+    marked = of("@deprecated('use b', category=FutureWarning)\ndef a(x: int): ...")
+    assert losses(marked, {}) == []
+    kind = of("class a:\n    size: int\n    def b(self, c): ...\n    def _d(self): ...")
+    assert losses(kind, of("class a:\n    def b(self): ...")) == [
+        "m.a.size is gone",
+        "m.a.b does not take c any more",
+    ]

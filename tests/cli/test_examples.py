@@ -1,4 +1,4 @@
-"""Every command shows two examples in its help, and they are right."""
+"""Every command shows two examples in its help, which are right, and takes the common options."""
 
 import re
 import shlex
@@ -12,8 +12,7 @@ from unigs import cli
 
 def commands():
     """Yield (the words of a command, its click command) of all that there are."""
-    if not cli.app.registered_commands:
-        cli._register()
+    cli._register()
     queue = [((), typer.main.get_command(cli.app))]
     while queue:
         words, command = queue.pop()
@@ -45,6 +44,12 @@ def test_two_examples_that_the_command_takes(words, command):
         except cli.USAGE_ERROR as error:
             fault = error.format_message()
         assert "does not exist" in fault
+
+
+@pytest.mark.parametrize(("words", "command"), ALL, ids=[" ".join(words) for words, _ in ALL])
+def test_each_takes_what_scripts_and_people_ask_of_it(words, command):
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {"--json", "--quiet", "-q", "--verbose", "-v"} <= known
 
 
 def test_the_help_shows_them():

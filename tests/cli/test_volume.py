@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from unigs.datasets.shapes.generate import write_shapes
 
 
@@ -25,4 +27,12 @@ def test_verbose_says_where_an_error_is_from(tmp_path):
     plain, verbose = unigs(tmp_path, *asked), unigs(tmp_path, *asked, "--verbose")
     assert "Traceback" not in plain.stderr
     assert "catalog.py" in verbose.stderr
+    assert verbose.stderr.splitlines()[-1] == plain.stderr.strip()
+
+
+def test_verbose_reaches_the_process_that_a_command_starts(tmp_path):
+    pytest.importorskip("mlflow")
+    plain, verbose = (unigs(tmp_path, "rollback", "--store", ".", *more) for more in ((), ("-v",)))
+    assert "Traceback" not in plain.stderr
+    assert "champion.py" in verbose.stderr
     assert verbose.stderr.splitlines()[-1] == plain.stderr.strip()

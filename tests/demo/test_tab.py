@@ -118,10 +118,11 @@ def test_a_chosen_entity_is_the_coarse_mask_of_another_tab(model, tmp_path):
     place, status = tab.choose_entity(found, SimpleNamespace(index=0))
     assert place == 0
     assert found.entities[0][1] in status
-    picture, canvas, _ = tab.hand_over(found, place)
+    picture, canvas, _, opened, _ = tab.hand_over("referring", found, place)
+    assert opened.selected == "referring"
     assert np.array_equal(picture, pictures(1)[0])
     assert np.array_equal(coarse_mask(canvas["layers"], (SIZE, SIZE)), found.masks[0])
-    assert "Choose an entity" in tab.hand_over(found, None)[2]
+    assert "Choose an entity" in tab.hand_over("referring", found, None)[-1]
     assert tab.choose_entity(found, SimpleNamespace(index=99)) == (None, "")
 
 

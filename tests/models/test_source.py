@@ -169,9 +169,9 @@ autoencoder = make_autoencoder(preset.autoencoder, [])
 tokenizer, encoder = make_text_encoder(preset.text, ["dog"], 4)
 unet = fresh_unet(preset, autoencoder)
 evaluation = preset.evaluation
-judges = load_evaluators(evaluation.clip, evaluation.segmenter)
+evaluators = load_evaluators(evaluation.clip, evaluation.segmenter)
 print(unet.config.in_channels, preset.diffusion.scheduler["beta_schedule"])
-print(judges.dual_encoder.name.partition(".")[0], judges.segmenter.name.partition(".")[0])
+print(evaluators.dual_encoder.name.partition(".")[0], evaluators.segmenter.name.partition(".")[0])
 try:
     load_unet("nobody/no-such-model")
 except ModelError as error:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from unigs.cli.shared.examples import examples
-from unigs.cli.shared.volume import is_verbose
+from unigs.cli.shared.volume import is_verbose, with_volume
 from unigs.errors import UnigsError, one_line
 
 #: Commands by what people want, as `unigs --help` groups them.
@@ -61,16 +61,21 @@ def _options(
 
 
 def _register() -> None:
+    if app.registered_commands:
+        return
     for panel, modules in COMMANDS.items():
         for module in modules:
             name = module.rpartition(".")[2]
             file = importlib.import_module(f"unigs.cli.{module}")
             command = getattr(file, name)
             if isinstance(command, typer.Typer):
+                for one in command.registered_commands:
+                    assert one.callback is not None
+                    one.callback = with_volume(one.callback)
                 app.add_typer(command, name=name, rich_help_panel=panel)
             else:
                 epilog = examples(*file.EXAMPLES)
-                app.command(name, rich_help_panel=panel, epilog=epilog)(command)
+                app.command(name, rich_help_panel=panel, epilog=epilog)(with_volume(command))
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ import typer
 
 from unigs.cli.device import Device
 from unigs.cli.output import print_result
-from unigs.cli.shared.volume import long_running
 
 EXAMPLES = (
     "unigs codec --dataset coco_panoptic --root /data/coco --split val2017 --limit 500",
@@ -17,7 +16,6 @@ EXAMPLES = (
 )
 
 
-@long_running
 def codec(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
     root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from unigs.cli.output import print_result
-from unigs.cli.shared.volume import long_running
 
 EXAMPLES = (
     "unigs data --dataset coco_panoptic --root /data/coco --split val2017",
@@ -16,7 +15,6 @@ EXAMPLES = (
 )
 
 
-@long_running
 def data(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
     root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],

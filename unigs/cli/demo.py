@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from unigs.cli.device import Device
+from unigs.cli.output import print_result
 from unigs.cli.run_options import store_folder
 from unigs.errors import ConfigError
 from unigs.workflows.ports import LOCAL, require_free
@@ -39,8 +40,11 @@ def demo(
         str,
         typer.Option(help=f"Address to serve on; another than this machine's needs ${LOGIN}."),
     ] = LOCAL,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on stdout: model and address.")
+    ] = False,
 ) -> None:
-    """Serve the four tasks, a tab each, with brush strokes for the coarse mask.
+    """Serve a web page with a tab per task, and a brush for the coarse mask.
 
     On an address that others reach, people log in: UNIGS_DEMO_LOGIN=NAME:PASSWORD.
     """
@@ -75,7 +79,10 @@ def demo(
         page = build_page(pipeline, name, folder, Path(answers))
         # another process may have taken it while the model was loaded
         require_free(port, address)
-        typer.echo(f"{name}: http://{address}:{port}", err=True)
+        place = f"http://{address}:{port}"
+        typer.echo(f"{name}: {place}", err=True)
+        if as_json:
+            print_result({"model": name, "address": place}, as_json=True)
         serve(page, address, port, login)
 
 

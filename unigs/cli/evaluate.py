@@ -9,7 +9,6 @@ import typer
 
 from unigs.cli.device import Device
 from unigs.cli.output import Overrides, print_result
-from unigs.cli.shared.volume import long_running
 
 EXAMPLES = (
     "unigs evaluate --task entity --shards shards/entity --model trained/model --out evaluation",
@@ -17,7 +16,6 @@ EXAMPLES = (
 )
 
 
-@long_running
 def evaluate(
     task: Annotated[str, typer.Option(help="inpainting, synthesis, referring or entity.")],
     shards: Annotated[Path, typer.Option(help="Folder of shards of that task.")],

@@ -11,7 +11,6 @@ import typer
 from unigs.cli.device import Device
 from unigs.cli.output import print_result
 from unigs.cli.shared.entity_table import print_entities
-from unigs.cli.shared.volume import long_running
 
 EXAMPLES = (
     "unigs predict --model trained/model --task entity --image photo.jpg --out predictions",
@@ -20,7 +19,6 @@ EXAMPLES = (
 )
 
 
-@long_running
 def predict(
     model: Annotated[
         str, typer.Option(help="Folder of a UniGS model, its Hub id, or models:/NAME@champion.")

@@ -12,7 +12,7 @@ import typer
 from unigs.cli.output import Overrides
 from unigs.cli.run_options import RunDataset, RunPreset, RunRoot, RunSteps, RunStore
 from unigs.cli.shared.graph import graph_command
-from unigs.cli.shared.volume import is_quiet, long_running
+from unigs.cli.shared.volume import is_quiet
 from unigs.errors import ConfigError, DataError, choices
 from unigs.workflows.job_names import EVERYTHING, JOB_NAMES
 
@@ -22,7 +22,6 @@ EXAMPLES = (
 )
 
 
-@long_running
 def run(
     preset: RunPreset = "tiny",
     dataset: RunDataset = "shapes",

@@ -10,7 +10,6 @@ import typer
 from unigs.cli.device import Device
 from unigs.cli.output import print_result
 from unigs.cli.shared.examples import examples
-from unigs.cli.shared.volume import long_running
 
 score = typer.Typer(help="Evaluate files in COCO's formats, or two folders of images.")
 
@@ -76,7 +75,6 @@ def panoptic(
         "unigs score frechet --a photographs --b generated --features openai/clip-vit-base-patch32",
     )
 )
-@long_running
 def frechet(
     a: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of images.")],
     b: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of images.")],
@@ -145,7 +143,6 @@ def masks(
         "unigs score images --a photographs --b generated --dual-encoder clip-vit-base-patch32",
     )
 )
-@long_running
 def images(
     a: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of real images.")],
     b: Annotated[

@@ -10,7 +10,6 @@ import typer
 
 from unigs.cli.output import print_result
 from unigs.cli.shared.examples import examples
-from unigs.cli.shared.volume import long_running
 
 shards = typer.Typer(help="Build, verify and show the samples of a task.", no_args_is_help=True)
 
@@ -25,7 +24,6 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
         "--out shards/inpainting --size 64",
     )
 )
-@long_running
 def build(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")],
     root: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.")],

@@ -9,7 +9,6 @@ import typer
 
 from unigs.cli.device import Device
 from unigs.cli.output import Overrides, print_result
-from unigs.cli.shared.volume import long_running
 
 EXAMPLES = (
     "unigs train --task entity --shards shards/entity --out trained",
@@ -17,7 +16,6 @@ EXAMPLES = (
 )
 
 
-@long_running
 def train(
     task: Annotated[
         str, typer.Option(help="inpainting, synthesis, referring, entity, or joint for all four.")

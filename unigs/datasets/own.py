@@ -12,6 +12,7 @@ import numpy as np
 
 from unigs.datasets.catalog import DATASETS, SYNONYMS, open_dataset
 from unigs.datasets.dataset import Dataset
+from unigs.datasets.exports.places import of_another_format
 from unigs.errors import DataError
 from unigs.io.image_file import read_bytes, read_image
 from unigs.scene import Entity, Scene, entities_of
@@ -36,9 +37,8 @@ def open_folder(root: Path | str, split: str, called: str = "own") -> Dataset:
             return open_dataset(name, root, split, called)
     places = {kind.annotations_at(Path(root), split) for kind in DATASETS.values()}
     wanted = sorted(place.relative_to(root).as_posix() for place in places)
-    raise DataError(
-        f"no annotations of the split {split}", file=root, hint=f"looked for {', '.join(wanted)}"
-    )
+    hint = of_another_format(Path(root)) or f"looked for {', '.join(wanted)}"
+    raise DataError(f"no annotations of the split {split}", file=root, hint=hint)
 
 
 def scene_of(

@@ -76,7 +76,7 @@ def advanced(task: Task) -> list[Any]:
         seed = gr.Number(0, precision=0, label="seed")
         decoder = gr.Dropdown([(OWN, ""), *DECODERS], value="", label="decoder of the colormap")
         smooth = gr.Radio(
-            [("pixels", False), ("smooth", True)], value=False, label="small answers are enlarged"
+            [("pixels", False), ("smooth", True)], value=False, label="small results are enlarged"
         )
         keep = gr.Checkbox(
             True, label="keep the picture outside the strokes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +67,10 @@ def _connect(tabs: Any, built: list[Tab]) -> None:
         for name, button in tab.hand_over.items():
             target = by_name[name]
             button.click(
-                hand_over,
+                partial(hand_over, name),
                 [tab.answered, tab.chosen],
-                [target.picture, target.canvas, target.status],
-            ).then(_opener(name), None, tabs)
-
-
-def _opener(name: str) -> Any:
-    def show() -> Any:
-        return gr.Tabs(selected=name)
-
-    return show
+                [target.picture, target.canvas, target.status, tabs, tab.status],
+            )
 
 
 def warm_up(pipeline: Any, folder: Path) -> None:

@@ -92,7 +92,7 @@ def build_tab(
                         for name in targets
                     }
                 with gr.Row():
-                    image, colormap = _picture("image"), _picture("colormap")
+                    image, colormap = _picture("image", task), _picture("colormap", task)
                 table = gr.Dataframe(headers=list(COLUMNS), label="entities", interactive=False)
                 files = gr.Files(
                     label="download: PNG, COCO results, COCO panoptic", interactive=False
@@ -127,9 +127,10 @@ def take_drawing(event: gr.EventData) -> tuple[Any, str]:
     return found, ""
 
 
-def _picture(name: str) -> Any:
+def _picture(name: str, task: Task) -> Any:
     buttons: list[Any] = ["download", "fullscreen"]
-    return gr.Image(label=name, format="png", interactive=False, buttons=buttons)
+    place = f"{name}-{task.name}"
+    return gr.Image(label=name, format="png", interactive=False, buttons=buttons, elem_id=place)
 
 
 def choose_entity(found: Answer | None, event: gr.SelectData) -> tuple[Any, str]:
@@ -140,13 +141,17 @@ def choose_entity(found: Answer | None, event: gr.SelectData) -> tuple[Any, str]
     return event.index, f"Chosen: entity {label}. The buttons below the picture take it on."
 
 
-def hand_over(found: Answer | None, chosen: int | None) -> tuple[Any, Any, str]:
-    """Make the chosen entity the coarse mask of another tab: (picture, canvas, status)."""
+def hand_over(
+    name: str, found: Answer | None, chosen: int | None
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Make the chosen entity the coarse mask of the tab of that name, and open it: (picture,
+    canvas, status, open tab, status of the tab that it comes from)."""
     if found is None or chosen is None:
-        return gr.skip(), gr.skip(), "**Choose an entity first: by its name below the picture.**"
+        return *[gr.skip()] * 4, "**Choose an entity first: by its name below the picture.**"
     mask = found.masks[chosen]
     status = f"The coarse mask is entity {found.entities[chosen][1]}."
-    return found.picture, on_canvas(found.picture, mask), status
+    canvas = on_canvas(found.picture, mask)
+    return found.picture, canvas, status, gr.Tabs(selected=name), gr.skip()
 
 
 def runner(pipeline: Any, task: Task, folder: Path) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from tests.datasets.exports.tools import COUNT, TOOLS, png
 from unigs.datasets import open_dataset
+from unigs.datasets.own import open_folder
 from unigs.errors import DataError
 from unigs.scene import Quarantined, Scene
 
@@ -34,6 +36,37 @@ def test_a_folder_without_an_export_says_what_was_looked_for(tmp_path, name):
     TOOLS["via" if name == "coco_export" else "labelme"][1](tmp_path)
     with pytest.raises(DataError, match="split test"):
         open_dataset(name, tmp_path, "test")
+
+
+VIA_SHAPE = {"name": "polygon", "all_points_x": [1, 9, 9], "all_points_y": [1, 1, 9]}
+VIA_FILE = {
+    "photo.jpg4711": {
+        "filename": "photo.jpg", "size": 4711, "file_attributes": {},
+        "regions": [{"shape_attributes": VIA_SHAPE, "region_attributes": {"animal": "cat"}}],
+    },
+}  # fmt: skip
+PERCENT = {"points": [[10.5, 20.0], [50.0, 20.0], [50.0, 90.0]], "polygonlabels": ["cat"]}
+LABEL_STUDIO = [
+    {
+        "id": 1, "data": {"image": "/data/upload/1/0a12bc34-photo%201.jpg"},
+        "annotations": [{"result": [{"type": "polygonlabels", "value": PERCENT}]}],
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (VIA_FILE, "VIA's own format: export the annotations as COCO"),
+        ({"_via_settings": {}, "_via_img_metadata": VIA_FILE}, "VIA's own format"),
+        (LABEL_STUDIO, "Label Studio's own format: export COCO with images"),
+    ],
+)
+def test_what_a_tool_saves_beside_its_coco_export_is_named(tmp_path, document, said):
+    (tmp_path / "project.json").write_text(json.dumps(document))
+    for opened in (partial(open_dataset, "coco_export"), open_folder):
+        with pytest.raises(DataError, match=rf"project\.json is {said}"):
+            opened(tmp_path, "train")
 
 
 def test_boxes_among_masks_are_quarantined_one_by_one(tmp_path):
@@ -129,7 +162,7 @@ def test_no_file_outside_of_the_export_is_opened(tmp_path):
     TOOLS["labelme"][1](tmp_path / "two")
     outside = str(tmp_path / "secret.jpg")
     for file in (tmp_path / "two" / "json").iterdir():
-        edit(file, lambda document: document.update(imagePath=outside))
+        edit(file, lambda document: document.update(imagePath=outside, imageData=None))
     scenes, refused = read("labelme", tmp_path / "two")
     assert not scenes
     assert all(one.file == "json/secret.jpg" for one in refused)

@@ -138,7 +138,8 @@ def via(root: Path) -> None:
 
 
 def labelme(root: Path) -> None:
-    """A JSON an image, with a rectangle for the cat and the dog in two parts, a mask and a rest."""
+    """A JSON an image, with a rectangle for the cat and the dog in two parts, a mask and a rest;
+    the photographs are in the JSON too, as LabelMe leaves them unless told not to."""
     for n in range(COUNT):
         shapes = [
             {"label": "cat", "points": [[30, 30], [10, 10]], "shape_type": "rectangle",
@@ -148,11 +149,12 @@ def labelme(root: Path) -> None:
              "mask": png(np.ones((5, 10), bool))},
             {"label": "__ignore__", "points": [[0, 0], [5, 0], [5, 5]], "shape_type": "polygon"},
         ]  # fmt: skip
+        save(root / "photos" / f"{n}.jpg")
+        stored = base64.b64encode((root / "photos" / f"{n}.jpg").read_bytes()).decode()
         dump(root / "json" / f"{n}.json", {
             "version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": f"..\\photos\\{n}.jpg",
-            "imageData": None, "imageHeight": HEIGHT, "imageWidth": WIDTH,
+            "imageData": stored, "imageHeight": HEIGHT, "imageWidth": WIDTH,
         })  # fmt: skip
-        save(root / "photos" / f"{n}.jpg")
 
 
 def png(mask: np.ndarray) -> str:

@@ -1,7 +1,10 @@
 """Every kind of fault is found, and a healthy machine and store have none."""
 
 import json
+import socket
 import sqlite3
+import threading
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from importlib import metadata
 from pathlib import Path
 
@@ -11,11 +14,12 @@ from typer.testing import CliRunner
 
 from unigs.cli.operate.doctor import doctor
 from unigs.io import machine as machines
-from unigs.workflows.doctor import machine, packages
+from unigs.workflows.doctor import machine, packages, services
 from unigs.workflows.doctor.finding import State
 from unigs.workflows.doctor.machine import machine_findings
 from unigs.workflows.doctor.packages import package_findings
 from unigs.workflows.doctor.store import store_findings
+from unigs.workflows.doctor.weights import weight_findings
 
 
 @pytest.fixture
@@ -86,6 +90,57 @@ def test_missing_and_old_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_distribution() -> None:
     found = list(package_findings("no-such-distribution"))
     assert found[-1].state is State.WARNING
+
+
+def test_the_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    numpy = metadata.version("numpy")
+    lock.write_text(f"# made by pip freeze\nNumPy=={numpy}\nnot-installed==1\n")
+    assert states(packages.lock_findings(lock)) == {State.OK}
+    lock.write_text(f"NumPy=={numpy}+local\npydantic==0.0.1\n")
+    (found,) = packages.lock_findings(lock)
+    assert found.state is State.WARNING
+    assert "1 packages" in found.hint
+    assert "(lock: 0.0.1)" in found.hint
+    assert list(packages.lock_findings(tmp_path / "none")) == []
+    assert packages.LOCK.is_file()
+
+
+def test_services_answer_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in services.SERVICES:
+        monkeypatch.delenv(name, raising=False)
+    (none,) = services.service_findings()
+    assert none.state is State.OK
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("UNIGS_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("UNIGS_RAY_ADDRESS", f"http://ada:secret@127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "elsewhere")
+    found = {one.what: one for one in services.service_findings()}
+    server.shutdown()
+    server.server_close()
+    assert found["service MLflow"].state is State.OK
+    assert found["service Ray"].state is State.FAULT
+    assert "UNIGS_RAY_ADDRESS" in found["service Ray"].hint
+    assert "secret" not in found["service Ray"].hint
+    assert "not asked" in found["service S3"].hint
+
+
+def test_weights_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (nothing,) = weight_findings()
+    assert "cache: none" in nothing.hint
+    assert "taesd" in nothing.hint.partition("unigs fetch")[2]
+    place = tmp_path / "models--madebyollin--taesd"
+    (place / "snapshots" / "abc").mkdir(parents=True)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc")
+    (place / "snapshots" / "abc" / "config.json").write_text("{}")
+    (found,) = weight_findings()
+    assert "cache: taesd" in found.hint
 
 
 def test_a_slow_processor_and_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unigs.cli.shared.graph import graph_command
+from unigs.cli.shared.graph import graph_command, require_store
 
 Model = Annotated[
     str | None,
@@ -24,6 +24,7 @@ def change_champion(
     action: list[str], model: str | None, store: Path | None, reason: str, as_json: bool
 ) -> None:
     """Run ``python -m pipelines.champion`` and end with its exit code."""
+    require_store(store)
     command = graph_command("pipelines.champion", *action)
     command += ["--model", model] if model is not None else []
     command += ["--store", str(store)] if store is not None else []

@@ -22,17 +22,26 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Look at Python, packages, processor, accelerator, disk and store; exit with 1 on a fault."""
+    """Look at Python, packages, machine, services, weights and store; exit with 1 on a fault."""
     from rich.console import Console
     from rich.table import Table
 
     from unigs.workflows.doctor.finding import State
     from unigs.workflows.doctor.machine import machine_findings
-    from unigs.workflows.doctor.packages import package_findings
+    from unigs.workflows.doctor.packages import lock_findings, package_findings
+    from unigs.workflows.doctor.services import service_findings
     from unigs.workflows.doctor.store import store_findings
+    from unigs.workflows.doctor.weights import weight_findings
 
     place = store or Path(os.environ.get("UNIGS_STORE") or "store")
-    found = [*package_findings(), *machine_findings(place), *store_findings(place)]
+    found = [
+        *package_findings(),
+        *lock_findings(),
+        *machine_findings(place),
+        *service_findings(),
+        *weight_findings(),
+        *store_findings(place),
+    ]
     if as_json:
         print_result({"findings": [one.record() for one in found]}, as_json=True)
     else:

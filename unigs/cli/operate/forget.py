@@ -22,12 +22,12 @@ def forget(
         typer.Argument(help="Files, file names, scene keys or SHA-256 of images."),
     ],
     store: RunStore = None,
-    reason: Annotated[str, typer.Option(help="Why; stands in the quarantine report.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; the quarantine report quotes it.")] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Use the images again.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Mark images as to be forgotten, and list the shards and models that they are in; the next run
-    builds without them what they are in."""
+    """Mark images to be forgotten, and list the shards and models that hold them; the next run
+    rebuilds those without them."""
     from unigs.errors import ConfigError, one_line
     from unigs.lineage import taint
     from unigs.lineage.answer import Answer

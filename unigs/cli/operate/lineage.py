@@ -31,8 +31,8 @@ def lineage(
     store: RunStore = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Print the chain of a metric, model, shard or image, up to the annotations and down to what
-    was made from it."""
+    """Print where a metric, model, shard or image comes from, back to the annotations, and what was
+    made from it."""
     from unigs.lineage.answer import Answer
     from unigs.lineage.ledger import Ledger
     from unigs.lineage.trace import Trace

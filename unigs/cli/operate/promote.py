@@ -21,5 +21,5 @@ def promote(
     reason: Reason = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Make a version the champion, whatever the gate said; noted in MLflow."""
+    """Make a version the champion, whatever the gate decided; MLflow records it."""
     change_champion(["promote", str(version)], model, store, reason, as_json)

@@ -20,5 +20,5 @@ def rollback(
     reason: Reason = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Go back to the champion before this one; noted in MLflow."""
+    """Make the previous champion the champion again; MLflow records it."""
     change_champion(["rollback"], model, store, reason, as_json)

@@ -12,7 +12,7 @@ import typer
 from unigs.cli.output import print_result
 from unigs.cli.run_options import RunStore, store_folder
 from unigs.cli.shared.examples import examples
-from unigs.cli.shared.graph import graph_command
+from unigs.cli.shared.graph import graph_command, require_store
 
 store = typer.Typer(help="Free space in a store, back it up, restore it.", no_args_is_help=True)
 
@@ -25,14 +25,15 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 def gc(
     store: RunStore = None,
     days: Annotated[
-        float, typer.Option(min=0, help="Leave alone what broke off less than so long ago.")
+        float, typer.Option(min=0, help="Keep interrupted builds that are younger, in days.")
     ] = 7.0,
     keep: Annotated[int, typer.Option(min=0, help="Newest versions of each model to keep.")] = 3,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,
     json: Json = False,
 ) -> None:
-    """List what no record needs and how much it frees; nothing is removed without --delete. The
-    champion, the one before it and what records name always stay."""
+    """List what no record needs and how much space it takes; nothing is removed without --delete.
+    The champion, the one before it and what records name always stay."""
+    require_store(store)
     command = graph_command("pipelines.garbage", f"--days={days}", f"--keep={keep}")
     command += ["--store", str(store_folder(store))]
     command += ["--delete"] if delete else []
@@ -55,7 +56,7 @@ def export_(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write a store to one tar file, with the digest of every file in it."""
+    """Write a store to one tar file, with the checksum of every file in it."""
     from unigs.workflows.upkeep.archive import export_store
 
     archive = export_store(store_folder(store), file, data=not without_data)
@@ -74,7 +75,7 @@ def import_(
     store: RunStore = None,
     json: Json = False,
 ) -> None:
-    """Unpack an exported store into a new folder, if every file is as its digest says."""
+    """Unpack an exported store into a new folder and verify the checksum of every file."""
     from unigs.workflows.upkeep.archive import import_store
 
     place = store_folder(store)

@@ -1,4 +1,4 @@
-"""`--quiet` and `--verbose` of the commands that take long."""
+"""`--quiet` and `--verbose`, which every command takes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+#: Set by `--verbose`; the processes that a command starts read it too.
+VERBOSE = "UNIGS_VERBOSE"
 Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="What the library notes, and where an error is from."),
 ]
 
 
-def long_running(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_volume(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--quiet` and `--verbose` to a command."""
 
     @functools.wraps(command)
@@ -27,6 +29,7 @@ def long_running(command: Callable[..., Any]) -> Callable[..., Any]:
             # tqdm reads it when it is imported, which commands do not before they run
             os.environ["TQDM_DISABLE"] = "1"
         if verbose:
+            os.environ[VERBOSE] = "1"
             logging.basicConfig(format="%(name)s: %(message)s")
             logging.getLogger("unigs").setLevel(logging.DEBUG)
         return command(*arguments, **options)
@@ -56,5 +59,5 @@ def is_quiet() -> bool:
 
 
 def is_verbose() -> bool:
-    """Whether `--verbose` was given."""
-    return logging.getLogger("unigs").isEnabledFor(logging.DEBUG)
+    """Whether `--verbose` was given, to this command or to the one that started this process."""
+    return bool(os.environ.get(VERBOSE))

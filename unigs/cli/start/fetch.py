@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from unigs.cli.output import print_result
-from unigs.cli.shared.volume import is_quiet, long_running
+from unigs.cli.shared.volume import is_quiet
 from unigs.errors import ConfigError
 
 Progress = Callable[[int, int | None], None]
@@ -21,10 +21,9 @@ EXAMPLES = (
 )
 
 
-@long_running
 def fetch(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="What to fetch; without it the list.")
+        str | None, typer.Argument(metavar="NAME", help="What to fetch; leave it out for a list.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -35,7 +34,7 @@ def fetch(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Fetch weights or a data set from its publisher, with its licence; goes on where it ended."""
+    """Download weights or a data set from its publisher and show its licence; resumes."""
     from unigs.workflows.fetch.catalog import source_named
     from unigs.workflows.fetch.fetch import fetch as fetch_source
 

@@ -20,7 +20,7 @@ def init(
     scenes: Annotated[int, typer.Option(min=4, help="Training scenes of the example data.")] = 40,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Make a project: a preset, example data to replace by your own, a README with the commands."""
+    """Create a project: preset, example data to replace with yours, README with the commands."""
     from unigs.workflows.project import make_project
 
     files = make_project(folder, scenes)

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from unigs.datasets.coco_dataset import CocoDataset
 from unigs.datasets.coco_instances import CocoInstances
 from unigs.datasets.dataset import Category, Record
-from unigs.datasets.exports.places import Division, find_place
+from unigs.datasets.exports.places import Division, find_place, of_another_format
 from unigs.errors import DataError
 from unigs.io.annotations.file_names import located
 from unigs.scene import Quarantined
@@ -37,6 +37,8 @@ class CocoExport(CocoInstances):
     def __init__(self, name: str, root: Path, split: str) -> None:
         place = find_place(root, split) if root.is_dir() else None
         if place is None:
+            if root.is_dir() and (said := of_another_format(root)):
+                raise DataError(f"no export of the split {split}", file=root, hint=said)
             where = f"{split}/_annotations.coco.json, annotations/instances_{split}.json"
             raise DataError(
                 f"no export of the split {split}",

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from unigs.io.annotations.text_encoding import encoding_of
+
 # What tools call the splits of `unigs run`: Roboflow says valid, CVAT has capitals.
 WORDS = {
     "train": ("train", "Train", "training"),
@@ -30,6 +32,8 @@ NAMES = (
 # One image in so many is for validation where the tool knows no splits.
 VAL_SHARE = 5
 _NUMBERS = 1 << 64
+# Enough to meet the members that tell whose format a file is.
+_HEAD = 1 << 12
 
 
 class Place(NamedTuple):
@@ -91,3 +95,17 @@ def _pictures(home: Path, word: str) -> Path:
         if (home / name).is_dir():
             return home / name
     return home
+
+
+def of_another_format(root: Path) -> str | None:
+    """Return what a folder holds in a tool's own format, and which export is read; None if it holds
+    nothing of the kind."""
+    for file in sorted(root.glob("*.json")):
+        with file.open("rb") as opened:
+            data = opened.read(_HEAD)
+        head = data.decode(encoding_of(data), "replace")
+        if '"_via_' in head or '"shape_attributes"' in head or '"region_attributes"' in head:
+            return f"{file.name} is VIA's own format: export the annotations as COCO there"
+        if head.lstrip().startswith("[") and '"annotations"' in head:
+            return f"{file.name} is Label Studio's own format: export COCO with images there"
+    return None

@@ -1,10 +1,11 @@
-"""Python and the installed packages against what `pyproject.toml` asks for."""
+"""Python and the installed packages against `pyproject.toml` and against the lock."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -18,6 +19,9 @@ EXTRAS = {
     "lora": "training.lora_rank",
     "s3": "stores in a bucket",
 }
+#: In a clone; the wheel does not carry it.
+LOCK = Path(__file__).parents[3] / "requirements.lock"
+_SHOWN = 4
 
 
 def package_findings(distribution: str = "unigs") -> Iterator[Finding]:
@@ -48,6 +52,29 @@ def package_findings(distribution: str = "unigs") -> Iterator[Finding]:
             yield Finding(f"extra {extra}", State.WARNING, hint)
         else:
             yield Finding(f"extra {extra}", State.OK, use)
+
+
+def lock_findings(lock: Path = LOCK) -> Iterator[Finding]:
+    """Compare the installed packages with the versions that were tested together; nothing where
+    there is no lock. A package that is not installed is no difference."""
+    if not lock.is_file():
+        return
+    pins = [line.strip().split("==") for line in lock.read_text("utf-8").splitlines()]
+    pinned = {pin[0]: pin[1] for pin in pins if len(pin) == 2}
+    installed = {canonicalize_name(one.name): one.version for one in metadata.distributions()}
+    others = [
+        f"{name} {installed[key]} (lock: {version})"
+        for name, version in pinned.items()
+        if (key := canonicalize_name(name)) in installed
+        # a build's own label, as in torch's 2.11.0+cpu, is the same version
+        and installed[key].partition("+")[0] != version.partition("+")[0]
+    ]
+    if not others:
+        yield Finding("lock", State.OK, "every package in the version that was tested")
+        return
+    shown = ", ".join(others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
+    hint = f"{len(others)} packages in other versions than those tested together: {shown}"
+    yield Finding("lock", State.WARNING, f"{hint} (make install takes the lock's)")
 
 
 def _fault(requirement: Requirement) -> str | None:
