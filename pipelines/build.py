@@ -13,6 +13,7 @@ from pipelines.automation.conditions import automated, retraining_on_new_data
 from pipelines.automation.lost_runs import lost_runs
 from pipelines.automation.schedules import weekly_retraining
 from pipelines.automation.sensors import annotations
+from pipelines.champion_jobs import CHAMPION_JOBS
 from pipelines.jobs import JOBS
 from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
@@ -89,7 +90,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     """Return the definitions; ``resource_overrides`` replaces resources by name."""
     return dg.Definitions(
         assets=automated(ASSETS),
-        jobs=JOBS,
+        jobs=[*JOBS, *CHAMPION_JOBS],
         sensors=[
             annotations,
             alert_of_failures,
