@@ -1,5 +1,6 @@
 """Every asset of the code location."""
 
+from assets_defs.arrival.batches import annotation_batch
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import quarantine_report, raw, scenes_indexes
 from assets_defs.evaluation import evaluations, references
@@ -15,6 +16,7 @@ from assets_defs.statistics import scene_statistics
 from assets_defs.training import models, untrained, weights
 
 ASSETS = [
+    annotation_batch,
     raw,
     *scenes_indexes,
     quarantine_report,

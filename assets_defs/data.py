@@ -3,27 +3,34 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from assets_defs.arrival.roots import (
+    data_root,
+    digest_of_listing,
+    fetch_copies,
+    observed,
+    observed_copy,
+)
 from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized, materialized_each
 from assets_defs.support.partitions import SPLITS, held
 from assets_defs.support.planning import require_fit
-from assets_defs.support.records import RECORD, STARTED, build_record
+from assets_defs.support.records import build_record
 from assets_defs.support.retries import tried_again
 from assets_defs.support.scene_pictures import quarantine_table, scene_sheet
 from assets_defs.support.staleness import code_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
-from unigs.index.listing import list_files, listing_digest
+from unigs.index.listing import list_files
 from unigs.io.files import sha256_of
 from unigs.lineage.forgotten import exclusions, read_forgotten
+from unigs.workflows.sources import Source
 
 GENERATOR_CODE = code_of("generated")
 READER_CODE = code_of("index")
@@ -36,14 +43,6 @@ def index_file(folders: Folders, dataset: str, split: str) -> Path:
     return folders.scenes(dataset, split) / INDEX
 
 
-def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
-    """Return the folder of a data set of the run.
-
-    An index also records it, relative to itself, which is wrong after the store was moved.
-    """
-    return settings.source(dataset).root or folders.raw(dataset)
-
-
 @dg.asset(
     group_name="data",
     kinds={"coco"},
@@ -54,22 +53,26 @@ def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """The annotated images: the generated ``shapes`` set, or folders that are only looked at.
+    """The annotated images: the generated ``shapes`` set, folders that are only looked at, or
+    copies of what is in a bucket.
 
-    A run that cannot fit the disk or the device ends here, before any of its work.
+    A run that cannot fit the disk or the device ends here, before any of its work but these copies.
     """
-    require_fit(store, settings)
     folders = Folders.of(store, settings)
+    fetched = fetch_copies(context, folders.store, settings)
+    require_fit(store, settings)
+
+    def outcome(source: Source) -> Outcome:
+        place = folders.raw(source.dataset)
+        if source.root is None:
+            return _generated(place, settings)
+        if isinstance(source.root, str):
+            copy = data_root(folders, settings, source.dataset)
+            return observed_copy(place, source.root, fetched[source.dataset], copy)
+        return observed(place, source.root)
+
     return materialized_each(
-        context,
-        {
-            source.dataset: (
-                _generated(folders.raw(source.dataset), settings)
-                if source.root is None
-                else _observed(folders.raw(source.dataset), source.root)
-            )
-            for source in settings.sources
-        },
+        context, {source.dataset: outcome(source) for source in settings.sources}
     )
 
 
@@ -92,29 +95,6 @@ def _generated(place: Path, settings: GraphSettings) -> Outcome:
 
     inputs = {"code": GENERATOR_CODE, "options": options}
     return build_or_reuse(place, inputs, build, carry=True)
-
-
-def _observed(place: Path, root: Path) -> Outcome:
-    if not root.is_dir():
-        raise DataError("no such folder", file=root, hint="check --root")
-    files = list_files(root)
-    listing = digest_of_listing(files)
-
-    def build(folder: Path, resume: bool) -> Built:
-        return Built(listing, {"root": str(root), "files": len(files)})
-
-    return build_or_reuse(place, {"root": str(root), "listing": listing}, build)
-
-
-def digest_of_listing(files: Mapping[str, tuple[int, int]]) -> str:
-    """Hash name, size and time of the files of a data set: a cheap check whether to read them.
-
-    What systems and tools leave beside them (``.git``, ``Thumbs.db``) is in no listing.
-    """
-    own = (RECORD, STARTED)
-    return listing_digest(
-        {name: look for name, look in files.items() if name.rpartition("/")[2] not in own}
-    )
 
 
 def _scenes_index(split: str) -> dg.AssetsDefinition:

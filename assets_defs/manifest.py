@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.data import INDEX, data_root, index_file
+from assets_defs.arrival.roots import data_root
+from assets_defs.data import INDEX, index_file
 from assets_defs.shards import latents, shards
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders

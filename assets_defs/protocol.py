@@ -4,7 +4,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
+from assets_defs.arrival.roots import data_root
+from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import materialized

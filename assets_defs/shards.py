@@ -6,8 +6,9 @@ from typing import Any
 
 import dagster as dg
 
+from assets_defs.arrival.roots import data_root
 from assets_defs.components import autoencoder, text_encoder
-from assets_defs.data import data_root, index_file, quarantine_report, scenes_indexes
+from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.materialize import described, inline, say

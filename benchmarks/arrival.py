@@ -1,12 +1,13 @@
 """Time of one look of the sensor at a data set, when nothing changed and when one image is new.
 
-    python -m benchmarks.arrival [--files 100000]
+    python -m benchmarks.arrival [--files 100000] [--memory]
 
 The files are empty images in folders of 1,000, and an annotation file for each split; the run that
 is said to have succeeded on them is a record in an instance of its own. The look is the whole tick:
 listing, state, questions to the instance, cursor. Divided by the sensor's interval, the CPU seconds
 of an unchanged look are what it costs to stand still; beside it a bare walk over the same files,
-which asks the file system for what any look must know.
+which asks the file system for what any look must know. With ``--memory`` they are objects of a
+bucket in memory: what a look at a bucket costs beside the answers of its server.
 """
 
 import argparse
@@ -18,14 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import fsspec
 
-from assets_defs.data import digest_of_listing
+from assets_defs.arrival.roots import digest_of_listing
 from pipelines.automation import sensors
 from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.index.listing import list_files
+from unigs.remote.address import is_address
+from unigs.remote.listing import list_objects
 
 _FOLDER = 1000
 
@@ -33,7 +37,9 @@ _FOLDER = 1000
 @dg.asset
 def raw(settings: GraphSettings) -> dg.MaterializeResult:
     """As the asset of the graph: the listing that a run had seen."""
-    listing = digest_of_listing(list_files(Path(settings.root)))
+    root = settings.root
+    looks = list_objects(root).looks if is_address(root) else list_files(Path(root))
+    listing = digest_of_listing(looks)
     return dg.MaterializeResult(metadata={"digest": listing})
 
 
@@ -48,6 +54,14 @@ def make_files(root: Path, count: int) -> None:
         (root / "annotations" / f"panoptic_{split}2017.json").write_text("{}")
 
 
+def make_objects(address: str, count: int) -> None:
+    files, base = fsspec.core.url_to_fs(address)
+    for number in range(count):
+        files.pipe_file(f"{base}/train2017/{number // _FOLDER:04d}/{number:08d}.jpg", b"")
+    for split in ("train", "val"):
+        files.pipe_file(f"{base}/annotations/panoptic_{split}2017.json", b"{}")
+
+
 def walk(root: Path) -> float:
     """Return the CPU seconds of asking for size and time of every file."""
     cpu = time.process_time()
@@ -60,11 +74,16 @@ def walk(root: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--memory", action="store_true", help="objects of a bucket in memory")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral() as instance:
         root, store = Path(folder, "set"), Store(root=str(Path(folder, "store")))
-        make_files(root, arguments.files)
-        settings = GraphSettings(dataset="coco_panoptic", root=str(root))
+        address = "memory://benchmark/set" if arguments.memory else ""
+        if address:
+            make_objects(address, arguments.files)
+        else:
+            make_files(root, arguments.files)
+        settings = GraphSettings(dataset="coco_panoptic", root=address or str(root))
         resources = {"store": store, "settings": settings}
         request = request_run(store, settings, "benchmark", tags={ARRIVAL: "benchmark"})
         dg.Definitions(
@@ -86,7 +105,13 @@ def main() -> None:
             result: Any = sensors.annotations(context, **resources)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             skipped = result if isinstance(result, dg.SkipReason) else result.skip_reason
-            cursor = None if isinstance(result, dg.SkipReason) else result.cursor
+            if isinstance(result, dg.SensorResult):
+                # as the daemon does
+                cursor = result.cursor or cursor
+                for event in result.asset_events:
+                    instance.report_runless_asset_event(event)
+                for new in result.dynamic_partitions_requests or ():
+                    instance.add_dynamic_partitions(new.partitions_def_name, new.partition_keys)
             said = skipped.skip_message if skipped else "a run is asked for"
             print(f"{what}: {wall:.2f} s wall, {cpu:.2f} s CPU ({said})")
             return cpu
@@ -96,11 +121,14 @@ def main() -> None:
         idle = look("nothing changed")
         interval = sensors.annotations.minimum_interval_seconds or 30
         print(f"standing still: {idle / interval:.2%} of a core, a look every {interval} s")
-        bare = min(walk(root) for _ in range(3))
-        print(
-            f"a bare walk: {bare:.2f} s CPU; an unchanged look takes {idle / bare:.2f} times that"
-        )
-        (root / "train2017" / "new.jpg").touch()
+        if address:
+            with fsspec.open(f"{address}/train2017/new.jpg", "wb"):
+                pass
+        else:
+            bare = min(walk(root) for _ in range(3))
+            ratio = idle / bare
+            print(f"a bare walk: {bare:.2f} s CPU; an unchanged look takes {ratio:.2f} times that")
+            (root / "train2017" / "new.jpg").touch()
         look("an image more")
         look("the same, which stayed")
 

@@ -9,8 +9,11 @@ from pydantic import ValidationError
 
 from assets_defs.catalog import ASSETS
 from pipelines.automation.alerts import alert_of_checks, alert_of_failures
+from pipelines.automation.conditions import automated, retraining_on_new_data
+from pipelines.automation.lost_runs import lost_runs
 from pipelines.automation.schedules import weekly_retraining
 from pipelines.automation.sensors import annotations
+from pipelines.champion_jobs import CHAMPION_JOBS
 from pipelines.jobs import JOBS
 from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
@@ -86,9 +89,15 @@ def launcher() -> Launcher:
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Return the definitions; ``resource_overrides`` replaces resources by name."""
     return dg.Definitions(
-        assets=ASSETS,
-        jobs=JOBS,
-        sensors=[annotations, alert_of_failures, alert_of_checks],
+        assets=automated(ASSETS),
+        jobs=[*JOBS, *CHAMPION_JOBS],
+        sensors=[
+            annotations,
+            alert_of_failures,
+            alert_of_checks,
+            lost_runs,
+            retraining_on_new_data,
+        ],
         schedules=[weekly_retraining],
         resources=build_resources(resource_overrides or {}),
         executor=dg.in_process_executor,

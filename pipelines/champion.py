@@ -10,7 +10,13 @@ import traceback
 from dataclasses import asdict
 
 from resources.mlflow.access import clear_errors
-from resources.mlflow.champion import champion_version, crown, previous, registered_names
+from resources.mlflow.champion import (
+    Reign,
+    champion_version,
+    crown,
+    previous,
+    registered_names,
+)
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from unigs.cli.shared.volume import is_verbose
@@ -50,14 +56,31 @@ def _change(options: argparse.Namespace) -> int:
     if not tracking.has_records():
         raise DataError("no models there", file=store.base, hint="give a store with --store DIR")
     name = _model(tracking, options.model)
-    before = champion_version(tracking, name)
-    version = options.version if options.action == "promote" else previous(tracking, name)
-    reign = crown(tracking, name, version, options.action, options.reason)
+    version = options.version if options.action == "promote" else ""
+    before, reign = change_champion(tracking, name, version, options.reason)
     if options.json:
         print(json.dumps({"model": name, "before": before, **asdict(reign)}))
     else:
         print(f"{name}: version {reign.version} is the champion (before: {before or 'none'})")
     return 0
+
+
+def change_champion(
+    tracking: Tracking, name: str, version: str, reason: str
+) -> tuple[str | None, Reign]:
+    """Make a version of a model the champion, or the champion before this one; return the version
+    that was champion, and the entry of the history.
+
+    Args:
+        version: "" to roll back.
+
+    Raises:
+        ConfigError: no such model, or nothing to roll back to. DataError: no such version.
+    """
+    name = _model(tracking, name)
+    before = champion_version(tracking, name)
+    chosen = version or previous(tracking, name)
+    return before, crown(tracking, name, chosen, "promote" if version else "rollback", reason)
 
 
 def _model(tracking: Tracking, wanted: str) -> str:

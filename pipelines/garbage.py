@@ -5,19 +5,25 @@ This is what ``unigs store gc`` starts.
 
 import argparse
 import json
+import shutil
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
 
 from resources.mlflow.access import clear_errors
+from resources.mlflow.registry import DOWNLOADS
 from resources.mlflow.tracking import Tracking
-from resources.mlflow.versions import OldVersion, delete_version, old_versions
+from resources.mlflow.versions import OldVersion, delete_version, old_versions, unused_copies
 from resources.store import Store
 from unigs.cli.shared.volume import is_verbose
 from unigs.errors import UnigsError
 from unigs.lineage.history import RECORD
+from unigs.remote.copy import COPIES, copy_folder
 from unigs.workflows.upkeep.leftovers import Leftover, find_leftovers, remove, size_of
+
+_DAY = 86400.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +57,12 @@ def _collect(options: argparse.Namespace) -> int:
         return old_versions(tracking, options.keep, named_versions(store.base))
 
     versions = unneeded()
+    before = time.time() - options.days * _DAY
+    copies = unread_copies(store.base, before)
+    if tracking.on_server and (store.base / DOWNLOADS).is_dir():
+        copies += unused_copies(tracking, named_versions(store.base), before)
     entries = [_of_leftover(store.base, one) for one in leftovers]
+    entries += [_of_copy(store.base, one) for one in copies]
     entries += [_of_version(one) for one in versions]
     total = sum(entry["bytes"] for entry in entries)
     if not options.json:
@@ -59,6 +70,7 @@ def _collect(options: argparse.Namespace) -> int:
             print(f"{entry['bytes'] / 1e6:10.1f} MB  {entry['what']}: {entry['why']}")
     if options.delete:
         gone = [remove(leftover) for leftover in leftovers]
+        gone += [_removed(copy) for copy in copies]
         # the removals may have taken long: one may be the champion by now
         still = {(one.name, one.version) for one in unneeded()} if versions else set()
         for version in versions:
@@ -92,9 +104,33 @@ def named_versions(store: Path) -> set[str]:
     return found
 
 
+def unread_copies(store: Path, before: float) -> list[Path]:
+    """Return the store's copies of buckets that no data set of it is read from, and that nothing
+    was copied to since some time."""
+    read = set()
+    for record in store.glob(f"*/raw/{RECORD}"):
+        try:
+            root = str(json.loads(record.read_text(encoding="utf-8"))["metadata"]["root"])
+        except (OSError, ValueError, KeyError):
+            continue  # a generated data set, or a damaged record
+        read.add(copy_folder(store, root))
+    found = sorted(path for path in (store / COPIES).glob("[!.]*") if path.is_dir())
+    return [path for path in found if path not in read and path.stat().st_mtime < before]
+
+
 def _of_leftover(store: Path, leftover: Leftover) -> dict[str, Any]:
     what = leftover.path.relative_to(store).as_posix()
     return {"what": what, "why": leftover.why, "bytes": leftover.bytes}
+
+
+def _of_copy(store: Path, copy: Path) -> dict[str, Any]:
+    what = copy.relative_to(store).as_posix()
+    return {"what": what, "why": "fetched, and no longer needed", "bytes": size_of(copy)}
+
+
+def _removed(copy: Path) -> bool:
+    shutil.rmtree(copy, ignore_errors=True)
+    return not copy.exists()
 
 
 def _of_version(old: OldVersion) -> dict[str, Any]:

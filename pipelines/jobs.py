@@ -6,6 +6,7 @@ processes of its own (shard workers, the training).
 
 import dagster as dg
 
+from assets_defs.arrival.batches import annotation_batch
 from assets_defs.models import JOINT, MODELS
 from assets_defs.paper.variants import variant_tags
 from assets_defs.support.partitions import run_tags
@@ -18,7 +19,8 @@ from unigs.workflows.job_names import (
     train_and_evaluate,
 )
 
-DATA = dg.AssetSelection.groups("data")
+# no run makes the batches that arrive: what arrived is told of a run that succeeded
+DATA = dg.AssetSelection.groups("data") - dg.AssetSelection.assets(annotation_batch.key)
 SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference")
 
 

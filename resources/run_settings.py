@@ -10,11 +10,15 @@ from pydantic import Field
 
 from unigs.config.overrides import setting_names, unspelled
 from unigs.config.preset import Preset, load_preset
+from unigs.remote.address import is_address
 from unigs.workflows.sources import GENERATED, Source, evaluated, run_sources
 
 
 def absolute(folder: str) -> str:
-    """Return a folder as `unigs run` notes it, by which the sensor knows its runs; "" stays."""
+    """Return a folder as `unigs run` notes it, by which the sensor knows its runs; an address
+    stays, without a slash at its end, and so does ""."""
+    if is_address(folder):
+        return folder.rstrip("/")
     return str(Path(folder).expanduser().resolve()) if folder else ""
 
 
@@ -26,7 +30,8 @@ class GraphSettings(dg.ConfigurableResource):
         default=GENERATED, description="name of the data set; mix: those of the preset's data.mix"
     )
     root: str = Field(
-        default="", description="its folder, of mix the folder of folders; shapes needs none"
+        default="",
+        description="its folder or s3://bucket/folder, of mix the parent; shapes needs none",
     )
     train_steps: int = Field(
         default=0, ge=0, description="optimiser steps; 0 leaves them to the preset"

@@ -15,6 +15,8 @@ from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError, DataError
 from unigs.io.files import replacing
+from unigs.remote.address import is_address
+from unigs.workflows.sources import folder_of
 
 # In the store: the last run that fitted. A plan takes seconds, too many for each start.
 FITTED = ".fitted.json"
@@ -36,7 +38,7 @@ def planning(store: Store, settings: GraphSettings) -> Iterator[Callable[[], lis
         a function that waits for the plan and returns why it does not fit, a line each.
     """
     record = store.base / FITTED
-    asked = _asked(settings)
+    asked = _asked(store, settings)
     if _fits_still(record, asked):
         yield list
         return
@@ -59,15 +61,22 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _asked(settings: GraphSettings) -> str:
+def _asked(store: Store, settings: GraphSettings) -> str:
     """Digest of all that a plan follows from, apart from the space that is free."""
-    preset, root = Path(settings.preset), Path(settings.root)
+    preset = Path(settings.preset)
+    roots = [Path(settings.root)] if settings.root else []
+    if is_address(settings.root):
+        # what is not copied yet cannot be planned
+        found = (folder_of(source, store.base) for source in settings.sources)
+        roots = [folder for folder in found if folder is not None]
     said = [
         settings.preset, settings.dataset, settings.root, settings.train_steps,
         settings.overrides,
         preset.read_text(encoding="utf-8") if preset.is_file() else "",
-        [file.stat().st_mtime_ns for file in sorted(root.iterdir())]
-        if settings.root and root.is_dir() else [],
+        [
+            file.stat().st_mtime_ns for place in roots if place.is_dir()
+            for file in sorted(place.iterdir())
+        ],
         unigs.__version__, platform.node(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ class Seen:
     """The state of the last look, without its files.
 
     Attributes:
-        root: the folder that was looked at.
+        root: the folder, or address, that was looked at.
         listing: digest of names, sizes and times.
         at: when this listing was first seen, in seconds as `time.time` counts.
         contents: listing -> split -> digest of what the files of the split hold, the newest last.
@@ -32,7 +32,8 @@ class Seen:
 
 @dataclass(slots=True)
 class Files:
-    """The files of the last look: name -> (bytes, time in ns, digest of the content or "")."""
+    """The files of the last look: name -> (bytes, time in ns, digest of the content, of an object
+    its version, or "")."""
 
     rows: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
@@ -82,6 +83,6 @@ def write_state(file: Path, seen: Seen, files: Files) -> None:
         }
     )
     kept = dict(list(seen.contents.items())[-LISTINGS:])
-    said = {"root": seen.root, "listing": seen.listing, "at": seen.at, "contents": kept}
+    said = asdict(replace(seen, contents=kept))
     with replacing(file) as partial:
         pq.write_table(table.replace_schema_metadata({_KEY: json.dumps(said)}), partial)

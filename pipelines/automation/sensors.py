@@ -5,11 +5,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from time import time
+from typing import Any
 
 import dagster as dg
 
+from assets_defs.arrival.batches import BATCHES
 from assets_defs.support.partitions import SPLITS, held
 from pipelines.automation.attempts import decide
+from pipelines.automation.batches import new_batches, pending_batches, taken_in
 from pipelines.automation.intervals import look_seconds
 from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL, ATTEMPT, RunHistory, asked_for
@@ -17,6 +20,7 @@ from pipelines.automation.watch import Watched, watch
 from pipelines.jobs import everything
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from unigs.errors import DataError
 
 # Digits of a digest in the cursor, in tags and in keys of runs, which are columns of a database.
 _DIGITS = 32
@@ -29,9 +33,10 @@ _DIGITS = 32
     default_status=dg.DefaultSensorStatus.STOPPED,
     description=(
         "Looks at every file of the data set: annotations by content, all else by name, size and "
-        "time. What no run has succeeded on launches the shards of its split, and what follows "
-        "from them: from the training split retraining and evaluation, from the validation split "
-        "evaluation alone; the rest is reused. A run that failed is asked for again."
+        "time, objects of a bucket by their version. What no run has succeeded on launches the "
+        "shards of its split, and what follows from them: from the training split retraining and "
+        "evaluation, from the validation split evaluation alone; the rest is reused. A run that "
+        "failed is asked for again."
     ),
 )
 def annotations(
@@ -44,28 +49,38 @@ def annotations(
         return dg.SkipReason(missing)
     places = {one: store.folder("sensors") / f"{one}-files.parquet" for one in roots}
     now = time()
-    looks = {one: watch(root, places[one], now) for one, root in roots.items()}
+    try:
+        looks = {one: watch(root, places[one], now) for one, root in roots.items()}
+    except DataError as error:
+        return dg.SkipReason(f"{error}; nothing is launched, the champion stays")
+    history, instance = RunHistory(context.instance, settings), context.instance
+    last, cursor = history.last_success(), json.loads(context.cursor or "{}")
+    seen: Mapping[str, Mapping[str, str]] = {}
+    told: dict[str, Any] = {}
+    if last is not None and (last.run_id != cursor.get("run") or pending_batches(instance)):
+        seen = _seen(history, last, looks)
+        told["asset_events"] = taken_in(store, settings, instance, places, seen, last.run_id)
+    if new := new_batches(instance, places, looks):
+        told["dynamic_partitions_requests"] = [BATCHES.build_add_request(new)]
     if waiting := next((look.waiting_for for look in looks.values() if look.waiting_for), ""):
-        return dg.SkipReason(waiting)
+        return dg.SensorResult(skip_reason=waiting, **told)
     contents = {one: look.content for one, look in looks.items() if look.content is not None}
     content = _by_split(contents)
     files = sum(look.files for look in looks.values())
 
-    history = RunHistory(context.instance, settings)
-    last = history.last_success()
-    known = _known(history, last, looks, json.loads(context.cursor or "{}"))
-    cursor = json.dumps(known)
+    known = _known(last, seen, looks, cursor)
+    told["cursor"] = json.dumps(known)
     touched = [split for split in SPLITS if content[split] != known.get(split)]
     if last is not None and not touched:
         reason = f"{files} files, none changed since run {last.run_id[:8]} succeeded"
-        return dg.SensorResult(skip_reason=reason, cursor=cursor)
+        return dg.SensorResult(skip_reason=reason, **told)
 
     since = last.run_id if last is not None else ""
     # a key is taken once: that of a run with other settings must be another
     arrival = _digest([content[split] for split in SPLITS], since, asked_for(settings))
     decision = decide(history.working(), history.ended(arrival), now)
     if decision.attempt is None:
-        return dg.SensorResult(skip_reason=decision.said, cursor=cursor)
+        return dg.SensorResult(skip_reason=decision.said, **told)
     changed = f"files of {' and '.join(touched)} changed"
     request = request_run(
         store,
@@ -75,15 +90,17 @@ def annotations(
         reason="; ".join(filter(None, (changed, decision.said))),
         tags={ARRIVAL: arrival, ATTEMPT: str(decision.attempt)},
     )
-    return dg.SensorResult(run_requests=[request], cursor=cursor)
+    return dg.SensorResult(run_requests=[request], **told)
 
 
-def _missing(settings: GraphSettings, roots: Mapping[str, Path]) -> str:
+def _missing(settings: GraphSettings, roots: Mapping[str, Path | str]) -> str:
     """Return what keeps every run from succeeding, in a sentence: a disk that is not mounted, an
-    annotation file that was deleted; "" for nothing."""
+    annotation file that was deleted; "" for nothing. Of a bucket the run tells."""
     from unigs.datasets.catalog import annotations_missing
 
     for dataset, root in roots.items():
+        if isinstance(root, str):
+            continue
         if not root.is_dir():
             return f"{root}: no such folder: mount it, or correct UNIGS_ROOT; nothing is launched"
         for split in SPLITS:
@@ -97,26 +114,33 @@ def _missing(settings: GraphSettings, roots: Mapping[str, Path]) -> str:
     return ""
 
 
-def _known(
-    history: RunHistory,
-    last: dg.DagsterRun | None,
-    looks: Mapping[str, Watched],
-    cursor: Mapping[str, str],
-) -> dict[str, str]:
-    """Return the content by split that the last successful run had seen, with its id: from the
-    cursor, or from the listing that it recorded. A listing that was never seen complete is nobody's
-    content: the files changed while the run began."""
-    if last is None:
-        return {}
-    if cursor.get("run") == last.run_id:
-        return dict(cursor)
-    listings = history.listings(last)
-    found = {
+def _seen(
+    history: RunHistory, run: dg.DagsterRun, looks: Mapping[str, Watched]
+) -> dict[str, Mapping[str, str]]:
+    """Return data set -> content by split that a run had seen, by the listing that it recorded. A
+    listing that was never seen complete is nobody's content: the files changed while the run began.
+    """
+    listings = history.listings(run)
+    return {
         one: look.contents[listings[one]]
         for one, look in looks.items()
         if one in listings and listings[one] in look.contents
     }
-    return {"run": last.run_id, **_by_split(found)} if len(found) == len(looks) else {}
+
+
+def _known(
+    last: dg.DagsterRun | None,
+    seen: Mapping[str, Mapping[str, str]],
+    looks: Mapping[str, Watched],
+    cursor: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the content by split that the last successful run had seen, with its id: from the
+    cursor, or from what it recorded."""
+    if last is None:
+        return {}
+    if cursor.get("run") == last.run_id:
+        return dict(cursor)
+    return {"run": last.run_id, **_by_split(seen)} if len(seen) == len(looks) else {}
 
 
 def _by_split(contents: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

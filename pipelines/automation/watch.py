@@ -1,27 +1,28 @@
 """Whether the files of a data set are complete, and what they hold, by split.
 
 Every file counts. Annotation files count by their content; images, archives and all else by name,
-size and time of change, since reading them at each look would cost more than building again.
+size and time of change, since reading them at each look would cost more than building again. All
+objects of a bucket count by their version, which its listing tells.
 """
 
 import hashlib
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assets_defs.data import digest_of_listing
+from assets_defs.arrival.roots import digest_of_listing
 from assets_defs.support.partitions import SPLITS
+from pipelines.automation.attempts import said_time
 from pipelines.automation.file_state import Files, Seen, read_files, read_seen, write_state
-from unigs.index.listing import list_files
+from pipelines.automation.places import Look, let_rest, listed_at, resting
 from unigs.io.files import sha256_of
 
 ANNOTATION_SUFFIXES = (".json", ".csv", ".png", ".txt")
 # A file of this name at the top says that everything older than it is complete.
 MARKER = "_SUCCESS"
 
-Look = tuple[int, int]
 Listing = Mapping[str, Look]
 
 # "a (1).json", "a copy 2.json", "Copy of a.json", "a.bak.json", "backup/a.json".
@@ -52,7 +53,7 @@ class Watched:
 
 
 def watch(
-    root: Path,
+    root: Path | str,
     state_file: Path,
     now: float,
     *,
@@ -67,15 +68,25 @@ def watch(
     Reading stops after ``budget_seconds`` to go on in the next look.
 
     Args:
-        root: a folder that exists.
+        root: a folder that exists, or an address.
         state_file: where the look is remembered; one that is lost costs one more look.
         now: in seconds as `time.time` counts.
+
+    Raises:
+        DataError: an address that cannot be reached, or has no objects.
     """
-    listed = list_files(root)
-    listing = digest_of_listing(listed)
     seen = read_seen(state_file)
     if seen.root != str(root):
         seen = Seen(root=str(root))
+    if rest := resting(root):
+        content = seen.contents.get(rest.listing)
+        left = said_time(rest.seconds)
+        reason = "" if content else f"{root}: {rest.files} objects, the next look is in {left}"
+        return Watched(rest.listing, rest.files, content, reason, seen.contents)
+    began = time.process_time()
+    listed, versions = listed_at(root)
+    listing = digest_of_listing(listed)
+    let_rest(root, listing, len(listed), time.process_time() - began)
     if seen.listing == listing and listing in seen.contents:
         return Watched(listing, len(listed), seen.contents[listing], "", seen.contents)
     before = read_files(state_file) if seen.listing else Files()
@@ -83,12 +94,18 @@ def watch(
     complete = is_marked(listed) or (again and now - seen.at >= settle_seconds)
     if not again or now < seen.at:
         seen = replace(seen, listing=listing, at=now)
-    files = Files({name: (*look, before.digest(name, look)) for name, look in listed.items()})
+    files = Files(
+        {
+            name: (*look, versions.get(name) or before.digest(name, look))
+            for name, look in listed.items()
+        }
+    )
     reason = "" if complete else said_of_changes(before, listed)
-    if complete:
+    if complete and isinstance(root, Path):
         reason = _read_annotations(root, files, budget_seconds)
     if not reason:
-        newest = {listing: {split: content_of(files, split) for split in SPLITS}}
+        by_content = versions.keys() or annotation_names(files.rows)
+        newest = {listing: {split: content_of(files, split, by_content) for split in SPLITS}}
         contents = {key: value for key, value in seen.contents.items() if key != listing}
         seen = replace(seen, contents=contents | newest)
     write_state(state_file, seen, files)
@@ -141,15 +158,18 @@ def is_copy(name: str) -> bool:
     )
 
 
-def content_of(files: Files, split: str) -> str:
-    """Return the digest of what the files of a split hold; copies and the marker do not count."""
-    annotations = annotation_names(files.rows)
+def content_of(files: Files, split: str, by_content: Collection[str]) -> str:
+    """Return the digest of what the files of a split hold; copies and the marker do not count.
+
+    Args:
+        by_content: names of those that count by their digest or version, not by size and time.
+    """
     digest = hashlib.sha256()
     for name in sorted(files.rows):
         if name == MARKER or split not in splits_of(name) or is_copy(name):
             continue
         size, changed, content = files.rows[name]
-        said = content if name in annotations else f"{size} {changed}"
+        said = content if name in by_content else f"{size} {changed}"
         digest.update(f"{name!r} {said}\n".encode())
     return digest.hexdigest()
 

@@ -2,13 +2,15 @@
 
 Dagster's daemon sees to them only while the code server that started them lives. After a power cut,
 a container that was removed or a ``kill -9`` of the whole family nobody does, until the next
-``unigs run`` or ``python -m pipelines.ui`` of the store.
+``unigs run`` or ``python -m pipelines.ui`` of the store, or the sensor ``lost_runs`` of a code
+server that was started again.
 """
 
 import errno
 import json
 import shutil
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,6 +55,32 @@ def end_lost_runs(instance: dg.DagsterInstance, store: Store) -> list[str]:
             instance.report_run_failed(run, "The run's processes are gone: it was killed.")
         end_records(store, run.run_id)
     sweep(store.dagster_home)
+    return [run.run_id for run in lost]
+
+
+def end_workerless_runs(
+    instance: dg.DagsterInstance, store: Store, settled_seconds: float
+) -> list[str]:
+    """Mark runs as failed that began ``settled_seconds`` ago or earlier and that no process works
+    on, whether or not a code server answers where they were started; return their ids.
+
+    A code server that was started again answers at the address of the one before it. A worker
+    holds its lock from its first asset on, some seconds after the run has begun. A daemon may start
+    them again from where they were.
+    """
+    if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
+        return []
+    before = time.time() - settled_seconds
+    wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    lost = [
+        record.dagster_run
+        for record in instance.get_run_records(wanted)
+        if (record.start_time or before) <= before
+        and not has_worker(store.dagster_home, record.dagster_run.run_id)
+    ]
+    for run in lost:
+        instance.report_run_failed(run, "The run's processes are gone: its worker was killed.")
+        end_records(store, run.run_id)
     return [run.run_id for run in lost]
 
 

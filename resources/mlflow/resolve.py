@@ -28,6 +28,7 @@ def registered_folder(address: str) -> Path:
         ModelError: another address, no such model, alias or version.
         DataError: no store there.
         ConfigError: the server refuses the user.
+        TransientError: it does not answer.
     """
     parts = _ADDRESS.fullmatch(address)
     if parts is None:
@@ -48,9 +49,10 @@ def registered_folder(address: str) -> Path:
     from mlflow.exceptions import MlflowException
 
     try:
-        version = parts["version"]
-        if version is None:
-            version = str(client.get_model_version_by_alias(name, parts["alias"]).version)
-        return find_version(tracking, name, version).folder
+        with clear_errors():
+            version = parts["version"]
+            if version is None:
+                version = str(client.get_model_version_by_alias(name, parts["alias"]).version)
+            return find_version(tracking, name, version).folder
     except MlflowException as error:
         raise ModelError(f"{address}: {error.message}", file=store.base) from error

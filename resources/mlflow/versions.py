@@ -1,4 +1,4 @@
-"""Old versions of registered models: which can go, and how."""
+"""Old versions of registered models, and copies of a server's versions: which can go, and how."""
 
 from collections.abc import Set
 from contextlib import suppress
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from resources.mlflow.champion import champion_version, previous, registered_names
 from resources.mlflow.logged_models import delete_logged, stored_folder
-from resources.mlflow.registry import MODEL_ID
+from resources.mlflow.registry import DOWNLOADS, MODEL_ID
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ConfigError
 
@@ -52,6 +52,25 @@ def old_versions(tracking: Tracking, keep: int, named: Set[str]) -> list[OldVers
                 found.append(OldVersion(name, version, model_id, folder))
     # A version that was copied to another model shares its files.
     return [one for one in found if not one.model_id or one.model_id not in kept]
+
+
+def unused_copies(tracking: Tracking, named: Set[str], before: float) -> list[Path]:
+    """List the store's copies of a server's versions that were fetched before some time and that
+    neither an alias of the server nor ``named`` speaks of. They can be fetched again.
+
+    Args:
+        named: as of `old_versions`.
+        before: in seconds as `time.time` counts.
+    """
+    client, known = tracking.client(), set(registered_names(tracking))
+    found = []
+    for folder in sorted((tracking.store.base / DOWNLOADS).glob("*/*")):
+        name, version = folder.parent.name, folder.name.partition("-")[0]
+        aliases = client.get_registered_model(name).aliases if name in known else {}
+        used = version in map(str, aliases.values()) or f"{name}/{version}" in named
+        if not used and not folder.name.startswith(".") and folder.stat().st_mtime < before:
+            found.append(folder)
+    return found
 
 
 def delete_version(tracking: Tracking, old: OldVersion) -> None:

@@ -4,6 +4,7 @@ Dagster finds out about a dead worker only while the code server that started it
 is a file ``workers/RUN`` of DAGSTER_HOME; the system frees it however the process ends.
 """
 
+import errno
 import fcntl
 import os
 import time
@@ -17,23 +18,30 @@ _LOOKS, _LOOK_SECONDS = 20, 0.01
 
 
 def hold_run(run_id: str) -> None:
-    """Hold the lock of a run until this process ends; nothing without a DAGSTER_HOME."""
+    """Hold the lock of a run until this process ends; nothing without a DAGSTER_HOME, or where that
+    is not ours to write: in a pod, whose launcher asks the cluster after it."""
     if home := os.environ.get("DAGSTER_HOME"):
-        _held(Path(home) / FOLDER / run_id)
+        try:
+            _held(Path(home) / FOLDER / run_id)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
 
 
 @cache
 def _held(file: Path) -> TextIO | None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    lock = file.open("w")
     for _ in range(_LOOKS):
+        lock = file.open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
+            # removed by a sweep before it was locked: nobody would find it
+            if os.fstat(lock.fileno()).st_nlink:
+                return lock
         except BlockingIOError:
             time.sleep(_LOOK_SECONDS)
-    lock.close()  # held by the process that this one is a step of
-    return None
+        lock.close()
+    return None  # held by the process that this one is a step of
 
 
 def has_worker(home: Path, run_id: str) -> bool:

@@ -31,6 +31,13 @@ def test_every_asset_has_kinds_an_owner_a_group_and_a_description(
         assert spec.description, said
 
 
+def test_the_gate_that_the_weekly_retraining_decides_about_has_a_freshness_policy(
+    nodes: dict[dg.AssetKey, dg.AssetSpec],
+) -> None:
+    watched = [key.to_user_string() for key, spec in nodes.items() if spec.freshness_policy]
+    assert watched == [f"{JOINT}_gate"]
+
+
 def test_the_last_part_of_a_key_is_one_assets_alone(
     nodes: dict[dg.AssetKey, dg.AssetSpec],
 ) -> None:

@@ -34,6 +34,8 @@ DOCUMENTED = {
     "PGHOST", "PGUSER", "PGPASSWORD",
     # github.com/versity/versitygw, cmd/versitygw/main.go
     "ROOT_ACCESS_KEY", "ROOT_SECRET_KEY", "VGW_HEALTH",
+    # github.com/krallin/tini, which is Docker's init
+    "TINI_KILL_PROCESS_GROUP",
     # botocore
     "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION",
     "DAGSTER_HOME",

@@ -15,6 +15,7 @@ import dagster as dg
 import psutil
 import pytest
 
+from assets_defs.arrival.batches import BATCHES, annotation_batch
 from pipelines.automation.channels import LOG
 from pipelines.automation.intervals import VARIABLE
 from pipelines.runner.home import WORKSPACE
@@ -126,6 +127,16 @@ class Daemon:
 
         return self.wait_for(f"the end of run {number}", found)
 
+    def batches(self) -> dict[str, str]:
+        """Partitions of what arrived, in that order, each with the run that took it in or ""."""
+        with dg.DagsterInstance.from_config(str(self.store / "dagster")) as instance:
+            keys = instance.get_dynamic_partitions(str(BATCHES.name))
+            found = instance.fetch_materializations(annotation_batch.key, limit=100).records
+        events = [record.asset_materialization for record in found]
+        runs = {str(e.partition): str(e.metadata["run"].value) for e in events if e is not None}
+        assert len(runs) == len(found), "a batch was told twice"
+        return {key: runs.get(key, "") for key in keys}
+
     def champion(self) -> tuple[str, str]:
         """Its version and the digest of its weights."""
         best = champion(Tracking(store=Store(root=str(self.store))), MODEL)
@@ -159,6 +170,11 @@ def test_scenes_arrive_and_their_model_is_champion(daemon: Daemon) -> None:
     assert daemon.champion()[0] == "1"
     assert daemon.built(first.run_id)["shards"] == 2 * len(TASKS)
 
+    (first_batch,) = daemon.wait_for(
+        "the batch", lambda: [*filter(None, daemon.batches().values())]
+    )
+    assert first_batch == first.run_id
+
     daemon.deliver(SCENES + BATCH)
     weights = daemon.store / f"{DATASET}-smoke" / "weights"
     daemon.wait_for("a training", lambda: (weights / ".joint.building" / "checkpoints").exists())
@@ -172,6 +188,8 @@ def test_scenes_arrive_and_their_model_is_champion(daemon: Daemon) -> None:
     assert daemon.champion()[0] == "2"
     started_from = json.loads((weights / "joint" / "start.json").read_text())["version"]
     assert started_from == f"{MODEL}/1"
+    taken_in = [first.run_id, second.run_id]
+    daemon.wait_for("the batches", lambda: list(daemon.batches().values()) == taken_in)
     # no validation shards, latents, frozen parts or protocol; the small evaluators are trained on
     # the training scenes, and what is compared by them follows
     assert daemon.built(second.run_id) == {
@@ -204,3 +222,5 @@ def test_a_broken_batch_is_quarantined_and_told_and_the_champion_stays(daemon: D
     assert set(daemon.built(third.run_id)) <= {"raw", *indexes, "quarantine_report"}
     assert daemon.champion() == before
     assert len(daemon.runs()) == 3
+    # it arrived, and no run took it in
+    assert [bool(run) for run in daemon.batches().values()] == [True, True, False]

@@ -21,7 +21,8 @@ HEAVY = (
 )
 
 
-ALERTS = {"alert_of_failures", "alert_of_checks"}
+# that are on by themselves
+ON = {"alert_of_failures", "alert_of_checks", "lost_runs"}
 
 
 def test_loading_imports_nothing_heavy() -> None:
@@ -53,8 +54,11 @@ def test_automation_is_off_until_switched_on() -> None:
     defs = build_defs()
     repository = defs.get_repository_def()
     # those of alerts launch nothing
-    assert {s.name for s in repository.sensor_defs if s.default_status.value == "RUNNING"} == ALERTS
-    assert {s.name for s in repository.sensor_defs} == ALERTS | {"annotations"}
+    assert {s.name for s in repository.sensor_defs if s.default_status.value == "RUNNING"} == ON
+    assert {s.name for s in repository.sensor_defs} == ON | {
+        "annotations",
+        "retraining_on_new_data",
+    }
     assert [s.default_status.value for s in repository.schedule_defs] == ["STOPPED"]
 
 

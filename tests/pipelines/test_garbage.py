@@ -1,6 +1,8 @@
 """Old model versions go; the champion, the one before it and what a record names stay."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,10 @@ import pytest
 from pipelines import garbage
 from pipelines.garbage import main
 from resources.mlflow.champion import crown, previous
-from resources.mlflow.registry import champion, register_model
+from resources.mlflow.registry import DOWNLOADS, champion, register_model
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
+from unigs.remote.copy import COPIES, copy_folder
 
 NAME = "unigs-shapes-tiny-joint"
 
@@ -60,6 +63,49 @@ def test_the_registry_of_a_server_is_left_alone(
     assert main(["--store", str(store), "--keep", "1", "--json", "--delete"]) == 0
     assert json.loads(capsys.readouterr().out)["entries"] == []
     assert versions(store) == [1, 2, 3, 4, 5, 6]
+
+
+def test_copies_that_were_fetched_from_a_server_go_when_nobody_names_them(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the champion 2, of 4, which the store names, and of 1 and 6, which nobody does."""
+    monkeypatch.setattr(Tracking, "on_server", property(lambda self: True))
+    copies = store / DOWNLOADS / NAME
+    for version in ("1", "2", "4", "6"):
+        (copies / f"{version}-0123456789ab").mkdir(parents=True)
+        (copies / f"{version}-0123456789ab" / "weights").write_bytes(bytes(700))
+    old = time.time() - 8 * 86400
+    for version in ("1", "2", "4"):
+        os.utime(copies / f"{version}-0123456789ab", (old, old))
+    order = ["--store", str(store), "--json"]
+    assert main(order) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["entries"]
+    assert entry["what"] == f"{DOWNLOADS}/{NAME}/1-0123456789ab"
+    assert entry["bytes"] == 700
+    assert main([*order, "--delete"]) == 0
+    assert json.loads(capsys.readouterr().out)["bytes"] == 700
+    assert sorted(path.name[0] for path in copies.iterdir()) == ["2", "4", "6"]
+    assert versions(store) == [1, 2, 3, 4, 5, 6]
+
+
+def test_copies_of_buckets_that_no_data_set_is_read_from_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "coco_panoptic-tiny" / "raw" / "kept.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"metadata": {"root": "s3://bucket/read"}}))
+    old = time.time() - 8 * 86400
+    folders = {name: copy_folder(tmp_path, f"s3://bucket/{name}") for name in ("read", "a", "b")}
+    for name, folder in folders.items():
+        folder.mkdir(parents=True)
+        (folder / "image.jpg").write_bytes(bytes(900))
+        if name != "b":
+            os.utime(folder, (old, old))
+    assert main(["--store", str(tmp_path), "--json", "--delete"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [entry["what"] for entry in told["entries"]] == [f"{COPIES}/{folders['a'].name}"]
+    assert told["bytes"] == 900
+    assert [name for name, folder in folders.items() if folder.exists()] == ["read", "b"]
 
 
 def test_old_versions_are_listed_first_and_removed_when_asked(

@@ -14,7 +14,7 @@ from tests.shards.conftest import OPTIONS
 from tests.support.made_scenes import files_of
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
-from unigs.shards import place
+from unigs.remote import address as remote
 from unigs.shards.build import build_shards
 from unigs.shards.manifest import MANIFEST, read_manifest, write_manifest
 from unigs.shards.mirror import pull_shards, push_shards
@@ -100,7 +100,7 @@ def test_only_what_happens_at_an_address_is_told_of_it(built, tmp_path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(place.shutil, "copyfileobj", full)
+        patch.setattr(remote.shutil, "copyfileobj", full)
         with pytest.raises(DataError, match="cannot be written: No space") as caught:
             pull_shards(address, tmp_path / "cache")
         assert "cannot be reached" not in str(caught.value)

@@ -1,15 +1,19 @@
-"""A data set of empty files, an instance, and runs that end as a test says."""
+"""A data set of empty files, or objects of a bucket in memory, an instance, and runs that end as a
+test says."""
 
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import fsspec
 
-from assets_defs.data import digest_of_listing
+from assets_defs.arrival.roots import digest_of_listing
 from pipelines.automation.sensors import annotations
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.index.listing import list_files
+from unigs.remote.address import is_address
+from unigs.remote.listing import list_objects
 
 TRAIN, VAL = "annotations/panoptic_train2017.json", "annotations/panoptic_val2017.json"
 
@@ -17,7 +21,9 @@ TRAIN, VAL = "annotations/panoptic_train2017.json", "annotations/panoptic_val201
 @dg.asset
 def raw(store: Store, settings: GraphSettings) -> dg.MaterializeResult:
     """As the asset of that name: what there is when the run begins."""
-    listing = digest_of_listing(list_files(Path(settings.root)))
+    root = settings.root
+    looks = list_objects(root).looks if is_address(root) else list_files(Path(root))
+    listing = digest_of_listing(looks)
     return dg.MaterializeResult(metadata={"digest": listing})
 
 
@@ -28,12 +34,13 @@ def rest(store: Store, settings: GraphSettings) -> None:
 
 
 class Place:
-    """The data set below ``base``, with its sensor."""
+    """The data set below ``base``, or at an ``address``, with its sensor."""
 
-    def __init__(self, base: Path, instance: dg.DagsterInstance) -> None:
+    def __init__(self, base: Path, instance: dg.DagsterInstance, address: str = "") -> None:
         self.base, self.root, self.instance = base, base / "set", instance
+        self.address = address
         self.store = Store(root=str(base / "store"))
-        self.settings = GraphSettings(dataset="coco_panoptic", root=str(self.root))
+        self.settings = GraphSettings(dataset="coco_panoptic", root=address or str(self.root))
         self.store.folder()
         self.cursor: str | None = None
         self.keys: list[str] = []
@@ -48,6 +55,10 @@ class Place:
             self.put(name, "{}")
 
     def put(self, name: str, text: str) -> Path:
+        if self.address:
+            with fsspec.open(f"{self.address}/{name}", "w") as stream:
+                stream.write(text)
+            return Path(name)
         file = self.root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -62,7 +73,12 @@ class Place:
         )
         if isinstance(result, dg.SkipReason):
             return result.skip_message or ""
-        self.cursor = result.cursor
+        # as the daemon does, in its order
+        for event in result.asset_events:
+            self.instance.report_runless_asset_event(event)
+        for added in result.dynamic_partitions_requests or ():
+            self.instance.add_dynamic_partitions(added.partitions_def_name, added.partition_keys)
+        self.cursor = result.cursor or self.cursor
         if result.skip_reason:
             return result.skip_reason.skip_message
         (request,) = result.run_requests

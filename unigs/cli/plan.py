@@ -25,7 +25,7 @@ EXAMPLES = (
 def plan(
     preset: RunPreset = "tiny",
     dataset: RunDataset = "shapes",
-    root: RunRoot = None,
+    root: RunRoot = "",
     store: RunStore = None,
     train_steps: RunSteps = 0,
     devices: Annotated[
@@ -48,7 +48,7 @@ def plan(
 
     changes = parse_overrides(Preset, overrides or ())
     values = load_preset(preset, changes | ({"training.steps": train_steps} if train_steps else {}))
-    run_sources(values, dataset, str(root) if root else "")
+    run_sources(values, dataset, root)
     from unigs.io.machine import processes
     from unigs.workflows.plan.limits import (
         device_memory,
@@ -60,7 +60,7 @@ def plan(
     from unigs.workflows.plan.plan import Planner, folder_bytes
 
     place = store_folder(store)
-    planner = Planner(values, dataset, str(root) if root else "", True if rate or memory else None)
+    planner = Planner(values, dataset, root, True if rate or memory else None, place)
     count = devices or processes(values.training.processes)
     planned = planner.plan(devices=count, rate=rate)
     limit = int(memory * GIB) or device_memory(planner.accelerator, count)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -25,7 +26,7 @@ EXAMPLES = (
 def run(
     preset: RunPreset = "tiny",
     dataset: RunDataset = "shapes",
-    root: RunRoot = None,
+    root: RunRoot = "",
     store: RunStore = None,
     train_steps: RunSteps = 0,
     job: Annotated[str, typer.Option(help=f"Dagster job: {', '.join(JOB_NAMES)}.")] = EVERYTHING,
@@ -47,6 +48,7 @@ def run(
     """Build shards, train, evaluate and report with Dagster; reuse what is unchanged."""
     from unigs.config.overrides import parse_overrides
     from unigs.config.preset import Preset, load_preset
+    from unigs.remote.address import is_address
     from unigs.workflows.sources import run_sources
 
     # a wrong request is told before Dagster starts and a store is made
@@ -56,10 +58,10 @@ def run(
     if not from_failure:
         chosen = load_preset(preset, changes)
         try:
-            run_sources(chosen, dataset, str(root) if root else "")
+            run_sources(chosen, dataset, root)
         except ConfigError as error:
             raise typer.BadParameter(str(error)) from error
-    if root is not None and not root.is_dir():
+    if root and not is_address(root) and not Path(root).is_dir():
         raise DataError("no such folder", file=root, hint="check --root")
     if from_failure and overrides:
         raise ConfigError(
@@ -67,7 +69,7 @@ def run(
         )
     command = graph_command("pipelines.run", "--preset", preset, "--dataset", dataset)
     command += ["--job", job, "--train-steps", str(train_steps)]
-    command += ["--root", str(root)] if root is not None else []
+    command += ["--root", root] if root else []
     command += ["--store", str(store)] if store is not None else []
     command += [f"--set={override}" for override in overrides or ()]
     command += ["--from-failure"] if from_failure else []

@@ -11,8 +11,11 @@ RunDataset = Annotated[
     str, typer.Option(help="Data set name; mix: those of the preset's data.mix.")
 ]
 RunRoot = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the data set (mix: the parent folder); shapes needs none."),
+    str,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of the data set, or s3://bucket/folder (mix: the parent); shapes needs none.",
+    ),
 ]
 RunStore = Annotated[
     Path | None, typer.Option(help="Folder for all results [$UNIGS_STORE, else ./store].")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unigs.config.data import MIX
 from unigs.config.preset import Preset
 from unigs.datasets import DATASETS
 from unigs.errors import ConfigError, choices
+from unigs.remote.address import is_address
+from unigs.remote.copy import copy_folder
 from unigs.tasks import TASKS
 
 GENERATED = "shapes"
@@ -21,14 +23,14 @@ class Source:
     Attributes:
         dataset: its name, which is its format's outside a mix.
         format: of its files, a name of `DATASETS`.
-        root: its folder; None for the generated one.
+        root: its folder, or the address of a bucket as text; None for the generated one.
         tasks: it is trained on.
         exhaustive: as in `unigs.config.data.MixedDataset`.
     """
 
     dataset: str
     format: str
-    root: Path | None
+    root: Path | str | None
     tasks: tuple[str, ...]
     exhaustive: bool = True
 
@@ -37,7 +39,7 @@ def run_sources(preset: Preset, dataset: str, root: str) -> tuple[Source, ...]:
     """Return the data sets that are trained on: one with all tasks, or the preset's mix.
 
     Args:
-        root: folder of the data set, of a mix the folder of their folders; "" for none.
+        root: folder or address of the data set, of a mix that of their folders; "" for none.
 
     Raises:
         ConfigError: a data set without its folder, an unknown one, or a preset that mixes nothing.
@@ -78,6 +80,19 @@ def run_sources(preset: Preset, dataset: str, root: str) -> tuple[Source, ...]:
     )
 
 
+def folder_of(source: Source, store: Path) -> Path | None:
+    """Return the folder of a data set: of one in a bucket that of its copy in a store, which may
+    not exist; None for the generated one."""
+    if isinstance(source.root, str):
+        return copy_folder(store, source.root)
+    return source.root
+
+
+def local(source: Source, store: Path) -> Source:
+    """Return a data set with its copy in a store in place of an address."""
+    return replace(source, root=folder_of(source, store))
+
+
 def evaluated(preset: Preset, dataset: str) -> str:
     """Return the data set whose validation split is evaluated."""
     return preset.data.dataset if dataset == MIX else dataset
@@ -87,10 +102,14 @@ def _below(name: str, kind: str, given: str) -> str:
     return given or ("" if kind == GENERATED else name)
 
 
-def _folder(dataset: str, kind: str, root: str, below: str, mixed: bool) -> Path | None:
+def _folder(dataset: str, kind: str, root: str, below: str, mixed: bool) -> Path | str | None:
     """``below`` the run's root; a generated data set that names no folder has none."""
     if kind == GENERATED and not below and (not root or mixed):
         return None
+    if is_address(below):
+        return below.rstrip("/")
+    if is_address(root) and not Path(below).is_absolute():
+        return "/".join(filter(None, (root.rstrip("/"), below)))
     if not root and not Path(below).is_absolute():
         raise ConfigError(f"{dataset} needs its folder", hint="give --root DIR")
     return Path(root, below).expanduser().resolve()

@@ -9,14 +9,22 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from pipelines.runner.lost import end_lost_runs, fault_of_records, said_space
+from pipelines.automation.lost_runs import lost_runs
+from pipelines.runner.lost import (
+    end_lost_runs,
+    end_workerless_runs,
+    fault_of_records,
+    said_space,
+)
 from resources.mlflow.tracking import Tracking
 from resources.process.run_lock import FOLDER, has_worker, hold_run
 from resources.store import Store
@@ -157,3 +165,73 @@ def test_runs_that_a_cluster_started_are_left_to_their_launcher(
         patch.setattr(type(instance), "run_launcher", property(lambda self: object()))
         assert end_lost_runs(instance, store) == []
     assert len(end_lost_runs(instance, store)) == 1
+
+
+def test_a_code_server_that_was_started_again_ends_what_the_one_before_it_worked_on(
+    instance: dg.DagsterInstance,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It answers at the same address; only the lock tells."""
+    monkeypatch.setenv("DAGSTER_HOME", str(store.dagster_home))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "server"))
+        server.listen()
+        lost, works, waits = (
+            run(instance, status, tmp_path / "server")
+            for status in (dg.DagsterRunStatus.STARTED,) * 2 + (dg.DagsterRunStatus.QUEUED,)
+        )
+        hold_run(works)
+        # a run that has only just begun has no lock yet
+        records = type(instance).get_run_records
+
+        def begun(self: dg.DagsterInstance, wanted: dg.RunsFilter) -> list[Any]:
+            return [one._replace(start_time=time.time()) for one in records(self, wanted)]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(instance), "get_run_records", begun)
+            assert end_workerless_runs(instance, store, 300.0) == []
+        assert end_workerless_runs(instance, store, 300.0) == [lost]
+        statuses = [instance.get_run_by_id(one).status.value for one in (lost, works, waits)]
+        assert statuses == ["FAILURE", "STARTED", "QUEUED"]
+        # the daemon is there, and may start it again
+        assert "dagster/max_retries" not in instance.get_run_by_id(lost).tags
+        said = lost_runs(dg.build_sensor_context(instance), store=store)
+        assert said.skip_message == "every run has its worker"
+
+
+def test_a_home_that_is_not_ours_to_write_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+
+    def refuse(error: int) -> None:
+        def mkdir(self: Path, *given: object, **options: object) -> None:
+            raise OSError(error, "refused", str(self))
+
+        monkeypatch.setattr(Path, "mkdir", mkdir)
+
+    for error in (errno.EACCES, errno.EROFS):
+        refuse(error)
+        hold_run("r2")
+    refuse(errno.ENOSPC)
+    with pytest.raises(OSError, match="refused"):
+        hold_run("r2")
+
+
+def test_a_lock_that_a_sweep_removed_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    flock, swept = fcntl.flock, []
+
+    def late(lock: Any, how: int) -> None:
+        if not swept:
+            swept.append((tmp_path / FOLDER / "r3").unlink())
+        flock(lock, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    hold_run("r3")
+    monkeypatch.undo()
+    assert has_worker(tmp_path, "r3")

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from resources.mlflow import resolve
+from resources.mlflow.access import AccessRefused
 from resources.mlflow.champion import crown
 from resources.mlflow.tracking import Tracking
 from resources.store import STORE_VARIABLE, Store
-from unigs.errors import UnigsError
+from unigs.errors import TransientError, UnigsError
 
 NAME = "unigs-test-joint"
 
@@ -50,6 +51,27 @@ def test_an_alias_and_a_version_lead_to_the_files(source: Path, address: str) ->
 def test_what_is_not_there_is_told(source: Path, address: str, told: str) -> None:
     with pytest.raises(UnigsError, match=told):
         resolve.registered_folder(address)
+
+
+@pytest.mark.parametrize("call", ["get_model_version_by_alias", "get_model_version"])
+def test_a_server_that_refuses_or_is_away_is_one_line(
+    source: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
+
+    for code, told in (
+        (PERMISSION_DENIED, AccessRefused),
+        (TEMPORARILY_UNAVAILABLE, TransientError),
+    ):
+
+        def fail(self: MlflowClient, *given: str, code: int = code) -> None:
+            raise MlflowException("said by the server", error_code=code)
+
+        monkeypatch.setattr(MlflowClient, call, fail)
+        with pytest.raises(told):
+            resolve.registered_folder(f"models:/{NAME}@champion")
 
 
 def test_a_store_without_models_is_left_alone(

@@ -23,7 +23,7 @@ from unigs.workflows.plan.folders import FolderPlan, plan_folder
 from unigs.workflows.plan.memory import ProcessMemory, process_memory
 from unigs.workflows.plan.network import Network, measure_network
 from unigs.workflows.plan.survey import Survey, survey
-from unigs.workflows.sources import evaluated, run_sources
+from unigs.workflows.sources import evaluated, local, run_sources
 
 # Dense bfloat16 products of an accelerator's data sheet, in FLOP/s, and the share of them that a
 # training reaches: that of MLPerf Training 4.0's Stable Diffusion 2 on H100 (110 images/s at 16 a
@@ -109,16 +109,22 @@ class Planner:
         preset: of the run.
         dataset, root: as `unigs run` takes them.
         accelerator: train on one, whatever this machine has; None for what it has.
+        store: has the copies of data sets that are in buckets.
 
     Raises:
         ConfigError: see `run_sources`. DataError: annotations that cannot be read.
     """
 
     def __init__(
-        self, preset: Preset, dataset: str, root: str, accelerator: bool | None = None
+        self,
+        preset: Preset,
+        dataset: str,
+        root: str,
+        accelerator: bool | None = None,
+        store: Path = Path("store"),
     ) -> None:
         self.preset, self.dataset = preset, dataset
-        sources = run_sources(preset, dataset, root)
+        sources = [local(source, store) for source in run_sources(preset, dataset, root)]
         by_name = {source.dataset: source for source in sources}
         held_out = evaluated(preset, dataset)
         self._parts = [(s.dataset, "train", task) for s in sources for task in s.tasks]

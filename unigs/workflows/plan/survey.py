@@ -100,7 +100,7 @@ def survey(preset: Preset, source: Source, split: str, tasks: Sequence[str]) -> 
         DataError: the annotations cannot be read.
     """
     if source.root is not None:
-        return _survey(preset, source, source.root, split, tasks)
+        return _survey(preset, source, Path(source.root), split, tasks)
     data = preset.data
     count = data.train_scenes if split == "train" else data.val_scenes
     with _generated(preset, split, min(count, GENERATED_SCENES)) as folder:

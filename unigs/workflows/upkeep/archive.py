@@ -23,10 +23,11 @@ from typing import IO, Any
 
 from unigs.errors import DataError
 from unigs.io.files import writing
+from unigs.remote.copy import COPIES
 
 MANIFEST = "unigs-store.json"
 FORMAT = 1
-# Stages that a run builds again from the annotations.
+# Stages that a run builds again from the annotations; copies of buckets it fetches again.
 DATA = ("raw", "shards", "latents")
 _CHUNK = 1 << 20
 # Of processes, or not finished.
@@ -51,7 +52,8 @@ def export_store(store: Path, file: Path, *, data: bool = True) -> Archive:
     """Write a store to a tar file.
 
     Args:
-        data: with raw data, shards and latents; without them a run builds them again.
+        data: with raw data, copies of buckets, shards and latents; without them a run makes them
+            again.
 
     Raises:
         DataError: no store there, the file cannot be written, or a run replaced something
@@ -113,7 +115,7 @@ def _members(store: Path, data: bool) -> Iterator[Path]:
             for name in folders
             if not _LEFT_OUT.fullmatch(name)
             and (*below, name) != _WORKERS
-            and (data or not (len(below) == 1 and name in DATA))
+            and (data or ((*below, name) != (COPIES,) and not (len(below) == 1 and name in DATA)))
         )
         for name in sorted(names):
             path = Path(folder, name)

@@ -1,0 +1,1 @@
+"""What arrives: the files of a data set where a run finds them."""

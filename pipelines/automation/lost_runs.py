@@ -1,0 +1,25 @@
+"""Runs whose worker died with its code server are ended: the queue would wait for them."""
+
+import dagster as dg
+
+from pipelines.automation.intervals import look_seconds
+from pipelines.runner.lost import end_workerless_runs
+from resources.store import Store
+
+# Longer than a worker takes from the start of its run to its first asset on a busy machine.
+_SETTLED_SECONDS = 300.0
+
+
+@dg.sensor(
+    name="lost_runs",
+    minimum_interval_seconds=look_seconds(60),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Lists runs as failed whose worker is gone, with the container or machine that it was in. "
+        "Dagster then starts them again from the step they were at."
+    ),
+)
+def lost_runs(context: dg.SensorEvaluationContext, store: Store) -> dg.SkipReason:
+    ended = end_workerless_runs(context.instance, store, _SETTLED_SECONDS)
+    said = ", ".join(run_id[:8] for run_id in ended)
+    return dg.SkipReason(f"listed as failed: {said}" if said else "every run has its worker")

@@ -1,0 +1,142 @@
+"""Listings of addresses: every object with its version, and a copy that follows them."""
+
+import uuid
+from datetime import UTC, datetime
+
+import fsspec
+import pytest
+
+from unigs.errors import DataError, TransientError
+from unigs.index.listing import list_files
+from unigs.remote import copy as copying
+from unigs.remote.address import Address
+from unigs.remote.copy import copy_folder, copy_objects
+from unigs.remote.listing import list_objects
+
+
+@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.slow)])
+def address(request):
+    if request.param == "s3":
+        return f"{request.getfixturevalue('bucket')}/{uuid.uuid4().hex}"
+    return f"memory://{uuid.uuid4().hex}/set"
+
+
+def put(address, **contents):
+    for name, content in contents.items():
+        with fsspec.open(f"{address}/{name.replace('__', '/')}", "wb") as file:
+            file.write(content)
+
+
+def test_objects_are_listed_below_the_address_alone(address):
+    put(address, annotations__train=b"{}", image=b"pixels", _SUCCESS=b"")
+    put(f"{address}-other", image=b"")
+    put(address, **{".hidden": b"", "annotations__.DS_Store": b"", "a~": b""})
+    listed = list_objects(f"{address}")
+    assert set(listed.looks) == {"annotations/train", "image", "_SUCCESS"}
+    assert listed.looks["image"][0] == 6
+    assert list_objects(f"{address}-none").looks == {}
+
+
+def test_another_version_is_another_look_in_the_same_second(monkeypatch):
+    when = datetime(2026, 11, 30, 12, 0, 5, tzinfo=UTC)
+    said = {"size": 3, "LastModified": when, "ETag": '"a1"'}
+    looks = []
+    for etag in ('"a1"', '"b2"', '"a1"'):
+        monkeypatch.setattr(Address, "below", lambda self, etag=etag: {"x": {**said, "ETag": etag}})
+        looks.append(list_objects("memory://bucket/set"))
+    assert looks[0] == looks[2]
+    assert looks[0].looks["x"] != looks[1].looks["x"]
+    assert {look.looks["x"][1] // 10**9 for look in looks} == {int(when.timestamp())}
+    assert looks[1].versions == {"x": "b2"}
+
+
+@pytest.mark.parametrize("name", ["../out", "a//b", "a/./b"])
+def test_a_name_that_leaves_the_folder_is_refused(monkeypatch, tmp_path, name):
+    monkeypatch.setattr(Address, "below", lambda self: {name: {"size": 1, "ETag": "x"}})
+    with pytest.raises(DataError, match="cannot be the name of a file"):
+        copy_objects("memory://bucket/set", tmp_path / "copy")
+
+
+def test_a_server_that_is_away_may_be_tried_again(monkeypatch):
+    def away(self, *given, **options):
+        raise OSError("the library's own error") from ConnectionRefusedError()
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "find", away)
+    with pytest.raises(TransientError, match="memory://bucket: cannot be reached"):
+        list_objects("memory://bucket")
+
+
+def test_a_copy_follows_its_address_and_only_changes_travel(address, tmp_path):
+    put(address, annotations__train=b"{}", old__image=b"one", same=b"same")
+    folder = copy_folder(tmp_path, address)
+    assert copy_objects(address, folder).copied == 3
+    assert copy_objects(address, folder).copied == 0
+    before = list_files(folder)
+
+    put(address, annotations__train=b"[]")
+    Address(address).remove("old/image")
+    done = copy_objects(address, folder)
+    assert (done.copied, done.removed) == (1, 1)
+    assert (folder / "annotations" / "train").read_bytes() == b"[]"
+    assert not (folder / "old").exists()
+    # what reads the copy sees what the listing of the address says
+    assert list_files(folder) == dict(done.looks) == dict(list_objects(address).looks)
+    assert list_files(folder)["same"] == before["same"]
+
+
+def test_a_copy_that_broke_off_is_gone_on_from(address, tmp_path, monkeypatch):
+    put(address, a=b"1", b=b"2", c=b"3")
+    get = Address.get
+
+    def broken(self, name, target):
+        if name == "b":
+            raise DataError("cannot be reached")
+        get(self, name, target)
+
+    monkeypatch.setattr(Address, "get", broken)
+    monkeypatch.setattr(copying, "_THREADS", 1)
+    with pytest.raises(DataError, match="cannot be reached"):
+        copy_objects(address, tmp_path / "copy")
+    monkeypatch.undo()
+    # "c" may have been on its way
+    assert copy_objects(address, tmp_path / "copy").copied < 3
+
+
+def test_an_object_that_is_replaced_while_it_is_copied_is_tried_again(
+    address, tmp_path, monkeypatch
+):
+    put(address, a=b"1", b=b"2")
+    get = Address.get
+
+    def late(self, name, target):
+        get(self, name, target)
+        if name == "b":
+            put(address, b=b"3")
+
+    monkeypatch.setattr(Address, "get", late)
+    with pytest.raises(TransientError, match="/b: was replaced while it was copied"):
+        copy_objects(address, tmp_path / "copy")
+    monkeypatch.undo()
+    copy_objects(address, tmp_path / "copy")
+    assert (tmp_path / "copy" / "b").read_bytes() == b"3"
+
+
+def test_what_has_no_room_is_told_before_anything_is_copied(tmp_path, monkeypatch):
+    address = f"memory://{uuid.uuid4().hex}"
+    put(address, a=b"12345")
+    usage = copying.shutil.disk_usage(tmp_path)._replace(free=4)
+    monkeypatch.setattr(copying.shutil, "disk_usage", lambda place: usage)
+    with pytest.raises(DataError, match="are to be copied"):
+        copy_objects(address, tmp_path / "copy")
+    assert not (tmp_path / "copy" / "a").exists()
+
+
+def test_an_address_without_objects_is_told(tmp_path):
+    with pytest.raises(DataError, match="no objects there"):
+        copy_objects(f"memory://{uuid.uuid4().hex}", tmp_path / "copy")
+
+
+def test_copies_of_addresses_are_apart(tmp_path):
+    folders = {copy_folder(tmp_path, f"s3://b/{name}") for name in ("a/b", "a-b", "a_b")}
+    assert len(folders) == 3
+    assert all(folder.parent == tmp_path / copying.COPIES for folder in folders)

@@ -1,0 +1,1 @@
+"""Files at addresses of buckets: what is there, and copies of it on this machine."""

@@ -1,0 +1,135 @@
+"""Files at an fsspec address: ``s3://bucket/folder`` (needs the extra ``s3``), ``memory://``, a
+path."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from fsspec.core import url_to_fs
+
+from unigs.errors import DataError, TransientError
+
+CHUNK = 1 << 20
+# What networks and servers that are away raise somewhere below the errors of a bucket's library.
+_AWAY = {
+    errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN,
+    errno.ETIMEDOUT,
+}  # fmt: skip
+
+
+class Unreachable(DataError, TransientError):
+    """An address whose server does not answer for the moment."""
+
+
+def is_address(place: str) -> bool:
+    """Return whether a text is an address with a scheme, and no path of this machine."""
+    return "://" in place
+
+
+class Address:
+    """The files at an fsspec address. Whatever goes wrong there is a DataError of the address, an
+    `Unreachable` where its server does not answer; what goes wrong elsewhere meanwhile is none."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        with self._reaching():
+            self._files, base = url_to_fs(address)
+        self._base = base.rstrip("/")
+
+    def names(self) -> set[str]:
+        """Return the names of the files directly at the address, as it is now."""
+        with self._reaching():
+            self._files.invalidate_cache()
+            if not self._files.exists(self._base):
+                return set()
+            found = self._files.ls(self._base, detail=False)
+        return {str(name).rsplit("/", 1)[-1] for name in found}
+
+    def below(self) -> dict[str, dict[str, Any]]:
+        """Return what the server says of each file at the address and in folders there, by its
+        name relative to the address, as it is now; nothing where the address is not there."""
+        with self._reaching():
+            self._files.invalidate_cache()
+            found = cast(dict[str, dict[str, Any]], self._files.find(self._base, detail=True))
+        start = len(self._base) + 1
+        # a file at the address itself is nothing below it
+        return {path[start:]: said for path, said in found.items() if len(path) >= start}
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading from its first byte; FileNotFoundError if it is not there."""
+        with self._reaching():
+            file = self._files.open(f"{self._base}/{name}")
+        return cast(BinaryIO, _Remote(file, self._reaching))
+
+    def get(self, name: str, target: Path) -> None:
+        """Copy a file to this machine."""
+        try:
+            source = self.open(name)
+        except FileNotFoundError as error:
+            raise DataError("is not there", file=f"{self.address}/{name}") from error
+        try:
+            with source, target.open("wb") as file:
+                shutil.copyfileobj(source, file, CHUNK)
+        except OSError as error:
+            raise DataError(
+                f"cannot be written: {error.strerror or error}", file=target, hint="free space"
+            ) from error
+
+    def put(self, source: Path, name: str) -> None:
+        """Copy a file of this machine to the address, with the folders it lies in."""
+        path = f"{self._base}/{name}"
+        with self._reaching():
+            self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._files.put_file(str(source), path)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with self._reaching(), contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(f"{self._base}/{name}")
+
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        # each kind of bucket raises types of its own: OSError, ImportError, botocore's, aiohttp's
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise (Unreachable if _is_away(error) else DataError)(
+                f"cannot be reached: {reason}", file=self.address,
+                hint="check address and credentials",
+            ) from error  # fmt: skip
+
+
+def _is_away(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ConnectionError | TimeoutError):
+            return True
+        if isinstance(error, OSError) and error.errno in _AWAY:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+class _Remote:
+    """A remote file that is read from its first byte on."""
+
+    def __init__(self, file: Any, reaching: Callable[[], AbstractContextManager[None]]) -> None:
+        self._file, self._reaching = file, reaching
+
+    def read(self, size: int = -1) -> bytes:
+        with self._reaching():
+            return bytes(self._file.read(size))
+
+    def __enter__(self) -> _Remote:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()

@@ -1,0 +1,144 @@
+"""A copy of the objects below an address in a folder of this machine, brought up to date."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from unigs.errors import DataError, TransientError
+from unigs.io.files import replacing
+from unigs.remote.address import Address
+from unigs.remote.listing import list_objects
+
+# Of a store: the folder of such copies.
+COPIES = "copies"
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Result of a copy.
+
+    Attributes:
+        looks: of the objects that the folder now holds, as of `ListedObjects`.
+        copied, removed: how many files came and went.
+    """
+
+    looks: Mapping[str, tuple[int, int]]
+    copied: int
+    removed: int
+
+
+def copy_folder(store: Path, address: str) -> Path:
+    """Return where a store has its copy of what is below an address; it may not exist."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", address.rpartition("://")[2]).strip("-")[-40:]
+    return store / COPIES / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+
+
+def copy_objects(address: str, folder: Path) -> Copied:
+    """Bring a folder up to date with the objects below an address, one process at a time.
+
+    Each file has the time of its object, with the version in it (`unigs.remote.listing`): what has
+    size and time of its object is not copied again, so that a copy that broke off is gone on from.
+
+    Raises:
+        DataError: no objects there, the address cannot be reached, or the folder cannot hold them.
+        TransientError: an object was replaced while it was read.
+    """
+    with _alone(folder):
+        listed = list_objects(address)
+        if not listed.looks:
+            raise DataError("no objects there", file=address, hint="check the address")
+        removed = _remove_others(folder, listed.looks)
+        wanted = [name for name, look in listed.looks.items() if _look(folder / name) != look]
+        _require_space(folder, address, sum(listed.looks[name][0] for name in wanted))
+        source = Address(address)
+
+        def fetch(name: str) -> None:
+            size, changed = listed.looks[name]
+            try:
+                with replacing(folder / name) as partial:
+                    source.get(name, partial)
+                    if partial.stat().st_size != size:
+                        raise _replaced(address, name)
+                    os.utime(partial, ns=(changed, changed))
+            except OSError as error:
+                raise DataError(
+                    f"cannot be written: {error.strerror or error}", file=folder / name,
+                    hint="give the object another name, or free space",
+                ) from error  # fmt: skip
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            try:
+                for _ in threads.map(fetch, wanted):
+                    pass
+            except BaseException:
+                threads.shutdown(cancel_futures=True)
+                raise
+        if wanted:
+            now = list_objects(address).looks
+            for name in wanted:
+                if now.get(name) != listed.looks[name]:
+                    (folder / name).unlink(missing_ok=True)
+                    raise _replaced(address, name)
+    return Copied(listed.looks, len(wanted), removed)
+
+
+def _replaced(address: str, name: str) -> TransientError:
+    return TransientError(
+        "was replaced while it was copied", file=f"{address}/{name}",
+        hint="run again when all is delivered",
+    )  # fmt: skip
+
+
+def _remove_others(folder: Path, looks: Mapping[str, tuple[int, int]]) -> int:
+    """Remove files, and folders, that no object has the name of; return how many files."""
+    removed = 0
+    for parent, _, names in os.walk(folder, topdown=False):
+        place = Path(parent)
+        for name in names:
+            if (place / name).relative_to(folder).as_posix() not in looks:
+                (place / name).unlink()
+                removed += 1
+        if place != folder and not any(place.iterdir()):
+            place.rmdir()
+    return removed
+
+
+def _require_space(folder: Path, address: str, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise DataError(
+            f"{size / 1e9:.1f} GB are to be copied, {free / 1e9:.1f} GB are free in {folder}",
+            file=address, hint="free space, or name a store on another disk",
+        )  # fmt: skip
+
+
+def _look(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return -1, -1
+    return state.st_size, state.st_mtime_ns
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f".{folder.name}.lock").open("w")
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror or error}", file=folder, hint="give another store"
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
