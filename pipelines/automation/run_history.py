@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets_defs.support.keys import asset_name
 from assets_defs.support.partitions import run_tags
 from pipelines.automation.attempts import Ended
 from pipelines.jobs import EVERYTHING
@@ -17,7 +18,7 @@ from unigs.errors import UnigsError
 ARRIVAL, ATTEMPT = "unigs/arrival", "unigs/attempt"
 # How far back a run that succeeded is looked for, among those of other settings.
 _RUNS = 50
-_RAW = dg.AssetKey("raw")
+_RAW = "raw"
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.QUEUED,
@@ -78,7 +79,8 @@ class RunHistory:
             )
             for record in connection.records:
                 event = record.event_log_entry.dagster_event
-                if event is not None and event.asset_key == _RAW:
+                key = event.asset_key if event is not None else None
+                if event is not None and key is not None and asset_name(key) == _RAW:
                     said = event.step_materialization_data.materialization.metadata
                     return _listings(said, [one.dataset for one in self.settings.sources])
             parent = now.parent_run_id

@@ -14,7 +14,7 @@ from pipelines.automation.intervals import look_seconds
 from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL, ATTEMPT, RunHistory, asked_for
 from pipelines.automation.watch import Watched, watch
-from pipelines.jobs import everything
+from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
 from resources.store import Store
 
@@ -24,7 +24,7 @@ _DIGITS = 32
 
 @dg.sensor(
     name="annotations",
-    job=everything,
+    job_name=EVERYTHING,
     minimum_interval_seconds=look_seconds(60),
     default_status=dg.DefaultSensorStatus.STOPPED,
     description=(

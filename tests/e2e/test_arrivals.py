@@ -15,6 +15,7 @@ import dagster as dg
 import psutil
 import pytest
 
+from assets_defs.support.keys import asset_name
 from pipelines.automation.channels import LOG
 from pipelines.automation.intervals import VARIABLE
 from pipelines.runner.home import WORKSPACE
@@ -105,7 +106,7 @@ class Daemon:
             assert event is not None
             assert event.asset_key is not None
             if not event.materialization.metadata["cached"].value:
-                name = event.asset_key.to_user_string()
+                name = asset_name(event.asset_key)
                 found[name] = found.get(name, 0) + 1
         return found
 
