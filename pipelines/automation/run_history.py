@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.support.keys import asset_name
-from assets_defs.support.partitions import run_tags
+from assets_defs.support.partitions import run_tags, settings_tags
 from pipelines.automation.attempts import Ended
 from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
@@ -54,7 +54,10 @@ class RunHistory:
         are; None without one."""
         wanted = dg.RunsFilter(job_name=EVERYTHING, statuses=IN_PROGRESS)
         runs = self.instance.get_runs(wanted, limit=_RUNS)
-        return next((run.run_id for run in runs if same_place(run.run_config, self.settings)), None)
+        # one of another code location's launchpad says only there what it is of
+        tags = settings_tags(self.settings).items()
+        own = (run for run in runs if all(run.tags.get(name, tag) == tag for name, tag in tags))
+        return next((run.run_id for run in own if same_place(run.run_config, self.settings)), None)
 
     def ended(self, arrival: str) -> list[Ended]:
         """Return the runs that the sensor asked for on some data and that did not succeed."""
