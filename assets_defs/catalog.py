@@ -1,4 +1,10 @@
-"""Every asset of the code location."""
+"""Every asset of the graph; :func:`assets_of` gives them the keys of a run."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
 
 from assets_defs.arrival.batches import annotation_batch
 from assets_defs.components import autoencoder, text_encoder
@@ -16,7 +22,6 @@ from assets_defs.statistics import scene_statistics
 from assets_defs.training import models, untrained, weights
 
 ASSETS = [
-    annotation_batch,
     raw,
     *scenes_indexes,
     quarantine_report,
@@ -38,3 +43,9 @@ ASSETS = [
     variant,
     *tables,
 ]
+
+
+def assets_of(run: str) -> Sequence[Any]:
+    """Return the assets of a run, ``shapes-tiny``: its name comes before theirs."""
+    made = dg.load_assets_from_modules([sys.modules[__name__]], key_prefix=run)
+    return [annotation_batch(run), *made]

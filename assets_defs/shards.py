@@ -11,6 +11,7 @@ from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
 from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
 from assets_defs.support.folders import Folders
+from assets_defs.support.keys import asset_name
 from assets_defs.support.materialize import described, inline, say
 from assets_defs.support.partitions import SHARD_PARTITIONS, known_key, partition_key, parts
 from assets_defs.support.provenance import dataset_and_preset
@@ -221,7 +222,7 @@ def _over_partitions(
     sheet: str | None,
 ) -> dg.MaterializeResult:
     """Build each partition of the run (of a mix: all its folders) and report its metadata."""
-    name = context.asset_key.to_user_string()
+    name = asset_name(context.asset_key)
     outcomes: dict[str, Outcome] = {}
     known = {known_key(settings, part): part for part in parts(settings)}
     asked = list(context.partition_keys)

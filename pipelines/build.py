@@ -7,14 +7,14 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError
 
-from assets_defs.catalog import ASSETS
+from assets_defs.catalog import assets_of
 from pipelines.automation.alerts import alert_of_checks, alert_of_failures
 from pipelines.automation.conditions import automated, retraining_on_new_data
 from pipelines.automation.lost_runs import lost_runs
 from pipelines.automation.schedules import weekly_retraining
 from pipelines.automation.sensors import annotations
 from pipelines.champion_jobs import CHAMPION_JOBS
-from pipelines.jobs import JOBS
+from pipelines.jobs import jobs_of
 from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
@@ -27,23 +27,28 @@ from unigs.errors import ConfigError
 def build_resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the resources, ``overrides`` in place of those of the same name.
 
-    ``UNIGS_PRESET``, ``UNIGS_DATASET``, ``UNIGS_ROOT`` and ``UNIGS_SET`` set what the UI, the
-    sensor and the schedule run on, ``UNIGS_STORE`` where the results are, ``UNIGS_LAUNCHER`` which
-    machines do the work (:func:`launcher`).
+    The settings are those of the environment (:func:`settings_of_environment`); ``UNIGS_STORE``
+    names where the results are, ``UNIGS_LAUNCHER`` which machines do the work (:func:`launcher`).
     """
     store = overrides.get("store", Store.configure_at_launch())
     return {
         "store": store,
-        "settings": GraphSettings(
-            preset=os.environ.get("UNIGS_PRESET", "tiny"),
-            dataset=os.environ.get("UNIGS_DATASET", "shapes"),
-            root=absolute(os.environ.get("UNIGS_ROOT", "")),
-            overrides=overrides_of(os.environ.get("UNIGS_SET", "")),
-        ),
+        "settings": overrides.get("settings") or settings_of_environment(),
         "tracking": Tracking(store=store),
         "launcher": launcher(),
         **overrides,
     }
+
+
+def settings_of_environment() -> GraphSettings:
+    """Return what ``UNIGS_PRESET``, ``UNIGS_DATASET``, ``UNIGS_ROOT`` and ``UNIGS_SET`` say that
+    the UI, the sensor and the schedule run on."""
+    return GraphSettings(
+        preset=os.environ.get("UNIGS_PRESET", "tiny"),
+        dataset=os.environ.get("UNIGS_DATASET", "shapes"),
+        root=absolute(os.environ.get("UNIGS_ROOT", "")),
+        overrides=overrides_of(os.environ.get("UNIGS_SET", "")),
+    )
 
 
 def overrides_of(given: str) -> dict[str, Any]:
@@ -86,19 +91,26 @@ def launcher() -> Launcher:
         raise ConfigError(f"{variable}={first['input']}: {first['msg']}") from error
 
 
-def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Return the definitions; ``resource_overrides`` replaces resources by name."""
+def build_defs(
+    resource_overrides: Mapping[str, Any] | None = None, *, alerts: bool = True
+) -> dg.Definitions:
+    """Return the definitions of one run, that of the settings.
+
+    Args:
+        resource_overrides: resources that replace those of the same name.
+        alerts: tell of runs that fail, and end those that are lost, of all code locations.
+    """
+    resources = build_resources(resource_overrides or {})
+    run = resources["settings"].run
     return dg.Definitions(
-        assets=automated(ASSETS),
-        jobs=[*JOBS, *CHAMPION_JOBS],
+        assets=automated(assets_of(run), run),
+        jobs=[*jobs_of(run), *CHAMPION_JOBS],
         sensors=[
             annotations,
-            alert_of_failures,
-            alert_of_checks,
-            lost_runs,
             retraining_on_new_data,
+            *([alert_of_failures, alert_of_checks, lost_runs] if alerts else []),
         ],
         schedules=[weekly_retraining],
-        resources=build_resources(resource_overrides or {}),
+        resources=resources,
         executor=dg.in_process_executor,
     )

@@ -4,11 +4,14 @@ Each runs in one process, since the machine has one model's worth of compute: wh
 processes of its own (shard workers, the training).
 """
 
+from typing import Any
+
 import dagster as dg
 
 from assets_defs.arrival.batches import annotation_batch
 from assets_defs.models import JOINT, MODELS
 from assets_defs.paper.variants import variant_tags
+from assets_defs.support.keys import asset_key
 from assets_defs.support.partitions import run_tags
 from resources.run_settings import GraphSettings
 from unigs.workflows.job_names import (
@@ -18,10 +21,6 @@ from unigs.workflows.job_names import (
     VARIANTS,
     train_and_evaluate,
 )
-
-# no run makes the batches that arrive: what arrived is told of a run that succeeded
-DATA = dg.AssetSelection.groups("data") - dg.AssetSelection.assets(annotation_batch.key)
-SHARED = DATA | dg.AssetSelection.groups("components", "evaluators", "reference")
 
 
 def model_assets(name: str) -> dg.AssetSelection:
@@ -47,35 +46,41 @@ def _job(name: str, selection: dg.AssetSelection, description: str):
     )
 
 
-everything = _job(
-    EVERYTHING,
-    SHARED | model_assets(JOINT),
-    "Annotations in, a trained and evaluated joint model out.",
-)
-data_only = _job(
-    DATA_ONLY,
-    DATA | dg.AssetSelection.groups("components"),
-    "From the annotations to latent shards and their manifest.",
-)
-train_jobs = [
-    _job(
-        train_and_evaluate(name),
-        dg.AssetSelection.groups("evaluators", "reference") | model_assets(name),
-        f"Train the {name} model on the shards there are, evaluate and gate it.",
+def jobs_of(run: str) -> list[Any]:
+    """Return the jobs of a run's assets, called the same in every run."""
+    located = ("referring_weights", "referring_model", "referring_evaluation_referring")
+    # no run makes the batches that arrive: what arrived is told of a run that succeeded
+    batches = dg.AssetSelection.assets(annotation_batch(run).key)
+    data = dg.AssetSelection.groups("data") - batches
+    everything = _job(
+        EVERYTHING,
+        data
+        | dg.AssetSelection.groups("components", "evaluators", "reference")
+        | model_assets(JOINT),
+        "Annotations in, a trained and evaluated joint model out.",
     )
-    for name in MODELS
-]
-paper_tables = _job(
-    PAPER_TABLES,
-    dg.AssetSelection.groups("tables"),
-    "The paper's tables for the models at hand.",
-)
-train_variants = _job(
-    VARIANTS,
-    dg.AssetSelection.groups("variants")
-    | dg.AssetSelection.assets(
-        "referring_weights", "referring_model", "referring_evaluation_referring"
-    ),
-    "Train and evaluate what Table 7 compares: the referring model, and with random colours.",
-)
-JOBS = [everything, data_only, *train_jobs, paper_tables, train_variants]
+    data_only = _job(
+        DATA_ONLY,
+        data | dg.AssetSelection.groups("components"),
+        "From the annotations to latent shards and their manifest.",
+    )
+    train_jobs = [
+        _job(
+            train_and_evaluate(name),
+            dg.AssetSelection.groups("evaluators", "reference") | model_assets(name),
+            f"Train the {name} model on the shards there are, evaluate and gate it.",
+        )
+        for name in MODELS
+    ]
+    paper_tables = _job(
+        PAPER_TABLES,
+        dg.AssetSelection.groups("tables"),
+        "The paper's tables for the models at hand.",
+    )
+    train_variants = _job(
+        VARIANTS,
+        dg.AssetSelection.groups("variants")
+        | dg.AssetSelection.assets(*(asset_key(run, name) for name in located)),
+        "Train and evaluate what Table 7 compares: the referring model, and with random colours.",
+    )
+    return [everything, data_only, *train_jobs, paper_tables, train_variants]

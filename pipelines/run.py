@@ -13,7 +13,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -125,25 +125,37 @@ def _launched(
     from assets_defs.statistics import read_unseen, said_of_unseen
     from pipelines.automation.requests import run_config
     from pipelines.jobs import job_tags
-    from pipelines.runner.launch import launch, open_workspace, relaunch_from_failure
+    from pipelines.locations import hand_over, location_of, settings_of
+    from pipelines.runner.launch import (
+        broken_off,
+        launch,
+        open_workspace,
+        relaunch_from_failure,
+    )
     from pipelines.runner.lost import end_lost_runs, end_records
 
     log = store.folder("logs") / "children.log"
     with children_write_to(log) as console, TrainingLine(console) as line:
         progress = Progress(_nothing, _nothing) if options.quiet else Progress(line.say, line.show)
-        with dg.DagsterInstance.get() as instance, open_workspace(instance) as workspace:
+        with dg.DagsterInstance.get() as instance, ExitStack() as servers:
             for lost in end_lost_runs(instance, store):
                 progress.say(f"run {lost} was killed: it is listed as failed now")
+            parent = broken_off(instance, options.job) if options.from_failure else None
+            if parent is not None:
+                settings = settings_of(parent) or settings
+                folders = Folders.of(store, settings)
+            os.environ |= hand_over([settings])
+            location = location_of(settings)
+            workspace = servers.enter_context(open_workspace(instance, settings.run, location))
             config = run_config(store, settings)
-            if options.from_failure:
+            if parent is not None:
                 root = config["resources"]["store"]["config"]["root"]
-                run_id = relaunch_from_failure(instance, workspace, options.job, root)
+                run_id = relaunch_from_failure(instance, workspace, location, parent, root)
             else:
                 if found := problems():
                     raise ConfigError("; ".join(found))
-                run_id = launch(
-                    instance, workspace, options.job, config, job_tags(options.job, settings)
-                )
+                tags = job_tags(options.job, settings)
+                run_id = launch(instance, workspace, location, options.job, config, tags)
             progress.say(f"run {run_id} of job {options.job}, records in {store.base}")
             status = follow(instance, run_id, progress, Worker(store.dagster_home, run_id))
             if status is not dg.DagsterRunStatus.SUCCESS:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.locations import hand_over, served, workspace
 from pipelines.runner.home import WORKSPACE, prepare_home
 from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
@@ -35,10 +36,10 @@ _QUIET = (
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
     """Return the two servers' commands by name; Dagster's alone where the records are on an MLflow
     server, which has pages of its own."""
-    scripts = Path(sys.executable).parent
+    scripts, workspace_file = Path(sys.executable).parent, store.dagster_home / WORKSPACE.name
     found = {
         "dagster": [
-            str(scripts / "dagster"), "dev", "--workspace", str(WORKSPACE),
+            str(scripts / "dagster"), "dev", "--workspace", str(workspace_file),
             "--host", HOST, "--port", str(dagster_port), "--log-level", "warning",
         ],
         "mlflow": [
@@ -117,13 +118,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", default="", help="default: $UNIGS_STORE, else ./store")
     parser.add_argument("--dagster-port", type=int, default=3000)
     parser.add_argument("--mlflow-port", type=int, default=5000)
+    parser.add_argument(
+        "--run", action="append", default=[], metavar="DATASET-PRESET",
+        help="show the assets of this run too; repeatable",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     # SIGINT too: a process that a script starts in the background has it switched off.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     store = Store(root=options.store)
     try:
-        return _serve_store(store, options.dagster_port, options.mlflow_port)
+        return _serve_store(store, options.run, options.dagster_port, options.mlflow_port)
     except UnigsError as error:
         print(f"unigs ui: {error}", file=sys.stderr)
         return 1
@@ -131,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _serve_store(store: Store, dagster_port: int, mlflow_port: int) -> int:
+def _serve_store(store: Store, asked: Sequence[str], dagster_port: int, mlflow_port: int) -> int:
     ports = {"--dagster-port": dagster_port, "--mlflow-port": mlflow_port}
     for option, port in ports.items():
         require_free(port, HOST, option)
@@ -145,7 +150,10 @@ def _serve_store(store: Store, dagster_port: int, mlflow_port: int) -> int:
         with dg.DagsterInstance.get() as instance:
             for lost in end_lost_runs(instance, store):
                 print(f"run {lost} was killed: it is listed as failed now", file=sys.stderr)
-        servers = environment(dagster_port, mlflow_port)
+            runs = served(instance, asked)
+        (home / WORKSPACE.name).write_text(workspace(runs), encoding="utf-8")
+        servers = environment(dagster_port, mlflow_port) | hand_over(runs)
+        print(f"runs    {', '.join(one.run for one in runs)}", file=sys.stderr)
         if (tracking := Tracking(store=store)).on_server:
             servers[MLFLOW_VARIABLE] = tracking.tracking_uri
         print(f"Dagster {servers[DAGSTER_VARIABLE]}", file=sys.stderr)

@@ -52,6 +52,11 @@ class GraphSettings(dg.ConfigurableResource):
         return Path(self.preset).stem
 
     @property
+    def run(self) -> str:
+        """The data set with the preset's name: of folders and assets, ``shapes-tiny``."""
+        return f"{self.dataset}-{self.preset_name}"
+
+    @property
     def values(self) -> Preset:
         """The preset with this run's changes."""
         changes = unspelled(Preset, self.overrides)

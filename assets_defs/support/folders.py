@@ -27,8 +27,7 @@ class Folders:
     @classmethod
     def of(cls, store: Store, settings: GraphSettings) -> "Folders":
         """Return the folders of the settings' data set and preset, checked to be writable."""
-        name = f"{settings.dataset}-{settings.preset_name}"
-        return cls(store.folder(name), settings.preset_name)
+        return cls(store.folder(settings.run), settings.preset_name)
 
     @property
     def store(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.support.build_cache import Outcome
+from assets_defs.support.keys import asset_name
 from assets_defs.support.provenance import dataset_and_preset, mlflow_links
 from assets_defs.support.records import fingerprint
 
@@ -23,7 +24,7 @@ def materialized(
 ) -> dg.MaterializeResult:
     """Report ``outcome``; its digest becomes the data version, by which downstream assets see
     changes."""
-    say(context, str(context.asset_key.to_user_string()), outcome)
+    say(context, asset_name(context.asset_key), outcome)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(outcome.digest),
         metadata={
@@ -50,7 +51,7 @@ def materialized_each(
         return materialized(context, outcome, files)
     metadata: dict[str, Any] = dict(dataset_and_preset(context))
     for name, outcome in outcomes.items():
-        say(context, f"{context.asset_key.to_user_string()} of {name}", outcome)
+        say(context, f"{asset_name(context.asset_key)} of {name}", outcome)
         files = {title: outcome.folder / file for title, file in named[name].items()}
         found = described(outcome) | inline(files)
         metadata |= {f"{name}.{key}": value for key, value in found.items()}

@@ -5,12 +5,13 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
+from assets_defs.support.keys import require_own_run
 from resources.mlflow.access import refusal
 from resources.mlflow.outage import is_outage
 from resources.process.run_lock import hold_run
@@ -35,19 +36,19 @@ _PASSING = {
 
 def tried_again(compute: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate the function of an asset, below ``dg.asset``: a failure that may pass is tried again
-    as `RETRIES` says, any other is raised at once.
+    as `RETRIES` says, any other is raised at once. So are settings of another run than the asset's.
 
     The failure of the last try is raised as it is.
     """
 
     @functools.wraps(compute)
     def run(context: dg.AssetExecutionContext, *arguments: Any, **resources: Any) -> Any:
-        with _tries(context):
+        with _tries(context, resources):
             return compute(context, *arguments, **resources)
 
     @functools.wraps(compute)
     def run_in_parts(context: dg.AssetExecutionContext, *arguments: Any, **resources: Any) -> Any:
-        with _tries(context):
+        with _tries(context, resources):
             yield from compute(context, *arguments, **resources)
 
     # Dagster asks the function which of the two it is.
@@ -55,7 +56,9 @@ def tried_again(compute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _tries(context: dg.AssetExecutionContext) -> Iterator[None]:
+def _tries(context: dg.AssetExecutionContext, resources: Mapping[str, Any]) -> Iterator[None]:
+    if "settings" in resources:
+        require_own_run(context, resources["settings"])
     hold_run(context.run.run_id)
     try:
         yield

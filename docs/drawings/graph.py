@@ -20,6 +20,7 @@ COLORS = {
 
 def assets() -> nx.DiGraph:
     """Return the job's assets; the four of one kind, a task each, are one."""
+    from assets_defs.support.keys import asset_name
     from pipelines.build import build_defs
 
     defs = build_defs()
@@ -28,9 +29,9 @@ def assets() -> nx.DiGraph:
     found = nx.DiGraph()
     for key in sorted(keys):
         node = every.get(key)
-        found.add_node(_name(key.to_user_string()), group=node.group_name)
+        found.add_node(_name(asset_name(key)), group=node.group_name)
         for parent in sorted(node.parent_keys & keys):
-            found.add_edge(_name(parent.to_user_string()), _name(key.to_user_string()))
+            found.add_edge(_name(asset_name(parent)), _name(asset_name(key)))
     reduced = nx.transitive_reduction(found)
     reduced.add_nodes_from(found.nodes(data=True))
     return reduced

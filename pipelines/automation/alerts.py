@@ -3,6 +3,7 @@ quarantined records."""
 
 import dagster as dg
 
+from assets_defs.support.keys import asset_name
 from pipelines.automation.channels import LOG, Alert, send, without_secrets
 from pipelines.automation.intervals import look_seconds
 from pipelines.runner.follow import reason_of
@@ -15,6 +16,7 @@ _EVERY_SECONDS = look_seconds(30)
 
 @dg.run_failure_sensor(
     name="alert_of_failures",
+    monitor_all_code_locations=True,
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
@@ -43,6 +45,7 @@ def alert_of_failures(context: dg.RunFailureSensorContext, store: Store) -> None
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     name="alert_of_checks",
+    monitor_all_code_locations=True,
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells by the same ways of checks that failed in a finished run.",
@@ -64,7 +67,7 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
         event = record.event_log_entry.dagster_event
         assert event is not None
         check = event.asset_check_evaluation_data
-        name = f"{check.asset_key.to_user_string()}: {check.check_name}"
+        name = f"{asset_name(check.asset_key)}: {check.check_name}"
         said[name] = "" if check.passed else f"{name}: {check.description or 'the check failed'}"
     return [text for text in said.values() if text]
 

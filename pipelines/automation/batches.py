@@ -17,7 +17,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.arrival.batches import BATCHES, annotation_batch
+from assets_defs.arrival.batches import annotation_batch, batches_of
 from assets_defs.data import index_file
 from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import SPLITS
@@ -42,15 +42,19 @@ class Delivered:
 
 
 def new_batches(
-    instance: dg.DagsterInstance, places: Mapping[str, Path], looks: Mapping[str, Watched]
+    instance: dg.DagsterInstance,
+    run: str,
+    places: Mapping[str, Path],
+    looks: Mapping[str, Watched],
 ) -> list[str]:
     """Return the keys of partitions to add: of data sets whose complete state is none yet.
 
     Args:
+        run: whose partitions they are, ``coco_panoptic-sd15``.
         places: data set -> file of the sensor's state (`pipelines.automation.file_state`).
         looks: data set -> look at it.
     """
-    known = instance.get_dynamic_partitions(str(BATCHES.name))
+    known = _known(instance, run)
     added = []
     for dataset, look in looks.items():
         if look.content is None or key_of(known, dataset, look.content):
@@ -64,10 +68,10 @@ def new_batches(
     return added
 
 
-def pending_batches(instance: dg.DagsterInstance) -> list[str]:
+def pending_batches(instance: dg.DagsterInstance, run: str) -> list[str]:
     """Return the partitions that no run has taken in yet, in the order in which they arrived."""
-    known = instance.get_dynamic_partitions(str(BATCHES.name))
-    done = instance.get_materialized_partitions(annotation_batch.key) if known else set()
+    known = _known(instance, run)
+    done = instance.get_materialized_partitions(annotation_batch(run).key) if known else set()
     return [key for key in known if key not in done]
 
 
@@ -85,8 +89,9 @@ def taken_in(
         seen: data set -> content, by split, that the run has succeeded on.
         run_id: of that run.
     """
-    known = instance.get_dynamic_partitions(str(BATCHES.name))
-    pending = {*pending_batches(instance)}
+    known = _known(instance, settings.run)
+    pending = {*pending_batches(instance, settings.run)}
+    batch = annotation_batch(settings.run).key
     events = []
     for dataset, content in seen.items():
         last = key_of(known, dataset, content)
@@ -97,9 +102,7 @@ def taken_in(
             if _dataset_of(key) == dataset and key in pending:
                 said = _described(Folders.of(store, settings), places[dataset], key)
                 said = {"run": dg.MetadataValue.dagster_run(run_id), "dataset": dataset, **said}
-                events.append(
-                    dg.AssetMaterialization(annotation_batch.key, partition=key, metadata=said)
-                )
+                events.append(dg.AssetMaterialization(batch, partition=key, metadata=said))
     return events
 
 
@@ -109,6 +112,10 @@ def key_of(known: Sequence[str], dataset: str, content: Mapping[str, str]) -> st
     return next(
         (key for key in known if _dataset_of(key) == dataset and key.endswith(f"-{digest}")), None
     )
+
+
+def _known(instance: dg.DagsterInstance, run: str) -> Sequence[str]:
+    return instance.get_dynamic_partitions(str(batches_of(run).name))
 
 
 def _dataset_of(key: str) -> str:

@@ -12,25 +12,16 @@ import dagster as dg
 
 from assets_defs.manifest import shard_manifest
 from assets_defs.models import JOINT
+from assets_defs.support.keys import asset_key
 
 # As the job that trains and evaluates it: what is compared with follows from the data too.
 _GROUPS = ("evaluators", "reference", f"model_{JOINT}")
 TARGET = dg.AssetSelection.groups(*_GROUPS)
 
 _AT_REST = ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.any_deps_in_progress()
-_WHOLE = dg.AutomationCondition.asset_matches(
-    shard_manifest.key,
-    dg.AutomationCondition.all_checks_match(
-        dg.AutomationCondition.check_passed(), blocking_only=True
-    ),
+_WHOLE = dg.AutomationCondition.all_checks_match(
+    dg.AutomationCondition.check_passed(), blocking_only=True
 )
-ON_NEW_DATA = (
-    dg.AutomationCondition.asset_matches(
-        shard_manifest.key, dg.AutomationCondition.data_version_changed()
-    ).since(dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated())
-    & _AT_REST
-    & _WHOLE
-).with_label("the shards have another data version")
 
 retraining_on_new_data = dg.AutomationConditionSensorDefinition(
     name="retraining_on_new_data",
@@ -44,12 +35,28 @@ retraining_on_new_data = dg.AutomationConditionSensorDefinition(
 )
 
 
-def automated(assets: Iterable[Any]) -> list[Any]:
-    """Give the assets of `TARGET` their condition; others stay as they are."""
+def on_new_data(manifest: dg.AssetKey) -> dg.AutomationCondition[Any]:
+    """Return the condition: the asset `manifest` has another data version since the asset was made
+    or asked for, its blocking checks passed, and nothing is at work."""
+    changed = dg.AutomationCondition.asset_matches(
+        manifest, dg.AutomationCondition.data_version_changed()
+    ).since(dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated())
+    whole = dg.AutomationCondition.asset_matches(manifest, _WHOLE)
+    return (changed & _AT_REST & whole).with_label("the shards have another data version")
+
+
+def automated(assets: Iterable[Any], run: str) -> list[Any]:
+    """Give the assets of `TARGET` their condition; others stay as they are.
+
+    Args:
+        assets: of the run.
+        run: ``shapes-tiny``.
+    """
+    condition = on_new_data(asset_key(run, shard_manifest.key.to_user_string()))
 
     def conditioned(spec: dg.AssetSpec) -> dg.AssetSpec:
         if spec.group_name not in _GROUPS:
             return spec
-        return spec.replace_attributes(automation_condition=ON_NEW_DATA)
+        return spec.replace_attributes(automation_condition=condition)
 
     return list(dg.map_asset_specs(conditioned, assets))

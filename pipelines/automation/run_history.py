@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.support.partitions import run_tags
+from assets_defs.support.keys import asset_name
+from assets_defs.support.partitions import run_tags, settings_tags
 from pipelines.automation.attempts import Ended
 from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
@@ -17,7 +18,7 @@ from unigs.errors import UnigsError
 ARRIVAL, ATTEMPT = "unigs/arrival", "unigs/attempt"
 # How far back a run that succeeded is looked for, among those of other settings.
 _RUNS = 50
-_RAW = dg.AssetKey("raw")
+_RAW = "raw"
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.QUEUED,
@@ -53,7 +54,10 @@ class RunHistory:
         are; None without one."""
         wanted = dg.RunsFilter(job_name=EVERYTHING, statuses=IN_PROGRESS)
         runs = self.instance.get_runs(wanted, limit=_RUNS)
-        return next((run.run_id for run in runs if same_place(run.run_config, self.settings)), None)
+        # one of another code location's launchpad says only there what it is of
+        tags = settings_tags(self.settings).items()
+        own = (run for run in runs if all(run.tags.get(name, tag) == tag for name, tag in tags))
+        return next((run.run_id for run in own if same_place(run.run_config, self.settings)), None)
 
     def ended(self, arrival: str) -> list[Ended]:
         """Return the runs that the sensor asked for on some data and that did not succeed."""
@@ -78,7 +82,8 @@ class RunHistory:
             )
             for record in connection.records:
                 event = record.event_log_entry.dagster_event
-                if event is not None and event.asset_key == _RAW:
+                key = event.asset_key if event is not None else None
+                if event is not None and key is not None and asset_name(key) == _RAW:
                     said = event.step_materialization_data.materialization.metadata
                     return _listings(said, [one.dataset for one in self.settings.sources])
             parent = now.parent_run_id

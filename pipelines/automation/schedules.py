@@ -3,14 +3,14 @@
 import dagster as dg
 
 from pipelines.automation.requests import request_run
-from pipelines.jobs import everything
+from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
 from resources.store import Store
 
 
 @dg.schedule(
     name="weekly_retraining",
-    job=everything,
+    job_name=EVERYTHING,
     cron_schedule="0 3 * * 1",
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Mondays at 3:00: the whole graph; what has not changed is reused.",

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.arrival.batches import BATCHES
+from assets_defs.arrival.batches import batches_of
 from assets_defs.support.partitions import SPLITS, held
 from pipelines.automation.attempts import decide
 from pipelines.automation.batches import new_batches, pending_batches, taken_in
@@ -17,7 +17,7 @@ from pipelines.automation.intervals import look_seconds
 from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL, ATTEMPT, RunHistory, asked_for
 from pipelines.automation.watch import Watched, watch
-from pipelines.jobs import everything
+from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
@@ -28,7 +28,7 @@ _DIGITS = 32
 
 @dg.sensor(
     name="annotations",
-    job=everything,
+    job_name=EVERYTHING,
     minimum_interval_seconds=look_seconds(60),
     default_status=dg.DefaultSensorStatus.STOPPED,
     description=(
@@ -57,11 +57,13 @@ def annotations(
     last, cursor = history.last_success(), json.loads(context.cursor or "{}")
     seen: Mapping[str, Mapping[str, str]] = {}
     told: dict[str, Any] = {}
-    if last is not None and (last.run_id != cursor.get("run") or pending_batches(instance)):
+    if last is not None and (
+        last.run_id != cursor.get("run") or pending_batches(instance, settings.run)
+    ):
         seen = _seen(history, last, looks)
         told["asset_events"] = taken_in(store, settings, instance, places, seen, last.run_id)
-    if new := new_batches(instance, places, looks):
-        told["dynamic_partitions_requests"] = [BATCHES.build_add_request(new)]
+    if new := new_batches(instance, settings.run, places, looks):
+        told["dynamic_partitions_requests"] = [batches_of(settings.run).build_add_request(new)]
     if waiting := next((look.waiting_for for look in looks.values() if look.waiting_for), ""):
         return dg.SensorResult(skip_reason=waiting, **told)
     contents = {one: look.content for one, look in looks.items() if look.content is not None}

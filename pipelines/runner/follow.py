@@ -9,6 +9,7 @@ from typing import Protocol
 
 import dagster as dg
 
+from assets_defs.support.keys import asset_name
 from resources.process.run_lock import has_worker
 from unigs.errors import DataError
 from unigs.workflows.training_progress import training_state
@@ -83,7 +84,7 @@ class Progress:
             self.show(text)
 
     def _count(self, event: dg.DagsterEvent) -> None:
-        name = event.asset_key.to_user_string() if event.asset_key else ""
+        name = asset_name(event.asset_key) if event.asset_key else ""
         cached = event.materialization.metadata.get("cached")
         names = self.cached if cached is not None and cached.value is True else self.built
         if name not in names:
@@ -92,7 +93,7 @@ class Progress:
     def _judge(self, check: dg.AssetCheckEvaluation) -> None:
         if check.passed:
             return
-        asset = check.asset_key.to_user_string()
+        asset = asset_name(check.asset_key)
         line = f"{asset}: {check.check_name}: {check.description or 'the check failed'}"
         self.say(f"  {line}")
         if check.blocking:

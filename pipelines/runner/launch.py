@@ -1,4 +1,4 @@
-"""Launch a job of the workspace's code location on the persistent instance, as the UI does.
+"""Launch a job of a run's code location on the persistent instance, as the UI does.
 
 The one file that imports from Dagster's private modules, tried with the version in ``DAGSTER``.
 What Dagster offers publicly for this (``dagster job launch``, the GraphQL client and its mutations)
@@ -13,7 +13,6 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.runner.home import WORKSPACE
 from unigs.errors import ConfigError
 
 DAGSTER = "1.13.27"
@@ -22,29 +21,32 @@ try:
     from dagster._core.definitions.selector import JobSubsetSelector
     from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
     from dagster._core.workspace.context import BaseWorkspaceRequestContext, WorkspaceProcessContext
-    from dagster._core.workspace.load_target import WorkspaceFileTarget
+    from dagster._core.workspace.load_target import ModuleTarget
 except ImportError as error:
     raise ConfigError(
         f"runs cannot be launched with dagster {dg.__version__}: {error}",
         hint=f"install dagster=={DAGSTER}",
     ) from error
 
-LOCATION = "unigs"
+LOCATIONS = "pipelines.locations"
 REPOSITORY_NAME = "__repository__"
 BROKEN_OFF = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 @contextmanager
-def open_workspace(instance: dg.DagsterInstance) -> Iterator[BaseWorkspaceRequestContext]:
-    """Start the code server of ``workspace.yaml``; it ends with the block."""
+def open_workspace(
+    instance: dg.DagsterInstance, run: str, location: str
+) -> Iterator[BaseWorkspaceRequestContext]:
+    """Start the code server of a run, ``shapes-tiny``, under the name of a code location; it ends
+    with the block."""
     with WorkspaceProcessContext(
         instance,
-        WorkspaceFileTarget([str(WORKSPACE)]),
+        ModuleTarget(LOCATIONS, run, None, location),
         code_server_log_level="ERROR",
     ) as process:
         context = process.create_request_context()
-        if not context.has_code_location(LOCATION):
-            error = context.get_code_location_error(LOCATION)
+        if not context.has_code_location(location):
+            error = context.get_code_location_error(location)
             raise ConfigError(f"the code location does not load: {error and error.message}")
         yield context
 
@@ -52,13 +54,14 @@ def open_workspace(instance: dg.DagsterInstance) -> Iterator[BaseWorkspaceReques
 def launch(
     instance: dg.DagsterInstance,
     workspace: BaseWorkspaceRequestContext,
+    location_name: str,
     job_name: str,
     run_config: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> str:
     """Create and start a run; the run id. It goes past the queue, which needs a daemon."""
-    location = workspace.get_code_location(LOCATION)
-    job = location.get_job(JobSubsetSelector(LOCATION, REPOSITORY_NAME, job_name, None))
+    location = workspace.get_code_location(location_name)
+    job = location.get_job(JobSubsetSelector(location_name, REPOSITORY_NAME, job_name, None))
     plan = location.get_execution_plan(
         job, run_config, step_keys_to_execute=None, known_state=None, instance=instance
     ).execution_plan_snapshot
@@ -92,32 +95,36 @@ def launch(
     return run.run_id
 
 
-def relaunch_from_failure(
-    instance: dg.DagsterInstance,
-    workspace: BaseWorkspaceRequestContext,
-    job_name: str,
-    store_root: str,
-) -> str:
-    """Re-execute the last run of a job from the steps that failed or never ran; the new run id.
-
-    It runs in the store at ``store_root``, since the store may have moved after the last run.
-
-    :class:`~unigs.errors.ConfigError` when the last run did not break off.
-    """
+def broken_off(instance: dg.DagsterInstance, job_name: str) -> dg.DagsterRun:
+    """Return the last run of a job; ConfigError when it did not break off."""
     runs = instance.get_runs(dg.RunsFilter(job_name=job_name), limit=1)
     if not runs or runs[0].status not in BROKEN_OFF:
         raise ConfigError(
             f"the last run of {job_name} did not fail", hint="leave --from-failure out"
         )
-    location = workspace.get_code_location(LOCATION)
-    job = location.get_job(JobSubsetSelector(LOCATION, REPOSITORY_NAME, job_name, None))
+    return runs[0]
+
+
+def relaunch_from_failure(
+    instance: dg.DagsterInstance,
+    workspace: BaseWorkspaceRequestContext,
+    location_name: str,
+    parent: dg.DagsterRun,
+    store_root: str,
+) -> str:
+    """Re-execute a run from the steps that failed or never ran; the new run id.
+
+    It runs in the store at ``store_root``, since the store may have moved after that run.
+    """
+    location = workspace.get_code_location(location_name)
+    job = location.get_job(JobSubsetSelector(location_name, REPOSITORY_NAME, parent.job_name, None))
     run = instance.create_reexecuted_run(
-        parent_run=runs[0],
+        parent_run=parent,
         request_context=workspace,
         code_location=location,
         remote_job=job,
         strategy=ReexecutionStrategy.FROM_FAILURE,
-        run_config=in_store(runs[0].run_config, store_root),
+        run_config=in_store(parent.run_config, store_root),
         use_parent_run_tags=True,
     )
     instance.launch_run(run.run_id, workspace)

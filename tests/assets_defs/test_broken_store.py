@@ -12,29 +12,26 @@ import pytest
 
 from assets_defs.support.partitions import range_tags
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.disks import filled, mount
+from tests.support.run_assets import keys, whole_job
 
 SETTINGS = GraphSettings(
     overrides={"data.size": 32, "data.train_scenes": 8, "data.val_scenes": 4}, workers=1
 )
-KEYS = [
-    dg.AssetKey(key.split("/"))
-    for key in ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards")
-]
+NAMES = ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards")
 
 
 def run(store: Path) -> str:
     """Run the data assets in a store; "", or why it failed."""
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(SETTINGS)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(Store(root=str(store)), SETTINGS),
             tags=range_tags(SETTINGS.dataset),
-            asset_selection=KEYS,
+            asset_selection=keys(SETTINGS, NAMES),
             instance=instance,
             raise_on_error=False,
         )
@@ -110,16 +107,15 @@ def test_two_runs_on_one_store_build_everything_once(
     tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
     settings = SETTINGS.model_dump_json(include={"overrides", "workers"})
-    names = ["/".join(key.path) for key in KEYS]
     tasks = "inpainting,synthesis,referring,entity"
     command = [sys.executable, "-m", "tests.support.graph_run", str(tmp_path), settings, tasks]
     both = [
-        subprocess.Popen([*command, *names], stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen([*command, *NAMES], stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     told = [json.loads(process.communicate()[0].splitlines()[-1]) for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert digests(tmp_path) == undisturbed
-    for name in names[:4]:
+    for name in NAMES[:4]:
         assert sorted(one[name]["cached"] for one in told) == [False, True], name
     for history in tmp_path.glob("shapes-tiny/**/.*.history.jsonl"):
         assert len(history.read_text().splitlines()) == 1, history

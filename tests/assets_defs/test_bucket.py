@@ -13,12 +13,12 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import parts, run_tags
 from assets_defs.support.records import build_record
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
 from tests.support.made_scenes import files_of
+from tests.support.run_assets import keys, whole_job
 from tests.support.tiny_shards import write_shards
 from unigs.errors import DataError
 from unigs.shards.manifest import MANIFEST, read_manifest
@@ -30,12 +30,12 @@ SCENES = {"train_scenes": 8, "val_scenes": 4, "samples_per_shard": 4}
 
 
 def execute(store: Store, settings: GraphSettings, *names: str) -> dg.ExecuteInProcessResult:
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(settings)
     with dg.DagsterInstance.ephemeral() as instance:
         return job.execute_in_process(
             run_config=run_config(store, settings),
             tags=run_tags(settings),
-            asset_selection=[dg.AssetKey(name.split("/")) for name in names],
+            asset_selection=keys(settings, names),
             instance=instance,
         )
 

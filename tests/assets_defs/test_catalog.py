@@ -3,9 +3,11 @@
 import dagster as dg
 import pytest
 
+from assets_defs.catalog import ASSETS
 from assets_defs.models import JOINT, MODELS
+from assets_defs.support.keys import asset_name
 from pipelines.build import build_defs
-from pipelines.jobs import JOBS
+from pipelines.jobs import jobs_of
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
@@ -34,8 +36,20 @@ def test_every_asset_has_kinds_an_owner_a_group_and_a_description(
 def test_the_gate_that_the_weekly_retraining_decides_about_has_a_freshness_policy(
     nodes: dict[dg.AssetKey, dg.AssetSpec],
 ) -> None:
-    watched = [key.to_user_string() for key, spec in nodes.items() if spec.freshness_policy]
+    watched = [asset_name(key) for key, spec in nodes.items() if spec.freshness_policy]
     assert watched == [f"{JOINT}_gate"]
+
+
+def test_every_key_begins_with_the_run(nodes: dict[dg.AssetKey, dg.AssetSpec]) -> None:
+    assert {key.path[0] for key in nodes} == {"shapes-tiny"}
+    assert {
+        path[0] for spec in nodes.values() for path in [*(d.asset_key.path for d in spec.deps)]
+    } == {"shapes-tiny"}
+
+
+def test_every_asset_takes_the_settings() -> None:
+    """They are compared with the run that its key begins with."""
+    assert all("settings" in asset.required_resource_keys for asset in ASSETS)
 
 
 def test_the_last_part_of_a_key_is_one_assets_alone(
@@ -51,7 +65,7 @@ def test_the_last_part_of_a_key_is_one_assets_alone(
 
 
 def test_every_job_has_a_description() -> None:
-    assert all(job.description for job in JOBS)
+    assert all(job.description for job in jobs_of("shapes-tiny"))
 
 
 @pytest.mark.parametrize("resource", [GraphSettings, Store, Tracking, ProcessLauncher])

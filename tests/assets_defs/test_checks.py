@@ -19,6 +19,7 @@ from pipelines.build import build_defs
 from pipelines.runner.follow import Progress, follow
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.support.run_assets import keys, whole_job
 from tests.support.tiny_shards import write_shards
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.shards.manifest import read_manifest, read_sample_table
@@ -30,13 +31,13 @@ def execute(
     store: Store, settings: GraphSettings, names: tuple[str, ...]
 ) -> tuple[dg.ExecuteInProcessResult, Progress]:
     """Run some assets; return the result and the messages that a user sees."""
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(settings)
     progress = Progress(lambda line: None, lambda state: None)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings),
             tags=run_tags(settings),
-            asset_selection=[dg.AssetKey(name.split("/")) for name in names],
+            asset_selection=keys(settings, names),
             instance=instance,
             raise_on_error=False,
         )

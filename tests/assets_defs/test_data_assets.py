@@ -11,12 +11,13 @@ from assets_defs import data
 from assets_defs.manifest import dataset_inputs
 from assets_defs.support.build_cache import Outcome
 from assets_defs.support.folders import Folders
+from assets_defs.support.keys import asset_name
 from assets_defs.support.partitions import SHARD_PARTITIONS, range_tags
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.support.run_assets import keys, whole_job
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer
@@ -45,13 +46,13 @@ class Graph:
         self.told = ""
 
     def run(self, *, fails: bool = False) -> dict[str, dict]:
-        job = build_defs().resolve_implicit_global_asset_job_def()
-        keys = ["raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards"]
+        job = whole_job(self.settings)
+        names = ["raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards"]
         with dg.DagsterInstance.ephemeral() as instance:
             result = job.execute_in_process(
                 run_config=run_config(self.store, self.settings),
                 tags=range_tags(DATA),
-                asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
+                asset_selection=keys(self.settings, names),
                 instance=instance,
                 raise_on_error=False,
             )
@@ -59,7 +60,7 @@ class Graph:
         failures = [event for event in result.all_events if event.is_step_failure]
         self.told = reason_of(failures[0].step_failure_data.error) if failures else ""
         return {
-            event.asset_key.to_user_string(): {
+            asset_name(event.asset_key): {
                 key: value.value for key, value in event.materialization.metadata.items()
             }
             for event in result.all_events

@@ -15,13 +15,13 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import run_tags
 from assets_defs.training import VERSION_FILE
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.mlflow.champion import champion_version, crown
 from resources.mlflow.registry import ModelVersion, register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.evaluation.test_promotion import scored
+from tests.support.run_assets import keys, whole_job
 from unigs.evaluation import promotion
 
 
@@ -150,12 +150,12 @@ def decide(
     monkeypatch.setattr(gate, "built_digest", lambda place: digest)
     monkeypatch.setattr(gate, "evaluation_inputs", lambda *given: {})
     monkeypatch.setattr(build_cache, "verify", lambda folders: None)
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(settings)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings),
             tags=run_tags(settings),
-            asset_selection=[dg.AssetKey(f"{model}_gate")],
+            asset_selection=keys(settings, [f"{model}_gate"]),
             instance=instance,
         )
     (event,) = result.asset_materializations_for_node(f"{model}_gate")

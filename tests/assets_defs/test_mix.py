@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from assets_defs.support.folders import Folders
+from assets_defs.support.keys import asset_name
 from assets_defs.support.partitions import parts, run_tags
 from assets_defs.training import sample_folders
 from pipelines.automation.requests import run_config
@@ -42,7 +43,7 @@ COCO_TRAIN = {f"coco_panoptic-train|{task}" for task in MIX["coco_panoptic"]["ta
 
 def materialized(store: Store, settings: GraphSettings) -> dict[str, list]:
     """Run the data job; asset -> its materializations."""
-    job = build_defs().get_job_def(DATA_ONLY)
+    job = build_defs({"settings": settings}).resolve_job_def(DATA_ONLY)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings), tags=run_tags(settings), instance=instance
@@ -50,7 +51,7 @@ def materialized(store: Store, settings: GraphSettings) -> dict[str, list]:
     found: dict[str, list] = {}
     for event in result.all_events:
         if event.is_step_materialization:
-            name = event.asset_key.to_user_string()
+            name = asset_name(event.asset_key)
             found.setdefault(name, []).append(event.materialization)
     return found
 

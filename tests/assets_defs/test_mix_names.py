@@ -65,7 +65,7 @@ def settings(root: Path) -> GraphSettings:
 @pytest.fixture(scope="module")
 def folders(root: Path, settings: GraphSettings) -> Folders:
     store = Store(root=str(root / "store"))
-    job = build_defs().get_job_def(DATA_ONLY)
+    job = build_defs({"settings": settings}).resolve_job_def(DATA_ONLY)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings), tags=run_tags(settings), instance=instance

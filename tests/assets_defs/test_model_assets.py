@@ -20,12 +20,12 @@ from assets_defs.support.records import build_record, built_digest
 from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import REPORT
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.made_scenes import files_of
+from tests.support.run_assets import keys, whole_job
 from unigs.lineage.history import history_file, read_history
 
 
@@ -35,12 +35,12 @@ def execute(
     name: str,
     overrides: Mapping[str, Any] | None = None,
 ) -> None:
-    job = build_defs(overrides).resolve_implicit_global_asset_job_def()
+    job = whole_job(settings, overrides)
     with dg.DagsterInstance.ephemeral() as instance:
         job.execute_in_process(
             run_config=run_config(store, settings),
             tags=run_tags(settings),
-            asset_selection=[dg.AssetKey(name.split("/"))],
+            asset_selection=keys(settings, [name]),
             instance=instance,
         )
 

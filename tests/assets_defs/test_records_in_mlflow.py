@@ -13,15 +13,16 @@ from PIL import Image
 from assets_defs.evaluators import DUAL_ENCODER, SEGMENTER
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
+from assets_defs.support.keys import asset_name
 from assets_defs.support.partitions import range_tags
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.launcher import Launcher
 from resources.mlflow.links import mlflow_run_url, model_version_url
 from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.support.run_assets import keys, whole_job
 from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
 SETTINGS = GraphSettings()
@@ -88,8 +89,8 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
 @pytest.fixture(scope="module")
 def results(tracking: Tracking) -> dict[str, dict[str, Any]]:
     """Metadata by asset; the run was launched without tags of ours, as from the launchpad."""
-    defs = build_defs({"launcher": Measured(), "store": tracking.store, "tracking": tracking})
-    job = defs.resolve_implicit_global_asset_job_def()
+    resources = {"launcher": Measured(), "store": tracking.store, "tracking": tracking}
+    job = whole_job(SETTINGS, resources)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config={
@@ -98,16 +99,13 @@ def results(tracking: Tracking) -> dict[str, dict[str, Any]]:
                 }
             },
             tags=range_tags("shapes"),
-            asset_selection=[
-                dg.AssetKey("reference_entity"),
-                dg.AssetKey("entity_evaluation_entity"),
-            ],
+            asset_selection=keys(SETTINGS, ["reference_entity", "entity_evaluation_entity"]),
             instance=instance,
         )
         run = instance.get_run_by_id(result.run_id)
     assert run is not None
     found = {
-        event.materialization.asset_key.to_user_string(): dict(event.materialization.metadata)
+        asset_name(event.materialization.asset_key): dict(event.materialization.metadata)
         for event in result.get_asset_materialization_events()
     }
     return found | {"run": {"tags": run.tags, "id": run.run_id}}

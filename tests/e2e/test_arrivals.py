@@ -15,7 +15,8 @@ import dagster as dg
 import psutil
 import pytest
 
-from assets_defs.arrival.batches import BATCHES, annotation_batch
+from assets_defs.arrival.batches import annotation_batch, batches_of
+from assets_defs.support.keys import asset_name
 from pipelines.automation.channels import LOG
 from pipelines.automation.intervals import VARIABLE
 from pipelines.runner.home import WORKSPACE
@@ -28,6 +29,7 @@ from unigs.datasets.shapes.generate import write_shapes
 pytestmark = pytest.mark.e2e
 
 DATASET, SCENES, BATCH, VAL = "coco_panoptic", 24, 20, 6
+RUN = f"{DATASET}-smoke"
 MODEL = f"unigs-{DATASET}-smoke-joint"
 _LOOKS, _LOOK_SECONDS = 3000, 0.1
 
@@ -106,7 +108,7 @@ class Daemon:
             assert event is not None
             assert event.asset_key is not None
             if not event.materialization.metadata["cached"].value:
-                name = event.asset_key.to_user_string()
+                name = asset_name(event.asset_key)
                 found[name] = found.get(name, 0) + 1
         return found
 
@@ -130,8 +132,8 @@ class Daemon:
     def batches(self) -> dict[str, str]:
         """Partitions of what arrived, in that order, each with the run that took it in or ""."""
         with dg.DagsterInstance.from_config(str(self.store / "dagster")) as instance:
-            keys = instance.get_dynamic_partitions(str(BATCHES.name))
-            found = instance.fetch_materializations(annotation_batch.key, limit=100).records
+            keys = instance.get_dynamic_partitions(str(batches_of(RUN).name))
+            found = instance.fetch_materializations(annotation_batch(RUN).key, limit=100).records
         events = [record.asset_materialization for record in found]
         runs = {str(e.partition): str(e.metadata["run"].value) for e in events if e is not None}
         assert len(runs) == len(found), "a batch was told twice"

@@ -44,7 +44,7 @@ def dagster(page: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         servers = subprocess.Popen(
             [sys.executable, "-m", "pipelines.ui", "--store", str(folder / "store"),
              "--dagster-port", str(ports[0]), "--mlflow-port", str(ports[1])],
-            env={**environment(), "UNIGS_PRESET": str(preset)}, stderr=log,
+            env=environment(), stderr=log,
         )  # fmt: skip
     try:
         for port in ports:
@@ -83,7 +83,7 @@ def shown(page: Any, name: str) -> None:
 
 
 def test_the_nodes_of_a_model_are_told_apart(page: Any, dagster: str) -> None:
-    group = f"{dagster}/locations/unigs/asset-groups/model_joint"
+    group = f"{dagster}/locations/shapes-smoke/asset-groups/model_joint"
     page.set_viewport_size({"width": 2200, "height": 1600})
     page.goto(f"{group}/list")
     for kind in KINDS:
@@ -98,7 +98,7 @@ def test_the_nodes_of_a_model_are_told_apart(page: Any, dagster: str) -> None:
 
 
 def test_a_partition_is_run_again_and_succeeds(page: Any, dagster: str) -> None:
-    page.goto(f"{dagster}/assets/shards")
+    page.goto(f"{dagster}/assets/shapes-smoke/shards")
     page.get_by_role("button", name="Materialize").first.click()
     loading = page.get_by_text("Loading pipeline and partition sets")
     loading.first.wait_for(state="hidden", timeout=60_000)
@@ -121,7 +121,7 @@ def test_a_partition_is_run_again_and_succeeds(page: Any, dagster: str) -> None:
 
 
 def test_a_metric_is_two_clicks_from_the_annotations(page: Any, dagster: str) -> None:
-    page.goto(f"{dagster}/assets/joint_evaluation_entity")
+    page.goto(f"{dagster}/assets/shapes-smoke/joint_evaluation_entity")
     page.get_by_text("mlflow_run", exact=True).first.wait_for()
     shown(page, "dagster_asset")
     page.goto(page.locator("a[href*='/#/experiments/']").first.get_attribute("href"))

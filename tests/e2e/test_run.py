@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets_defs.support.keys import asset_key
 from assets_defs.support.partitions import partition_key
 from resources.mlflow.curves import training_losses
 from resources.mlflow.registry import champion
@@ -133,8 +134,10 @@ def test_the_models_cards_name_its_data_and_metrics(first: dict, store: Path) ->
 def test_dagster_knows_every_partition(first: dict, store: Path, monkeypatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(store / "dagster"))
     with dg.DagsterInstance.get() as instance:
-        keys = instance.get_materialized_partitions(dg.AssetKey("latents"))
-        record = instance.get_latest_materialization_event(dg.AssetKey("joint_report"))
+        keys = instance.get_materialized_partitions(asset_key("shapes-smoke", "latents"))
+        record = instance.get_latest_materialization_event(
+            asset_key("shapes-smoke", "joint_report")
+        )
     expected = {
         partition_key("shapes", split, task) for split in ("train", "val") for task in TASKS
     }

@@ -6,6 +6,7 @@ import sys
 import dagster as dg
 import pytest
 
+from assets_defs.support.keys import asset_key
 from pipelines.build import build_defs
 from resources.store import Store
 from unigs.errors import ConfigError
@@ -25,6 +26,10 @@ HEAVY = (
 ON = {"alert_of_failures", "alert_of_checks", "lost_runs"}
 
 
+def key(name: str) -> dg.AssetKey:
+    return asset_key("shapes-tiny", name)
+
+
 def test_loading_imports_nothing_heavy() -> None:
     code = (
         "import sys, pipelines.definitions\n"
@@ -42,12 +47,12 @@ def test_every_job_resolves_and_covers_its_groups() -> None:
         job: defs.resolve_job_def(job).asset_layer.executable_asset_keys
         for job in ("everything", "data_only", "train_and_evaluate_entity")
     }
-    assert {dg.AssetKey("shards"), dg.AssetKey("latents")} <= keys["data_only"]
+    assert {key("shards"), key("latents")} <= keys["data_only"]
     assert keys["data_only"] < keys["everything"] <= set(graph.get_all_asset_keys())
-    assert dg.AssetKey("joint_model") in keys["everything"]
-    assert dg.AssetKey("entity_model") not in keys["everything"]
-    assert dg.AssetKey("entity_model") in keys["train_and_evaluate_entity"]
-    assert dg.AssetKey("raw") not in keys["train_and_evaluate_entity"]
+    assert key("joint_model") in keys["everything"]
+    assert key("entity_model") not in keys["everything"]
+    assert key("entity_model") in keys["train_and_evaluate_entity"]
+    assert key("raw") not in keys["train_and_evaluate_entity"]
 
 
 def test_automation_is_off_until_switched_on() -> None:

@@ -11,11 +11,12 @@ import warnings
 
 import dagster as dg
 
+from assets_defs.support.keys import asset_name
 from assets_defs.support.partitions import range_tags
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.support.run_assets import keys, whole_job
 
 warnings.filterwarnings("ignore", module="dagster")
 
@@ -24,18 +25,18 @@ def main(store: str, settings: str, tasks: str, *assets: str) -> int:
     """Run on the partitions of ``tasks``, which stand in a row; the exit code. The error of a
     failed step is on the last line of stderr."""
     chosen = GraphSettings(**json.loads(settings))
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(chosen)
     recorded = os.environ.get("UNIGS_TEST_RECORDED")
     with dg.DagsterInstance.get() if recorded else dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(Store(root=store), chosen),
             tags=range_tags(chosen.dataset, tasks=tasks.split(",")),
-            asset_selection=[dg.AssetKey(name.split("/")) for name in assets],
+            asset_selection=keys(chosen, assets),
             instance=instance,
             raise_on_error=False,
         )
     found = {
-        event.asset_key.to_user_string(): {
+        asset_name(event.asset_key): {
             key: value.value
             for key, value in event.materialization.metadata.items()
             if isinstance(value.value, str | int | float | bool)

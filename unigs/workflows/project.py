@@ -48,7 +48,7 @@ unigs demo --store store   # try the model
 load_from:
   - python_module:
       module_name: pipelines.definitions
-      location_name: unigs
+      location_name: coco_panoptic-preset
 """,
     ".gitignore": "store/\n",
 }

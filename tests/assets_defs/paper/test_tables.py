@@ -10,9 +10,9 @@ from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import run_tags
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.support.run_assets import keys, whole_job
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 
 SETTINGS = GraphSettings(preset="tiny", dataset="shapes")
@@ -32,12 +32,12 @@ def evaluated(store: Store, model: str, *metrics: str) -> None:
 
 
 def table_6(store: Store) -> tuple[dg.AssetCheckEvaluation, str]:
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(SETTINGS)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, SETTINGS),
             tags=run_tags(SETTINGS),
-            asset_selection=[dg.AssetKey("table_6")],
+            asset_selection=keys(SETTINGS, ["table_6"]),
             instance=instance,
         )
     assert result.success

@@ -24,6 +24,7 @@ from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
+from tests.support.run_assets import keys, whole_job
 from unigs.lineage.ledger import Ledger
 from unigs.lineage.trace import Trace
 from unigs.samples.sample import Sample
@@ -40,12 +41,12 @@ LOCATED = ("referring_weights", "referring_model", "referring_evaluation_referri
 def execute(
     store: Store, settings: GraphSettings, names: tuple[str, ...], tags: dict[str, str]
 ) -> dg.ExecuteInProcessResult:
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(settings)
     with dg.DagsterInstance.ephemeral() as instance:
         return job.execute_in_process(
             run_config=run_config(store, settings),
             tags=tags,
-            asset_selection=[dg.AssetKey(name.split("/")) for name in names],
+            asset_selection=keys(settings, names),
             instance=instance,
         )
 
@@ -80,8 +81,12 @@ def test_the_job_of_variants_covers_all_of_them_and_others_their_shards() -> Non
     ends = [tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
     assert ends == [next(iter(VARIANTS)), list(VARIANTS)[-1]]
     assert job_tags("everything", settings) == run_tags(settings)
-    job = build_defs().resolve_job_def(VARIANTS_JOB).asset_layer.executable_asset_keys
-    assert job == {dg.AssetKey(name) for name in ("variant", *LOCATED)}
+    job = (
+        build_defs({"settings": settings})
+        .resolve_job_def(VARIANTS_JOB)
+        .asset_layer.executable_asset_keys
+    )
+    assert job == set(keys(settings, ("variant", *LOCATED)))
 
 
 @pytest.mark.slow

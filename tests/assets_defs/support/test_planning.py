@@ -11,10 +11,10 @@ from assets_defs import training
 from assets_defs.support import planning as module
 from assets_defs.support.planning import planning, require_fit
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from pipelines.runner.follow import Progress, follow
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.support.run_assets import keys, whole_job
 from unigs.errors import ConfigError
 
 FEW = {"data.size": 32, "data.train_scenes": 6, "data.val_scenes": 2}
@@ -125,12 +125,12 @@ def test_a_run_of_the_ui_that_cannot_fit_ends_in_its_first_asset(
     )
     told[0]["problems"] = ["device memory: 1.0 GiB, a training process needs 2.0 GiB"]
     store, settings = Store(root=str(tmp_path / "store")), GraphSettings(overrides=FEW)
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(settings)
     progress = Progress(lambda line: None, lambda state: None)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             run_config=run_config(store, settings),
-            asset_selection=[dg.AssetKey(asset)],
+            asset_selection=keys(settings, [asset]),
             instance=instance,
             raise_on_error=False,
         )

@@ -15,12 +15,12 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import run_tags
 from assets_defs.support.records import build_record
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.kills.command import has_checkpoint, looks, training
 from tests.support.mlflow_server import MlflowServer, free_address
+from tests.support.run_assets import keys, whole_job
 
 pytestmark = pytest.mark.slow
 
@@ -33,12 +33,12 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
 
 
 def materialise(store: Store, settings: GraphSettings, tracking: Tracking, *names: str) -> bool:
-    job = build_defs({"tracking": tracking}).resolve_implicit_global_asset_job_def()
+    job = whole_job(settings, {"tracking": tracking})
     with dg.DagsterInstance.ephemeral() as instance:
         return job.execute_in_process(
             run_config=run_config(store, settings),
             tags=run_tags(settings),
-            asset_selection=[dg.AssetKey(name) for name in names],
+            asset_selection=keys(settings, names),
             instance=instance,
             raise_on_error=False,
         ).success

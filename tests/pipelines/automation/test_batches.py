@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from assets_defs.arrival.batches import BATCHES, annotation_batch
+from assets_defs.arrival.batches import annotation_batch, batches_of
 from assets_defs.data import index_file
 from assets_defs.support.folders import Folders
 from pipelines.build import build_defs
-from pipelines.jobs import JOBS
+from pipelines.jobs import jobs_of
 from tests.support.arrivals import TRAIN, VAL, Place
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
@@ -17,12 +17,13 @@ from unigs.index.scenes_index import build_index
 
 
 def keys(place: Place) -> list[str]:
-    return list(place.instance.get_dynamic_partitions(str(BATCHES.name)))
+    return list(place.instance.get_dynamic_partitions(str(batches_of(place.settings.run).name)))
 
 
 def told(place: Place) -> dict[str, dict[str, Any]]:
     """Partition -> metadata of its materialisation; each has one."""
-    found = place.instance.fetch_materializations(annotation_batch.key, limit=100).records
+    key = annotation_batch(place.settings.run).key
+    found = place.instance.fetch_materializations(key, limit=100).records
     events = [record.asset_materialization for record in found]
     assert len({event.partition for event in events if event}) == len(found)
     return {
@@ -128,7 +129,9 @@ def test_scenes_of_a_batch_and_what_was_quarantined_are_counted(place: Place) ->
 
 def test_no_job_has_the_batches_among_its_assets() -> None:
     defs = build_defs()
-    for job in JOBS:
+    key = annotation_batch("shapes-tiny").key
+    assert key in defs.resolve_asset_graph().get_all_asset_keys()
+    for job in jobs_of("shapes-tiny"):
         selected = defs.resolve_job_def(job.name).asset_layer.executable_asset_keys
         assert selected
-        assert annotation_batch.key not in selected
+        assert key not in selected

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets_defs.support.partitions import settings_tags
 from pipelines.automation.run_history import concerns
 from resources.run_settings import GraphSettings
 from tests.support.arrivals import Place
@@ -27,6 +28,13 @@ def test_a_run_with_other_settings_is_a_hindrance_and_no_proof(
     place.queue(with_settings(place.requested(), **changes))
     assert "queued or at work" in str(place.tick())
     place.end("well")
+    assert isinstance(place.tick(), dg.RunRequest)
+
+
+def test_a_run_of_another_code_locations_launchpad_is_no_hindrance(place: Place) -> None:
+    """Its configuration is empty, and its tags tell what it is of."""
+    place.tick()
+    place.queue(dg.RunRequest(run_key="other", tags=settings_tags(GraphSettings())))
     assert isinstance(place.tick(), dg.RunRequest)
 
 
