@@ -14,8 +14,9 @@ from unigs.index.listing import list_files
 
 Look = tuple[int, int]
 
-# CPU seconds of a look that is paid back by a rest, and its length in such seconds.
-_LONG, _REST = 1.0, 50.0
+# CPU seconds of a look from which on it is paid back by a rest, 2 % of the minute between looks,
+# and the length of the rest in such seconds.
+_LONG, _REST = 1.2, 50.0
 
 
 @dataclass(frozen=True, slots=True)

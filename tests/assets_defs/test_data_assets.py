@@ -170,7 +170,7 @@ def test_annotations_that_vanish_during_the_run_are_named_and_may_come_back(
     graph.run()
     before = digests(graph, "val")
     file = root / "annotations" / "panoptic_val2017.json"
-    text, observe = file.read_text(), data._observed
+    text, observe = file.read_text(), data.observed
 
     def observed(place: Path, folder: Path) -> Outcome:
         outcome = observe(place, folder)
@@ -179,7 +179,7 @@ def test_annotations_that_vanish_during_the_run_are_named_and_may_come_back(
 
     file.write_text(text + " ")
     with monkeypatch.context() as patch:
-        patch.setattr(data, "_observed", observed)
+        patch.setattr(data, "observed", observed)
         entries = graph.run(fails=True)
     assert file.name in graph.told
     assert "shards" not in entries

@@ -180,7 +180,7 @@ def test_a_code_server_that_was_started_again_ends_what_the_one_before_it_worked
         server.listen()
         lost, works, waits = (
             run(instance, status, tmp_path / "server")
-            for status in (dg.DagsterRunStatus.STARTED,) * 2 + (dg.DagsterRunStatus.QUEUED,)
+            for status in (dg.DagsterRunStatus.STARTED,) * 2 + (dg.DagsterRunStatus.NOT_STARTED,)
         )
         hold_run(works)
         # a run that has only just begun has no lock yet
@@ -194,7 +194,7 @@ def test_a_code_server_that_was_started_again_ends_what_the_one_before_it_worked
             assert end_workerless_runs(instance, store, 300.0) == []
         assert end_workerless_runs(instance, store, 300.0) == [lost]
         statuses = [instance.get_run_by_id(one).status.value for one in (lost, works, waits)]
-        assert statuses == ["FAILURE", "STARTED", "QUEUED"]
+        assert statuses == ["FAILURE", "STARTED", "NOT_STARTED"]
         # the daemon is there, and may start it again
         assert "dagster/max_retries" not in instance.get_run_by_id(lost).tags
         said = lost_runs(dg.build_sensor_context(instance), store=store)
