@@ -2,9 +2,9 @@
 
     python -m benchmarks.cluster --root OPEN_IMAGES --photographs 1800000 --devices 8 64
 
-Plans the set that lies at ROOT (`unigs plan`), however few of its photographs are there, and scales
-that to so many. Rates that no one has measured here follow from counted operations at the share of
-the peak that `unigs plan` assumes. Prints Markdown.
+Plans the set that lies at ROOT (`unigs plan`; both of its splits), however few of its photographs
+are there, and scales that to so many. Rates that no one has measured here follow from counted
+operations at the share of the peak that `unigs plan` assumes. Prints Markdown.
 """
 
 from __future__ import annotations

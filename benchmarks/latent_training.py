@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.cluster import AUTOENCODER
 from unigs.config.preset import load_preset
 from unigs.io.machine import autocast
-from unigs.models.autoencoder import encode_images, low_precision, vae_scale_factor
+from unigs.models.autoencoder import encode_images, vae_scale_factor
 from unigs.models.unet import build_unet
 from unigs.tasks import TASKS
 
@@ -63,7 +63,7 @@ def _ratio(name: str) -> float:
     return load_preset(name).training.ratios["inpainting"]
 
 
-def error_of(unet: Any, side: int, samples: int, text: tuple[int, int]) -> Tensor:
+def error_of(unet: Any, side: int, samples: int, text: Sequence[int]) -> Tensor:
     """Return a loss of the UNet on latents of that side."""
     latents = torch.randn(samples, 13, side, side)
     tasks = torch.zeros(samples, dtype=torch.int64)
@@ -93,12 +93,12 @@ def measure(name: str, size: int, samples: int, rounds: int, precision: str) -> 
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
     def encode() -> None:
-        with low_precision(autoencoder, device) if precision == "auto" else torch.no_grad():
+        with autocast(precision, device):
             encode_images(autoencoder, images)
 
     def step() -> None:
         with autocast(precision, device):
-            error = error_of(unet, size // vae_scale_factor(autoencoder), samples, tuple(text))
+            error = error_of(unet, size // vae_scale_factor(autoencoder), samples, text)
         error.backward()
 
     encoding = seconds(encode, rounds) / samples
@@ -127,7 +127,7 @@ def operations() -> None:
                     autoencoder.encode(torch.zeros(1, 3, side, side))
                 encoding = counter.get_total_flops()
                 with FlopCounterMode(display=False) as counter:
-                    error_of(unet, side // 8, 1, tuple(text)).backward()
+                    error_of(unet, side // 8, 1, text).backward()
                 training = counter.get_total_flops()
                 ratio = 1 + pictures(name) * encoding / training
                 counts = f"{encoding / 1e9:,.1f} | {training / 1e9:,.1f}"

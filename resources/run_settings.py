@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from unigs.config.overrides import setting_names, unspelled
+from unigs.config.descriptions import setting_descriptions
+from unigs.config.overrides import unspelled
 from unigs.config.preset import Preset, load_preset
 from unigs.remote.address import is_address
 from unigs.workflows.sources import GENERATED, Source, evaluated, run_sources
@@ -40,8 +41,11 @@ class GraphSettings(dg.ConfigurableResource):
         default={},
         description=(
             "settings of the preset by their dotted names, in place of its own: "
-            "{checkpoint: /models/sd15, training.batch_size: 8}. There are "
-            + ", ".join(setting_names(Preset))
+            "{checkpoint: /models/sd15, training.batch_size: 8}. There are:\n"
+            + "\n".join(
+                f"{name}: {said}" if said else name
+                for name, said in setting_descriptions(Preset).items()
+            )
         ),
     )
     workers: int = Field(default=2, ge=1, description="processes that build shards")

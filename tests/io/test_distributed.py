@@ -112,7 +112,7 @@ def test_a_broken_group_fails_and_leaves_nobody_behind():
     assert rank_and_world() == (0, 1)
 
 
-def lack_memory():
+def lose_the_device():
     raise DeviceError("the accelerator failed: CUDA error", hint="resume")
 
 
@@ -123,7 +123,7 @@ def be_killed():
 @pytest.mark.parametrize(
     ("worker", "kind", "line"),
     [
-        (lack_memory, DeviceError, r"^the accelerator failed: CUDA error \(resume\)$"),
+        (lose_the_device, DeviceError, r"^the accelerator failed: CUDA error \(resume\)$"),
         (be_killed, TransientError, r"^process 1 of 2 was killed by SIGKILL \(run again"),
     ],
 )

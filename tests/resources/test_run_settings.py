@@ -12,7 +12,8 @@ def test_the_launchpad_names_every_setting_that_can_be_changed() -> None:
     fields = GraphSettings.model_fields
     told = fields["overrides"].description or ""
     for name in ("checkpoint", "unet.source", "training.batch_size", "evaluation.clip"):
-        assert name in told
+        assert f"\n{name}" in told
+    assert "\ntraining.batch_size: samples per optimiser step over all processes.\n" in told
     assert all(field.description for field in fields.values())
 
 

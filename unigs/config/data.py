@@ -53,10 +53,12 @@ class DataConfig(Strict):
             one data set names it itself.
         train_scenes, val_scenes: size of the generated `shapes` set.
         size: side of a sample in pixels.
+        seed: of everything that is drawn.
         variants: samples drawn per scene and task.
         train_entities, test_entities: most entities a sample has (4 and 3 in the paper).
         negative_probability: lambda of section 3.4.
         all_negative: share of referring training samples whose every class is negative.
+        min_area: least share of a sample's pixels of an entity that is drawn.
         random_crop: crop training samples at random along the longer side.
         crop_scale: least and largest side of a training sample's square, in shares of the picture's
             shorter side: it is drawn evenly between the two, and lies anywhere. Pictures are cut,
@@ -65,6 +67,8 @@ class DataConfig(Strict):
             their mirrored places.
         color_jitter: a training sample's brightness, contrast and saturation are each multiplied by
             a number drawn between 1 - color_jitter and 1 + color_jitter.
+        image_format: of the pictures in shards; `png` loses nothing, `jpg` takes less room.
+        samples_per_shard: about as many in each tar.
         quarantined_share: share of quarantined records above which the run stops.
         latents: samples are encoded once, to disk; false: training encodes them on the fly.
         mix: the training data sets of a run on the data set ``mix``, by names of your own, or

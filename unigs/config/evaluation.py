@@ -16,8 +16,9 @@ class EvaluationConfig(Strict):
         scenes: validation scenes that are evaluated (1000 in the paper).
         train_scenes: training scenes that a model is also evaluated on, drawn as validation scenes
             are: what it has learned by heart shows in the difference.
-        evaluators: `shapes` trains small ones in the graph; `paper` loads the paper's from
-            `clip` and `segmenter` (directories or Hub ids).
+        evaluators: `shapes` trains small ones in the graph; `paper` loads the paper's.
+        clip: directory or Hub id of the paper's CLIP.
+        segmenter: directory or Hub id of its Mask2Former.
         inception, dinov2: with either, the file of the 2015 Inception weights (FID), and directory
             or Hub id of a DINOv2 (its Frechet distance is FD-DINOv2).
         evaluator_passes: passes over the training scenes by which the small evaluators are trained,

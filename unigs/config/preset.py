@@ -30,6 +30,8 @@ class CodecConfig(Strict):
     """Palette by its name (`Palette.from_name`), decoder by its name and options.
 
     Attributes:
+        palette, decoder: their names.
+        options: arguments of the decoder.
         refine_steps: by which the latents of colormaps are refined (`encode_colormaps`).
     """
 
@@ -59,7 +61,12 @@ class AutoencoderConfig(Strict):
 
 
 class TextConfig(Strict):
-    """A pretrained text encoder (`source`), or a frozen seeded one over the class names."""
+    """A pretrained text encoder (`source`), or a frozen seeded one over the class names.
+
+    Attributes:
+        source: directory or Hub id of a text encoder with its tokenizer, or of a pipeline.
+        hidden_size, layers, heads, max_length, seed: of the seeded one.
+    """
 
     source: str | None = None
     hidden_size: int = 128
@@ -70,9 +77,14 @@ class TextConfig(Strict):
 
 
 class UNetConfig(Strict):
-    """A Stable Diffusion checkpoint to grow from (`source`), or an architecture to start from
-    scratch: a name or diffusers' UNet2DConditionModel arguments. `licence` is that of the
-    checkpoint's weights (an SPDX or Hub name)."""
+    """A Stable Diffusion UNet to grow from, or an architecture to start from scratch.
+
+    Attributes:
+        source: directory or Hub id of it, or of its pipeline.
+        licence: of its weights, an SPDX or Hub name.
+        architecture: a name, or arguments of diffusers' UNet2DConditionModel.
+        seed: of the weights of one from scratch.
+    """
 
     source: str | None = None
     licence: str | None = None
@@ -103,7 +115,6 @@ class DiffusionConfig(Strict):
 
     scheduler: dict[str, Any] = Field(default_factory=dict)
     terminal_share: ByTask = Field(default_factory=lambda: dict.fromkeys(TASKS, 0.0))
-
     zero_initial_noise: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -117,7 +128,11 @@ class DiffusionConfig(Strict):
 
 
 class InferenceConfig(Strict):
-    """Defaults of the pipeline: sampling steps and guidance scale by task."""
+    """Defaults of the pipeline.
+
+    Attributes:
+        steps, guidance: of sampling, by task; a guidance scale of 1 is none.
+    """
 
     steps: dict[str, int]
     guidance: ByTask

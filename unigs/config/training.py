@@ -27,10 +27,12 @@ class TrainingConfig(Strict):
             (`single_task_epochs` where one task is trained).
         hours: wall time after which the training should end, null for none: as soon as the rate is
             known, `steps` become as many as fit, and never more than they were.
+        epochs: over the largest task stream, where `steps` is null.
+        single_task_epochs: the same where one task is trained.
         batch_size: samples per optimiser step over all processes.
         accumulation: equal parts in which a process takes its share of a batch, one after the
             other, for less memory; the gradient is that of the whole batch. A single process that
-            runs out of memory on an accelerator takes more parts by itself.
+            runs out of memory takes more parts by itself.
         processes: on this machine, as far as it has a core or an accelerator for each; each takes
             its share of every batch and of the cores. Under torchrun the number of its processes
             counts.
@@ -40,6 +42,10 @@ class TrainingConfig(Strict):
         optimizer: `muon` learns from scratch in fewer steps (`unigs.training.muon`).
         learning_rate, warmup_steps, final_rate: linear warm-up, then a cosine from
             `learning_rate` to `final_rate` times it.
+        weight_decay: decoupled from the gradient.
+        betas: of AdamW's moments, also for what Muon leaves to it.
+        clip_norm: largest norm of the gradient.
+        ema_decay: of the averaged weights, which become the model.
         empty_prompt: by task, the probability that the prompt is dropped.
         known_half_weight: loss weight of the half that Table 2 marks as a repetition.
         colormap_weight: of the colormap half against the image half.
@@ -52,10 +58,14 @@ class TrainingConfig(Strict):
             new.
         lora_rank: train low-rank adapters of the attention, merged at the end, with the first and
             last convolution and the task embedding whole (extra `lora`); null trains everything.
+        gradient_checkpointing: compute activations again in the backward pass: less memory, a third
+            more operations.
         compile: compile the UNet with torch.compile.
         precision: `auto` takes bf16 where the processor has it in hardware; fp16 scales the loss;
             tf32 is fp32 whose products on CUDA are rounded to TF32, fp32 has exact ones.
-        validate_every, checkpoint_every: in steps; checkpoints_kept: the newest ones stay.
+        validate_every, checkpoint_every: in steps.
+        checkpoints_kept: as many of the newest ones stay.
+        seed: of order, noise and what else a step draws.
         validation_batches: batches of 64 held-out samples that a validation reads.
         keep_best: end with the averaged weights of the validation with the least loss
             (`unigs.training.validation.expected_loss`) instead of the last ones, where there are
