@@ -104,9 +104,6 @@ def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> M
         return _evaluate_other(job, job.other(device), evaluators, progress)
     pipeline = on_device(UniGSPipeline.from_pretrained(job.model), device)
     pipeline.set_progress_bar_config(disable=True)
-    codec = Codec.of(pipeline)
-    if job.decoder is not None:
-        codec = replace(codec, decoder=job.decoder, options=job.decoder_options)
     return evaluate(
         pipeline,
         job.task,
@@ -121,9 +118,16 @@ def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> M
         guidance_scale=job.guidance,
         decoder=job.decoder,
         decoder_options=job.decoder_options,
-        codec=codec if job.references else None,
+        codec=_codec(job, pipeline) if job.references else None,
         baselines=job.references,
     )
+
+
+def _codec(job: EvaluationJob, pipeline: Any) -> Codec:
+    codec = Codec.of(pipeline)
+    if job.decoder is None:
+        return codec
+    return replace(codec, decoder=job.decoder, options=job.decoder_options)
 
 
 def _evaluate_other(
