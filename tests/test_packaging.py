@@ -109,6 +109,14 @@ def test_the_wheel_of_the_sdist_works_elsewhere(tmp_path):
         str(installed / "unigs" / "__init__.py"), "True", "True",
         "resources.mlflow.resolve:registered_folder",
     ], found.stderr  # fmt: skip
+    # the code location of the installed package, from a folder that is no repository
+    pytest.importorskip("dagster")
+    loaded = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "pipelines.definitions"],
+        cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+    )  # fmt: skip
+    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
 
 
 @pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])

@@ -1,5 +1,7 @@
 """What a user sees of a mistake: one line on stderr and a code, whoever found it."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -79,6 +81,22 @@ def test_the_version_and_the_short_help(monkeypatch, capsys):
     code, out, _ = command(monkeypatch, capsys, "predict", "-h")
     assert code == 0
     assert "--coarse-mask" in out
+
+
+def test_a_shell_completes_commands_and_options():
+    script = "import sys; sys.argv = ['unigs']; from unigs.cli import main; main()"
+
+    def completed(line):
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+            env={**os.environ, "_UNIGS_COMPLETE": "complete_bash", **words},
+        )  # fmt: skip
+        return done.stdout.split()
+
+    assert completed("unigs pre") == ["predict"]
+    assert completed("unigs shards v") == ["verify"]
+    assert "--coarse-mask" in completed("unigs predict --co")
 
 
 def test_every_command_has_its_group():

@@ -8,8 +8,9 @@ import pytest
 
 NAMES = ["--task", "entity", "--model", "nowhere"]
 WRONG = [
-    # typer adds the nearest command from 0.20 on
-    (["predit"], "'predit'"),
+    (["predit"], "Did you mean 'predict'?"),
+    (["shards", "biuld"], "Did you mean 'build'?"),
+    (["predict", "--tsk", "entity"], "--task"),
     (["predict", "--task", "entiti", "--model", "m", "--image", "i", "--out", "o"], "mean entity?"),
     (["predict", *NAMES, "--image", "missing", "--out", "o"], "missing: no such file"),
     (["predict", *NAMES, "--image", "photo.png", "--out", "o"], "nowhere: no such directory"),

@@ -13,7 +13,7 @@ from unigs.errors import UnigsError, one_line
 
 #: Commands by what people want, as `unigs --help` groups them.
 COMMANDS = {
-    "Begin": ("start.init", "start.fetch"),
+    "Get started": ("start.init", "start.fetch"),
     "See the data": ("data", "codec", "shards"),
     "Train and evaluate": ("run", "plan", "train", "evaluate", "score", "operate.compare"),
     "Use a model": ("predict", "demo", "export"),

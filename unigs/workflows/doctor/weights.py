@@ -15,7 +15,8 @@ def weight_findings() -> Iterator[Finding]:
     """Look which models of `unigs fetch` are in the Hub's cache; nothing is asked of the Hub."""
     from huggingface_hub import try_to_load_from_cache
 
-    here, missing = [], []
+    here: list[str] = []
+    missing: list[str] = []
     for name, source in SOURCES.items():
         if source.hub is None:
             continue
