@@ -122,9 +122,8 @@ def settings_of(run: dg.DagsterRun) -> GraphSettings | None:
 
 
 def _given(run: dg.DagsterRun) -> Mapping[str, Any]:
-    given: Mapping[str, Any] = (
-        run.run_config.get("resources", {}).get("settings", {}).get("config", {})
-    )
+    resources: Any = run.run_config.get("resources", {})
+    given: Mapping[str, Any] = resources.get("settings", {}).get("config", {})
     return given
 
 
