@@ -14,12 +14,14 @@ from resources.store import Store
 from tests.e2e.command import TASKS, result_of, unigs
 from tests.support.checkpoints import (
     halve,
+    hub_cache,
     write_checkpoint,
     write_clip,
     write_dinov2,
     write_inception,
     write_mask2former,
 )
+from unigs.config.preset import load_preset
 from unigs.datasets import open_dataset
 
 pytestmark = pytest.mark.e2e
@@ -72,11 +74,15 @@ def place(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Path:
     return folder
 
 
-def order(place: Path, models: str) -> list[str | Path]:
-    settings = {
+def order(place: Path, models: str, ids: bool = False) -> list[str | Path]:
+    """The command; with `ids` what the preset names by Hub ids stays as it ships."""
+    named = {
         "checkpoint": place / models / "SD 1.5 = inpainting",
         "evaluation.clip": place / models / "CLIP",
         "evaluation.segmenter": place / models / "Mask2Former",
+    }
+    settings = {
+        **({} if ids else named),
         "evaluation.inception": place / models / "inception.pth",
         "evaluation.dinov2": place / models / "DINOv2",
         **FEW,
@@ -168,6 +174,33 @@ def test_the_plan_is_within_ten_percent_of_what_was_made(
     print(json.dumps({name: [plan[name], made[name]] for name in made}))
     assert {name: plan[name] for name in made} == pytest.approx(made, rel=0.1)
     assert (plan["samples"], plan["steps"]) == (made["samples"], FEW["training.steps"])
+
+
+def test_the_ids_that_ship_go_through_the_graph_from_a_hub_cache(
+    first: dict[str, Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, models, shipped = place / "home of the hub", place / "my models", load_preset("sd15")
+    assert shipped.checkpoint is not None
+    clip, _, revision = shipped.evaluation.clip.partition("@")
+    hub_cache(home, models / "SD 1.5 = inpainting", shipped.checkpoint)
+    hub_cache(home, models / "CLIP", clip, revision)
+    hub_cache(home, models / "Mask2Former", shipped.evaluation.segmenter)
+    monkeypatch.setenv("HF_HOME", str(home))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    again = result_of(unigs(*order(place, "my models", ids=True)))
+    # the checkpoint's content is the same, so nothing is trained again
+    assert not {"joint_weights", "joint_model", "autoencoder"} & {*again["built"]}
+    # evaluators are named as their ids are, and measure the same
+    names = {"clip": "clip-vit-base-patch32", "mask2former": "mask2former-swin-large-coco-panoptic"}
+    for task in TASKS:
+        before = {
+            name: value for name, value in first["metrics"][task].items()
+            if not any(f".{own}." in name for own in names)
+        }  # fmt: skip
+        assert before.items() <= again["metrics"][task].items()
+    told = " ".join(again["metrics"]["synthesis"])
+    assert all(f".{name}." in told for name in names.values())
 
 
 def test_moved_models_rebuild_nothing(first: dict[str, Any], place: Path) -> None:
