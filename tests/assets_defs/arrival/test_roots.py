@@ -11,10 +11,10 @@ from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import run_tags
 from assets_defs.support.records import build_record
 from pipelines.automation.requests import run_config
-from pipelines.build import build_defs
 from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
 from tests.e2e.command import write_preset
+from tests.support.run_assets import keys, whole_job
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.remote.copy import copy_folder
 
@@ -42,12 +42,12 @@ def upload(folder: Path, address: str) -> None:
 
 
 def execute(store: Store, settings: GraphSettings) -> dg.ExecuteInProcessResult:
-    job = build_defs().resolve_implicit_global_asset_job_def()
+    job = whole_job(settings)
     with dg.DagsterInstance.ephemeral() as instance:
         return job.execute_in_process(
             run_config=run_config(store, settings),
             tags=run_tags(settings),
-            asset_selection=[dg.AssetKey(name) for name in ASSETS],
+            asset_selection=keys(settings, ASSETS),
             instance=instance,
             raise_on_error=False,
         )
