@@ -18,7 +18,7 @@ import dagster as dg
 
 from resources.mlflow.access import taken_later
 from resources.mlflow.tracking import Tracking
-from resources.process.run_lock import has_worker, sweep
+from resources.process.run_lock import had_worker, has_worker, sweep
 from resources.store import Store
 
 # How the launcher notes the code server that a run was started by.
@@ -41,9 +41,10 @@ def end_lost_runs(instance: dg.DagsterInstance, store: Store) -> list[str]:
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     lost = [
         run
-        for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+        for run in unfinished
         if not has_worker(store.dagster_home, run.run_id) and not _has_server(run.tags)
     ]
     for run in lost:
@@ -54,34 +55,39 @@ def end_lost_runs(instance: dg.DagsterInstance, store: Store) -> list[str]:
             instance.add_run_tags(run.run_id, {"dagster/max_retries": "0"})
             instance.report_run_failed(run, "The run's processes are gone: it was killed.")
         end_records(store, run.run_id)
-    sweep(store.dagster_home)
+    sweep(store.dagster_home, {run.run_id for run in unfinished} - {run.run_id for run in lost})
     return [run.run_id for run in lost]
 
 
 def end_workerless_runs(
     instance: dg.DagsterInstance, store: Store, settled_seconds: float
 ) -> list[str]:
-    """Mark runs as failed that began ``settled_seconds`` ago or earlier and that no process works
-    on, whether or not a code server answers where they were started; return their ids.
+    """Mark runs as failed that began ``settled_seconds`` ago or earlier and whose worker is gone,
+    whether or not a code server answers where they were started; return their ids.
 
     A code server that was started again answers at the address of the one before it. A worker
-    holds its lock from its first asset on, some seconds after the run has begun. A daemon may start
-    them again from where they were.
+    holds its lock from its first asset on; a run without a lock in this store's home, which has
+    another DAGSTER_HOME, is left alone. A daemon may start them again from where they were.
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     before = time.time() - settled_seconds
     wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-    lost = [
-        record.dagster_run
+    quiet = [
+        record.dagster_run.run_id
         for record in instance.get_run_records(wanted)
         if (record.start_time or before) <= before
-        and not has_worker(store.dagster_home, record.dagster_run.run_id)
+        and had_worker(store.dagster_home, record.dagster_run.run_id)
     ]
-    for run in lost:
-        instance.report_run_failed(run, "The run's processes are gone: its worker was killed.")
-        end_records(store, run.run_id)
-    return [run.run_id for run in lost]
+    lost = []
+    for run_id in quiet:
+        run = instance.get_run_by_id(run_id)
+        # the worker may have been about to end well
+        if run is not None and run.status is dg.DagsterRunStatus.STARTED:
+            instance.report_run_failed(run, "The run's processes are gone: its worker was killed.")
+            end_records(store, run_id)
+            lost.append(run_id)
+    return lost
 
 
 def end_records(store: Store, run_id: str) -> None:

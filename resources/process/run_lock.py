@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TextIO
@@ -56,8 +57,16 @@ def has_worker(home: Path, run_id: str) -> bool:
     return False
 
 
-def sweep(home: Path) -> None:
-    """Remove the locks of runs that have ended."""
+def had_worker(home: Path, run_id: str) -> bool:
+    """Return whether a process held the lock of a run below this home, and none holds it now.
+
+    False too where the run's workers keep their locks in another home.
+    """
+    return (home / FOLDER / run_id).exists() and not has_worker(home, run_id)
+
+
+def sweep(home: Path, working: Collection[str] = ()) -> None:
+    """Remove the locks of runs that have ended; those of ``working`` stay."""
     for file in (home / FOLDER).glob("*"):
-        if not has_worker(home, file.name):
+        if file.name not in working and not has_worker(home, file.name):
             file.unlink(missing_ok=True)

@@ -183,6 +183,11 @@ def test_a_code_server_that_was_started_again_ends_what_the_one_before_it_worked
             for status in (dg.DagsterRunStatus.STARTED,) * 2 + (dg.DagsterRunStatus.NOT_STARTED,)
         )
         hold_run(works)
+        # its worker keeps its lock in another home, or has none yet
+        assert end_workerless_runs(instance, store, 300.0) == []
+        (store.dagster_home / FOLDER / lost).touch()
+        # a look from outside keeps what tells of it
+        assert end_lost_runs(instance, store) == []
         # a run that has only just begun has no lock yet
         records = type(instance).get_run_records
 
@@ -191,6 +196,14 @@ def test_a_code_server_that_was_started_again_ends_what_the_one_before_it_worked
 
         with monkeypatch.context() as patch:
             patch.setattr(type(instance), "get_run_records", begun)
+            assert end_workerless_runs(instance, store, 300.0) == []
+        ended = type(instance).get_run_by_id
+
+        def finished(self: dg.DagsterInstance, run_id: str) -> dg.DagsterRun | None:
+            return ended(self, run_id).with_status(dg.DagsterRunStatus.SUCCESS)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(instance), "get_run_by_id", finished)
             assert end_workerless_runs(instance, store, 300.0) == []
         assert end_workerless_runs(instance, store, 300.0) == [lost]
         statuses = [instance.get_run_by_id(one).status.value for one in (lost, works, waits)]
