@@ -24,6 +24,7 @@ class Stage:
 
 
 _SHARDS = {"shards/read": "the digest of the shards that are read"}
+_BYTES = {"remote/address": "the digests of the shards, wherever their bytes come from"}
 _SCENES = "the digest of the scenes index"
 _NOT_MADE = "nothing: another component, which this stage does not make"
 
@@ -57,11 +58,12 @@ STAGES = {
     ),
     "latents": Stage(("latents/build", "samples/serialization"), _SHARDS),
     # of a training that encodes its samples itself
-    "encoding": Stage(("latents/on_the_fly", "samples/serialization")),
+    "encoding": Stage(("latents/on_the_fly", "samples/serialization"), _BYTES),
     "training": Stage(
         ("training/run",),
         {
             **_SHARDS,
+            **_BYTES,
             "latents/on_the_fly": "the stage encoding, an input where samples are encoded",
         },
     ),

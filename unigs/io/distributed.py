@@ -167,6 +167,11 @@ def _of_others(others: list[Any], folder: Path) -> UnigsError | None:
     """Return why an exchange broke: what one of the other processes said, or that it was killed;
     None where it was neither."""
     wait([process.sentinel for process in others], _END_SECONDS)
+    ended = {*wait([process.sentinel for process in others], 0)}
+    for process in others:
+        # its files are closed a moment before it has an exit code
+        if process.sentinel in ended:
+            process.join(_END_SECONDS)
     for file in sorted(folder.glob("failed-*")):
         told = json.loads(file.read_text(encoding="utf-8"))
         kind: type[UnigsError] = getattr(errors, told["kind"], UnigsError)

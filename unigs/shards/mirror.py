@@ -14,9 +14,9 @@ from pathlib import Path
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of, writing
+from unigs.remote.address import Address
 from unigs.shards.folder import is_shard_name, locked, manifest_before, set_manifest_aside, sweep
 from unigs.shards.manifest import MANIFEST, OtherFormat, ShardManifest, read_manifest
-from unigs.shards.place import Address
 from unigs.shards.verify import verify_shards
 
 

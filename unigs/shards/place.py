@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from unigs.remote.address import CHUNK, Address, is_address
+from unigs.remote.address import Address, is_address
 from unigs.shards.manifest import MANIFEST, SAMPLES
-
-__all__ = ["CHUNK", "ShardPlace", "opened"]
 
 
 @dataclass(frozen=True, slots=True)

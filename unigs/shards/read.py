@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
+from unigs.remote.address import CHUNK
 from unigs.samples.sample import Sample
 from unigs.samples.serialization import decode_sample
 from unigs.shards.manifest import (
@@ -24,7 +25,7 @@ from unigs.shards.manifest import (
     read_manifest,
     read_sample_table,
 )
-from unigs.shards.place import CHUNK, ShardPlace, opened
+from unigs.shards.place import ShardPlace, opened
 
 __all__ = ["read_samples"]
 

@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
+from unigs.remote.address import CHUNK
 from unigs.shards.manifest import MANIFEST, SAMPLES, OtherFormat, read_manifest, read_sample_table
-from unigs.shards.place import CHUNK, ShardPlace, opened
+from unigs.shards.place import ShardPlace, opened
 from unigs.shards.tar import BLOCK, member_header, padding
 
 
