@@ -50,7 +50,26 @@ def test_another_version_is_another_look_in_the_same_second(monkeypatch):
     assert looks[1].versions == {"x": "b2"}
 
 
-@pytest.mark.parametrize("name", ["../out", "a//b", "a/./b"])
+def test_objects_that_stand_for_folders_are_none(monkeypatch):
+    """The address itself and folders in it, as consoles make them; and hidden ones."""
+    empty, one = {"size": 0, "type": "file"}, {"size": 1, "type": "file"}
+    said = {"": empty, "annotations/": empty, ".hidden//x": one, "annotations/train": one}
+    monkeypatch.setattr(Address, "below", lambda self: said)
+    assert set(list_objects("s3://bucket/set").looks) == {"annotations/train"}
+    said["full/"] = one
+    with pytest.raises(DataError, match="cannot be the name of a file"):
+        list_objects("s3://bucket/set")
+
+
+@pytest.mark.slow
+def test_folders_that_a_console_made_are_no_objects(bucket):
+    files, place = fsspec.filesystem("s3"), f"{uuid.uuid4().hex}/set"
+    for name in ("", "annotations/", "annotations/train"):
+        files.call_s3("put_object", Bucket=bucket[5:], Key=f"{place}/{name}", Body=b"")
+    assert set(list_objects(f"{bucket}/{place}").looks) == {"annotations/train"}
+
+
+@pytest.mark.parametrize("name", ["../out", "a//b", "a/./b", "a/.."])
 def test_a_name_that_leaves_the_folder_is_refused(monkeypatch, tmp_path, name):
     monkeypatch.setattr(Address, "below", lambda self: {name: {"size": 1, "ETag": "x"}})
     with pytest.raises(DataError, match="cannot be the name of a file"):
