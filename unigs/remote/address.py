@@ -53,13 +53,38 @@ class Address:
 
     def below(self) -> dict[str, dict[str, Any]]:
         """Return what the server says of each file at the address and in folders there, by its
-        name relative to the address, as it is now; nothing where the address is not there."""
-        with self._reaching():
-            self._files.invalidate_cache()
-            found = cast(dict[str, dict[str, Any]], self._files.find(self._base, detail=True))
+        name relative to the address, as it is now.
+
+        Raises:
+            DataError: no such bucket or folder, or it cannot be reached.
+        """
+        try:
+            with self._reaching():
+                self._files.invalidate_cache()
+                found = self._found()
+        except FileNotFoundError as error:
+            raise DataError(
+                "no such bucket or folder", file=self.address, hint="check the address"
+            ) from error
         start = len(self._base) + 1
         # a file at the address itself is nothing below it
         return {path[start:]: said for path, said in found.items() if len(path) >= start}
+
+    def _found(self) -> dict[str, dict[str, Any]]:
+        protocol = self._files.protocol
+        if "s3" in ((protocol,) if isinstance(protocol, str) else protocol):
+            return cast(dict[str, dict[str, Any]], self._files.find(self._base, detail=True))
+        # fsspec's own `find` and `walk` pass over a folder that cannot be listed, and its files
+        # would be taken to be gone
+        found, waiting = {}, [self._base]
+        while waiting:
+            folder = waiting.pop()
+            for said in self._files.ls(folder, detail=True):
+                if said["type"] != "directory":
+                    found[str(said["name"])] = said
+                elif (below := str(said["name"]).rstrip("/")) != folder:
+                    waiting.append(below)
+        return found
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading from its first byte; FileNotFoundError if it is not there."""
