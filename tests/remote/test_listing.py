@@ -1,6 +1,7 @@
 """Listings of addresses: every object with its version, and a copy that follows them."""
 
 import errno
+import io
 import uuid
 from datetime import UTC, datetime
 
@@ -159,6 +160,20 @@ def test_an_object_that_is_replaced_while_it_is_copied_is_tried_again(
     monkeypatch.undo()
     copy_objects(address, tmp_path / "copy")
     assert (tmp_path / "copy" / "b").read_bytes() == b"3"
+
+
+def test_an_object_that_goes_while_it_is_read_is_no_full_disk(tmp_path, monkeypatch):
+    address = f"memory://{uuid.uuid4().hex}"
+    put(address, a=b"12345")
+    files = fsspec.filesystem("memory")
+
+    class Gone(io.BytesIO):
+        def read(self, size=-1):
+            raise FileNotFoundError("404")
+
+    monkeypatch.setattr(type(files), "open", lambda *given, **options: Gone())
+    with pytest.raises(DataError, match=f"{address}/a: went while it was read"):
+        Address(address).get("a", tmp_path / "a")
 
 
 def test_what_has_no_room_is_told_before_anything_is_copied(tmp_path, monkeypatch):

@@ -90,7 +90,7 @@ class Address:
         """Open a file for reading from its first byte; FileNotFoundError if it is not there."""
         with self._reaching():
             file = self._files.open(f"{self._base}/{name}")
-        return cast(BinaryIO, _Remote(file, self._reaching))
+        return cast(BinaryIO, _Remote(file, f"{self.address}/{name}", self._reaching))
 
     def get(self, name: str, target: Path) -> None:
         """Copy a file to this machine."""
@@ -146,12 +146,19 @@ def _is_away(error: BaseException | None) -> bool:
 class _Remote:
     """A remote file that is read from its first byte on."""
 
-    def __init__(self, file: Any, reaching: Callable[[], AbstractContextManager[None]]) -> None:
-        self._file, self._reaching = file, reaching
+    def __init__(
+        self, file: Any, name: str, reaching: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._file, self._name, self._reaching = file, name, reaching
 
     def read(self, size: int = -1) -> bytes:
-        with self._reaching():
-            return bytes(self._file.read(size))
+        try:
+            with self._reaching():
+                return bytes(self._file.read(size))
+        except FileNotFoundError as error:
+            raise DataError(
+                "went while it was read", file=self._name, hint="run again when all is delivered"
+            ) from error
 
     def __enter__(self) -> _Remote:
         return self
