@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from fsspec.core import url_to_fs
 
-from unigs.errors import DataError, TransientError
+from unigs.errors import ConfigError, DataError, TransientError
 
 CHUNK = 1 << 20
 # What networks and servers that are away raise somewhere below the errors of a bucket's library.
@@ -23,6 +24,10 @@ _AWAY = {
 }  # fmt: skip
 
 
+# ``NAME:PASSWORD@`` of a server; a user alone, and what stands in paths, is no secret.
+_PASSWORD = re.compile(r"://[^/]*:[^/]*@")
+
+
 class Unreachable(DataError, TransientError):
     """An address whose server does not answer for the moment."""
 
@@ -30,6 +35,15 @@ class Unreachable(DataError, TransientError):
 def is_address(place: str) -> bool:
     """Return whether a text is an address with a scheme, and no path of this machine."""
     return "://" in place
+
+
+def require_no_password(place: str) -> None:
+    """Raise ConfigError for an address with a password in it: addresses are in records and logs."""
+    if _PASSWORD.search(place):
+        raise ConfigError(
+            "an address holds a password, which records and logs would show",
+            hint="leave it out, and give it as the bucket's library takes it",
+        )
 
 
 class Address:
