@@ -20,7 +20,6 @@ from resources.store import Store
 from unigs.cli.shared.volume import is_verbose
 from unigs.errors import UnigsError
 from unigs.lineage.history import RECORD
-from unigs.remote.copy import COPIES, copy_folder
 from unigs.workflows.upkeep.leftovers import Leftover, find_leftovers, remove, size_of
 
 _DAY = 86400.0
@@ -58,9 +57,9 @@ def _collect(options: argparse.Namespace) -> int:
 
     versions = unneeded()
     before = time.time() - options.days * _DAY
-    copies = unread_copies(store.base, before)
+    copies = []
     if tracking.on_server and (store.base / DOWNLOADS).is_dir():
-        copies += unused_copies(tracking, named_versions(store.base), before)
+        copies = unused_copies(tracking, named_versions(store.base), before)
     entries = [_of_leftover(store.base, one) for one in leftovers]
     entries += [_of_copy(store.base, one) for one in copies]
     entries += [_of_version(one) for one in versions]
@@ -102,20 +101,6 @@ def named_versions(store: Path) -> set[str]:
         except (OSError, ValueError, KeyError):
             continue  # a model that is not registered, or a damaged record
     return found
-
-
-def unread_copies(store: Path, before: float) -> list[Path]:
-    """Return the store's copies of buckets that no data set of it is read from, and that nothing
-    was copied to since some time."""
-    read = set()
-    for record in store.glob(f"*/raw/{RECORD}"):
-        try:
-            root = str(json.loads(record.read_text(encoding="utf-8"))["metadata"]["root"])
-        except (OSError, ValueError, KeyError):
-            continue  # a generated data set, or a damaged record
-        read.add(copy_folder(store, root))
-    found = sorted(path for path in (store / COPIES).glob("[!.]*") if path.is_dir())
-    return [path for path in found if path not in read and path.stat().st_mtime < before]
 
 
 def _of_leftover(store: Path, leftover: Leftover) -> dict[str, Any]:

@@ -11,13 +11,17 @@ from pydantic import Field
 from unigs.config.descriptions import setting_descriptions
 from unigs.config.overrides import unspelled
 from unigs.config.preset import Preset, load_preset
-from unigs.remote.address import is_address
+from unigs.remote.address import is_address, require_no_password
 from unigs.workflows.sources import GENERATED, Source, evaluated, run_sources
 
 
 def absolute(folder: str) -> str:
     """Return a folder as `unigs run` notes it, by which the sensor knows its runs; an address
-    stays, without a slash at its end, and so does ""."""
+    stays, without a slash at its end, and so does "".
+
+    Raises ConfigError for an address with a password.
+    """
+    require_no_password(folder)
     if is_address(folder):
         return folder.rstrip("/")
     return str(Path(folder).expanduser().resolve()) if folder else ""

@@ -13,7 +13,6 @@ from resources.mlflow.champion import crown, previous
 from resources.mlflow.registry import DOWNLOADS, champion, register_model
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
-from unigs.remote.copy import COPIES, copy_folder
 
 NAME = "unigs-shapes-tiny-joint"
 
@@ -86,26 +85,6 @@ def test_copies_that_were_fetched_from_a_server_go_when_nobody_names_them(
     assert json.loads(capsys.readouterr().out)["bytes"] == 700
     assert sorted(path.name[0] for path in copies.iterdir()) == ["2", "4", "6"]
     assert versions(store) == [1, 2, 3, 4, 5, 6]
-
-
-def test_copies_of_buckets_that_no_data_set_is_read_from_go(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    record = tmp_path / "coco_panoptic-tiny" / "raw" / "kept.json"
-    record.parent.mkdir(parents=True)
-    record.write_text(json.dumps({"metadata": {"root": "s3://bucket/read"}}))
-    old = time.time() - 8 * 86400
-    folders = {name: copy_folder(tmp_path, f"s3://bucket/{name}") for name in ("read", "a", "b")}
-    for name, folder in folders.items():
-        folder.mkdir(parents=True)
-        (folder / "image.jpg").write_bytes(bytes(900))
-        if name != "b":
-            os.utime(folder, (old, old))
-    assert main(["--store", str(tmp_path), "--json", "--delete"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [entry["what"] for entry in told["entries"]] == [f"{COPIES}/{folders['a'].name}"]
-    assert told["bytes"] == 900
-    assert [name for name, folder in folders.items() if folder.exists()] == ["read", "b"]
 
 
 def test_old_versions_are_listed_first_and_removed_when_asked(

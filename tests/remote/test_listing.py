@@ -1,5 +1,7 @@
 """Listings of addresses: every object with its version, and a copy that follows them."""
 
+import errno
+import io
 import uuid
 from datetime import UTC, datetime
 
@@ -34,7 +36,6 @@ def test_objects_are_listed_below_the_address_alone(address):
     listed = list_objects(f"{address}")
     assert set(listed.looks) == {"annotations/train", "image", "_SUCCESS"}
     assert listed.looks["image"][0] == 6
-    assert list_objects(f"{address}-none").looks == {}
 
 
 def test_another_version_is_another_look_in_the_same_second(monkeypatch):
@@ -50,7 +51,26 @@ def test_another_version_is_another_look_in_the_same_second(monkeypatch):
     assert looks[1].versions == {"x": "b2"}
 
 
-@pytest.mark.parametrize("name", ["../out", "a//b", "a/./b"])
+def test_objects_that_stand_for_folders_are_none(monkeypatch):
+    """The address itself and folders in it, as consoles make them; and hidden ones."""
+    empty, one = {"size": 0, "type": "file"}, {"size": 1, "type": "file"}
+    said = {"": empty, "annotations/": empty, ".hidden//x": one, "annotations/train": one}
+    monkeypatch.setattr(Address, "below", lambda self: said)
+    assert set(list_objects("s3://bucket/set").looks) == {"annotations/train"}
+    said["full/"] = one
+    with pytest.raises(DataError, match="cannot be the name of a file"):
+        list_objects("s3://bucket/set")
+
+
+@pytest.mark.slow
+def test_folders_that_a_console_made_are_no_objects(bucket):
+    files, place = fsspec.filesystem("s3"), f"{uuid.uuid4().hex}/set"
+    for name in ("", "annotations/", "annotations/train"):
+        files.call_s3("put_object", Bucket=bucket[5:], Key=f"{place}/{name}", Body=b"")
+    assert set(list_objects(f"{bucket}/{place}").looks) == {"annotations/train"}
+
+
+@pytest.mark.parametrize("name", ["../out", "a//b", "a/./b", "a/.."])
 def test_a_name_that_leaves_the_folder_is_refused(monkeypatch, tmp_path, name):
     monkeypatch.setattr(Address, "below", lambda self: {name: {"size": 1, "ETag": "x"}})
     with pytest.raises(DataError, match="cannot be the name of a file"):
@@ -61,7 +81,7 @@ def test_a_server_that_is_away_may_be_tried_again(monkeypatch):
     def away(self, *given, **options):
         raise OSError("the library's own error") from ConnectionRefusedError()
 
-    monkeypatch.setattr(type(fsspec.filesystem("memory")), "find", away)
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "ls", away)
     with pytest.raises(TransientError, match="memory://bucket: cannot be reached"):
         list_objects("memory://bucket")
 
@@ -82,6 +102,27 @@ def test_a_copy_follows_its_address_and_only_changes_travel(address, tmp_path):
     # what reads the copy sees what the listing of the address says
     assert list_files(folder) == dict(done.looks) == dict(list_objects(address).looks)
     assert list_files(folder)["same"] == before["same"]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_to_be_empty(tmp_path, monkeypatch):
+    place = tmp_path / "set"
+    (place / "a" / "b").mkdir(parents=True)
+    for name in ("image", "a/b/one", "a/two"):
+        (place / name).write_bytes(b"1")
+    copy = tmp_path / "copy"
+    assert copy_objects(place.as_uri(), copy).copied == 3
+    kind = type(fsspec.filesystem("file"))
+    ls = kind.ls
+
+    def failing(self, path, detail=False, **options):
+        if path.endswith("/b"):
+            raise OSError(errno.EIO, "Input/output error")
+        return ls(self, path, detail=detail, **options)
+
+    monkeypatch.setattr(kind, "ls", failing)
+    with pytest.raises(DataError, match=r"cannot be reached: .*Input/output error"):
+        copy_objects(place.as_uri(), copy)
+    assert (copy / "a" / "b" / "one").exists()
 
 
 def test_a_copy_that_broke_off_is_gone_on_from(address, tmp_path, monkeypatch):
@@ -121,6 +162,20 @@ def test_an_object_that_is_replaced_while_it_is_copied_is_tried_again(
     assert (tmp_path / "copy" / "b").read_bytes() == b"3"
 
 
+def test_an_object_that_goes_while_it_is_read_is_no_full_disk(tmp_path, monkeypatch):
+    address = f"memory://{uuid.uuid4().hex}"
+    put(address, a=b"12345")
+    files = fsspec.filesystem("memory")
+
+    class Gone(io.BytesIO):
+        def read(self, size=-1):
+            raise FileNotFoundError("404")
+
+    monkeypatch.setattr(type(files), "open", lambda *given, **options: Gone())
+    with pytest.raises(DataError, match=f"{address}/a: went while it was read"):
+        Address(address).get("a", tmp_path / "a")
+
+
 def test_what_has_no_room_is_told_before_anything_is_copied(tmp_path, monkeypatch):
     address = f"memory://{uuid.uuid4().hex}"
     put(address, a=b"12345")
@@ -132,8 +187,23 @@ def test_what_has_no_room_is_told_before_anything_is_copied(tmp_path, monkeypatc
 
 
 def test_an_address_without_objects_is_told(tmp_path):
+    address = f"memory://{uuid.uuid4().hex}"
+    fsspec.filesystem("memory").mkdir(address)
     with pytest.raises(DataError, match="no objects there"):
-        copy_objects(f"memory://{uuid.uuid4().hex}", tmp_path / "copy")
+        copy_objects(address, tmp_path / "copy")
+
+
+def test_an_address_that_is_not_there_is_told():
+    address = f"memory://{uuid.uuid4().hex}"
+    with pytest.raises(DataError, match=f"{address}: no such bucket or folder"):
+        list_objects(address)
+
+
+@pytest.mark.slow
+def test_a_bucket_that_is_not_there_is_told(bucket):
+    assert list_objects(f"{bucket}/{uuid.uuid4().hex}").looks == {}
+    with pytest.raises(DataError, match="s3://nobucket/set: no such bucket or folder"):
+        list_objects("s3://nobucket/set")
 
 
 def test_copies_of_addresses_are_apart(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resources.run_settings import GraphSettings
+from resources.run_settings import GraphSettings, absolute
 from unigs.config.overrides import spelled, unspelled
 from unigs.config.preset import Preset
 from unigs.errors import ConfigError
@@ -37,3 +37,23 @@ def test_overrides_of_the_launchpad_are_checked_like_others() -> None:
     assert (changed.values.unet.source, changed.values.data.size) == ("a b", 64)
     with pytest.raises(ConfigError, match=r"data\.sise=64: no such setting; did you mean data\.si"):
         GraphSettings(overrides={"data.sise": 64}).values  # noqa: B018
+
+
+@pytest.mark.parametrize("root", ["sftp://me:secret@host/set", "simplecache::s3://k:secret@b/set"])
+def test_an_address_with_a_password_is_refused_and_not_shown(root: str) -> None:
+    mixed = {"data.dataset": "coco_panoptic", "data.mix": {"coco_panoptic": {"root": root}}}
+    for look in (
+        lambda: absolute(root),
+        lambda: GraphSettings(dataset="coco_panoptic", root=root).sources,
+        lambda: GraphSettings(dataset="mix", root="/data", overrides=mixed).sources,
+    ):
+        with pytest.raises(ConfigError, match="holds a password") as told:
+            look()
+        assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "root", ["sftp://me@host:22/a:b@c", "abfs://set@account.net/x", "s3://b/x"]
+)
+def test_an_address_without_a_password_is_taken(root: str) -> None:
+    assert absolute(root) == root

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from fsspec.core import url_to_fs
 
-from unigs.errors import DataError, TransientError
+from unigs.errors import ConfigError, DataError, TransientError
 
 CHUNK = 1 << 20
 # What networks and servers that are away raise somewhere below the errors of a bucket's library.
@@ -23,6 +24,10 @@ _AWAY = {
 }  # fmt: skip
 
 
+# ``NAME:PASSWORD@`` of a server; a user alone, and what stands in paths, is no secret.
+_PASSWORD = re.compile(r"://[^/]*:[^/]*@")
+
+
 class Unreachable(DataError, TransientError):
     """An address whose server does not answer for the moment."""
 
@@ -30,6 +35,15 @@ class Unreachable(DataError, TransientError):
 def is_address(place: str) -> bool:
     """Return whether a text is an address with a scheme, and no path of this machine."""
     return "://" in place
+
+
+def require_no_password(place: str) -> None:
+    """Raise ConfigError for an address with a password in it: addresses are in records and logs."""
+    if _PASSWORD.search(place):
+        raise ConfigError(
+            "an address holds a password, which records and logs would show",
+            hint="leave it out, and give it as the bucket's library takes it",
+        )
 
 
 class Address:
@@ -53,19 +67,44 @@ class Address:
 
     def below(self) -> dict[str, dict[str, Any]]:
         """Return what the server says of each file at the address and in folders there, by its
-        name relative to the address, as it is now; nothing where the address is not there."""
-        with self._reaching():
-            self._files.invalidate_cache()
-            found = cast(dict[str, dict[str, Any]], self._files.find(self._base, detail=True))
+        name relative to the address, as it is now.
+
+        Raises:
+            DataError: no such bucket or folder, or it cannot be reached.
+        """
+        try:
+            with self._reaching():
+                self._files.invalidate_cache()
+                found = self._found()
+        except FileNotFoundError as error:
+            raise DataError(
+                "no such bucket or folder", file=self.address, hint="check the address"
+            ) from error
         start = len(self._base) + 1
         # a file at the address itself is nothing below it
         return {path[start:]: said for path, said in found.items() if len(path) >= start}
+
+    def _found(self) -> dict[str, dict[str, Any]]:
+        protocol = self._files.protocol
+        if "s3" in ((protocol,) if isinstance(protocol, str) else protocol):
+            return cast(dict[str, dict[str, Any]], self._files.find(self._base, detail=True))
+        # fsspec's own `find` and `walk` pass over a folder that cannot be listed, and its files
+        # would be taken to be gone
+        found, waiting = {}, [self._base]
+        while waiting:
+            folder = waiting.pop()
+            for said in self._files.ls(folder, detail=True):
+                if said["type"] != "directory":
+                    found[str(said["name"])] = said
+                elif (below := str(said["name"]).rstrip("/")) != folder:
+                    waiting.append(below)
+        return found
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading from its first byte; FileNotFoundError if it is not there."""
         with self._reaching():
             file = self._files.open(f"{self._base}/{name}")
-        return cast(BinaryIO, _Remote(file, self._reaching))
+        return cast(BinaryIO, _Remote(file, f"{self.address}/{name}", self._reaching))
 
     def get(self, name: str, target: Path) -> None:
         """Copy a file to this machine."""
@@ -121,12 +160,19 @@ def _is_away(error: BaseException | None) -> bool:
 class _Remote:
     """A remote file that is read from its first byte on."""
 
-    def __init__(self, file: Any, reaching: Callable[[], AbstractContextManager[None]]) -> None:
-        self._file, self._reaching = file, reaching
+    def __init__(
+        self, file: Any, name: str, reaching: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._file, self._name, self._reaching = file, name, reaching
 
     def read(self, size: int = -1) -> bytes:
-        with self._reaching():
-            return bytes(self._file.read(size))
+        try:
+            with self._reaching():
+                return bytes(self._file.read(size))
+        except FileNotFoundError as error:
+            raise DataError(
+                "went while it was read", file=self._name, hint="run again when all is delivered"
+            ) from error
 
     def __enter__(self) -> _Remote:
         return self

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,11 @@ def copy_objects(address: str, folder: Path) -> Copied:
 
     Each file has the time of its object, with the version in it (`unigs.remote.listing`): what has
     size and time of its object is not copied again, so that a copy that broke off is gone on from.
+    The time of the folder tells when it was last asked for.
 
     Raises:
         DataError: no objects there, the address cannot be reached, or the folder cannot hold them.
-        TransientError: an object was replaced while it was read.
+        TransientError: an object was replaced while it was read, or a file of the copy went.
     """
     with _alone(folder):
         listed = list_objects(address)
@@ -89,6 +90,12 @@ def copy_objects(address: str, folder: Path) -> Copied:
                 if now.get(name) != listed.looks[name]:
                     (folder / name).unlink(missing_ok=True)
                     raise _replaced(address, name)
+        # somebody may have removed what was here already
+        for name, look in listed.looks.items():
+            if _look(folder / name)[0] != look[0]:
+                raise TransientError(
+                    "went while the other files were copied", file=folder / name, hint="run again"
+                )
     return Copied(listed.looks, len(wanted), removed)
 
 
@@ -132,13 +139,18 @@ def _look(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(f".{folder.name}.lock").open("w")
-    except OSError as error:
-        raise DataError(
-            f"cannot be written: {error.strerror or error}", file=folder, hint="give another store"
-        ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # the name of a build's lock: `unigs.workflows.upkeep.leftovers` takes it
+            lock = held.enter_context(folder.with_name(f".{folder.name}.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # who held it before may have taken the folder away
+            folder.mkdir(exist_ok=True)
+            os.utime(folder)
+        except OSError as error:
+            raise DataError(
+                f"cannot be written: {error.strerror or error}", file=folder,
+                hint="give another store",
+            ) from error  # fmt: skip
         yield

@@ -19,6 +19,8 @@ from unigs.remote.address import Address
 # By what name fsspec's file systems tell it: s3fs, gcsfs, adlfs, memory, local.
 _VERSIONS = ("ETag", "etag", "md5Hash")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
+# These are ways, and no hidden files.
+_UPWARDS = (".", "..")
 _MICROSECONDS = 1_000_000
 
 
@@ -37,7 +39,8 @@ class ListedObjects:
 
 
 def list_objects(address: str) -> ListedObjects:
-    """Return the objects below an address; side files are left out, as by `list_files`.
+    """Return the objects below an address; side files are left out, as by `list_files`, and so are
+    empty objects that stand for folders (``annotations/``).
 
     Raises:
         DataError: the address cannot be reached, or a name cannot be that of a file below a folder.
@@ -48,10 +51,12 @@ def list_objects(address: str) -> ListedObjects:
         parts = name.split("/")
         if said.get("type") == "directory":
             continue
-        leaves = bool({"", ".", ".."} & {*parts}) or "\0" in name
-        if not leaves and any(map(is_side_file, parts)):
+        # consoles and tools put empty objects in the place of folders
+        if parts[-1] == "" and not said.get("size"):
             continue
-        if leaves:
+        if any(is_side_file(part) for part in parts if part not in _UPWARDS):
+            continue
+        if {"", *_UPWARDS} & {*parts} or "\0" in name:
             raise DataError(
                 "cannot be the name of a file in a folder", file=f"{address}/{name}",
                 hint="give the object another name",

@@ -9,7 +9,7 @@ from unigs.config.data import MIX
 from unigs.config.preset import Preset
 from unigs.datasets import DATASETS
 from unigs.errors import ConfigError, choices
-from unigs.remote.address import is_address
+from unigs.remote.address import is_address, require_no_password
 from unigs.remote.copy import copy_folder
 from unigs.tasks import TASKS
 
@@ -42,7 +42,8 @@ def run_sources(preset: Preset, dataset: str, root: str) -> tuple[Source, ...]:
         root: folder or address of the data set, of a mix that of their folders; "" for none.
 
     Raises:
-        ConfigError: a data set without its folder, an unknown one, or a preset that mixes nothing.
+        ConfigError: a data set without its folder, an unknown one, a password in an address, or a
+            preset that mixes nothing.
     """
     if dataset != MIX:
         if dataset not in DATASETS:
@@ -104,6 +105,8 @@ def _below(name: str, kind: str, given: str) -> str:
 
 def _folder(dataset: str, kind: str, root: str, below: str, mixed: bool) -> Path | str | None:
     """``below`` the run's root; a generated data set that names no folder has none."""
+    for place in (root, below):
+        require_no_password(place)
     if kind == GENERATED and not below and (not root or mixed):
         return None
     if is_address(below):

@@ -90,4 +90,4 @@ def test_an_address_with_nothing_is_a_line(tmp_path: Path) -> None:
     (failure,) = result.get_step_failure_events()
     error = failure.step_failure_data.error
     assert error is not None
-    assert f"{address}: no objects there" in f"{error.message}{error.cause}"
+    assert f"{address}: no such bucket or folder" in f"{error.message}{error.cause}"

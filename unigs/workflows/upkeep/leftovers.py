@@ -1,4 +1,5 @@
-"""What lies in a store and no record speaks of: broken builds, old shards, files half written.
+"""What lies in a store and no record speaks of: broken builds, old shards, files half written,
+copies of buckets.
 
 A build may begin at any moment. What is listed is therefore looked at again before it goes, under
 the lock that the build of its folder takes.
@@ -22,6 +23,7 @@ from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.lineage.history import ENDING, RECORD
 from unigs.lineage.ledger import STAGES
+from unigs.remote.copy import COPIES, copy_folder
 
 # Of `assets_defs.support.build_cache`, which builds beside the finished folder.
 _BESIDE = re.compile(r"\.(?P<name>.+)\.(?P<kind>building|replaced)")
@@ -58,8 +60,8 @@ def find_leftovers(store: Path, days: float) -> list[Leftover]:
     """List what can go; nothing that a build holds, or that a record of a finished folder names.
 
     Args:
-        days: a build that broke off, or a file half written, is left alone for so long: the next
-            run may go on from it.
+        days: a build that broke off, a file half written, or a copy of a bucket is left alone for
+            so long: the next run may go on from it.
 
     Raises:
         DataError: no such folder.
@@ -68,6 +70,7 @@ def find_leftovers(store: Path, days: float) -> list[Leftover]:
         raise DataError("no such folder", file=store, hint="name the store with --store DIR")
     before = time.time() - days * _DAY
     found = [one for run in _runs(store) for one in _below(run, before)]
+    found += _unread_copies(store, before)
     return sorted(found, key=lambda one: one.path)
 
 
@@ -170,7 +173,31 @@ def _unrecorded(folder: Path, run: Path, before: float) -> Iterator[Leftover]:
 
 def _leftover(path: Path, why: str, place: Path, run: Path) -> Leftover:
     inside = [folder for folder in (place, *place.parents) if folder.is_relative_to(run)]
-    places = tuple(inside[:-1])
+    return _listed(path, why, tuple(inside[:-1]))
+
+
+def _unread_copies(store: Path, before: float) -> list[Leftover]:
+    """Copies of buckets that no data set of the store is read from, and that no run asked for since
+    ``before``; and what a collection that was killed set aside of one."""
+    read = set()
+    for record in store.glob(f"*/raw/{RECORD}"):
+        try:
+            root = str(json.loads(record.read_text("utf-8"))["metadata"]["root"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a generated data set, or a damaged record
+        read.add(copy_folder(store, root))
+    found = []
+    for copy in sorted(path for path in (store / COPIES).glob("*") if path.is_dir()):
+        places = () if copy.name.startswith(".") else (copy,)
+        with ExitStack() as locks:
+            free = all(locks.enter_context(_unheld(place)) for place in places)
+            if free and copy not in read and _newest(copy) < before:
+                why = "a copy of a bucket that no data set is read from"
+                found.append(_listed(copy, why, places))
+    return found
+
+
+def _listed(path: Path, why: str, places: tuple[Path, ...]) -> Leftover:
     return Leftover(path, why, size_of(path), places, _state(path, places))
 
 
