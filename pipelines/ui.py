@@ -26,7 +26,7 @@ from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.ports import LOCAL as HOST
 from unigs.workflows.ports import require_free
 
-# What the servers and the assets' definitions say about themselves at each start: nothing to act on.
+# What servers and definitions of assets say about themselves at each start: nothing to act on.
 _QUIET = (
     "Function `dev_command` is superseded",
     "Parameter `backfill_policy` of function `asset`",
