@@ -3,17 +3,18 @@
 import argparse
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
-from pipelines.locations import hand_over, served, workspace
 from pipelines.runner.home import WORKSPACE, prepare_home
 from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
@@ -25,7 +26,7 @@ from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.ports import LOCAL as HOST
 from unigs.workflows.ports import require_free
 
-# What the servers say about themselves at each start: nothing to act on.
+# What servers and definitions of assets say about themselves at each start: nothing to act on.
 _QUIET = (
     "Function `dev_command` is superseded",
     "Parameter `backfill_policy` of function `asset`",
@@ -123,6 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="show the assets of this run too; repeatable",
     )  # fmt: skip
     options = parser.parse_args(arguments)
+    for message in _QUIET:
+        warnings.filterwarnings("ignore", re.escape(message))
     # SIGINT too: a process that a script starts in the background has it switched off.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -142,6 +145,9 @@ def _serve_store(store: Store, asked: Sequence[str], dagster_port: int, mlflow_p
         require_free(port, HOST, option)
     if dagster_port == mlflow_port:
         raise ConfigError("one port for two servers", hint=f"give two with {' and '.join(ports)}")
+    # the definitions of all assets: late, when what they say at their import is silenced
+    from pipelines.locations import hand_over, served, workspace
+
     home = prepare_home(store)
     with alone(home):
         if store.database.exists():

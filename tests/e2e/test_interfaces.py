@@ -1,4 +1,5 @@
-"""Both interfaces over a finished store, in a browser: the graph, a re-run, links between them."""
+"""Both interfaces over a finished store, in a browser: the graph, a re-run, links between them, the
+sensor's switch."""
 
 import os
 import re
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE
@@ -30,9 +32,13 @@ def page() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def dagster(page: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("interfaces")
+
+
+@pytest.fixture(scope="module")
+def dagster(page: Any, folder: Path) -> Iterator[str]:
     """The address of Dagster over a store with one run; the browser first, to skip without one."""
-    folder = tmp_path_factory.mktemp("interfaces")
     training = {"steps": 2, "validate_every": 2, "processes": 1}
     preset = write_preset(folder / "smoke.yaml", training, train_scenes=8, val_scenes=4)
     ports = [free_port(), free_port()]
@@ -87,12 +93,13 @@ def test_the_nodes_of_a_model_are_told_apart(page: Any, dagster: str) -> None:
     page.set_viewport_size({"width": 2200, "height": 1600})
     page.goto(f"{group}/list")
     for kind in KINDS:
-        page.get_by_text(f"joint_{kind}", exact=True).first.wait_for()
+        page.get_by_text(f"shapes-smoke / joint_{kind}", exact=True).first.wait_for()
     page.goto(f"{group}/lineage")
     # nodes outside of the window are not drawn
     for kind in KINDS[1:]:
         page.get_by_text(f"joint_{kind}", exact=True).first.wait_for()
     assert page.get_by_text("joint", exact=True).count() == 0
+    page.get_by_text("Materialized", exact=True).first.wait_for()
     shown(page, "dagster_graph")
     page.set_viewport_size({"width": 1280, "height": 800})
 
@@ -134,3 +141,27 @@ def test_a_metric_is_two_clicks_from_the_annotations(page: Any, dagster: str) ->
     annotations.last.click()
     page.get_by_text(re.compile(r"annotations/panoptic_val2017\.json")).first.wait_for()
     shown(page, "mlflow_annotations")
+
+
+def test_the_sensor_is_switched_on(page: Any, dagster: str, folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder / "store" / "dagster")) as instance:
+        assert "annotations" not in running(instance)
+        page.goto(f"{dagster}/automation")
+        link = page.locator("a[href$='/shapes-smoke/sensors/annotations']")
+        row = page.locator("[data-index]").filter(has=link)
+        # the first box of a row selects it for "Actions"
+        row.locator("label").nth(1).click()
+        # disabled until the server has answered
+        row.locator("input:checked:enabled").wait_for(state="attached")
+        assert "annotations" in running(instance)
+        shown(page, "dagster_automation")
+        link.click()
+        # the daemon looks, and says why nothing is launched
+        tick = page.locator("tr", has=page.get_by_text("View logs"))
+        tick.first.get_by_text("0 runs requested").last.click(timeout=90_000)
+        page.get_by_text("no files that could arrive").first.wait_for()
+
+
+def running(instance: dg.DagsterInstance) -> list[str]:
+    states = instance.all_instigator_state()
+    return [one.instigator_name for one in states if one.status.value == "RUNNING"]
