@@ -47,7 +47,9 @@ def annotations(
         return dg.SkipReason("the generated data set has no files that could arrive")
     if missing := _missing(settings, roots):
         return dg.SkipReason(missing)
-    places = {one: store.folder("sensors") / f"{one}-files.parquet" for one in roots}
+    # of the run, since another one may watch a data set of the same name elsewhere
+    folder = store.folder("sensors", settings.run)
+    places = {one: folder / f"{one}-files.parquet" for one in roots}
     now = time()
     try:
         looks = {one: watch(root, places[one], now) for one, root in roots.items()}
