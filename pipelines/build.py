@@ -19,7 +19,7 @@ from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.ray_cluster.launcher import RayLauncher
-from resources.run_settings import GraphSettings, absolute
+from resources.run_settings import GraphSettings, absolute, absolute_preset
 from resources.store import Store
 from unigs.errors import ConfigError
 
@@ -44,7 +44,7 @@ def settings_of_environment() -> GraphSettings:
     """Return what ``UNIGS_PRESET``, ``UNIGS_DATASET``, ``UNIGS_ROOT`` and ``UNIGS_SET`` say that
     the UI, the sensor and the schedule run on."""
     return GraphSettings(
-        preset=os.environ.get("UNIGS_PRESET", "tiny"),
+        preset=absolute_preset(os.environ.get("UNIGS_PRESET", "tiny")),
         dataset=os.environ.get("UNIGS_DATASET", "shapes"),
         root=absolute(os.environ.get("UNIGS_ROOT", "")),
         overrides=overrides_of(os.environ.get("UNIGS_SET", "")),

@@ -19,7 +19,7 @@ from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import end_group
-from resources.run_settings import absolute
+from resources.run_settings import absolute, absolute_preset
 from resources.store import Store
 from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.ports import LOCAL as HOST
@@ -103,8 +103,8 @@ def environment(dagster_port: int, mlflow_port: int) -> dict[str, str]:
     # The servers run in another folder than the one that these names are from.
     if root := found.get("UNIGS_ROOT"):
         found["UNIGS_ROOT"] = absolute(root)
-    if (preset := Path(found.get("UNIGS_PRESET", ""))).is_file():
-        found["UNIGS_PRESET"] = str(preset.resolve())
+    if preset := found.get("UNIGS_PRESET"):
+        found["UNIGS_PRESET"] = absolute_preset(preset)
     found["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(WORKSPACE.parents[1]), os.environ.get("PYTHONPATH")))
     )

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,6 +74,17 @@ def test_the_environment_goes_before_the_records(
     monkeypatch.setenv("UNIGS_DATASET", PHOTOS.dataset)
     (found,) = served(instance, [])
     assert (found.run, found.overrides) == (PHOTOS.run, {"data.size": 48})
+
+
+def test_a_preset_file_of_the_environment_is_found_from_every_folder(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The servers run in the store, and `unigs run` notes the whole path."""
+    (tmp_path / "mine.yaml").write_text("size: 16\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNIGS_PRESET", "mine.yaml")
+    (found,) = served(instance, [])
+    assert (found.run, found.preset) == ("shapes-mine", str(tmp_path / "mine.yaml"))
 
 
 def test_a_run_of_the_launchpad_says_what_it_is_of_and_no_more(
