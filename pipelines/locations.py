@@ -16,7 +16,7 @@ import dagster as dg
 import yaml
 from pydantic import ValidationError
 
-from assets_defs.support.partitions import settings_tags
+from assets_defs.support.partitions import SETTINGS_TAG, settings_tags
 from pipelines.build import build_defs, settings_of_environment
 from resources.run_settings import GraphSettings
 from unigs.errors import ConfigError, choices
@@ -109,12 +109,20 @@ def recorded(instance: dg.DagsterInstance) -> dict[str, GraphSettings]:
     return found
 
 
-def settings_of(run: dg.DagsterRun) -> GraphSettings | None:
+def settings_of(run: dg.DagsterRun, asked: GraphSettings | None = None) -> GraphSettings | None:
     """Return the settings of a run, from its configuration and its tags; None where they do not
-    tell its data set and preset, or there is no such setting any more."""
+    tell its data set and preset, or there is no such setting any more.
+
+    Args:
+        asked: settings that are taken for what they do not tell.
+    """
     names = {"dataset": _DATASET, "preset": _PRESET}
-    of_tags = {name: run.tags[tag] for name, tag in names.items() if tag in run.tags}
-    given = {**of_tags, **_given(run)}
+    given = {name: run.tags[tag] for name, tag in names.items() if tag in run.tags}
+    if asked is not None:
+        # only the run that is asked for tells more of a preset than its name
+        same = settings_tags(asked).items() <= run.tags.items()
+        given = {**asked.model_dump(), **({} if same else given)}
+    given |= _given(run)
     try:
         return GraphSettings(**given) if names.keys() <= given.keys() else None
     except ValidationError:
@@ -124,7 +132,7 @@ def settings_of(run: dg.DagsterRun) -> GraphSettings | None:
 def _given(run: dg.DagsterRun) -> Mapping[str, Any]:
     resources: Any = run.run_config.get("resources", {})
     given: Mapping[str, Any] = resources.get("settings", {}).get("config", {})
-    return given
+    return {**json.loads(run.tags.get(SETTINGS_TAG, "{}")), **given}
 
 
 def _automated(instance: dg.DagsterInstance) -> set[str]:

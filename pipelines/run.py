@@ -141,7 +141,7 @@ def _launched(
                 progress.say(f"run {lost} was killed: it is listed as failed now")
             parent = broken_off(instance, options.job) if options.from_failure else None
             if parent is not None:
-                settings = settings_of(parent) or settings
+                settings = settings_of(parent, settings) or settings
                 folders = Folders.of(store, settings)
             os.environ |= hand_over([settings])
             location = location_of(settings)

@@ -20,7 +20,7 @@ from pipelines.automation.watch import Watched, watch
 from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 
 # Digits of a digest in the cursor, in tags and in keys of runs, which are columns of a database.
 _DIGITS = 32
@@ -42,7 +42,10 @@ _DIGITS = 32
 def annotations(
     context: dg.SensorEvaluationContext, store: Store, settings: GraphSettings
 ) -> dg.SensorResult | dg.SkipReason:
-    roots = {source.dataset: source.root for source in settings.sources if source.root}
+    try:
+        roots = {source.dataset: source.root for source in settings.sources if source.root}
+    except ConfigError as error:
+        return dg.SkipReason(f"{error}; nothing is launched")
     if not roots:
         return dg.SkipReason("the generated data set has no files that could arrive")
     if missing := _missing(settings, roots):

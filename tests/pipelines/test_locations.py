@@ -12,7 +12,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets_defs.support.partitions import settings_tags
+from assets_defs.support.partitions import all_settings_tag, settings_tags
+from assets_defs.support.provenance import dataset_and_preset
 from pipelines import locations
 from pipelines.automation.requests import run_config
 from pipelines.locations import (
@@ -97,6 +98,40 @@ def test_a_run_of_the_launchpad_says_what_it_is_of_and_no_more(
     launched(instance, part, settings_tags(PHOTOS))
     launched(instance, {}, {})
     assert list(recorded(instance).items()) == [(PHOTOS.run, PHOTOS), (SHAPES.run, SHAPES)]
+
+
+def test_a_run_of_the_launchpad_leaves_all_its_settings_to_the_next_start(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """Its configuration is empty: they are those of its code location."""
+    preset = tmp_path / "tiny.yaml"
+    preset.write_text("size: 16\n")
+    changes = {"data.size": 32}
+    mine = GraphSettings(
+        dataset="coco_panoptic", preset=str(preset), root="/data/coco", overrides=changes
+    )
+
+    @dg.asset(required_resource_keys={"settings"})
+    def told(context: dg.AssetExecutionContext) -> None:
+        dataset_and_preset(context)
+
+    for settings, tags in ((SHAPES, {}), (mine, all_settings_tag(SHAPES))):
+        dg.materialize([told], resources={"settings": settings}, instance=instance, tags=tags)
+    (run, *_) = instance.get_runs()
+    assert settings_of(run) == mine
+    assert served(instance, []) == [mine]
+    # what it tells goes before what is asked for
+    assert settings_of(run, SHAPES) == mine
+
+
+def test_what_a_run_does_not_tell_is_taken_from_what_is_asked_for(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    old = launched(instance, {}, settings_tags(PHOTOS))
+    found = settings_of(old, GraphSettings(root="/data/coco"))
+    assert found == GraphSettings(dataset="coco_panoptic", root="/data/coco")
+    mine = GraphSettings(dataset="coco_panoptic", preset=str(tmp_path / "tiny.yaml"), root="/data")
+    assert settings_of(old, mine) == mine
 
 
 def test_a_run_with_a_setting_that_is_no_more_is_passed_over(instance: dg.DagsterInstance) -> None:
