@@ -92,13 +92,13 @@ def launcher() -> Launcher:
 
 
 def build_defs(
-    resource_overrides: Mapping[str, Any] | None = None, *, alerts: bool = True
+    resource_overrides: Mapping[str, Any] | None = None, *, ends_lost: bool = True
 ) -> dg.Definitions:
     """Return the definitions of one run, that of the settings.
 
     Args:
         resource_overrides: resources that replace those of the same name.
-        alerts: tell of runs that fail, and end those that are lost, of all code locations.
+        ends_lost: end the runs that are lost, of all code locations.
     """
     resources = build_resources(resource_overrides or {})
     run = resources["settings"].run
@@ -108,7 +108,9 @@ def build_defs(
         sensors=[
             annotations,
             retraining_on_new_data,
-            *([alert_of_failures, alert_of_checks, lost_runs] if alerts else []),
+            alert_of_failures,
+            alert_of_checks,
+            *([lost_runs] if ends_lost else []),
         ],
         schedules=[weekly_retraining],
         resources=resources,

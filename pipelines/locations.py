@@ -39,8 +39,8 @@ def __getattr__(name: str) -> dg.Definitions:
 def _definitions(name: str) -> dg.Definitions:
     runs = _handed_over()
     settings = GraphSettings(**runs[name])
-    # alerts of all locations come from one of them
-    return build_defs({"settings": settings}, alerts=name == next(iter(runs)))
+    # one ends the lost runs of all, whichever it is: that sensor remembers nothing
+    return build_defs({"settings": settings}, ends_lost=name == next(iter(runs)))
 
 
 def location_of(settings: GraphSettings) -> str:
@@ -117,7 +117,7 @@ def settings_of(run: dg.DagsterRun, asked: GraphSettings | None = None) -> Graph
         asked: settings that are taken for what they do not tell.
     """
     names = {"dataset": _DATASET, "preset": _PRESET}
-    given = {name: run.tags[tag] for name, tag in names.items() if tag in run.tags}
+    given: dict[str, Any] = {n: run.tags[tag] for n, tag in names.items() if tag in run.tags}
     if asked is not None:
         # only the run that is asked for tells more of a preset than its name
         same = settings_tags(asked).items() <= run.tags.items()
