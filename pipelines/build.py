@@ -104,7 +104,7 @@ def build_defs(
     run = resources["settings"].run
     return dg.Definitions(
         assets=automated(assets_of(run), run),
-        jobs=[*jobs_of(run), *CHAMPION_JOBS],
+        jobs=[*jobs_of(resources["settings"]), *CHAMPION_JOBS],
         sensors=[
             annotations,
             retraining_on_new_data,
