@@ -9,6 +9,7 @@ records of the store tell.
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -55,6 +56,19 @@ def hand_over(runs: Sequence[GraphSettings]) -> dict[str, str]:
     return {VARIABLE: json.dumps({settings.run: settings.model_dump() for settings in runs})}
 
 
+def handed_over(text: str) -> list[GraphSettings]:
+    """Return the settings that such a variable tells; those that are none any more are left out."""
+    found = []
+    try:
+        given = json.loads(text or "{}").values()
+    except (ValueError, AttributeError):
+        given = ()
+    for one in given:
+        with suppress(ValidationError, TypeError):
+            found.append(GraphSettings(**one))
+    return found
+
+
 def _handed_over() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = json.loads(os.environ.get(VARIABLE) or "{}")
     return found
@@ -69,11 +83,17 @@ def workspace(runs: Sequence[GraphSettings]) -> str:
     return yaml.safe_dump({"load_from": [{"python_module": target} for target in targets]})
 
 
-def served(instance: dg.DagsterInstance, asked: Sequence[str]) -> list[GraphSettings]:
+def served(
+    instance: dg.DagsterInstance, asked: Sequence[str], before: Sequence[GraphSettings] = ()
+) -> list[GraphSettings]:
     """Return the settings of the runs whose code locations the user interface serves.
 
     Each costs a process. They are the run that the environment names, else the last one; those
     whose sensor or schedule is switched on, which would stop otherwise; and those ``asked`` for.
+
+    Args:
+        before: the settings that were served last. Records tell of runs that were launched lately,
+            not of one that is watched and was not launched since.
 
     Raises:
         ConfigError: the records hold no run that is asked for.
@@ -83,6 +103,8 @@ def served(instance: dg.DagsterInstance, asked: Sequence[str]) -> list[GraphSett
         first = settings_of_environment()
     else:
         first = next(iter(known.values()))
+    for one in before:
+        known.setdefault(one.run, one)
     known[first.run] = first
     for name in asked:
         if name not in known:
@@ -90,6 +112,11 @@ def served(instance: dg.DagsterInstance, asked: Sequence[str]) -> list[GraphSett
     automated = _automated(instance)
     wanted = [first.run, *asked, *(n for n, one in known.items() if location_of(one) in automated)]
     return [known[name] for name in dict.fromkeys(wanted)]
+
+
+def unserved(instance: dg.DagsterInstance, runs: Sequence[GraphSettings]) -> list[str]:
+    """Return the code locations that somebody switched on and that are not among the runs."""
+    return sorted(_automated(instance) - {location_of(one) for one in runs})
 
 
 def recorded(instance: dg.DagsterInstance) -> dict[str, GraphSettings]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.locations import hand_over, served, workspace
+from pipelines.locations import VARIABLE, hand_over, handed_over, served, unserved, workspace
 from pipelines.runner.home import WORKSPACE, prepare_home
 from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
@@ -150,7 +150,16 @@ def _serve_store(store: Store, asked: Sequence[str], dagster_port: int, mlflow_p
         with dg.DagsterInstance.get() as instance:
             for lost in end_lost_runs(instance, store):
                 print(f"run {lost} was killed: it is listed as failed now", file=sys.stderr)
-            runs = served(instance, asked)
+            noted = home / "served.json"
+            before = handed_over(noted.read_text("utf-8") if noted.is_file() else "")
+            runs = served(instance, asked, before)
+            for name in unserved(instance, runs):
+                print(
+                    f"{name} is switched on and not served, for its settings are not known: "
+                    "serve it once with UNIGS_DATASET, UNIGS_PRESET and UNIGS_ROOT",
+                    file=sys.stderr,
+                )
+        noted.write_text(hand_over(runs)[VARIABLE], encoding="utf-8")
         (home / WORKSPACE.name).write_text(workspace(runs), encoding="utf-8")
         servers = environment(dagster_port, mlflow_port) | hand_over(runs)
         print(f"runs    {', '.join(one.run for one in runs)}", file=sys.stderr)

@@ -18,10 +18,12 @@ from pipelines import locations
 from pipelines.automation.requests import run_config
 from pipelines.locations import (
     hand_over,
+    handed_over,
     location_of,
     recorded,
     served,
     settings_of,
+    unserved,
     workspace,
 )
 from resources.run_settings import GraphSettings
@@ -146,21 +148,37 @@ def test_a_run_that_is_not_there_is_one_line(instance: dg.DagsterInstance) -> No
     assert "coco_panoptic-tiny" in str(error.value)
 
 
+def state(location: str, status: str) -> Any:
+    """Return the state of a sensor or schedule."""
+    origin = SimpleNamespace(
+        repository_origin=SimpleNamespace(
+            code_location_origin=SimpleNamespace(location_name=location)
+        )
+    )
+    return SimpleNamespace(origin=origin, status=SimpleNamespace(value=status))
+
+
+def test_a_run_that_is_watched_and_was_never_launched_is_served_on(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came from the environment of the start before."""
+    ran(instance, SHAPES)
+    before = handed_over(hand_over([PHOTOS])["UNIGS_RUNS"])
+    assert served(instance, [], before) == [SHAPES]
+    states = [state(PHOTOS.run, "RUNNING"), state("ade20k-tiny", "RUNNING")]
+    monkeypatch.setattr(instance, "all_instigator_state", lambda: states)
+    runs = served(instance, [], before)
+    assert runs == [SHAPES, PHOTOS]
+    assert unserved(instance, runs) == ["ade20k-tiny"]
+    assert handed_over('{"gone-tiny": {"train_steps": "many"}, "odd": 3}') == []
+
+
 def test_a_run_that_is_watched_is_served_without_being_asked_for(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else its sensor would stop with the next run of another data set."""
     ran(instance, PHOTOS)
     ran(instance, SHAPES)
-
-    def state(location: str, status: str) -> Any:
-        origin = SimpleNamespace(
-            repository_origin=SimpleNamespace(
-                code_location_origin=SimpleNamespace(location_name=location)
-            )
-        )
-        return SimpleNamespace(origin=origin, status=SimpleNamespace(value=status))
-
     states = [
         state(PHOTOS.run, "RUNNING"),
         state("unigs", "RUNNING"),
