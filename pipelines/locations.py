@@ -114,6 +114,13 @@ def served(
     return [known[name] for name in dict.fromkeys(wanted)]
 
 
+def said_of(settings: GraphSettings) -> str:
+    """Return a run with what its sensor, schedule and launchpad would run with, in a line."""
+    names = ("preset", "root", "train_steps", "overrides")
+    said = [f"{name}={value}" for name in names if (value := getattr(settings, name))]
+    return f"{settings.run} ({', '.join(said)})"
+
+
 def unserved(instance: dg.DagsterInstance, runs: Sequence[GraphSettings]) -> list[str]:
     """Return the code locations that somebody switched on and that are not among the runs."""
     return sorted(_automated(instance) - {location_of(one) for one in runs})

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.locations import VARIABLE, hand_over, handed_over, served, unserved, workspace
+from pipelines.locations import (
+    VARIABLE,
+    hand_over,
+    handed_over,
+    said_of,
+    served,
+    unserved,
+    workspace,
+)
 from pipelines.runner.home import WORKSPACE, prepare_home
 from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
@@ -162,7 +170,8 @@ def _serve_store(store: Store, asked: Sequence[str], dagster_port: int, mlflow_p
         noted.write_text(hand_over(runs)[VARIABLE], encoding="utf-8")
         (home / WORKSPACE.name).write_text(workspace(runs), encoding="utf-8")
         servers = environment(dagster_port, mlflow_port) | hand_over(runs)
-        print(f"runs    {', '.join(one.run for one in runs)}", file=sys.stderr)
+        for one in runs:
+            print(f"run     {said_of(one)}", file=sys.stderr)
         if (tracking := Tracking(store=store)).on_server:
             servers[MLFLOW_VARIABLE] = tracking.tracking_uri
         print(f"Dagster {servers[DAGSTER_VARIABLE]}", file=sys.stderr)

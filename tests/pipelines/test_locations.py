@@ -21,6 +21,7 @@ from pipelines.locations import (
     handed_over,
     location_of,
     recorded,
+    said_of,
     served,
     settings_of,
     unserved,
@@ -186,6 +187,16 @@ def test_a_run_that_is_watched_is_served_without_being_asked_for(
     ]
     monkeypatch.setattr(instance, "all_instigator_state", lambda: states)
     assert [one.run for one in served(instance, [])] == ["shapes-tiny", "coco_panoptic-tiny"]
+
+
+def test_a_trial_that_a_sensor_would_repeat_is_seen(instance: dg.DagsterInstance) -> None:
+    """The settings are those of the last launch."""
+    changes = {"data.size": 32}
+    trial = GraphSettings(root="/data", train_steps=5, overrides=changes)
+    assert said_of(trial) == (
+        "shapes-tiny (preset=tiny, root=/data, train_steps=5, overrides={'data.size': 32})"
+    )
+    assert said_of(SHAPES) == "shapes-tiny (preset=tiny)"
 
 
 def test_the_workspace_has_a_location_for_each(instance: dg.DagsterInstance) -> None:
