@@ -19,7 +19,7 @@ from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.ray_cluster.launcher import RayLauncher
-from resources.run_settings import GraphSettings, absolute
+from resources.run_settings import GraphSettings, absolute, absolute_preset
 from resources.store import Store
 from unigs.errors import ConfigError
 
@@ -44,7 +44,7 @@ def settings_of_environment() -> GraphSettings:
     """Return what ``UNIGS_PRESET``, ``UNIGS_DATASET``, ``UNIGS_ROOT`` and ``UNIGS_SET`` say that
     the UI, the sensor and the schedule run on."""
     return GraphSettings(
-        preset=os.environ.get("UNIGS_PRESET", "tiny"),
+        preset=absolute_preset(os.environ.get("UNIGS_PRESET", "tiny")),
         dataset=os.environ.get("UNIGS_DATASET", "shapes"),
         root=absolute(os.environ.get("UNIGS_ROOT", "")),
         overrides=overrides_of(os.environ.get("UNIGS_SET", "")),
@@ -92,23 +92,25 @@ def launcher() -> Launcher:
 
 
 def build_defs(
-    resource_overrides: Mapping[str, Any] | None = None, *, alerts: bool = True
+    resource_overrides: Mapping[str, Any] | None = None, *, ends_lost: bool = True
 ) -> dg.Definitions:
     """Return the definitions of one run, that of the settings.
 
     Args:
         resource_overrides: resources that replace those of the same name.
-        alerts: tell of runs that fail, and end those that are lost, of all code locations.
+        ends_lost: end the runs that are lost, of all code locations.
     """
     resources = build_resources(resource_overrides or {})
     run = resources["settings"].run
     return dg.Definitions(
         assets=automated(assets_of(run), run),
-        jobs=[*jobs_of(run), *CHAMPION_JOBS],
+        jobs=[*jobs_of(resources["settings"]), *CHAMPION_JOBS],
         sensors=[
             annotations,
             retraining_on_new_data,
-            *([alert_of_failures, alert_of_checks, lost_runs] if alerts else []),
+            alert_of_failures,
+            alert_of_checks,
+            *([lost_runs] if ends_lost else []),
         ],
         schedules=[weekly_retraining],
         resources=resources,

@@ -12,7 +12,7 @@ from assets_defs.arrival.batches import annotation_batch
 from assets_defs.models import JOINT, MODELS
 from assets_defs.paper.variants import variant_tags
 from assets_defs.support.keys import asset_key
-from assets_defs.support.partitions import run_tags
+from assets_defs.support.partitions import run_tags, settings_tags
 from resources.run_settings import GraphSettings
 from unigs.workflows.job_names import (
     DATA_ONLY,
@@ -40,15 +40,17 @@ def job_tags(job: str, settings: GraphSettings) -> dict[str, str]:
     return variant_tags(settings) if job == VARIANTS else run_tags(settings)
 
 
-def _job(name: str, selection: dg.AssetSelection, description: str):
-    return dg.define_asset_job(
-        name, selection, executor_def=dg.in_process_executor, description=description
-    )
-
-
-def jobs_of(run: str) -> list[Any]:
-    """Return the jobs of a run's assets, called the same in every run."""
+def jobs_of(settings: GraphSettings) -> list[Any]:
+    """Return the jobs of a run's assets, called the same in every run. Their tags tell runs of the
+    launchpad apart while they are queued, when their configuration is empty."""
+    run, tags = settings.run, settings_tags(settings)
     located = ("referring_weights", "referring_model", "referring_evaluation_referring")
+
+    def _job(name: str, selection: dg.AssetSelection, description: str):
+        return dg.define_asset_job(
+            name, selection, executor_def=dg.in_process_executor, description=description, tags=tags
+        )
+
     # no run makes the batches that arrive: what arrived is told of a run that succeeded
     batches = dg.AssetSelection.assets(annotation_batch(run).key)
     data = dg.AssetSelection.groups("data") - batches

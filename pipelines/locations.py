@@ -9,6 +9,7 @@ records of the store tell.
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ import dagster as dg
 import yaml
 from pydantic import ValidationError
 
-from assets_defs.support.partitions import settings_tags
+from assets_defs.support.partitions import SETTINGS_TAG, settings_tags
 from pipelines.build import build_defs, settings_of_environment
 from resources.run_settings import GraphSettings
 from unigs.errors import ConfigError, choices
@@ -39,8 +40,8 @@ def __getattr__(name: str) -> dg.Definitions:
 def _definitions(name: str) -> dg.Definitions:
     runs = _handed_over()
     settings = GraphSettings(**runs[name])
-    # alerts of all locations come from one of them
-    return build_defs({"settings": settings}, alerts=name == next(iter(runs)))
+    # one ends the lost runs of all, whichever it is: that sensor remembers nothing
+    return build_defs({"settings": settings}, ends_lost=name == next(iter(runs)))
 
 
 def location_of(settings: GraphSettings) -> str:
@@ -53,6 +54,19 @@ def location_of(settings: GraphSettings) -> str:
 def hand_over(runs: Sequence[GraphSettings]) -> dict[str, str]:
     """Return the variable that tells code servers the settings of the runs that they serve."""
     return {VARIABLE: json.dumps({settings.run: settings.model_dump() for settings in runs})}
+
+
+def handed_over(text: str) -> list[GraphSettings]:
+    """Return the settings that such a variable tells; those that are none any more are left out."""
+    found = []
+    try:
+        given = json.loads(text or "{}").values()
+    except (ValueError, AttributeError):
+        given = ()
+    for one in given:
+        with suppress(ValidationError, TypeError):
+            found.append(GraphSettings(**one))
+    return found
 
 
 def _handed_over() -> dict[str, dict[str, Any]]:
@@ -69,11 +83,17 @@ def workspace(runs: Sequence[GraphSettings]) -> str:
     return yaml.safe_dump({"load_from": [{"python_module": target} for target in targets]})
 
 
-def served(instance: dg.DagsterInstance, asked: Sequence[str]) -> list[GraphSettings]:
+def served(
+    instance: dg.DagsterInstance, asked: Sequence[str], before: Sequence[GraphSettings] = ()
+) -> list[GraphSettings]:
     """Return the settings of the runs whose code locations the user interface serves.
 
     Each costs a process. They are the run that the environment names, else the last one; those
     whose sensor or schedule is switched on, which would stop otherwise; and those ``asked`` for.
+
+    Args:
+        before: the settings that were served last. Records tell of runs that were launched lately,
+            not of one that is watched and was not launched since.
 
     Raises:
         ConfigError: the records hold no run that is asked for.
@@ -83,6 +103,8 @@ def served(instance: dg.DagsterInstance, asked: Sequence[str]) -> list[GraphSett
         first = settings_of_environment()
     else:
         first = next(iter(known.values()))
+    for one in before:
+        known.setdefault(one.run, one)
     known[first.run] = first
     for name in asked:
         if name not in known:
@@ -90,6 +112,18 @@ def served(instance: dg.DagsterInstance, asked: Sequence[str]) -> list[GraphSett
     automated = _automated(instance)
     wanted = [first.run, *asked, *(n for n, one in known.items() if location_of(one) in automated)]
     return [known[name] for name in dict.fromkeys(wanted)]
+
+
+def said_of(settings: GraphSettings) -> str:
+    """Return a run with what its sensor, schedule and launchpad would run with, in a line."""
+    names = ("preset", "root", "train_steps", "overrides")
+    said = [f"{name}={value}" for name in names if (value := getattr(settings, name))]
+    return f"{settings.run} ({', '.join(said)})"
+
+
+def unserved(instance: dg.DagsterInstance, runs: Sequence[GraphSettings]) -> list[str]:
+    """Return the code locations that somebody switched on and that are not among the runs."""
+    return sorted(_automated(instance) - {location_of(one) for one in runs})
 
 
 def recorded(instance: dg.DagsterInstance) -> dict[str, GraphSettings]:
@@ -109,12 +143,20 @@ def recorded(instance: dg.DagsterInstance) -> dict[str, GraphSettings]:
     return found
 
 
-def settings_of(run: dg.DagsterRun) -> GraphSettings | None:
+def settings_of(run: dg.DagsterRun, asked: GraphSettings | None = None) -> GraphSettings | None:
     """Return the settings of a run, from its configuration and its tags; None where they do not
-    tell its data set and preset, or there is no such setting any more."""
+    tell its data set and preset, or there is no such setting any more.
+
+    Args:
+        asked: settings that are taken for what they do not tell.
+    """
     names = {"dataset": _DATASET, "preset": _PRESET}
-    of_tags = {name: run.tags[tag] for name, tag in names.items() if tag in run.tags}
-    given = {**of_tags, **_given(run)}
+    given: dict[str, Any] = {n: run.tags[tag] for n, tag in names.items() if tag in run.tags}
+    if asked is not None:
+        # only the run that is asked for tells more of a preset than its name
+        same = settings_tags(asked).items() <= run.tags.items()
+        given = {**asked.model_dump(), **({} if same else given)}
+    given |= _given(run)
     try:
         return GraphSettings(**given) if names.keys() <= given.keys() else None
     except ValidationError:
@@ -124,7 +166,7 @@ def settings_of(run: dg.DagsterRun) -> GraphSettings | None:
 def _given(run: dg.DagsterRun) -> Mapping[str, Any]:
     resources: Any = run.run_config.get("resources", {})
     given: Mapping[str, Any] = resources.get("settings", {}).get("config", {})
-    return given
+    return {**json.loads(run.tags.get(SETTINGS_TAG, "{}")), **given}
 
 
 def _automated(instance: dg.DagsterInstance) -> set[str]:

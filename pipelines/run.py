@@ -14,7 +14,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from typing import Any
 
 from assets_defs.support.folders import Folders
@@ -23,7 +22,7 @@ from pipelines.runner.follow import Progress, Worker, follow
 from pipelines.runner.programs import called
 from resources.mlflow.tracking import Tracking
 from resources.process.lifeline import end_with_parent
-from resources.run_settings import GraphSettings, absolute
+from resources.run_settings import GraphSettings, absolute, absolute_preset
 from resources.store import Store
 from unigs.cli.shared.volume import is_verbose
 from unigs.errors import ConfigError, DataError, UnigsError, choices
@@ -142,7 +141,7 @@ def _launched(
                 progress.say(f"run {lost} was killed: it is listed as failed now")
             parent = broken_off(instance, options.job) if options.from_failure else None
             if parent is not None:
-                settings = settings_of(parent) or settings
+                settings = settings_of(parent, settings) or settings
                 folders = Folders.of(store, settings)
             os.environ |= hand_over([settings])
             location = location_of(settings)
@@ -187,10 +186,8 @@ def _settings(options: argparse.Namespace) -> GraphSettings:
     from unigs.config.overrides import parse_overrides, spelled
     from unigs.config.preset import Preset
 
-    # the UI executes the run again, from another folder
-    preset = Path(options.preset)
     return GraphSettings(
-        preset=str(preset.resolve()) if preset.is_file() else options.preset,
+        preset=absolute_preset(options.preset),
         dataset=options.dataset,
         root=root,
         train_steps=options.train_steps,

@@ -20,7 +20,7 @@ from pipelines.runner.lost import end_lost_runs
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE, experiments_url
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import end_group
-from resources.run_settings import absolute
+from resources.run_settings import absolute, absolute_preset
 from resources.store import Store
 from unigs.errors import ConfigError, UnigsError
 from unigs.workflows.ports import LOCAL as HOST
@@ -104,8 +104,8 @@ def environment(dagster_port: int, mlflow_port: int) -> dict[str, str]:
     # The servers run in another folder than the one that these names are from.
     if root := found.get("UNIGS_ROOT"):
         found["UNIGS_ROOT"] = absolute(root)
-    if (preset := Path(found.get("UNIGS_PRESET", ""))).is_file():
-        found["UNIGS_PRESET"] = str(preset.resolve())
+    if preset := found.get("UNIGS_PRESET"):
+        found["UNIGS_PRESET"] = absolute_preset(preset)
     found["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(WORKSPACE.parents[1]), os.environ.get("PYTHONPATH")))
     )
@@ -146,7 +146,15 @@ def _serve_store(store: Store, asked: Sequence[str], dagster_port: int, mlflow_p
     if dagster_port == mlflow_port:
         raise ConfigError("one port for two servers", hint=f"give two with {' and '.join(ports)}")
     # the definitions of all assets: late, when what they say at their import is silenced
-    from pipelines.locations import hand_over, served, workspace
+    from pipelines.locations import (
+        VARIABLE,
+        hand_over,
+        handed_over,
+        said_of,
+        served,
+        unserved,
+        workspace,
+    )
 
     home = prepare_home(store)
     with alone(home):
@@ -156,10 +164,20 @@ def _serve_store(store: Store, asked: Sequence[str], dagster_port: int, mlflow_p
         with dg.DagsterInstance.get() as instance:
             for lost in end_lost_runs(instance, store):
                 print(f"run {lost} was killed: it is listed as failed now", file=sys.stderr)
-            runs = served(instance, asked)
+            noted = home / "served.json"
+            before = handed_over(noted.read_text("utf-8") if noted.is_file() else "")
+            runs = served(instance, asked, before)
+            for name in unserved(instance, runs):
+                print(
+                    f"{name} is switched on and not served, for its settings are not known: "
+                    "serve it once with UNIGS_DATASET, UNIGS_PRESET and UNIGS_ROOT",
+                    file=sys.stderr,
+                )
+        noted.write_text(hand_over(runs)[VARIABLE], encoding="utf-8")
         (home / WORKSPACE.name).write_text(workspace(runs), encoding="utf-8")
         servers = environment(dagster_port, mlflow_port) | hand_over(runs)
-        print(f"runs    {', '.join(one.run for one in runs)}", file=sys.stderr)
+        for one in runs:
+            print(f"run     {said_of(one)}", file=sys.stderr)
         if (tracking := Tracking(store=store)).on_server:
             servers[MLFLOW_VARIABLE] = tracking.tracking_uri
         print(f"Dagster {servers[DAGSTER_VARIABLE]}", file=sys.stderr)

@@ -27,6 +27,13 @@ def absolute(folder: str) -> str:
     return str(Path(folder).expanduser().resolve()) if folder else ""
 
 
+def absolute_preset(preset: str) -> str:
+    """Return a preset as `unigs run` notes it: a file by its whole path, since servers and workers
+    run in other folders; a name stays."""
+    path = Path(preset)
+    return str(path.resolve()) if path.is_file() else preset
+
+
 class GraphSettings(dg.ConfigurableResource):
     """The settings of a run; every field can be set in the launchpad."""
 

@@ -7,6 +7,7 @@ for evaluation, and the steps also report the training partitions of each data s
 a mix calls by names of its own have no partitions: ``mix-val`` stands for the evaluated one.
 """
 
+import json
 from collections.abc import Sequence
 
 import dagster as dg
@@ -15,6 +16,10 @@ from resources.run_settings import GraphSettings
 from unigs.config.data import MIX
 from unigs.datasets import DATASETS
 from unigs.tasks import TASKS
+
+SETTINGS_TAG = "unigs/settings"
+# PostgreSQL's index of tags takes 2,704 in a row.
+_TAG_BYTES = 2000
 
 SPLITS = ("train", "val")
 BATCHES = tuple(f"{dataset}-{split}" for dataset in (*DATASETS, MIX) for split in SPLITS)
@@ -75,6 +80,14 @@ def run_tags(settings: GraphSettings, splits: Sequence[str] = SPLITS) -> dict[st
 def settings_tags(settings: GraphSettings) -> dict[str, str]:
     """Return run tags that tell runs of different data sets and presets apart."""
     return {"unigs/dataset": settings.dataset, "unigs/preset": settings.preset_name}
+
+
+def all_settings_tag(settings: GraphSettings) -> dict[str, str]:
+    """Return the run tag that tells every setting which is not the default, as JSON; none for more
+    than a database keeps in a tag."""
+    said = settings.model_dump(exclude_defaults=True)
+    text = json.dumps({**said, "preset": settings.preset, "dataset": settings.dataset})
+    return {SETTINGS_TAG: text} if len(text.encode()) <= _TAG_BYTES else {}
 
 
 def range_tags(

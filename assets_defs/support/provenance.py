@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.support.code_version import git_commit
-from assets_defs.support.partitions import settings_tags
+from assets_defs.support.partitions import SETTINGS_TAG, all_settings_tag, settings_tags
 from resources.mlflow.links import (
     asset_url,
     dagster_run_url,
@@ -40,9 +40,14 @@ def provenance(context: dg.AssetExecutionContext, settings: GraphSettings) -> di
 
 def dataset_and_preset(context: dg.AssetExecutionContext) -> dict[str, str]:
     """Return what the run is of, as metadata; the run gets it as tags if it was launched without
-    them, as runs from the UI's launchpad are."""
+    them, as runs from the UI's launchpad are. Where its configuration leaves settings to its code
+    location, a tag tells them all."""
     settings: GraphSettings = context.resources.settings
     tags = settings_tags(settings)
+    resources: Any = context.run.run_config.get("resources", {})
+    given = resources.get("settings", {}).get("config", {})
+    if SETTINGS_TAG in context.run.tags or not {"dataset", "preset"} <= given.keys():
+        tags |= all_settings_tag(settings)
     if tags.items() - context.run.tags.items():
         context.instance.add_run_tags(context.run.run_id, tags)
     return {"dataset": settings.dataset, "preset": settings.preset_name}

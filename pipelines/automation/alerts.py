@@ -1,5 +1,6 @@
 """Somebody is told when a run fails, and when a check of a finished run does: a refused model,
-quarantined records."""
+quarantined records. Each code location tells of its own runs: where its sensors have got to is
+noted with its name."""
 
 import dagster as dg
 
@@ -16,7 +17,6 @@ _EVERY_SECONDS = look_seconds(30)
 
 @dg.run_failure_sensor(
     name="alert_of_failures",
-    monitor_all_code_locations=True,
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
@@ -45,7 +45,6 @@ def alert_of_failures(context: dg.RunFailureSensorContext, store: Store) -> None
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     name="alert_of_checks",
-    monitor_all_code_locations=True,
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells by the same ways of checks that failed in a finished run.",

@@ -20,7 +20,7 @@ from pipelines.automation.watch import Watched, watch
 from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 
 # Digits of a digest in the cursor, in tags and in keys of runs, which are columns of a database.
 _DIGITS = 32
@@ -42,12 +42,17 @@ _DIGITS = 32
 def annotations(
     context: dg.SensorEvaluationContext, store: Store, settings: GraphSettings
 ) -> dg.SensorResult | dg.SkipReason:
-    roots = {source.dataset: source.root for source in settings.sources if source.root}
+    try:
+        roots = {source.dataset: source.root for source in settings.sources if source.root}
+    except ConfigError as error:
+        return dg.SkipReason(f"{error}; nothing is launched")
     if not roots:
         return dg.SkipReason("the generated data set has no files that could arrive")
     if missing := _missing(settings, roots):
         return dg.SkipReason(missing)
-    places = {one: store.folder("sensors") / f"{one}-files.parquet" for one in roots}
+    # of the run, since another one may watch a data set of the same name elsewhere
+    folder = store.folder("sensors", settings.run)
+    places = {one: folder / f"{one}-files.parquet" for one in roots}
     now = time()
     try:
         looks = {one: watch(root, places[one], now) for one, root in roots.items()}

@@ -65,7 +65,7 @@ def test_the_last_part_of_a_key_is_one_assets_alone(
 
 
 def test_every_job_has_a_description() -> None:
-    assert all(job.description for job in jobs_of("shapes-tiny"))
+    assert all(job.description for job in jobs_of(GraphSettings()))
 
 
 @pytest.mark.parametrize("resource", [GraphSettings, Store, Tracking, ProcessLauncher])

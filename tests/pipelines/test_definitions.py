@@ -7,7 +7,9 @@ import dagster as dg
 import pytest
 
 from assets_defs.support.keys import asset_key
+from assets_defs.support.partitions import settings_tags
 from pipelines.build import build_defs
+from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import ConfigError
 
@@ -53,6 +55,13 @@ def test_every_job_resolves_and_covers_its_groups() -> None:
     assert key("entity_model") not in keys["everything"]
     assert key("entity_model") in keys["train_and_evaluate_entity"]
     assert key("raw") not in keys["train_and_evaluate_entity"]
+
+
+def test_a_queued_run_of_the_launchpad_tells_what_it_is_of() -> None:
+    """Else it would hold back the sensor of every other code location."""
+    settings = GraphSettings(dataset="coco_panoptic", preset="sd15", root="/none")
+    job = build_defs({"settings": settings}).resolve_job_def("everything")
+    assert settings_tags(settings).items() <= job.tags.items()
 
 
 def test_automation_is_off_until_switched_on() -> None:

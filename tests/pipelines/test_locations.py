@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,15 +12,19 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets_defs.support.partitions import settings_tags
+from assets_defs.support.partitions import all_settings_tag, settings_tags
+from assets_defs.support.provenance import dataset_and_preset
 from pipelines import locations
 from pipelines.automation.requests import run_config
 from pipelines.locations import (
     hand_over,
+    handed_over,
     location_of,
     recorded,
+    said_of,
     served,
     settings_of,
+    unserved,
     workspace,
 )
 from resources.run_settings import GraphSettings
@@ -75,6 +80,17 @@ def test_the_environment_goes_before_the_records(
     assert (found.run, found.overrides) == (PHOTOS.run, {"data.size": 48})
 
 
+def test_a_preset_file_of_the_environment_is_found_from_every_folder(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The servers run in the store, and `unigs run` notes the whole path."""
+    (tmp_path / "mine.yaml").write_text("size: 16\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNIGS_PRESET", "mine.yaml")
+    (found,) = served(instance, [])
+    assert (found.run, found.preset) == ("shapes-mine", str(tmp_path / "mine.yaml"))
+
+
 def test_a_run_of_the_launchpad_says_what_it_is_of_and_no_more(
     instance: dg.DagsterInstance,
 ) -> None:
@@ -85,6 +101,40 @@ def test_a_run_of_the_launchpad_says_what_it_is_of_and_no_more(
     launched(instance, part, settings_tags(PHOTOS))
     launched(instance, {}, {})
     assert list(recorded(instance).items()) == [(PHOTOS.run, PHOTOS), (SHAPES.run, SHAPES)]
+
+
+def test_a_run_of_the_launchpad_leaves_all_its_settings_to_the_next_start(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """Its configuration is empty: they are those of its code location."""
+    preset = tmp_path / "tiny.yaml"
+    preset.write_text("size: 16\n")
+    changes = {"data.size": 32}
+    mine = GraphSettings(
+        dataset="coco_panoptic", preset=str(preset), root="/data/coco", overrides=changes
+    )
+
+    @dg.asset(required_resource_keys={"settings"})
+    def told(context: dg.AssetExecutionContext) -> None:
+        dataset_and_preset(context)
+
+    for settings, tags in ((SHAPES, {}), (mine, all_settings_tag(SHAPES))):
+        dg.materialize([told], resources={"settings": settings}, instance=instance, tags=tags)
+    (run, *_) = instance.get_runs()
+    assert settings_of(run) == mine
+    assert served(instance, []) == [mine]
+    # what it tells goes before what is asked for
+    assert settings_of(run, SHAPES) == mine
+
+
+def test_what_a_run_does_not_tell_is_taken_from_what_is_asked_for(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    old = launched(instance, {}, settings_tags(PHOTOS))
+    found = settings_of(old, GraphSettings(root="/data/coco"))
+    assert found == GraphSettings(dataset="coco_panoptic", root="/data/coco")
+    mine = GraphSettings(dataset="coco_panoptic", preset=str(tmp_path / "tiny.yaml"), root="/data")
+    assert settings_of(old, mine) == mine
 
 
 def test_a_run_with_a_setting_that_is_no_more_is_passed_over(instance: dg.DagsterInstance) -> None:
@@ -99,21 +149,37 @@ def test_a_run_that_is_not_there_is_one_line(instance: dg.DagsterInstance) -> No
     assert "coco_panoptic-tiny" in str(error.value)
 
 
+def state(location: str, status: str) -> Any:
+    """Return the state of a sensor or schedule."""
+    origin = SimpleNamespace(
+        repository_origin=SimpleNamespace(
+            code_location_origin=SimpleNamespace(location_name=location)
+        )
+    )
+    return SimpleNamespace(origin=origin, status=SimpleNamespace(value=status))
+
+
+def test_a_run_that_is_watched_and_was_never_launched_is_served_on(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came from the environment of the start before."""
+    ran(instance, SHAPES)
+    before = handed_over(hand_over([PHOTOS])["UNIGS_RUNS"])
+    assert served(instance, [], before) == [SHAPES]
+    states = [state(PHOTOS.run, "RUNNING"), state("ade20k-tiny", "RUNNING")]
+    monkeypatch.setattr(instance, "all_instigator_state", lambda: states)
+    runs = served(instance, [], before)
+    assert runs == [SHAPES, PHOTOS]
+    assert unserved(instance, runs) == ["ade20k-tiny"]
+    assert handed_over('{"gone-tiny": {"train_steps": "many"}, "odd": 3}') == []
+
+
 def test_a_run_that_is_watched_is_served_without_being_asked_for(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else its sensor would stop with the next run of another data set."""
     ran(instance, PHOTOS)
     ran(instance, SHAPES)
-
-    def state(location: str, status: str) -> Any:
-        origin = SimpleNamespace(
-            repository_origin=SimpleNamespace(
-                code_location_origin=SimpleNamespace(location_name=location)
-            )
-        )
-        return SimpleNamespace(origin=origin, status=SimpleNamespace(value=status))
-
     states = [
         state(PHOTOS.run, "RUNNING"),
         state("unigs", "RUNNING"),
@@ -121,6 +187,16 @@ def test_a_run_that_is_watched_is_served_without_being_asked_for(
     ]
     monkeypatch.setattr(instance, "all_instigator_state", lambda: states)
     assert [one.run for one in served(instance, [])] == ["shapes-tiny", "coco_panoptic-tiny"]
+
+
+def test_a_trial_that_a_sensor_would_repeat_is_seen(instance: dg.DagsterInstance) -> None:
+    """The settings are those of the last launch."""
+    changes = {"data.size": 32}
+    trial = GraphSettings(root="/data", train_steps=5, overrides=changes)
+    assert said_of(trial) == (
+        "shapes-tiny (preset=tiny, root=/data, train_steps=5, overrides={'data.size': 32})"
+    )
+    assert said_of(SHAPES) == "shapes-tiny (preset=tiny)"
 
 
 def test_the_workspace_has_a_location_for_each(instance: dg.DagsterInstance) -> None:
@@ -141,16 +217,15 @@ def test_a_location_has_the_assets_and_the_launchpad_of_its_run(
 ) -> None:
     for name, value in hand_over([PHOTOS, SHAPES]).items():
         monkeypatch.setenv(name, value)
-    once = {"alert_of_failures", "alert_of_checks", "lost_runs"}
+    each = {"alert_of_failures", "alert_of_checks"}
     told = {}
     for one in (PHOTOS, SHAPES):
         defs = getattr(locations, one.run)
         assert {key.path[0] for key in defs.resolve_asset_graph().get_all_asset_keys()} == {one.run}
         assert defs.resources["settings"] == one
         sensors = {sensor.name for sensor in defs.get_repository_def().sensor_defs}
-        told[one.run] = once & sensors
-    # each is told once
-    assert told == {"coco_panoptic-tiny": once, "shapes-tiny": set()}
+        told[one.run] = (each | {"lost_runs"}) & sensors
+    assert told == {"coco_panoptic-tiny": each | {"lost_runs"}, "shapes-tiny": each}
     with pytest.raises(AttributeError, match="ade20k-tiny"):
         _ = getattr(locations, "ade20k-tiny")
 

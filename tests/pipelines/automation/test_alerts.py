@@ -216,6 +216,25 @@ def test_a_failed_run_is_told_with_its_reason(store: Store, hook: Any) -> None:
     assert hook.told[0][1]["text"] == told["text"]
 
 
+def test_each_code_location_tells_of_its_own_runs_alone(store: Store) -> None:
+    """Else each that is served would tell of all runs, or one that may not be served tomorrow."""
+    cursors: dict[str | None, str | None] = {None: None, "other": None}
+
+    def looked(instance: dg.DagsterInstance, place: str | None) -> int:
+        context = dg.build_sensor_context(
+            instance, cursor=cursors[place], repository_name=place, resources={"store": store}
+        )
+        cursors[place] = alert_of_failures.evaluate_tick(context).cursor
+        log = store.base / "logs" / LOG
+        return len(log.read_text().splitlines()) if log.exists() else 0
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        for place in cursors:
+            looked(instance, place)
+        dg.materialize([raw], instance=instance, raise_on_error=False)
+        assert [looked(instance, place) for place in ("other", None, "other")] == [0, 1, 1]
+
+
 def test_a_run_that_is_started_again_is_not_told(store: Store) -> None:
     assert Happened(raw, store, {"dagster/will_retry": "true"}).told() == []
 

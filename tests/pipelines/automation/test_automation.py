@@ -105,6 +105,19 @@ def test_a_fresh_sensor_over_a_store_built_from_this_data_launches_nothing(place
     assert span(place.requested())[0] == f"{TRAIN_BATCH}|inpainting"
 
 
+def test_two_runs_may_watch_folders_of_one_name_in_one_store(place: Place, tmp_path: Path) -> None:
+    """Neither keeps the other from seeing its files as they were."""
+    other = Place(tmp_path / "other", place.instance)
+    other.store = place.store
+    other.settings = GraphSettings(dataset="coco_panoptic", preset="sd15", root=str(other.root))
+    for one in (place, other):
+        assert "seen for the first time" in str(one.tick())
+    for one in (place, other):
+        request = one.tick()
+        assert isinstance(request, dg.RunRequest)
+        assert request.run_config["resources"]["settings"]["config"]["root"] == one.settings.root
+
+
 def test_a_run_that_took_part_of_the_data_is_no_proof(place: Place) -> None:
     request = place.requested()
     tags = {**request.tags, "dagster/asset_partition_range_end": f"{TRAIN_BATCH}|entity"}

@@ -10,6 +10,7 @@ from assets_defs.data import index_file
 from assets_defs.support.folders import Folders
 from pipelines.build import build_defs
 from pipelines.jobs import jobs_of
+from resources.run_settings import GraphSettings
 from tests.support.arrivals import TRAIN, VAL, Place
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
@@ -131,7 +132,7 @@ def test_no_job_has_the_batches_among_its_assets() -> None:
     defs = build_defs()
     key = annotation_batch("shapes-tiny").key
     assert key in defs.resolve_asset_graph().get_all_asset_keys()
-    for job in jobs_of("shapes-tiny"):
+    for job in jobs_of(GraphSettings()):
         selected = defs.resolve_job_def(job.name).asset_layer.executable_asset_keys
         assert selected
         assert key not in selected

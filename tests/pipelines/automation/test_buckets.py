@@ -133,5 +133,6 @@ def test_a_long_look_at_a_bucket_is_followed_by_a_rest(
         with monkeypatch.context() as patch:
             patch.setattr(Address, "below", lambda self: pytest.fail("it was listed"))
             assert isinstance(place.tick(), dg.RunRequest)
-            place.store.folder("sensors").joinpath("coco_panoptic-files.parquet").unlink()
+            state = place.store.folder("sensors", place.settings.run)
+            state.joinpath("coco_panoptic-files.parquet").unlink()
             assert "2 objects, the next look is in" in str(place.tick())

@@ -60,6 +60,11 @@ def test_other_settings_of_the_code_location_are_asked_for_under_another_key(pla
     assert place.requested().run_key not in place.keys
 
 
+def test_settings_without_a_folder_are_a_sentence(place: Place) -> None:
+    place.settings = GraphSettings(dataset=place.settings.dataset)
+    assert "nothing is launched" in str(place.tick())
+
+
 def test_a_setting_that_the_launchpad_took_from_the_environment_is_no_proof() -> None:
     config = {"resources": {"settings": {"config": {"preset": {"env": "UNIGS_PRESET"}}}}}
     assert not concerns(config, GraphSettings())
