@@ -56,10 +56,10 @@ def test_objects_that_stand_for_folders_are_none(monkeypatch):
     empty, one = {"size": 0, "type": "file"}, {"size": 1, "type": "file"}
     said = {"": empty, "annotations/": empty, ".hidden//x": one, "annotations/train": one}
     monkeypatch.setattr(Address, "below", lambda self: said)
-    assert set(list_objects("s3://bucket/set").looks) == {"annotations/train"}
+    assert set(list_objects("memory://bucket/set").looks) == {"annotations/train"}
     said["full/"] = one
     with pytest.raises(DataError, match="cannot be the name of a file"):
-        list_objects("s3://bucket/set")
+        list_objects("memory://bucket/set")
 
 
 @pytest.mark.slow
