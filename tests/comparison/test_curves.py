@@ -40,8 +40,29 @@ def test_an_evaluation_leads_to_the_losses_of_its_model(trained, folders, tmp_pa
     note_model(evaluation, trained / "model")
     for folder in (evaluation, evaluation.parent):
         assert losses_of(folder, "good") == (EXPECTED, "")
+    # another training took its place
+    (trained / LOSSES).write_text(json.dumps({"step": 1, "loss": 9.0}))
+    assert losses_of(evaluation, "good") == (EXPECTED, "")
     (trained / LOSSES).unlink()
+    note_model(evaluation, trained / "model")
     assert "there is no losses.jsonl beside its model" in losses_of(evaluation, "good")[1]
+
+
+def test_a_line_that_was_cut_short_takes_no_other_with_it(tmp_path):
+    file = tmp_path / LOSSES
+    file.write_text('{"step": 20, "loss": 1.0}\n{"step": 40, "lo')
+    record = LossRecord(file, resumed=True)
+    record(60, {"loss": 0.5})
+    record(80, {"loss": 0.25})
+    assert read_losses(file) == {"loss": [(20, 1.0), (60, 0.5), (80, 0.25)]}
+
+
+def test_a_record_that_cannot_be_written_ends_no_training(tmp_path, caplog):
+    record = LossRecord(tmp_path / LOSSES, resumed=False)
+    (tmp_path / LOSSES).mkdir()
+    for step in (1, 2):
+        record(step, {"loss": 1.0})
+    assert len([r for r in caplog.records if "losses are not recorded" in r.message]) == 1
 
 
 def test_models_of_a_store_have_theirs_with_the_weights(trained, folders, tmp_path):

@@ -128,6 +128,12 @@ def test_a_device_that_fails_is_one_line_and_no_batch_is_tried_again(said):
     assert sizes == [4]
 
 
+@pytest.mark.parametrize("fault", ["device-side assert triggered", "no kernel image is available"])
+def test_a_fault_of_the_program_is_no_failure_of_the_device(fault):
+    with pytest.raises(RuntimeError, match=fault), failures_named():
+        raise RuntimeError(f"CUDA error: {fault}")
+
+
 def test_lack_of_memory_that_no_smaller_batch_helps_is_one_line():
     asked = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of ..."
     with pytest.raises(torch.OutOfMemoryError), failures_named():

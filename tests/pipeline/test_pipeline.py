@@ -22,6 +22,7 @@ from unigs.errors import ConfigError, DataError, ModelError
 from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.unet import build_unet
 from unigs.pipeline import UniGSPipeline
+from unigs.pipeline import pipeline as pipelines
 from unigs.tasks import TASKS
 
 
@@ -205,6 +206,23 @@ def test_a_model_for_one_task_refuses_the_others(components):
 def test_wrong_use_names_the_argument(pipeline, changes, message):
     with pytest.raises(ConfigError, match=message):
         pipeline(**arguments("referring") | changes)
+
+
+def test_a_model_keeps_its_options_where_its_own_decoder_is_named(components, monkeypatch):
+    told = []
+
+    def decode(*given):
+        told.append(given[5:7])
+        return decoded(*given)
+
+    decoded = pipelines.decode_predictions
+    monkeypatch.setattr(pipelines, "decode_predictions", decode)
+    model = tiny_pipeline(components, decoder="pdm", decoder_options={"delta": 30})
+    for named in ({}, {"decoder": "pdm"}, {"decoder": "regions"}):
+        model(**arguments("referring") | named)
+    model(**arguments("referring") | {"decoder": "pdm", "decoder_options": {"delta": 5}})
+    own = ("pdm", {"delta": 30})
+    assert told == [own, own, ("regions", {}), ("pdm", {"delta": 5})]
 
 
 def test_a_picture_that_is_not_there_is_named(pipeline):

@@ -80,12 +80,13 @@ def predict(
 
     import torch
 
-    from unigs.io.device import this_device
+    from unigs.io.device import MAKE_ROOM, failures_named, this_device
     from unigs.pipeline.pipeline import UniGSPipeline
     from unigs.workflows.predict_files import predict_files, split_names
 
     where = this_device(device)
-    pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision)).to(where)
+    with failures_named(more_memory=MAKE_ROOM):
+        pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision)).to(where)
     options: dict[str, Any] = {
         "prompt": prompt,
         "names": None if names is None else split_names(names),
@@ -93,7 +94,6 @@ def predict(
         "guidance_scale": guidance,
         "fit": None if fit == "auto" else fit,
         "decoder": decoder,
-        "decoder_options": None if decoder is None else {},
         "paste_back": paste_back,
         "clamp_known": clamp_known,
     }

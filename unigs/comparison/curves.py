@@ -8,12 +8,16 @@ evaluate --out`` writes names the model, so that a comparison finds its losses.
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from unigs.comparison.charts import Curve
 from unigs.comparison.evaluation import tasks_of
 from unigs.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 LOSSES, EVALUATED_MODEL = "losses.jsonl", "model.json"
 METRICS = ("loss", "validation_loss")
@@ -31,7 +35,7 @@ class LossRecord:
     """
 
     def __init__(self, file: Path, resumed: bool) -> None:
-        self._file = file
+        self._file, self._ended, self._told = file, False, False
         file.parent.mkdir(parents=True, exist_ok=True)
         if not resumed:
             file.unlink(missing_ok=True)
@@ -39,9 +43,22 @@ class LossRecord:
     def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
         """Take the metrics of a step, as a training logs them."""
         losses = {name: metrics[name] for name in METRICS if name in metrics}
-        if losses:
-            with self._file.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps({"step": step, **losses}) + "\n")
+        if not losses:
+            return
+        try:
+            with self._file.open("a+b") as lines:
+                # a kill may have cut the last line short
+                if lines.tell() and not self._ended:
+                    lines.seek(-1, 2)
+                    self._ended = lines.read() == b"\n"
+                start = "" if self._ended or not lines.tell() else "\n"
+                lines.write(f"{start}{json.dumps({'step': step, **losses})}\n".encode())
+                self._ended = True
+        # no training ends over a record of it
+        except OSError as error:
+            if not self._told:
+                logger.warning("%s: losses are not recorded: %s", self._file, error)
+            self._told = True
 
 
 def read_losses(file: Path) -> dict[str, list[tuple[int, float]]]:
@@ -61,10 +78,15 @@ def read_losses(file: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def note_model(out: Path, model: Path | str) -> None:
-    """Write beside an evaluation which model it is of: a folder, a Hub id or a file."""
+    """Write beside an evaluation which model it is of: a folder, a Hub id or a file. With it the
+    losses of its training, where they are known: another training may replace them."""
     place = Path(model)
     named = str(place.resolve()) if place.exists() else str(model)
     (out / EVALUATED_MODEL).write_text(json.dumps({"model": named}), "utf-8")
+    (out / LOSSES).unlink(missing_ok=True)
+    losses = next((file for file in _beside(place.resolve()) if file.is_file()), None)
+    if losses is not None:
+        shutil.copyfile(losses, out / LOSSES)
 
 
 def losses_of(evaluation: Path, name: str) -> tuple[Curves, str]:
@@ -74,10 +96,11 @@ def losses_of(evaluation: Path, name: str) -> tuple[Curves, str]:
         evaluation: folder of `unigs evaluate --out`, or of a store's ``evaluation/MODEL``.
         name: what the model is called.
     """
-    wanted = _candidates(evaluation.resolve())
-    if not wanted:
+    folder = evaluation.resolve()
+    named = _candidates(folder)
+    if not named:
         return {}, f"No losses of the training of {name}: its evaluation does not name its model."
-    for file in wanted:
+    for file in [*(place / LOSSES for place in (folder, *_tasks(folder))), *named]:
         if file.is_file():
             curves = read_losses(file)
             return curves, "" if curves else f"The losses of the training of {name} are empty."
@@ -95,12 +118,18 @@ def _candidates(evaluation: Path) -> list[Path]:
             model = Path(json.loads((folder / EVALUATED_MODEL).read_text("utf-8"))["model"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        found.append(model.parent / LOSSES)
-        if model.parent.parent.name == "models":
-            found.append(_in_store(model.parent))
+        found += _beside(model)
     for folder in (evaluation, evaluation.parent):
         if folder.parent.name == "evaluation":
             found.append(_in_store(folder))
+    return found
+
+
+def _beside(model: Path) -> list[Path]:
+    """Return where the losses of a model's training may be: beside it, or in its store."""
+    found = [model.parent / LOSSES]
+    if model.parent.parent.name == "models":
+        found.append(_in_store(model.parent))
     return found
 
 

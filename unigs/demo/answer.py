@@ -135,7 +135,6 @@ def answer(
         guidance_scale=float(request.guidance or 0) or None,
         generator=seeded_generator(request.seed),
         decoder=request.decoder or None,
-        decoder_options={} if request.decoder else None,
         callback_on_step_end=step,
         **given,
     )

@@ -60,7 +60,7 @@ def evaluate(
     }
     given = {key: value for key, value in options.items() if value is not None}
     if decoder is not None:
-        given |= {"decoder": decoder, "decoder_options": dict(decoder_options or {})}
+        given |= {"decoder": decoder, "decoder_options": decoder_options or None}
     return evaluate_source(
         PipelineSource(pipeline, task_named(task).name, seed, given),
         task,

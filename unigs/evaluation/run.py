@@ -14,7 +14,7 @@ from unigs.evaluation.evaluate import evaluate, evaluate_source
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.evaluation.predictions import OtherModel
 from unigs.evaluators.bundle import Evaluators, load_evaluators
-from unigs.io.device import this_device
+from unigs.io.device import MAKE_ROOM, failures_named, this_device
 from unigs.io.distributed import group, rank_and_world
 from unigs.io.machine import machine, processes
 from unigs.pipeline.pipeline import UniGSPipeline
@@ -77,11 +77,12 @@ def run_evaluation(
 def on_device(pipeline: Any, device: torch.device) -> Any:
     """Move a pipeline to a device; on an accelerator UNet and text encoder compute in bfloat16
     where it does so faster. The CPU keeps float32, so that its figures are those of any CPU."""
-    pipeline.to(device)
-    low = machine(device).low_precision if device.type != "cpu" else torch.float32
-    if low != torch.float32:
-        pipeline.unet.to(low)
-        pipeline.text_encoder.to(low)
+    with failures_named(more_memory=MAKE_ROOM):
+        pipeline.to(device)
+        low = machine(device).low_precision if device.type != "cpu" else torch.float32
+        if low != torch.float32:
+            pipeline.unet.to(low)
+            pipeline.text_encoder.to(low)
     return pipeline
 
 
@@ -91,18 +92,21 @@ def _worker(job: EvaluationJob) -> None:
 
 def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> MetricValues:
     device = this_device(job.device)
-    # Evaluators stay in float32: their figures are compared with those of others.
-    evaluators = load_evaluators(
-        job.dual_encoder,
-        job.segmenter,
-        job.inception,
-        job.dinov2,
-        features=job.features,
-        device=str(device),
-    )
-    if job.other is not None:
-        return _evaluate_other(job, job.other(device), evaluators, progress)
-    pipeline = on_device(UniGSPipeline.from_pretrained(job.model), device)
+    with failures_named(more_memory=MAKE_ROOM):
+        # Evaluators stay in float32: their figures are compared with those of others.
+        evaluators = load_evaluators(
+            job.dual_encoder,
+            job.segmenter,
+            job.inception,
+            job.dinov2,
+            features=job.features,
+            device=str(device),
+        )
+        other = job.other(device) if job.other is not None else None
+        if other is None:
+            pipeline = on_device(UniGSPipeline.from_pretrained(job.model), device)
+    if other is not None:
+        return _evaluate_other(job, other, evaluators, progress)
     pipeline.set_progress_bar_config(disable=True)
     return evaluate(
         pipeline,
@@ -125,7 +129,7 @@ def _evaluate(job: EvaluationJob, progress: Callable[[int], object] | None) -> M
 
 def _codec(job: EvaluationJob, pipeline: Any) -> Codec:
     codec = Codec.of(pipeline)
-    if job.decoder is None:
+    if job.decoder is None or (job.decoder == codec.decoder and not job.decoder_options):
         return codec
     return replace(codec, decoder=job.decoder, options=job.decoder_options)
 

@@ -47,6 +47,10 @@ _NO_MEMORY = (
 )
 # How they begin to say that the device is gone or broken, or the one of another process.
 _FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "NCCL error")
+# Faults of a program or of an installation in their words, which would be there the next time too.
+_NOT_FAILED = ("device-side assert", "no kernel image")
+#: Hint where weights do not fit a device.
+MAKE_ROOM = "end what else uses the device, or give --device cpu"
 
 
 def this_device(wanted: str | None = None) -> torch.device:
@@ -170,7 +174,7 @@ def failures_named(
                 raise
             raise ModelError(f"out of memory: {memory_reason(error)}", hint=more_memory) from error
         said = str(error).strip()
-        if not said.startswith(_FAILED):
+        if not said.startswith(_FAILED) or any(fault in said for fault in _NOT_FAILED):
             raise
         raise DeviceError(f"the accelerator failed: {said.splitlines()[0]}", hint=hint) from error
 

@@ -183,7 +183,8 @@ class UniGSPipeline(DiffusionPipeline):
             paste_back: inpainting: put the given image back outside the coarse mask.
             fit: for pictures of another size than the model's; see `unigs.pipeline.frame`.
             decoder: in place of the model's own.
-            decoder_options: its keyword arguments.
+            decoder_options: its keyword arguments; None for the model's own, where it is the
+                model's own decoder.
             output_type: "pil", "np" (uint8 images) or "latent" (no entities).
             callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}).
 
@@ -196,6 +197,8 @@ class UniGSPipeline(DiffusionPipeline):
             ModelError: a prompt is too long, or the latents do not stay finite.
         """
         chosen = decoder or self.config["decoder"]
+        own = self.config["decoder_options"] if chosen == self.config["decoder"] else {}
+        options = own if decoder_options is None else decoder_options
         kind = check_options(
             task,
             self.config["tasks"],
@@ -254,9 +257,7 @@ class UniGSPipeline(DiffusionPipeline):
             latents = with_known(kind, latents, torch.cat([control, control], 1))
         if not torch.isfinite(latents).all():
             raise ModelError("latents are not finite: run in float32, or with less guidance")
-        output = self._answer(
-            inputs, frame, latents, paste_back, output_type, chosen, decoder_options
-        )
+        output = self._answer(inputs, frame, latents, paste_back, output_type, chosen, options)
         self.maybe_free_model_hooks()
         return output if return_dict else output.to_tuple()
 
@@ -277,7 +278,7 @@ class UniGSPipeline(DiffusionPipeline):
         paste_back: bool,
         output_type: str,
         decoder: str,
-        options: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
     ) -> UniGSOutput:
         image_half, colormap_half = latents.chunk(2, dim=1)
         if output_type == "latent":
@@ -290,7 +291,7 @@ class UniGSPipeline(DiffusionPipeline):
             decode_latents(self.vae, colormap_half, device=device),
             Palette.from_name(self.config["palette"]),
             decoder,
-            self.config["decoder_options"] if options is None else options,
+            options,
             paste_back,
         )
         if output_type == "pil":

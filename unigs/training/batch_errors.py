@@ -56,6 +56,12 @@ def batch_errors(
     return weighted_error(prediction, target, weights, charbonnier)
 
 
+def more_parts(count: int, now: int) -> int | None:
+    """Return in how many equal parts a batch of `count` is taken after memory ran out with `now`:
+    the next number of at least twice as many; None where single samples did not fit."""
+    return next((n for n in range(2 * now, count + 1) if count % n == 0), None)
+
+
 @dataclass
 class Accumulation:
     """The gradient of a batch, in equal parts that are taken one after the other.
@@ -103,8 +109,8 @@ class Accumulation:
 
     def _take_smaller_parts(self, count: int, reason: str) -> None:
         size = count // self.parts
-        larger = [n for n in range(2 * self.parts, count + 1) if count % n == 0]
-        if not larger:
+        more = more_parts(count, self.parts)
+        if more is None:
             raise ModelError(
                 f"out of memory with {size} sample{'s' * (size > 1)} at a time: {reason}",
                 hint="set training.gradient_checkpointing, precision bf16, or lora_rank",
@@ -113,9 +119,9 @@ class Accumulation:
             # The others may have exchanged a part of their gradients already.
             raise ModelError(
                 f"out of memory with {size} samples at a time: {reason}",
-                hint=f"set training.accumulation={larger[0]} and resume",
+                hint=f"set training.accumulation={more} and resume",
             )
-        self.parts = larger[0]
+        self.parts = more
         self.model.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

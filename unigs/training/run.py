@@ -10,7 +10,7 @@ from pathlib import Path
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from unigs.config.preset import Preset
-from unigs.io.device import this_device
+from unigs.io.device import MAKE_ROOM, failures_named, this_device
 from unigs.io.distributed import group
 from unigs.io.machine import processes
 from unigs.latents.stores import Encoders, SampleFolders, training_stream, validation_stream
@@ -76,14 +76,15 @@ def _train(
 ) -> tuple[UNet2DConditionModel, TrainReport]:
     preset = job.preset
     device = this_device(job.device)
-    autoencoder = load_autoencoder(job.encoders.autoencoder).to(device)
-    # a checkpoint has all that the model it began from could tell
-    begun = newest_step(job.out_dir / CHECKPOINTS) is not None
-    if job.start is None or (begun and not job.start.is_dir()):
-        unet = fresh_unet(preset, autoencoder)
-    else:
-        unet = warm_unet(preset, autoencoder, job.start)
-    unet.to(device)  # type: ignore[arg-type]
+    with failures_named(more_memory=MAKE_ROOM):
+        autoencoder = load_autoencoder(job.encoders.autoencoder).to(device)
+        # a checkpoint has all that the model it began from could tell
+        begun = newest_step(job.out_dir / CHECKPOINTS) is not None
+        if job.start is None or (begun and not job.start.is_dir()):
+            unet = fresh_unet(preset, autoencoder)
+        else:
+            unet = warm_unet(preset, autoencoder, job.start)
+        unet.to(device)  # type: ignore[arg-type]
     report = train(
         unet,
         training_stream(preset, job.samples, job.encoders),

@@ -8,7 +8,7 @@ import pytest
 from unigs.config.preset import load_preset
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, DataError
 from unigs.latents.build import build_latents
 from unigs.latents.stored import LatentStore
 from unigs.latents.stream import MixedStream
@@ -156,6 +156,10 @@ def test_what_an_accelerator_takes_in_parts_by_itself_is_no_problem(preset):
     fits = planner.plan({"training.accumulation": 4}).memory_bytes
     assert parts_by_itself(planner, plan, fits) == 4
     assert memory_problem(planner, plan, fits) is None
+    # the next number of parts that training tries, not the least that fits
+    divided = Planner(changed(preset, {"training.batch_size": 192}), "shapes", "", accelerator=True)
+    fits = divided.plan({"training.accumulation": 3}).memory_bytes
+    assert parts_by_itself(divided, divided.plan(), fits) == 4
     assert parts_by_itself(planner, plan, 1000) is None
     assert memory_problem(planner, plan, 1000) is not None
     # Several processes end with the setting: the others may have exchanged a part already.
@@ -165,6 +169,11 @@ def test_what_an_accelerator_takes_in_parts_by_itself_is_no_problem(preset):
     told = memory_problem(planner, two, fits)
     assert told is not None
     assert "training.accumulation: 4" in told
+
+
+def test_a_bucket_that_is_not_copied_yet_is_a_line(preset, tmp_path):
+    with pytest.raises(DataError, match=r"s3://bucket/set: .*not copied yet .*data_only"):
+        Planner(preset, "coco_panoptic", "s3://bucket/set", store=tmp_path)
 
 
 def test_the_preset_of_the_paper_recomputes_nothing_unless_it_is_asked():

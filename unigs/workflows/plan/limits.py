@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from unigs.config.preset import Preset
+from unigs.training.batch_errors import more_parts
 from unigs.workflows.plan.memory import GIB
 from unigs.workflows.plan.plan import Plan, Planner
 
@@ -62,15 +63,11 @@ def parts_by_itself(planner: Planner, plan: Plan, limit: int) -> int | None:
     fit, or none are needed."""
     if not planner.accelerator or plan.devices > 1 or plan.memory_bytes <= limit:
         return None
-    training = planner.preset.training
-    return next(
-        (
-            parts
-            for parts in _parts(training.batch_size, training.accumulation)
-            if planner.plan({"training.accumulation": parts}).memory_bytes <= limit
-        ),
-        None,
-    )
+    count = planner.preset.training.batch_size
+    parts = more_parts(count, planner.preset.training.accumulation)
+    while parts and planner.plan({"training.accumulation": parts}).memory_bytes > limit:
+        parts = more_parts(count, parts)
+    return parts
 
 
 def device_memory(accelerator: bool, processes: int) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 
 from unigs.config.preset import Preset
-from unigs.errors import ConfigError
+from unigs.errors import ConfigError, DataError
 from unigs.io.machine import machine
 from unigs.latents.stream import MixedStream
 from unigs.tasks import TASKS
@@ -23,7 +23,7 @@ from unigs.workflows.plan.folders import FolderPlan, plan_folder
 from unigs.workflows.plan.memory import ProcessMemory, process_memory
 from unigs.workflows.plan.network import Network, measure_network
 from unigs.workflows.plan.survey import Survey, survey
-from unigs.workflows.sources import evaluated, local, run_sources
+from unigs.workflows.sources import Source, evaluated, local, run_sources
 
 # Dense bfloat16 products of an accelerator's data sheet, in FLOP/s, and the share of them that a
 # training reaches: that of MLPerf Training 4.0's Stable Diffusion 2 on H100 (110 images/s at 16 a
@@ -124,7 +124,7 @@ class Planner:
         store: Path = Path("store"),
     ) -> None:
         self.preset, self.dataset = preset, dataset
-        sources = [local(source, store) for source in run_sources(preset, dataset, root)]
+        sources = [_copied(source, store) for source in run_sources(preset, dataset, root)]
         by_name = {source.dataset: source for source in sources}
         held_out = evaluated(preset, dataset)
         self._parts = [(s.dataset, "train", task) for s in sources for task in s.tasks]
@@ -217,6 +217,17 @@ class Planner:
         if precision == "auto":
             return torch.bfloat16 if self.accelerator else machine().low_precision
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _copied(source: Source, store: Path) -> Source:
+    found = local(source, store)
+    if isinstance(source.root, str) and not (found.root and Path(found.root).is_dir()):
+        raise DataError(
+            "a plan reads the annotations, and they are not copied yet",
+            file=source.root,
+            hint="unigs run --job data_only copies them, or give --root a folder",
+        )
+    return found
 
 
 def changed(preset: Preset, changes: Mapping[str, Any]) -> Preset:
