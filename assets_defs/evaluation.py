@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -28,8 +28,10 @@ from resources.mlflow.content import evaluation_parameters, log_evaluation, log_
 from resources.mlflow.tracking import DatasetInput, Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.evaluation.metric_values import MetricValues, Role
 from unigs.tasks import TASKS
+
+if TYPE_CHECKING:
+    from unigs.evaluation.metric_values import MetricValues
 
 EVALUATION_CODE = code_of("evaluation")
 
@@ -76,7 +78,7 @@ class Evaluator:
         *,
         beside: bool = False,
         protocol: Path | None = None,
-    ) -> MetricValues:
+    ) -> "MetricValues":
         """Evaluate a model on the held-out shards of ``task``.
 
         Args:
@@ -84,6 +86,8 @@ class Evaluator:
             protocol: evaluate on the test protocol as well, into this folder: its values are
                 named ``protocol.single.miou`` and so on.
         """
+        from unigs.evaluation.metric_values import MetricValues
+
         shards = self.folders.shards(self.settings.evaluated, "val", task)
         jobs = [self._job(pipeline_folder, task, shards, out_dir, beside)]
         kinds = protocol_shards(self.folders, task) if protocol else {}
@@ -151,6 +155,8 @@ def _reference(task: str) -> dg.AssetsDefinition:
         model = folders.model("untrained")
 
         def build(folder: Path, resume: bool) -> Built:
+            from unigs.evaluation.metric_values import Role
+
             began = time.time()
             values = evaluate(model / PIPELINE, task, folder, beside=True)
             shards = dataset_inputs(folders, settings, "val", [task])
@@ -254,7 +260,7 @@ def evaluated(step: Step, launcher: Launcher, name: str, task: str) -> Outcome:
     return build_or_reuse(folders.evaluation(name, task), inputs, build, reads=reads)
 
 
-def of_task(task: str, values: MetricValues) -> dict[str, float]:
+def of_task(task: str, values: "MetricValues") -> dict[str, float]:
     """Return values under the names that they have in MLflow: ``entity.miou``,
     ``entity.miou.ci_low``."""
     return {f"{task}.{name}": value for name, value in values.named().items()}

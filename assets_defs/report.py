@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -17,13 +18,17 @@ from assets_defs.training import PIPELINE
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from unigs.evaluation.metric_values import MetricValues, Role, finite
+
+if TYPE_CHECKING:
+    from unigs.evaluation.metric_values import MetricValues
 
 RESULT, TABLE, GRID = "report.json", "report.md", "grid.png"
 
 
-def all_values(folders: Folders, name: str, task: str) -> MetricValues:
+def all_values(folders: Folders, name: str, task: str) -> "MetricValues":
     """Collect a model's values on a task with the untrained model's, baselines and upper bounds."""
+    from unigs.evaluation.metric_values import MetricValues, Role
+
     own = MetricValues.read(folders.evaluation(name, task))
     reference = MetricValues.read(folders.reference(task))
     measured = {value.subject for value in own if value.metric != "n"}
@@ -54,6 +59,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
 
         def build(folder: Path, resume: bool) -> Built:
             from unigs.evaluation.grid import stack_grids
+            from unigs.evaluation.metric_values import MetricValues, finite
             from unigs.evaluation.table import markdown
 
             values = {task: all_values(folders, name, task) for task in tasks}

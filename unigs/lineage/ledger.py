@@ -49,10 +49,6 @@ class Ledger:
         """Return the builds of some stages."""
         return [build for build in self.builds if build.stage in stages]
 
-    def with_digest(self, digest: str) -> list[Build]:
-        """Return the builds whose content has a digest."""
-        return list(self._of.get(digest, ()))
-
     def users(self, digest: str) -> list[Build]:
         """Return the builds that were made from what has a digest."""
         return list(self._users.get(digest, ()))
