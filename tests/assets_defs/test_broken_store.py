@@ -10,13 +10,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets_defs.support.partitions import range_tags
-from pipelines.automation.requests import run_config
 from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.disks import filled, mount
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 
 SETTINGS = GraphSettings(
     overrides={"data.size": 32, "data.train_scenes": 8, "data.val_scenes": 4}, workers=1
@@ -26,15 +24,7 @@ NAMES = ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "
 
 def run(store: Path) -> str:
     """Run the data assets in a store; "", or why it failed."""
-    job = whole_job(SETTINGS)
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = job.execute_in_process(
-            run_config=run_config(Store(root=str(store)), SETTINGS),
-            tags=range_tags(SETTINGS.dataset),
-            asset_selection=keys(SETTINGS, NAMES),
-            instance=instance,
-            raise_on_error=False,
-        )
+    result = materialise(Store(root=str(store)), SETTINGS, NAMES, may_fail=True)
     events = [event.event_type for event in result.all_events]
     assert dg.DagsterEventType.STEP_UP_FOR_RETRY not in events
     failures = [event for event in result.all_events if event.is_step_failure]

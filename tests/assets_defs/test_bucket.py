@@ -3,22 +3,20 @@
 import shutil
 from pathlib import Path
 
-import dagster as dg
 import fsspec
 import pytest
 
 from assets_defs.manifest import fetch, publish
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import parts, run_tags
+from assets_defs.support.partitions import parts
 from assets_defs.support.records import build_record
-from pipelines.automation.requests import run_config
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
 from tests.support.made_scenes import files_of
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 from tests.support.tiny_shards import write_shards
 from unigs.errors import DataError
 from unigs.shards.manifest import MANIFEST, read_manifest
@@ -27,17 +25,6 @@ from unigs.shards.verify import verify_shards
 DATA = ("raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards", "latents")
 DATA = (*DATA, "autoencoder", "text_encoder", "shard_manifest", "scene_statistics")
 SCENES = {"train_scenes": 8, "val_scenes": 4, "samples_per_shard": 4}
-
-
-def execute(store: Store, settings: GraphSettings, *names: str) -> dg.ExecuteInProcessResult:
-    job = whole_job(settings)
-    with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(
-            run_config=run_config(store, settings),
-            tags=run_tags(settings),
-            asset_selection=keys(settings, names),
-            instance=instance,
-        )
 
 
 def place_of(store: Store, samples: int) -> Path:
@@ -91,7 +78,7 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
     preset = write_preset(tmp_path / "few.yaml", {"processes": 1, "steps": 2}, **SCENES)
     settings = GraphSettings(preset=str(preset), workers=1)
     store = Store(root=str(tmp_path / "store"), bucket=f"{bucket}/graph")
-    execute(store, settings, *DATA)
+    materialise(store, settings, [*DATA])
     folders = Folders.of(store, settings)
     places = [kind(*part) for part in parts(settings) for kind in (folders.shards, folders.latents)]
     files = fsspec.filesystem("s3", skip_instance_cache=True)
@@ -104,7 +91,7 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
         path.unlink()
     shard = next(broken.glob("*.tar"))
     shard.write_bytes(shard.read_bytes()[:-512])
-    assert execute(store, settings, "entity_weights").success
+    assert materialise(store, settings, ["entity_weights"]).success
     assert verify_shards(held) == verify_shards(broken) == []
     client = Tracking(store=store).client()
     run_id = build_record(folders.weights("entity"))["metadata"]["mlflow_run_id"]
@@ -119,4 +106,4 @@ def test_shards_land_in_the_bucket_and_training_fetches_what_is_missing(
     next(held.glob("*.tar")).unlink()
     alone = Store(root=store.root)
     with pytest.raises(DataError, match="checksum mismatch"):
-        execute(alone, settings, "entity_weights")
+        materialise(alone, settings, ["entity_weights"])

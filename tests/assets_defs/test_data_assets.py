@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from assets_defs import data
@@ -13,11 +12,10 @@ from assets_defs.support.build_cache import Outcome
 from assets_defs.support.folders import Folders
 from assets_defs.support.keys import asset_name
 from assets_defs.support.partitions import SHARD_PARTITIONS, range_tags
-from pipelines.automation.requests import run_config
 from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer
@@ -46,16 +44,8 @@ class Graph:
         self.told = ""
 
     def run(self, *, fails: bool = False) -> dict[str, dict]:
-        job = whole_job(self.settings)
         names = ["raw", "scenes_index_train", "scenes_index_val", "quarantine_report", "shards"]
-        with dg.DagsterInstance.ephemeral() as instance:
-            result = job.execute_in_process(
-                run_config=run_config(self.store, self.settings),
-                tags=range_tags(DATA),
-                asset_selection=keys(self.settings, names),
-                instance=instance,
-                raise_on_error=False,
-            )
+        result = materialise(self.store, self.settings, names, may_fail=True)
         assert result.success is not fails
         failures = [event for event in result.all_events if event.is_step_failure]
         self.told = reason_of(failures[0].step_failure_data.error) if failures else ""

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from assets_defs import gate
@@ -12,16 +11,14 @@ from assets_defs.gate import BETTER, NOT_WORSE, checks
 from assets_defs.models import registered_name
 from assets_defs.support import build_cache
 from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import run_tags
 from assets_defs.training import VERSION_FILE
-from pipelines.automation.requests import run_config
 from resources.mlflow.champion import champion_version, crown
 from resources.mlflow.registry import ModelVersion, register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.evaluation.test_promotion import scored
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 from unigs.evaluation import promotion
 
 
@@ -150,13 +147,6 @@ def decide(
     monkeypatch.setattr(gate, "built_digest", lambda place: digest)
     monkeypatch.setattr(gate, "evaluation_inputs", lambda *given: {})
     monkeypatch.setattr(build_cache, "verify", lambda folders: None)
-    job = whole_job(settings)
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = job.execute_in_process(
-            run_config=run_config(store, settings),
-            tags=run_tags(settings),
-            asset_selection=keys(settings, [f"{model}_gate"]),
-            instance=instance,
-        )
+    result = materialise(store, settings, [f"{model}_gate"])
     (event,) = result.asset_materializations_for_node(f"{model}_gate")
     return dict(event.metadata)

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from assets_defs import evaluators, shards, training
@@ -15,34 +14,16 @@ from assets_defs.retraining.turn import said_holder
 from assets_defs.support import build_cache as keep
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import run_tags
 from assets_defs.support.records import build_record, built_digest
 from assets_defs.support.staleness import code_of
 from assets_defs.support.training_entry import REPORT
-from pipelines.automation.requests import run_config
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.made_scenes import files_of
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 from unigs.lineage.history import history_file, read_history
-
-
-def execute(
-    store: Store,
-    settings: GraphSettings,
-    name: str,
-    overrides: Mapping[str, Any] | None = None,
-) -> None:
-    job = whole_job(settings, overrides)
-    with dg.DagsterInstance.ephemeral() as instance:
-        job.execute_in_process(
-            run_config=run_config(store, settings),
-            tags=run_tags(settings),
-            asset_selection=keys(settings, [name]),
-            instance=instance,
-        )
 
 
 def inputs_of(
@@ -62,7 +43,7 @@ def inputs_of(
         patch.setattr(module, "built_digest", lambda place: place.name)
         patch.setattr(module, "build_or_reuse", note)
         with pytest.raises(Noted):
-            execute(Store(root=str(folder)), settings, name)
+            materialise(Store(root=str(folder)), settings, [name])
     return found
 
 
@@ -94,7 +75,7 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     monkeypatch.setattr(training, "verify", lambda folders: None)
     monkeypatch.setattr(keep, "verify", lambda folders: None)
     with pytest.raises(ValueError, match="no picture"):
-        execute(store, GraphSettings(), "entity_weights")
+        materialise(store, GraphSettings(), ["entity_weights"])
     client = Tracking(store=store).client()
     experiment = client.get_experiment_by_name("unigs")
     assert experiment is not None
@@ -147,7 +128,7 @@ def test_a_training_that_goes_on_from_the_champion_has_its_start_and_its_steps(
     settings = GraphSettings(overrides={"retraining": {"start": "champion", "steps": 9}})
     folders = built_data(store, settings)
     monkeypatch.setattr(Starts, "decide", decide)
-    execute(store, settings, "entity_weights", {"launcher": Trainer(ends="well")})
+    materialise(store, settings, ["entity_weights"], resources={"launcher": Trainer(ends="well")})
     weights = folders.weights("entity")
     assert (weights / "unet" / "weights").read_text() == "of 9 steps from /champion"
     assert build_record(weights)["metadata"]["started_from"] == "model/3"
@@ -164,8 +145,8 @@ def test_a_cancelled_retraining_leaves_the_finished_weights_and_goes_on_later(
     folders = built_data(store, settings)
 
     def train(steps: int, ends: str) -> None:
-        overrides = {"launcher": Trainer(ends=ends)}
-        execute(store, GraphSettings(train_steps=steps), "entity_weights", overrides)
+        own, settings = {"launcher": Trainer(ends=ends)}, GraphSettings(train_steps=steps)
+        materialise(store, settings, ["entity_weights"], resources=own)
 
     train(5, "well")
     finished = files_of(folders.weights("entity"))

@@ -8,13 +8,11 @@ import fsspec
 import pytest
 
 from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import run_tags
 from assets_defs.support.records import build_record
-from pipelines.automation.requests import run_config
 from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
 from tests.e2e.command import write_preset
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.remote.copy import copy_folder
 
@@ -42,15 +40,7 @@ def upload(folder: Path, address: str) -> None:
 
 
 def execute(store: Store, settings: GraphSettings) -> dg.ExecuteInProcessResult:
-    job = whole_job(settings)
-    with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(
-            run_config=run_config(store, settings),
-            tags=run_tags(settings),
-            asset_selection=keys(settings, ASSETS),
-            instance=instance,
-            raise_on_error=False,
-        )
+    return materialise(store, settings, ASSETS, may_fail=True)
 
 
 def test_a_run_copies_a_bucket_and_reads_the_copy(address: str, tmp_path: Path) -> None:

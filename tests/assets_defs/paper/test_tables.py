@@ -8,11 +8,9 @@ import pytest
 from assets_defs.paper.table_asset import WHOLE
 from assets_defs.support.build_cache import Built, build_or_reuse
 from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import run_tags
-from pipelines.automation.requests import run_config
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 
 SETTINGS = GraphSettings(preset="tiny", dataset="shapes")
@@ -32,14 +30,7 @@ def evaluated(store: Store, model: str, *metrics: str) -> None:
 
 
 def table_6(store: Store) -> tuple[dg.AssetCheckEvaluation, str]:
-    job = whole_job(SETTINGS)
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = job.execute_in_process(
-            run_config=run_config(store, SETTINGS),
-            tags=run_tags(SETTINGS),
-            asset_selection=keys(SETTINGS, ["table_6"]),
-            instance=instance,
-        )
+    result = materialise(store, SETTINGS, ["table_6"])
     assert result.success
     (evaluation,) = result.get_asset_check_evaluations()
     (event,) = result.get_asset_materialization_events()

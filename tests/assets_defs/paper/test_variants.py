@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from assets_defs.paper.palettes import LOCATION_HELPS
@@ -17,14 +16,13 @@ from assets_defs.paper.variants import (
 from assets_defs.support.folders import Folders
 from assets_defs.support.partitions import run_tags
 from assets_defs.support.records import build_record
-from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
 from pipelines.jobs import job_tags
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import keys, materialise
 from unigs.lineage.ledger import Ledger
 from unigs.lineage.trace import Trace
 from unigs.samples.sample import Sample
@@ -36,19 +34,6 @@ DATA = (
     "evaluator/dual_encoder", "evaluator/segmenter",
 )  # fmt: skip
 LOCATED = ("referring_weights", "referring_model", "referring_evaluation_referring")
-
-
-def execute(
-    store: Store, settings: GraphSettings, names: tuple[str, ...], tags: dict[str, str]
-) -> dg.ExecuteInProcessResult:
-    job = whole_job(settings)
-    with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(
-            run_config=run_config(store, settings),
-            tags=tags,
-            asset_selection=keys(settings, names),
-            instance=instance,
-        )
 
 
 def test_a_variant_has_the_runs_settings_but_for_what_it_varies() -> None:
@@ -102,15 +87,15 @@ def test_from_annotations_to_table_7(tmp_path: Path) -> None:
     settings = GraphSettings(preset=str(file), overrides={"evaluation.evaluator_passes": 1})
     store = Store(root=str(tmp_path / "store"))
     folders = Folders.of(store, settings)
-    execute(store, settings, (*DATA, *LOCATED), run_tags(settings))
+    materialise(store, settings, (*DATA, *LOCATED))
 
-    result = execute(store, settings, ("table_7",), run_tags(settings))
+    result = materialise(store, settings, ["table_7"])
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert not checks[WHOLE].passed
     assert not checks[LOCATION_HELPS].passed
     assert checks[LOCATION_HELPS].description == "a model is missing"
 
-    execute(store, settings, ("variant",), variant_tags(settings))
+    materialise(store, settings, ["variant"], tags=variant_tags(settings))
     other = variant_folders(folders, RANDOM_COLORS)
     own, varied_colors = (
         read(place.shards("shapes", "train", "referring")) for place in (folders, other)
@@ -128,14 +113,14 @@ def test_from_annotations_to_table_7(tmp_path: Path) -> None:
     run = Tracking(store=store).client().get_run(model["mlflow_run_id"])
     assert run.data.params["palette"] == "random-5-v1"
 
-    result = execute(store, settings, ("table_7",), run_tags(settings))
+    result = materialise(store, settings, ["table_7"])
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert checks[WHOLE].passed
     (event,) = result.get_asset_materialization_events()
     text = event.materialization.metadata["table"].value
     assert "| random colours, PDM delta 10 |" in text
     assert "| location-aware palette, nearest, the model's own |" in text
-    again = execute(store, settings, ("variant",), variant_tags(settings))
+    again = materialise(store, settings, ["variant"], tags=variant_tags(settings))
     assert again.success
     # who must be forgotten is found in the variant too
     trace = Trace(Ledger(store.base))

@@ -7,20 +7,17 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import dagster as dg
 import psutil
 import pytest
 
 from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import run_tags
 from assets_defs.support.records import build_record
-from pipelines.automation.requests import run_config
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.kills.command import has_checkpoint, looks, training
 from tests.support.mlflow_server import MlflowServer, free_address
-from tests.support.run_assets import keys, whole_job
+from tests.support.run_assets import materialise
 
 pytestmark = pytest.mark.slow
 
@@ -32,16 +29,9 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
     server.kill()
 
 
-def materialise(store: Store, settings: GraphSettings, tracking: Tracking, *names: str) -> bool:
-    job = whole_job(settings, {"tracking": tracking})
-    with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(
-            run_config=run_config(store, settings),
-            tags=run_tags(settings),
-            asset_selection=keys(settings, names),
-            instance=instance,
-            raise_on_error=False,
-        ).success
+def built(store: Store, settings: GraphSettings, tracking: Tracking, *names: str) -> bool:
+    own = {"tracking": tracking}
+    return materialise(store, settings, names, resources=own, may_fail=True).success
 
 
 @pytest.fixture
@@ -85,7 +75,7 @@ def test_the_training_goes_on_and_its_numbers_arrive(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    succeeded = materialise(place, settings, tracking, "joint_weights")
+    succeeded = built(place, settings, tracking, "joint_weights")
     killer.join()
     assert killed
     assert succeeded
@@ -98,7 +88,7 @@ def test_the_training_goes_on_and_its_numbers_arrive(
 
     server.start()
     # the next that goes to MLflow brings it
-    assert materialise(place, settings, tracking, "joint_model")
+    assert built(place, settings, tracking, "joint_model")
     client = tracking.client()
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
