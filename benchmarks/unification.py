@@ -185,27 +185,30 @@ def read_results(work: Path) -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def tables(results: dict[str, dict[int, dict[str, Any]]]) -> str:
-    """Return two tables in Markdown: the variants, and the claims as differences paired by seed."""
+    """Return two tables in Markdown: the variants, and the claims as differences paired by seed.
+
+    Trainings of other lengths are another experiment: a variant has a row for each length, and only
+    equal ones are paired. Without a pair there is no second table.
+    """
     lines = ["| variant | task | metric | value | seeds | steps |", "|---|---|---|---:|---:|---:|"]
     for name, by_seed in results.items():
-        for task in VARIANTS[name].tasks if by_seed else ():
-            for metric in METRICS[task]:
-                values = measured(by_seed, task, metric)
-                if not values:
-                    continue
-                steps = sorted({result["steps"] for result in by_seed.values()})
-                lines.append(
-                    f"| {name} | {task} | `{metric}` | {interval_text(list(values.values()))} | "
-                    f"{len(values)} | {', '.join(map(str, steps))} |"
-                )
-    lines += ["", "| claim | task | metric | difference | seeds | holds |"]
-    lines += ["|---|---|---|---:|---:|---|"]
+        for steps in sorted({result["steps"] for result in by_seed.values()}):
+            equal = {seed: r for seed, r in by_seed.items() if r["steps"] == steps}
+            for task in VARIANTS[name].tasks:
+                for metric in METRICS[task]:
+                    if values := list(measured(equal, task, metric).values()):
+                        cells = f"{interval_text(values)} | {len(values)} | {steps}"
+                        lines.append(f"| {name} | {task} | `{metric}` | {cells} |")
+    differences = []
     for claim, better, worse, tasks in CLAIMS:
         for task in tasks:
             # Without a colormap half there are no entities; those of synthesis are the segmenter's.
             unfair = claim == HALF and TASKS[task].new_colormap
             for metric in METRICS[task][: 2 if unfair else None]:
-                lines += _compared(claim, results[better], results[worse], task, metric)
+                differences += _compared(claim, results[better], results[worse], task, metric)
+    if differences:
+        lines += ["", "| claim | task | metric | difference | seeds | holds |"]
+        lines += ["|---|---|---|---:|---:|---|", *differences]
     return "\n".join(lines)
 
 
@@ -217,7 +220,6 @@ def _compared(
     metric: str,
 ) -> list[str]:
     first, second = measured(better, task, metric), measured(worse, task, metric)
-    # Seeds of other lengths are another experiment.
     seeds = [s for s in first if s in second and better[s]["steps"] == worse[s]["steps"]]
     if not seeds:
         return []

@@ -251,6 +251,47 @@ def test_differences_are_paired_by_seed_and_told_plainly():
     assert "| 2 |" in tables(results)
 
 
+def test_the_tables_of_a_part_of_the_trainings_leave_out_seeds_without_a_partner(
+    tmp_path, monkeypatch, capsys
+):
+    from benchmarks import unification
+
+    alone = "inpainting, image alone"
+
+    def table(*finished):
+        for number, (variant, seed, steps, distance) in enumerate(finished):
+            metrics = {"inpainting": {"frechet_distance": distance, "miou": float("nan")}}
+            result = {"variant": variant, "seed": seed, "steps": steps, "metrics": metrics}
+            (tmp_path / f"{number}.json").write_text(json.dumps(result))
+        monkeypatch.setattr(sys, "argv", ["unification", "--work", str(tmp_path), "--table"])
+        unification.main()
+        return capsys.readouterr().out.strip().splitlines()
+
+    head = ["| variant | task | metric | value | seeds | steps |", "|---|---|---|---:|---:|---:|"]
+    apart = table(("inpainting", 0, 500, 8.0), (alone, 1, 500, 6.0))
+    assert apart == [
+        *head,
+        "| inpainting | inpainting | `frechet_distance` | 8.000 | 1 | 500 |",
+        f"| {alone} | inpainting | `frechet_distance` | 6.000 | 1 | 500 |",
+    ]
+    # One pair, one seed without a partner, one whose partner was trained for longer.
+    lines = table(
+        ("inpainting", 0, 500, 8.0), ("inpainting", 1, 500, 9.0), ("inpainting", 2, 500, 7.0),
+        (alone, 0, 500, 10.0), (alone, 2, 2000, 1.0),
+    )  # fmt: skip
+    assert lines[2:5] == [
+        "| inpainting | inpainting | `frechet_distance` | 8.000 ± 2.484 | 3 | 500 |",
+        f"| {alone} | inpainting | `frechet_distance` | 10.000 | 1 | 500 |",
+        f"| {alone} | inpainting | `frechet_distance` | 1.000 | 1 | 2000 |",
+    ]
+    assert lines[5:] == [
+        "",
+        "| claim | task | metric | difference | seeds | holds |",
+        "|---|---|---|---:|---:|---|",
+        "| the colormap half helps | inpainting | `frechet_distance` | -2.000 | 1 | one seed |",
+    ]
+
+
 @pytest.fixture(scope="module")
 def finished_run(latent_run):
     """The same with a model that was not trained."""
@@ -302,7 +343,7 @@ def test_the_breakdown_goes_from_the_truth_to_the_model(
     assert blurred[0] > rows[LATENTS]["rmse"]
     noised = [row["rmse"] for name, row in rows.items() if "noise schedule" in name]
     assert noised == sorted(noised)
-    assert set(training) == set(rows) - {photo_breakdown.SUPERVISED}
+    assert set(training) == {MODEL, PIXELS, LATENTS, MEANS, KNOWN}
     assert f"| {PIXELS} | {rows[PIXELS]['miou']:.3f} [" in told
     monkeypatch.setattr(photo_breakdown, "measured", None)
     photo_breakdown.main()

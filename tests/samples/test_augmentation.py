@@ -11,10 +11,13 @@ from tests.support.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.config.data import DataConfig
 from unigs.config.preset import load_preset
+from unigs.index.scene_source import SceneList
 from unigs.samples.options import SampleOptions
 from unigs.samples.sample import make_sample, sample_seed
 from unigs.samples.split_options import sample_options
 from unigs.samples.transforms import jitter_colors, resize_and_crop
+from unigs.shards.build import build_shards
+from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
 PLAIN = SampleOptions(Palette(5), CLASSES, size=32)
@@ -114,3 +117,20 @@ def test_real_portraits_of_any_size_give_squares(test_data):
         crop, labels = resize_and_crop(image, segments, 256, np.random.default_rng(0), (0.6, 1.0))
         assert crop.shape == (256, 256, 3)
         assert labels.shape == (256, 256)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_small_portrait_and_landscape_pictures_of_one_set_give_samples_of_one_size(tmp_path, split):
+    # The first and the last are smaller than a crop.
+    sizes = [(20, 14), (90, 60), (60, 90), (32, 32), (12, 40)]
+    scenes = [made_scene(tmp_path, number, *size) for number, size in enumerate(sizes)]
+    options = replace(sample_options(load_preset("photo"), CLASSES, split), size=32)
+    for task in TASKS:
+        build_shards(SceneList(scenes), task, options, tmp_path / task)
+        samples = list(read_samples(tmp_path / task))
+        assert {sample.key for sample in samples} == {scene.key for scene in scenes}
+        for sample in samples:
+            assert sample.image.shape == (32, 32, 3)
+            assert sample.segments.shape == sample.coarse_mask.shape == (32, 32)
+            assert len(sample.entities) == sample.segments.max()
+            assert sample.entities or sample.absent
