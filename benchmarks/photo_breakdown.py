@@ -16,9 +16,10 @@ all read by the preset's decoder:
   colours' errors alone; the predicted colormap read with the colours that are there, which leaves
   the places' errors alone.
 
-`miou` is also given for quarters of the true entities by area. `--supervised` is the folder
-``direct-SEED`` of `benchmarks.supervised_segmenter`, whose predictions become one more row. Each
-finished task is kept in `--work` as JSON and not measured again.
+`miou` is also given for quarters of the true entities by area, the smallest first. `--supervised`
+is the folder ``direct-SEED`` of `benchmarks.supervised_segmenter`, whose predictions become one
+more row. Each finished task is kept in `--work` as JSON and not measured again: one folder for each
+run.
 """
 
 from __future__ import annotations
@@ -51,13 +52,12 @@ from unigs.shards.build import build_shards
 from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
 
-QUARTERS = ("smallest", "second", "third", "largest")
 HELD_OUT, TRAINING = "held_out", "training"
 SUPERVISED = "supervised segmenter"
 
 
 def main() -> None:
-    """Measure what is not kept yet, print the tables."""
+    """Measure what is not kept yet, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="STORE/DATASET-PRESET of a run")
     parser.add_argument("--work", type=Path, required=True, help="results are kept here")
@@ -70,13 +70,15 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     preset = load_preset(options.preset, parse_overrides(Preset, options.overrides))
+    results = {}
     for task in options.tasks:
         file = options.work / f"{task}.json"
         if not file.is_file():
             found = measured(options, preset, task)
             with replacing(file) as partial:
                 partial.write_text(json.dumps(found, indent=1))
-        print(table(task, json.loads(file.read_text())), flush=True)
+        results[task] = json.loads(file.read_text())
+    print(table(results))
 
 
 def measured(options: argparse.Namespace, preset: Preset, task: str) -> dict[str, Any]:
@@ -152,7 +154,7 @@ def in_quarters(matches: Sequence[Matches], edges: Sequence[float]) -> list[NDAr
     iou = np.concatenate([one.iou for one in matches])
     areas = np.concatenate([one.gt_area for one in matches])
     quarter = np.searchsorted(edges, areas)
-    return [iou[quarter == number] for number in range(len(QUARTERS))]
+    return [iou[quarter == number] for number in range(len(edges) + 1)]
 
 
 def colormap_error(samples: Sequence[Sample], reads: Sequence[Read]) -> float:
@@ -164,21 +166,30 @@ def colormap_error(samples: Sequence[Sample], reads: Sequence[Read]) -> float:
     return float(np.sqrt(np.mean(square)))
 
 
-def table(task: str, found: Mapping[str, Any]) -> str:
-    """Return the table of a task in Markdown."""
-    training = found.get(TRAINING, {})
-    heads = [f"{task}, held-out", "`miou`", *QUARTERS, "`recall_50`", "colour error"]
-    heads += ["`miou`, training"] if training else []
-    lines = [f"| {' | '.join(heads)} |", "|---" + "|---:" * (len(heads) - 1) + "|"]
-    for name, row in found[HELD_OUT].items():
-        low, high = row["interval"]
-        cells = [name, f"{row['miou']:.3f} [{low:.3f}, {high:.3f}]"]
-        cells += [f"{value:.3f}" for value in (*row["quarters"], row["recall_50"])]
-        cells.append(f"{row['rmse']:.0f}" if "rmse" in row else "")
-        if training:
-            cells.append(f"{training[name]['miou']:.3f}" if name in training else "")
-        lines.append(f"| {' | '.join(cells)} |")
+def table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return one table in Markdown of task -> what `measured` returns."""
+    heads = ["`miou`", "by area", "`recall_50`", "colour error", "training"]
+    columns = [f"{task} {head}" for task in results for head in heads]
+    lines = [f"| | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|"]
+    names = dict.fromkeys(name for found in results.values() for name in found[HELD_OUT])
+    for name in names:
+        cells = [cell for found in results.values() for cell in _cells(found, name)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cells(found: Mapping[str, Any], name: str) -> list[str]:
+    row, training = found[HELD_OUT].get(name), found.get(TRAINING, {}).get(name)
+    if row is None:
+        return [""] * 5
+    low, high = row["interval"]
+    return [
+        f"{row['miou']:.3f} [{low:.3f}, {high:.3f}]",
+        " ".join(f"{value:.2f}" for value in row["quarters"]),
+        f"{row['recall_50']:.3f}",
+        f"{row['rmse']:.0f}" if "rmse" in row else "",
+        "" if training is None else f"{training['miou']:.3f}",
+    ]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ samples, in as many operations (forward and backward) as the preset's training h
 schedule, averages and early stopping are the preset's. An entity is every connected part of a class
 (a class that no training picture has twice is one entity); referring cuts the class map by the
 coarse mask and takes the classes that the prompt names. Both go through the evaluation code that
-the model goes through. Each finished seed is kept as JSON in `--work` and not trained again.
+the model goes through. Each finished seed is kept as JSON in `--work` and not trained again: one
+folder for each run.
 """
 
 from __future__ import annotations

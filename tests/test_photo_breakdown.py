@@ -58,7 +58,7 @@ def test_the_breakdown_goes_from_the_truth_to_the_model(
     assert f"| {PIXELS} | {rows[PIXELS]['miou']:.3f} [" in told
     monkeypatch.setattr(photo_breakdown, "measured", None)
     photo_breakdown.main()
-    assert capsys.readouterr().out.strip() == told[told.index("| entity") :].strip()
+    assert capsys.readouterr().out.strip() == told[told.index("| | entity") :].strip()
 
 
 def test_referring_ends_at_the_coarse_mask_in_every_row(finished_run):
