@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from pipelines.runner.console import children_write_to
 from pipelines.runner.follow import Progress, Worker, follow
 from pipelines.runner.programs import called
@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
 
         evaluators = () if options.job == DATA_ONLY else EVALUATORS
         require_sources(preset, (*COMPONENTS, *evaluators))
-    from assets_defs.support.planning import planning
+    from assets_defs.run.planning import planning
     from pipelines.runner.home import prepare_home
     from pipelines.runner.lost import fault_of_records, said_space
 

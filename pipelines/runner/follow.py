@@ -9,7 +9,7 @@ from typing import Protocol
 
 import dagster as dg
 
-from assets_defs.support.keys import asset_name
+from assets_defs.run.keys import asset_name
 from resources.process.run_lock import has_worker
 from unigs.errors import DataError
 from unigs.workflows.training_progress import training_state

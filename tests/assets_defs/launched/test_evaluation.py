@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assets_defs.support import work
+from assets_defs.launched import evaluation
 from unigs.shards.manifest import MANIFEST, ShardManifest, ShardRecord, write_manifest
 
 
@@ -32,7 +32,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (out / "images" / "0.png").write_bytes(b"picture")
         (out / "metrics.json").write_text(json.dumps(job["shards"]), encoding="utf-8")
 
-    monkeypatch.setattr(work, "_evaluate", evaluate)
+    monkeypatch.setattr(evaluation, "_evaluate", evaluate)
     return done
 
 
@@ -49,7 +49,7 @@ def test_equal_shards_are_evaluated_once(tmp_path: Path, evaluated: list[str]) -
         {"model": "m", "shards": str(place), "out_dir": str(folders[name])}
         for name, place in places.items()
     ]
-    work.evaluate_folders({"jobs": jobs, "processes": 1}, None)
+    evaluation.evaluate_folders({"jobs": jobs, "processes": 1}, None)
     assert evaluated == ["out", "single"]
     copied = sorted(p.relative_to(folders["all"]).as_posix() for p in folders["all"].rglob("*"))
     assert copied == ["images", "images/0.png", "metrics.json"]
@@ -65,5 +65,5 @@ def test_other_jobs_on_equal_shards_are_evaluated(
     job = {"model": "m", "references": False, "seed": 0, "shards": place}
     first = {**job, "out_dir": str(tmp_path / "a")}
     second = {**job, name: value, "out_dir": str(tmp_path / "b")}
-    work.evaluate_folders({"jobs": [first, second], "processes": 1}, None)
+    evaluation.evaluate_folders({"jobs": [first, second], "processes": 1}, None)
     assert evaluated == ["a", "b"]

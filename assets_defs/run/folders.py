@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assets_defs.support.partitions import with_task
+from assets_defs.run.partitions import with_task
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.config.data import MIX

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from assets_defs.support import build_cache as keep
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint
+from assets_defs.cache import build as cache_build
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import RECORD, build_record, built_digest, fingerprint
 from tests.support.made_scenes import files_of
 from unigs.errors import DataError
 from unigs.lineage.history import history_file, read_history
@@ -149,7 +149,7 @@ def test_a_process_that_dies_while_folders_change_places_loses_neither(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(keep, "_swap", die)
+        patch.setattr(cache_build, "_swap", die)
         with pytest.raises(KeyboardInterrupt):
             build_or_reuse(folder, {"seed": 1}, build)
     assert build_or_reuse(folder, {"seed": 0}, build).cached
@@ -163,7 +163,7 @@ def test_a_build_that_takes_over_another_ones_folder_does_not_pass_for_it(
 ) -> None:
     folder = tmp_path / "a"
 
-    def build(number: int, breaks: bool = False) -> keep.Outcome:
+    def build(number: int, breaks: bool = False) -> cache_build.Outcome:
         def write(place: Path, resume: bool) -> Built:
             (place / "out.txt").write_text(str(number))
             if breaks:
@@ -172,7 +172,7 @@ def test_a_build_that_takes_over_another_ones_folder_does_not_pass_for_it(
 
         return build_or_reuse(folder, {"seed": number}, write, carry=True)
 
-    whole = keep._write
+    whole = cache_build._write
 
     def die_behind_the_record(file: Path, text: str) -> None:
         whole(file, text)
@@ -180,7 +180,7 @@ def test_a_build_that_takes_over_another_ones_folder_does_not_pass_for_it(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(keep, "_write", die_behind_the_record)
+        patch.setattr(cache_build, "_write", die_behind_the_record)
         with pytest.raises(KeyboardInterrupt):
             build(1)
     with pytest.raises(KeyboardInterrupt):

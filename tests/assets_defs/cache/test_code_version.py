@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assets_defs.support import code_version as module
+from assets_defs.cache import code_version as module
 
 
 def test_comments_and_the_words_of_docstrings_do_not_count(

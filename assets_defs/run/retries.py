@@ -1,20 +1,14 @@
-"""Which failures of an asset are tried again, and when."""
+"""Which failures of a step are tried again, and when."""
 
 import errno
-import functools
-import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import dagster as dg
 
-from assets_defs.support.keys import require_own_run
-from resources.mlflow.access import refusal
 from resources.mlflow.outage import is_outage
-from resources.process.run_lock import hold_run
 from unigs.errors import TransientError, one_line
 
 # After 10, 30 and 70 s, each ten seconds more or less: what failed together is not tried together.
@@ -34,37 +28,16 @@ _PASSING = {
 }  # fmt: skip
 
 
-def tried_again(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate the function of an asset, below ``dg.asset``: a failure that may pass is tried again
-    as `RETRIES` says, any other is raised at once. So are settings of another run than the asset's.
-
-    The failure of the last try is raised as it is.
-    """
-
-    @functools.wraps(compute)
-    def run(context: dg.AssetExecutionContext, *arguments: Any, **resources: Any) -> Any:
-        with _tries(context, resources):
-            return compute(context, *arguments, **resources)
-
-    @functools.wraps(compute)
-    def run_in_parts(context: dg.AssetExecutionContext, *arguments: Any, **resources: Any) -> Any:
-        with _tries(context, resources):
-            yield from compute(context, *arguments, **resources)
-
-    # Dagster asks the function which of the two it is.
-    return run_in_parts if inspect.isgeneratorfunction(compute) else run
-
-
 @contextmanager
-def _tries(context: dg.AssetExecutionContext, resources: Mapping[str, Any]) -> Iterator[None]:
-    if "settings" in resources:
-        require_own_run(context, resources["settings"])
-    hold_run(context.run.run_id)
+def tried_again(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Ask Dagster to try the step again, as `RETRIES` says, after a failure of the block that may
+    pass.
+
+    Any other failure is raised at once, and that of the last try as it is.
+    """
     try:
         yield
     except Exception as error:
-        if refused := refusal(error):
-            raise refused from error
         tried = context.retry_number
         if tried >= RETRIES.max_retries or not may_pass(error):
             raise

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import subprocess
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -85,23 +84,3 @@ def _plain(value: object) -> object:
     if isinstance(value, frozenset):
         return sorted(map(repr, value))
     return value
-
-
-@cache
-def git_commit() -> str:
-    """Return the commit of the working tree, ``+`` with changes; outside a clone the version."""
-    try:
-        commit = _git("rev-parse", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return unigs.__version__
-    return f"{commit}+" if changed else commit
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(_PACKAGE.parent), *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from resources.mlflow.tracking import DatasetInput
 from resources.run_settings import GraphSettings
 

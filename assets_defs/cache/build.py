@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assets_defs.support.records import (
+from assets_defs.cache.records import (
     FORMAT,
     RECORD,
     STARTED,

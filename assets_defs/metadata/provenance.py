@@ -1,13 +1,16 @@
 """Tags and links that trace a metric back to its run, code and data, and lead from each interface
 to the other."""
 
+import subprocess
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from assets_defs.support.code_version import git_commit
-from assets_defs.support.partitions import SETTINGS_TAG, all_settings_tag, settings_tags
+import unigs
+from assets_defs.run.partitions import SETTINGS_TAG, all_settings_tag, settings_tags
 from resources.mlflow.links import (
     asset_url,
     dagster_run_url,
@@ -18,6 +21,26 @@ from resources.run_settings import GraphSettings
 
 # What MLflow shows as the description of a run, in Markdown.
 DESCRIPTION = "mlflow.note.content"
+
+
+@cache
+def git_commit() -> str:
+    """Return the commit of the working tree, ``+`` with changes; outside a clone the version."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return unigs.__version__
+    return f"{commit}+" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(Path(unigs.__file__).parents[1]), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
 
 
 def provenance(context: dg.AssetExecutionContext, settings: GraphSettings) -> dict[str, str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import unigs
-from assets_defs.support.code_version import WITHOUT_EFFECT, closure
-from assets_defs.support.staleness import STAGES, code_of, files_of_stage
+from assets_defs.cache.code_version import WITHOUT_EFFECT, closure
+from assets_defs.cache.staleness import STAGES, code_of, files_of_stage
 from pipelines.build import build_defs
 
 ROOT = Path(__file__).parents[3]

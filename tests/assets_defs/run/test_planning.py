@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from assets_defs import training
-from assets_defs.support import planning as module
-from assets_defs.support.planning import planning, require_fit
+from assets_defs.run import planning as module
+from assets_defs.run.planning import planning, require_fit
 from pipelines.automation.requests import run_config
 from pipelines.runner.follow import Progress, follow
 from resources.run_settings import GraphSettings

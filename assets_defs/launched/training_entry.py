@@ -1,4 +1,4 @@
-"""``python -m assets_defs.support.training_entry``: run one training, configured through Pipes.
+"""``python -m assets_defs.launched.training_entry``: run one training, configured through Pipes.
 
 Metrics go to the MLflow run that the asset opened, a line of progress now and then to Dagster. On
 SIGTERM, or when the parent is gone, the loop writes a checkpoint; the process then ends with the
@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
-from assets_defs.support.retries import may_pass
-from assets_defs.support.training_job import (
+from assets_defs.launched.training_job import (
     Message,
     steps_of,
     train_and_save,
     train_in_group,
     training_job,
 )
+from assets_defs.run.retries import may_pass
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import START_AGAIN
 from resources.process.lifeline import end_with_parent

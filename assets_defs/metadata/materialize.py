@@ -7,10 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.support.build_cache import Outcome
-from assets_defs.support.keys import asset_name
-from assets_defs.support.provenance import dataset_and_preset, mlflow_links
-from assets_defs.support.records import fingerprint
+from assets_defs.cache.build import Outcome
+from assets_defs.cache.records import fingerprint
+from assets_defs.metadata.provenance import dataset_and_preset, mlflow_links
+from assets_defs.run.keys import asset_name
 
 _INLINE_BYTES = 512 * 1024
 
