@@ -20,7 +20,7 @@ ENCODING = SAMPLING | {"latents", "models"}
 EXPECTED: dict[str, tuple[set[str], set[str]]] = {
     "generated": ({"datasets/shapes/scene", "datasets/shapes/ground"}, {"datasets", "io"}),
     "index": (
-        {"datasets/coco_panoptic", "datasets/ade20k", "index/rows", "scene"},
+        {"datasets/coco/panoptic", "datasets/ade20k", "index/rows", "scene"},
         {"datasets", "index", "io", "scene", "tasks"},
     ),
     "statistics": ({"index/statistics"}, {"colormap", "index", "io"}),
@@ -52,7 +52,7 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
         {"datasets", "evaluators", "io", "metrics", "models", "samples", "scene"},
     ),
     "tables": (
-        {"evaluation/paper/result", "evaluation/paper/decoding", "colormap/dichotomy"},
+        {"evaluation/paper/result", "evaluation/paper/decoding", "colormap/clustering/dichotomy"},
         {
             *("colormap", "evaluation", "io", "metrics", "models", "pipeline", "samples"),
             *("evaluators", "scene", "tasks"),

@@ -14,10 +14,10 @@ from sklearn.cluster import KMeans
 from tests.colormap.test_palette import random_segments
 from unigs.colormap import Palette, decode
 from unigs.colormap.bins import bin_colors
+from unigs.colormap.clustering.dichotomy import decode_dichotomy, dichotomy
+from unigs.colormap.clustering.two_means import partition, scratch_of, sums_of, two_means, two_seeds
 from unigs.colormap.color import pixel_features, rgb_to_lab
 from unigs.colormap.decoded import softmax_scores
-from unigs.colormap.dichotomy import decode_dichotomy, dichotomy
-from unigs.colormap.two_means import partition, scratch_of, sums_of, two_means, two_seeds
 
 
 def noisy_colormap(seed: int, size: int = 48, count: int = 6, sigma: float = 2) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unigs.colormap.bins import bin_colors
-from unigs.colormap.clusters import finish_clusters
+from unigs.colormap.clustering.clusters import finish_clusters
 from unigs.colormap.color import pixel_features
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette

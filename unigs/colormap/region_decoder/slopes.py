@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.contacts import components, contacts, measure
-from unigs.colormap.location import Cells
+from unigs.colormap.region_decoder.contacts import components, contacts, measure
+from unigs.colormap.region_decoder.location import Cells
 from unigs.io.label_kernels import look_up
 
 WIDEST = 6.0

@@ -11,8 +11,8 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from unigs.datasets.coco_dataset import CocoDataset
-from unigs.datasets.coco_instances import CocoInstances
+from unigs.datasets.coco.dataset import CocoDataset
+from unigs.datasets.coco.instances import CocoInstances
 from unigs.errors import DataError
 from unigs.io.annotations.file_names import spellings
 from unigs.io.image_file import image_files

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from unigs.colormap import Palette
-from unigs.colormap.confidence import confidence
 from unigs.colormap.distortion import add_blur, add_noise
+from unigs.colormap.region_decoder.confidence import confidence
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.evaluation.codec.trial import run_trial, trial_segments
 from unigs.models.patch_autoencoder import PatchAutoencoder
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "calibrate_scores.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "calibrate_scores.py"
 
 
 @pytest.fixture(scope="module")

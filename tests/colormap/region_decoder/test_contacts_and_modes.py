@@ -6,8 +6,8 @@ import numpy as np
 from scipy.ndimage import label
 
 from tests.colormap.test_regions import same_partition
-from unigs.colormap.contacts import components, measure
-from unigs.colormap.modes import _count_flat
+from unigs.colormap.region_decoder.contacts import components, measure
+from unigs.colormap.region_decoder.modes import _count_flat
 
 
 def test_components_agree_with_scipy() -> None:

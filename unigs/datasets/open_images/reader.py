@@ -22,7 +22,7 @@ from PIL import Image
 from unigs.datasets.class_names import class_names
 from unigs.datasets.dataset import Category, Dataset, Record
 from unigs.datasets.label_map import Region, scene_from_regions
-from unigs.datasets.mask_files import MaskFiles
+from unigs.datasets.open_images.mask_files import MaskFiles
 from unigs.datasets.photo import Photo, annotation_digest, read_photo
 from unigs.datasets.staging import Staging
 from unigs.errors import DataError

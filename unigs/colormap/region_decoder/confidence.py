@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.gathering import Gathered
-from unigs.colormap.location import Cells
+from unigs.colormap.region_decoder.gathering import Gathered
+from unigs.colormap.region_decoder.location import Cells
 
 # By benchmarks/calibrate_scores.py on 34 training photographs of COCO: 3,334 decoded entities.
 INTERCEPT = -5.91

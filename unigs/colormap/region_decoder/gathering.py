@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.contacts import components, contacts, join, measure
-from unigs.colormap.location import COLOR_SPREAD, Cells, best_cell
+from unigs.colormap.region_decoder.contacts import components, contacts, join, measure
+from unigs.colormap.region_decoder.location import COLOR_SPREAD, Cells, best_cell
 from unigs.io.kernels import kernel
 
 DETACHED = 1.0

@@ -8,16 +8,16 @@ import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors, check_colormap
 from unigs.colormap.closest import closest
-from unigs.colormap.confidence import confidence, evidence
 from unigs.colormap.decoded import Decoded
-from unigs.colormap.flood import grow
-from unigs.colormap.gathering import Gathered, gather
-from unigs.colormap.leftovers import recover
-from unigs.colormap.location import Cells
-from unigs.colormap.modes import find_modes, noise_level, smooth
 from unigs.colormap.orders import all_colors
 from unigs.colormap.palette import Palette
-from unigs.colormap.slopes import clear_slopes
+from unigs.colormap.region_decoder.confidence import confidence, evidence
+from unigs.colormap.region_decoder.flood import grow
+from unigs.colormap.region_decoder.gathering import Gathered, gather
+from unigs.colormap.region_decoder.leftovers import recover
+from unigs.colormap.region_decoder.location import Cells
+from unigs.colormap.region_decoder.modes import find_modes, noise_level, smooth
+from unigs.colormap.region_decoder.slopes import clear_slopes
 from unigs.io.kernels import kernel, kernel_part
 from unigs.io.label_kernels import look_up
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from unigs.datasets.coco_dataset import CocoDataset
-from unigs.datasets.coco_records import ImageRecord
+from unigs.datasets.coco.dataset import CocoDataset
+from unigs.datasets.coco.records import ImageRecord
 from unigs.datasets.dataset import Category, Record
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import Photo, annotation_digest

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from unigs.datasets.coco_dataset import CocoDataset
-from unigs.datasets.coco_records import ImageRecord
+from unigs.datasets.coco.dataset import CocoDataset
+from unigs.datasets.coco.records import ImageRecord
 from unigs.datasets.label_map import Region, check_box, scene_from_regions
 from unigs.datasets.photo import annotation_digest
 from unigs.errors import DataError

@@ -8,7 +8,7 @@ from dataclasses import astuple, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from unigs.datasets.coco_records import CocoRecords, ImageRecord
+from unigs.datasets.coco.records import CocoRecords, ImageRecord
 from unigs.datasets.dataset import Category, Dataset, Record
 from unigs.datasets.photo import SIZE_UNKNOWN, Photo, annotation_digest, read_photo
 from unigs.errors import DataError

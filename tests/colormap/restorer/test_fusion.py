@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unigs.colormap.decoded import Decoded
-from unigs.colormap.fusion import fuse
 from unigs.colormap.restorer.drawn_segments import draw_segments
+from unigs.colormap.restorer.fusion import fuse
 
 
 def reading(segments, scores):

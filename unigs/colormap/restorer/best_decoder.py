@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from unigs.colormap.decoded import Decoded
-from unigs.colormap.fusion import fuse
 from unigs.colormap.palette import Palette
-from unigs.colormap.region_decoder import decode_regions
+from unigs.colormap.region_decoder.decode import decode_regions
+from unigs.colormap.restorer.fusion import fuse
 
 
 def decode_best(

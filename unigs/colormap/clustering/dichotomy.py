@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from unigs.colormap.bins import ColorBins, bin_colors
-from unigs.colormap.clusters import finish_clusters
+from unigs.colormap.clustering.clusters import finish_clusters
+from unigs.colormap.clustering.two_means import partition, scratch_of, sums_of, two_means, two_seeds
 from unigs.colormap.color import pixel_features
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.palette import Palette
-from unigs.colormap.two_means import partition, scratch_of, sums_of, two_means, two_seeds
 from unigs.io.kernels import kernel, kernel_part
 
 CRITERIA = ("l2", "squared")

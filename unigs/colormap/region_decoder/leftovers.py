@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.contacts import components
-from unigs.colormap.location import Cells
+from unigs.colormap.region_decoder.contacts import components
+from unigs.colormap.region_decoder.location import Cells
 from unigs.io.kernels import kernel, kernel_part
 
 
