@@ -6,15 +6,15 @@ import numpy as np
 from scipy.ndimage import label
 
 from tests.colormap.test_regions import same_partition
-from unigs.colormap.region_decoder.contacts import components, measure
-from unigs.colormap.region_decoder.modes import _count_flat
+from unigs.colormap.region_decoder.contacts import connected_parts, measure
+from unigs.colormap.region_decoder.modes import count_flat
 
 
 def test_components_agree_with_scipy() -> None:
     rng = np.random.default_rng(0)
     for _ in range(10):
         labels = rng.integers(0, 3, (23, 31)).astype(np.int32)
-        parts, label_of = components(labels)
+        parts, label_of = connected_parts(labels)
         assert np.array_equal(label_of[parts], labels)
         assert len(label_of) == sum(label(labels == value)[1] for value in range(3))
         for value in range(3):
@@ -40,6 +40,6 @@ def test_flat_pixels_are_those_without_a_step_to_the_right_or_below() -> None:
     pixels[1, 2] = (0, 0, 30)
     counts, step = np.zeros(12, np.int64), np.empty(12, np.uint8)
     index = np.arange(12, dtype=np.int32).reshape(3, 4)
-    _count_flat(pixels.reshape(3, 12), index, 20, step, counts)
+    count_flat(pixels.reshape(3, 12), index, 20, step, counts)
     steps = [(1, 1), (0, 2), (1, 2)]
     assert sorted(np.flatnonzero(counts == 0)) == sorted(4 * y + x for y, x in steps)

@@ -1,4 +1,4 @@
-"""Connected components of a label map, and how strongly the colour steps between neighbours."""
+"""Connected parts of a label map, and how strongly the colour steps between neighbours."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 from unigs.io.kernels import kernel, kernel_part
 
 
-def components(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """4-connected components of `labels` (h, w) int32, numbered from 0 in the order of their first
-    pixel: (h, w) int32, and the label of each of them (count,) int32."""
+def connected_parts(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 4-connected parts of `labels` (h, w) int32, numbered from 0 in the order of their
+    first pixel: (h, w) int32, and the label of each of them (count,) int32."""
     parts = np.empty_like(labels)
     # As many as there can be; memory that is not touched is not taken.
     parent, label_of = np.empty(labels.size, np.int32), np.empty(labels.size, np.int32)

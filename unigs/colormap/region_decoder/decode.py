@@ -21,7 +21,10 @@ from unigs.colormap.region_decoder.slopes import clear_slopes
 from unigs.io.kernels import kernel, kernel_part
 from unigs.io.label_kernels import look_up
 
+# Constants here and in the room, and the defaults of `decode_regions`, are in levels of 0 to 255 or
+# pixels unless they say otherwise; chosen on COCO's training photographs (docs/codec.md).
 MAX_SMOOTHING = 3
+# From here on a colour is another than its region's, however little noise there is.
 FAR = 32.0
 NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 
@@ -210,9 +213,14 @@ def _sum_shape(labels, pixels, colors, count, core, spread):
     return inner
 
 
+# A peak is thin if a smaller share of its pixels than this has four neighbours of its label.
 THIN = 0.15
+# Root mean square distance of a slope's pixels to its colour: more than this.
 SLOPE_SPREAD = 10.0
+# Distance of a slope's colour to the line between the two colours: less than this.
 SLOPE_GAP = 20.0
+# Where on that line it lies, in shares from either end: nearer to one of them it is that colour.
+SLOPE_END = 0.15
 
 
 def _slopes(
@@ -256,7 +264,7 @@ def _keep_between(colors, count, result):
                     along = colors[second, c] - colors[first, c]
                     away = colors[index, c] - colors[first, c] - share * along
                     gap += away * away
-                if share > 0.15 and share < 0.85 and gap < SLOPE_GAP**2:
+                if share > SLOPE_END and share < 1 - SLOPE_END and gap < SLOPE_GAP**2:
                     result[index] = True
                     break
 

@@ -6,7 +6,10 @@ import numpy as np
 
 from unigs.io.kernels import kernel, kernel_part
 
-LEVELS = 128
+# Prices fall into so many classes of that many levels, each with a list of offers, in place of a
+# heap: 128 x 3.5 is just more than the largest distance of two colours.
+LEVELS, CLASS_WIDTH = 128, 3.5
+# What a step of the image adds to a price, against a step of the colormap.
 GUIDANCE = 0.5
 
 
@@ -87,5 +90,5 @@ def _price(pixels, image, y, x, v, u, colors, label):
         for channel in range(3):
             edge = np.float64(image[y, x, channel]) - np.float64(image[v, u, channel])
             price += GUIDANCE * abs(edge)
-    level = np.int64(price / 3.5)
+    level = np.int64(price / CLASS_WIDTH)
     return level if level < LEVELS else LEVELS - 1

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unigs.colormap.region_decoder.contacts import components, contacts, join, measure
+from unigs.colormap.region_decoder.contacts import connected_parts, contacts, join, measure
 from unigs.colormap.region_decoder.location import COLOR_SPREAD, Cells, best_cell
 from unigs.io.kernels import kernel
 
+# Price, as a negative log likelihood, of taking parts that do not touch for one entity.
 DETACHED = 1.0
 
 
@@ -134,7 +135,7 @@ def gather(
     palette has another colour that fits the part and belongs to the very place where it lies:
     colour is location.
     """
-    parts, label_of = components(labels)
+    parts, label_of = connected_parts(labels)
     count = len(label_of)
     pairs, length, step = contacts(parts, pixels)
     groups = join(count, pairs[step < drift])

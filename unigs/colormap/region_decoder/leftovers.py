@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.region_decoder.contacts import components
+from unigs.colormap.region_decoder.contacts import connected_parts
 from unigs.colormap.region_decoder.location import Cells
 from unigs.io.kernels import kernel, kernel_part
 
@@ -160,7 +160,7 @@ def recover(
     found = _mark(labels, pixels, colors, far, gap, marks, marked)
     if found < smallest:
         return colors
-    parts, mark_of = components(marks)
+    parts, mark_of = connected_parts(marks)
     count = len(mark_of)
     area, peaks, places = _peaks(labels, pixels, colors, parts, marked[:found], count)
     chosen = np.flatnonzero(area >= smallest)

@@ -9,6 +9,7 @@ import numpy as np
 from unigs.colormap.palette import Palette
 from unigs.io.kernels import kernel, kernel_part
 
+# Deviations of a colour in levels, and of a place in cells; see `best_cell`.
 COLOR_SPREAD = 20.0
 CELL_SPREAD = 0.5
 

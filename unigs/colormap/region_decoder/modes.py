@@ -17,6 +17,8 @@ from unigs.colormap.bins import ColorBins
 from unigs.colormap.closest import closest
 from unigs.io.kernels import kernel, kernel_part
 
+# Of an entity without flat ground: pixels in one bin, their share of all within the radius, and
+# bins that are tried, the most populous first.
 SMALLEST = 4
 SHARP = 0.7
 MAX_SHARP = 256
@@ -86,7 +88,7 @@ def _apart(a, b):
 
 
 @kernel
-def _count_flat(rows, index, limit, step, counts):
+def count_flat(rows, index, limit, step, counts):
     """Per bin, pixels that differ from their right and lower neighbours by at most `limit`.
 
     `rows` (h, 3 * w) are the pixels, `step` (3 * w,) is for use in here.
@@ -189,7 +191,7 @@ def find_modes(
     radius = float(radius)
     counts = np.zeros(len(bins.counts), np.int64)
     rows, step = pixels.reshape(height, 3 * width), np.empty(3 * width, np.uint8)
-    _count_flat(rows, bins.index, math.floor(flat_step), step, counts)
+    count_flat(rows, bins.index, math.floor(flat_step), step, counts)
     peaks, sums, weight = np.zeros((limit, 3)), np.empty((limit, 3)), np.zeros(limit, np.int64)
     order = np.argsort(-counts, kind="stable")
     found = _climb(bins.colors, counts, order, radius, peaks, weight, sums)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from unigs.colormap.region_decoder.contacts import components, contacts, measure
+from unigs.colormap.region_decoder.contacts import connected_parts, contacts, measure
 from unigs.colormap.region_decoder.location import Cells
 from unigs.io.label_kernels import look_up
 
+# Of a slope: its width in pixels at most, the least share of its rim that it has in common with two
+# neighbours together, with the second of them, and the deviation of its colour in levels.
 WIDEST = 6.0
 FLANKS = 0.75
 WEAKER_FLANK = 0.2
-EVEN = 6.0
+UNEVEN = 6.0
+# Its mean lies this far from either neighbour's, in shares of the way between them.
+END = 0.1
 
 
 def _flanks(
@@ -48,13 +52,13 @@ def _between(
     narrow &= (shared.sum(axis=1) >= FLANKS * rim) & (shared[:, 1] >= WEAKER_FLANK * rim)
     parts = np.flatnonzero(narrow)
     mean = means[parts]
-    parts = parts[moments[parts, 4] / area[parts] - (mean * mean).sum(axis=1) >= EVEN * EVEN]
+    parts = parts[moments[parts, 4] / area[parts] - (mean * mean).sum(axis=1) >= UNEVEN * UNEVEN]
     mean, first = means[parts], means[sides[parts, 0]]
     along = means[sides[parts, 1]] - first
     span = (along * along).sum(axis=1)
     share = ((mean - first) * along).sum(axis=1) / np.maximum(span, 1e-9)
     away = mean - first - share[:, None] * along
-    return parts[(share >= 0.1) & (share <= 0.9) & ((away * away).sum(axis=1) <= gap * gap)]
+    return parts[(share >= END) & (share <= 1 - END) & ((away * away).sum(axis=1) <= gap * gap)]
 
 
 def clear_slopes(
@@ -66,7 +70,7 @@ def clear_slopes(
     `gap` of the segment between theirs, and whose colour does not belong where it lies
     (`best_cell` not below `price`). A thin entity in a sharp colormap is even, and stays.
     """
-    parts, label_of = components(labels)
+    parts, label_of = connected_parts(labels)
     count = len(label_of)
     pairs, length, _ = contacts(parts, pixels)
     moments = measure(parts, pixels, count)

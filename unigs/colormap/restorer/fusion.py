@@ -7,6 +7,7 @@ from scipy.ndimage import find_objects
 
 from unigs.colormap.decoded import Decoded
 
+# IoU above which two readings are of one entity, as in the matching of metrics.
 SAME = 0.5
 
 
