@@ -5,8 +5,8 @@ from pathlib import Path
 
 from assets_defs.manifest import dataset_inputs
 from assets_defs.models import tasks_of
-from assets_defs.support.folders import Folders
-from assets_defs.support.pretrained import COMPONENTS, weights_digests
+from assets_defs.run.folders import Folders
+from assets_defs.run.pretrained import COMPONENTS, weights_digests
 from resources.run_settings import GraphSettings
 
 

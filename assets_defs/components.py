@@ -5,16 +5,16 @@ from typing import Any
 
 import dagster as dg
 
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import built_digest
+from assets_defs.cache.staleness import code_of
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.metadata.materialize import materialized
 from assets_defs.retraining.fitted import fitted_on
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.partitions import SPLITS, held, parts
-from assets_defs.support.pretrained import component_settings
-from assets_defs.support.records import built_digest
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import SPLITS, held, parts
+from assets_defs.run.pretrained import component_settings
+from assets_defs.run.step import step_of_run
 from resources.run_settings import GraphSettings
 from resources.store import Store
 
@@ -29,7 +29,7 @@ TEXT_CODE = code_of("text_encoder")
     owners=["team:models"],
     code_version=AUTOENCODER_CODE,
 )
-@tried_again
+@step_of_run
 def autoencoder(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
@@ -69,7 +69,7 @@ def autoencoder(
     owners=["team:models"],
     code_version=TEXT_CODE,
 )
-@tried_again
+@step_of_run
 def text_encoder(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

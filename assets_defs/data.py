@@ -15,15 +15,15 @@ from assets_defs.arrival.roots import (
     observed,
     observed_copy,
 )
-from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized, materialized_each
-from assets_defs.support.partitions import SPLITS, held
-from assets_defs.support.planning import require_fit
-from assets_defs.support.records import build_record
-from assets_defs.support.retries import tried_again
-from assets_defs.support.scene_pictures import quarantine_table, scene_sheet
-from assets_defs.support.staleness import code_of
+from assets_defs.cache.build import Built, Outcome, build_or_reuse
+from assets_defs.cache.records import build_record
+from assets_defs.cache.staleness import code_of
+from assets_defs.metadata.materialize import materialized, materialized_each
+from assets_defs.metadata.scene_pictures import quarantine_table, scene_sheet
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import SPLITS, held
+from assets_defs.run.planning import require_fit
+from assets_defs.run.step import step_of_run
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.errors import DataError
@@ -49,7 +49,7 @@ def index_file(folders: Folders, dataset: str, split: str) -> Path:
     owners=["team:data"],
     code_version=GENERATOR_CODE,
 )
-@tried_again
+@step_of_run
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
@@ -107,7 +107,7 @@ def _scenes_index(split: str) -> dg.AssetsDefinition:
         code_version=READER_CODE,
         description=f"Every image of {split} as a row: digests, entities, or why quarantined.",
     )
-    @tried_again
+    @step_of_run
     def scenes_index(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:
@@ -205,7 +205,7 @@ scenes_indexes = [_scenes_index(split) for split in SPLITS]
         )
     ],
 )
-@tried_again
+@step_of_run
 def quarantine_report(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets_defs.cache.build import Built, Outcome, build_or_reuse
+from assets_defs.cache.records import build_record, built_digest, fingerprint
+from assets_defs.cache.staleness import code_of
 from assets_defs.evaluators import WEIGHTS, evaluators
+from assets_defs.launched.evaluation import evaluate_folders
 from assets_defs.manifest import dataset_inputs, shard_manifest
+from assets_defs.metadata.materialize import materialized
+from assets_defs.metadata.provenance import provenance
 from assets_defs.models import MODELS
 from assets_defs.protocol import protocol, protocol_shards
-from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.pretrained import EVALUATORS, weights_digests, weights_inputs
-from assets_defs.support.provenance import provenance
-from assets_defs.support.records import build_record, built_digest, fingerprint
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
-from assets_defs.support.step import Step
-from assets_defs.support.work import evaluate_folders
+from assets_defs.run.folders import Folders
+from assets_defs.run.pretrained import EVALUATORS, weights_digests, weights_inputs
+from assets_defs.run.step import Step, step_of_run
 from assets_defs.training import PIPELINE, models, untrained
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source
 from resources.launcher import Launcher
@@ -142,7 +141,7 @@ def _reference(task: str) -> dg.AssetsDefinition:
         code_version=EVALUATION_CODE,
         description=f"The untrained model, the baselines and the upper bounds on {task}.",
     )
-    @tried_again
+    @step_of_run
     def reference(
         context: dg.AssetExecutionContext,
         store: Store,
@@ -194,7 +193,7 @@ def _evaluation(name: str, task: str) -> dg.AssetsDefinition:
         code_version=EVALUATION_CODE,
         description=f"The {name} model on held-out scenes, task {task}.",
     )
-    @tried_again
+    @step_of_run
     def evaluation(
         context: dg.AssetExecutionContext,
         store: Store,

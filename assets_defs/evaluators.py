@@ -6,14 +6,14 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.arrival.roots import data_root
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import built_digest
+from assets_defs.cache.staleness import code_of
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.pretrained import weights_digests
-from assets_defs.support.records import built_digest
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
+from assets_defs.metadata.materialize import materialized
+from assets_defs.run.folders import Folders
+from assets_defs.run.pretrained import weights_digests
+from assets_defs.run.step import step_of_run
 from resources.evaluators import DUAL_ENCODER, SEGMENTER, external_source, train_evaluator
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -34,7 +34,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         code_version=CODE,
         description=description,
     )
-    @tried_again
+    @step_of_run
     def evaluator(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
     ) -> dg.MaterializeResult:

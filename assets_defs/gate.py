@@ -8,15 +8,15 @@ from typing import Any
 
 import dagster as dg
 
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import built_digest, fingerprint
 from assets_defs.evaluation import Evaluator, evaluation_inputs
+from assets_defs.metadata.materialize import materialized
 from assets_defs.models import JOINT, MODELS, registered_name
 from assets_defs.report import reports
 from assets_defs.retraining.forgotten import tainted_by_forgotten
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.records import built_digest, fingerprint
-from assets_defs.support.retries import tried_again
+from assets_defs.run.folders import Folders
+from assets_defs.run.step import step_of_run
 from assets_defs.training import VERSION_FILE
 from resources.launcher import Launcher
 from resources.mlflow.champion import crown
@@ -64,7 +64,7 @@ def _gate(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         ],
         description="Points the registry's champion alias at the model when it is better.",
     )
-    @tried_again
+    @step_of_run
     def gate(
         context: dg.AssetExecutionContext,
         store: Store,

@@ -8,13 +8,8 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.arrival.roots import data_root
-from assets_defs.data import INDEX, index_file
-from assets_defs.shards import latents, shards
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.partitions import partition_key, parts, with_task
-from assets_defs.support.records import (
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import (
     build_record,
     built_digest,
     damaged,
@@ -23,7 +18,12 @@ from assets_defs.support.records import (
     read_record,
     verify,
 )
-from assets_defs.support.retries import tried_again
+from assets_defs.data import INDEX, index_file
+from assets_defs.metadata.materialize import materialized
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import partition_key, parts, with_task
+from assets_defs.run.step import step_of_run
+from assets_defs.shards import latents, shards
 from resources.mlflow.tracking import DatasetInput
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -47,7 +47,7 @@ _DAMAGES_SHOWN = 20
         )
     ],
 )
-@tried_again
+@step_of_run
 def shard_manifest(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:

@@ -5,13 +5,13 @@ from pathlib import Path
 import dagster as dg
 
 from assets_defs.arrival.roots import data_root
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import built_digest, fingerprint
+from assets_defs.cache.staleness import code_of
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.records import built_digest, fingerprint
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
+from assets_defs.metadata.materialize import materialized
+from assets_defs.run.folders import Folders
+from assets_defs.run.step import step_of_run
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.lineage.history import PARTS
@@ -29,7 +29,7 @@ PROTOCOL_CODE = code_of("protocol")
     owners=["team:data"],
     code_version=PROTOCOL_CODE,
 )
-@tried_again
+@step_of_run
 def protocol(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import build_record, built_digest, fingerprint
 from assets_defs.cards import write_card
 from assets_defs.evaluation import evaluations, references
+from assets_defs.metadata.materialize import materialized
 from assets_defs.models import MODELS
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.records import build_record, built_digest, fingerprint
-from assets_defs.support.retries import tried_again
+from assets_defs.run.folders import Folders
+from assets_defs.run.step import step_of_run
 from assets_defs.training import PIPELINE
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
@@ -46,7 +46,7 @@ def _report(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         owners=["team:models"],
         description=f"The result table, pictures and model card of the {name} model.",
     )
-    @tried_again
+    @step_of_run
     def report(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
     ) -> dg.MaterializeResult:

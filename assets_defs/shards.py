@@ -7,18 +7,18 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.arrival.roots import data_root
+from assets_defs.cache.build import Built, Outcome, build_or_reuse
+from assets_defs.cache.records import built_digest, fingerprint
+from assets_defs.cache.staleness import code_of
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
-from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.keys import asset_name
-from assets_defs.support.materialize import described, inline, say
-from assets_defs.support.partitions import SHARD_PARTITIONS, known_key, partition_key, parts
-from assets_defs.support.provenance import dataset_and_preset
-from assets_defs.support.records import built_digest, fingerprint
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
-from assets_defs.support.work import build_pixels, encode_pixels
+from assets_defs.launched.shards import build_partition, encode_partition
+from assets_defs.metadata.materialize import described, inline, say
+from assets_defs.metadata.provenance import dataset_and_preset
+from assets_defs.run.folders import Folders
+from assets_defs.run.keys import asset_name
+from assets_defs.run.partitions import SHARD_PARTITIONS, known_key, partition_key, parts
+from assets_defs.run.step import step_of_run
 from resources.launcher import Launcher
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -45,7 +45,7 @@ SHEET = "contact.png"
     owners=["team:data"],
     code_version=SHARD_CODE,
 )
-@tried_again
+@step_of_run
 def shards(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
 ) -> dg.MaterializeResult:
@@ -67,7 +67,7 @@ def shards(
     owners=["team:data"],
     code_version=LATENT_CODE,
 )
-@tried_again
+@step_of_run
 def latents(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, launcher: Launcher
 ) -> dg.MaterializeResult:
@@ -125,7 +125,7 @@ def drawn(
             "sheet": SHEET,
             "workers": settings.workers,
         }
-        counts = launcher.call(context, build_pixels, order, folder)
+        counts = launcher.call(context, build_partition, order, folder)
         manifest = read_manifest(folder)
         return Built(
             manifest.digest,
@@ -186,7 +186,7 @@ def encoded(
             "shards": str(source),
             "folder": str(folder),
         }
-        launcher.call(context, encode_pixels, order, folder)
+        launcher.call(context, encode_partition, order, folder)
         manifest = read_manifest(folder)
         return Built(
             manifest.digest,

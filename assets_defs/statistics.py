@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 
 from assets_defs.arrival.roots import data_root
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import built_digest
+from assets_defs.cache.staleness import code_of
 from assets_defs.data import index_file, quarantine_report, scenes_indexes
+from assets_defs.metadata.materialize import materialized
 from assets_defs.retraining.drift import DISTRIBUTIONS, drift_check, drift_spec
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.partitions import SPLITS, held
-from assets_defs.support.records import built_digest
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import SPLITS, held
+from assets_defs.run.step import step_of_run
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from unigs.config.data import MIX
@@ -39,7 +39,7 @@ _CLASSES_SHOWN = 20
     code_version=CODE,
     check_specs=[drift_spec("scene_statistics")],
 )
-@tried_again
+@step_of_run
 def scene_statistics(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

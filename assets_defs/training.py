@@ -8,30 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets_defs.cache.build import Built, Outcome, build_or_reuse
+from assets_defs.cache.records import RECORD, build_record, built_digest, fingerprint, verify
+from assets_defs.cache.staleness import code_of
 from assets_defs.cards import write_card
 from assets_defs.components import autoencoder, text_encoder
+from assets_defs.launched.training_entry import PREVIEWS, REPORT
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
+from assets_defs.metadata.materialize import materialized
+from assets_defs.metadata.provenance import DESCRIPTION, provenance
 from assets_defs.models import JOINT, MODELS, registered_name, tasks_of
 from assets_defs.retraining.drift import keep_distributions, note_trained_on
 from assets_defs.retraining.start import Starts
 from assets_defs.retraining.turn import POOL, training_turn
-from assets_defs.statistics import PLOT, STATISTICS, scene_statistics
-from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
-from assets_defs.support.folders import Folders, leaves, sample_folders
-from assets_defs.support.materialize import materialized
-from assets_defs.support.partitions import with_task
-from assets_defs.support.planning import require_fit
-from assets_defs.support.pretrained import (
+from assets_defs.run.folders import Folders, leaves, sample_folders
+from assets_defs.run.partitions import with_task
+from assets_defs.run.planning import require_fit
+from assets_defs.run.pretrained import (
     COMPONENTS,
     component_settings,
     weights_inputs,
 )
-from assets_defs.support.provenance import DESCRIPTION, provenance
-from assets_defs.support.records import RECORD, build_record, built_digest, fingerprint, verify
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
-from assets_defs.support.step import Step
-from assets_defs.support.training_entry import PREVIEWS, REPORT
+from assets_defs.run.step import Step, step_of_run
+from assets_defs.statistics import PLOT, STATISTICS, scene_statistics
 from resources.launcher import Launcher
 from resources.mlflow.content import log_preset, log_statistics, training_parameters
 from resources.mlflow.logged_models import MODEL_DIGEST
@@ -63,7 +62,7 @@ def _weights(name: str, tasks: tuple[str, ...]) -> dg.AssetsDefinition:
         pool=POOL,
         description=f"The UNet trained on {', '.join(tasks)}; resumes where it broke off.",
     )
-    @tried_again
+    @step_of_run
     def weights(
         context: dg.AssetExecutionContext,
         store: Store,
@@ -88,7 +87,7 @@ def _model(name: str, weights: dg.AssetsDefinition) -> dg.AssetsDefinition:
         code_version=ASSEMBLY_CODE,
         description="The pipeline folder (diffusers layout), registered in MLflow as a version.",
     )
-    @tried_again
+    @step_of_run
     def model(
         context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
     ) -> dg.MaterializeResult:
@@ -179,7 +178,7 @@ def trained(step: Step, launcher: Launcher, name: str) -> Outcome:
                     "tracking_uri": tracking.tracking_uri,
                     "mlflow_run_id": run_id,
                 }
-                launcher.start(context, "assets_defs.support.training_entry", order, folder)
+                launcher.start(context, "assets_defs.launched.training_entry", order, folder)
             except BaseException:
                 tracking.end_run(run_id, "KILLED")
                 raise
@@ -270,7 +269,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
     owners=["team:evaluation"],
     code_version=ASSEMBLY_CODE,
 )
-@tried_again
+@step_of_run
 def untrained(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:

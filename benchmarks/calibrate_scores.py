@@ -1,4 +1,4 @@
-"""Fit the constants of unigs/colormap/confidence.py, and evaluate the scores on other images.
+"""Fit the constants of the region decoder's confidence, and evaluate the scores on other images.
 
     python benchmarks/calibrate_scores.py --root ../shared/data/coco \
         --autoencoder ../shared/weights/taesd --trips build/trips

@@ -23,8 +23,8 @@ from scipy.ndimage import gaussian_filter
 from sklearn.cluster import KMeans
 
 from unigs.colormap import Palette, decode, decode_batch
+from unigs.colormap.clustering.two_means import scratch_of, two_seeds
 from unigs.colormap.color import pixel_features
-from unigs.colormap.two_means import scratch_of, two_seeds
 
 DELTA = 10.0
 seeds_of = njit(two_seeds)

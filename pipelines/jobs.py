@@ -11,8 +11,8 @@ import dagster as dg
 from assets_defs.arrival.batches import annotation_batch
 from assets_defs.models import JOINT, MODELS
 from assets_defs.paper.variants import variant_tags
-from assets_defs.support.keys import asset_key
-from assets_defs.support.partitions import run_tags, settings_tags
+from assets_defs.run.keys import asset_key
+from assets_defs.run.partitions import run_tags, settings_tags
 from resources.run_settings import GraphSettings
 from unigs.workflows.job_names import (
     DATA_ONLY,

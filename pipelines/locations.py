@@ -17,7 +17,7 @@ import dagster as dg
 import yaml
 from pydantic import ValidationError
 
-from assets_defs.support.partitions import SETTINGS_TAG, settings_tags
+from assets_defs.run.partitions import SETTINGS_TAG, settings_tags
 from pipelines.build import build_defs, settings_of_environment
 from resources.run_settings import GraphSettings
 from unigs.errors import ConfigError, choices

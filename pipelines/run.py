@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from pipelines.runner.console import children_write_to
 from pipelines.runner.follow import Progress, Worker, follow
 from pipelines.runner.programs import called
@@ -32,14 +32,14 @@ from unigs.workflows.training_progress import TrainingLine
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse ``arguments``, run, print the result; the exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     warnings.filterwarnings("ignore", module="dagster")
     # SIGINT too: a process that a script starts in the background has it switched off.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     end_with_parent()
     try:
-        return _run(options)
+        return run(options)
     except UnigsError as error:
         if is_verbose():
             traceback.print_exc()
@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
     parser.add_argument("--job", default=EVERYTHING)
     parser.add_argument("--preset", default="tiny")
@@ -70,14 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Launch the job of parsed options, follow it to its end and print its result; the exit code.
+
+    Raises:
+        UnigsError: a setting is wrong, the run does not fit, or its records do not answer.
+    """
     begin = time.monotonic()
     if options.job not in JOB_NAMES:
         raise ConfigError(f"no job {options.job!r}", hint=choices(options.job, JOB_NAMES))
     store = Store(root=options.store)
     # the home is that of the store, which may not have been made yet
     os.environ.pop("DAGSTER_HOME", None)
-    settings = _settings(options)
+    settings = settings_from(options)
     # A bad preset, store or mix is reported at once, not when the first asset runs; a continued
     # run has the data sets it began with.
     folders = Folders.of(store, settings)
@@ -88,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
 
         evaluators = () if options.job == DATA_ONLY else EVALUATORS
         require_sources(preset, (*COMPONENTS, *evaluators))
-    from assets_defs.support.planning import planning
+    from assets_defs.run.planning import planning
     from pipelines.runner.home import prepare_home
     from pipelines.runner.lost import fault_of_records, said_space
 
@@ -181,7 +187,8 @@ def _launched(
     return 0
 
 
-def _settings(options: argparse.Namespace) -> GraphSettings:
+def settings_from(options: argparse.Namespace) -> GraphSettings:
+    """Return the settings of a run from its parsed options; paths are absolute."""
     root = absolute(options.root)
     from unigs.config.overrides import parse_overrides, spelled
     from unigs.config.preset import Preset

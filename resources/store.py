@@ -67,8 +67,9 @@ class Store(dg.ConfigurableResource):
                 pass
         except OSError as error:
             raise ConfigError(
-                f"the store {self.base} cannot be written ({path}: {error.strerror}); "
-                f"name another with --store DIR or {STORE_VARIABLE}, or hint its rights or space"
+                f"the store {self.base} cannot be written ({path}: {error.strerror})",
+                hint=f"see to its rights or space, or name another with --store DIR or "
+                f"{STORE_VARIABLE}",
             ) from error
         return path
 

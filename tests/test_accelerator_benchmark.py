@@ -107,7 +107,7 @@ def test_a_part_that_takes_too_long_is_ended_with_its_children_and_its_rows_are_
     assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def test_a_part_that_fails_is_named_by_its_last_words(run):
+def test_a_part_that_fails_is_named_by_its_last_output(run):
     def breaks(bench):
         bench.row(fine=1)
         raise ValueError("no such kernel")

@@ -3,7 +3,7 @@ of them beside its range of shards."""
 
 import dagster as dg
 
-from assets_defs.support.keys import asset_key
+from assets_defs.run.keys import asset_key
 
 
 def batches_of(run: str) -> dg.DynamicPartitionsDefinition:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.records import RECORD, STARTED
+from assets_defs.cache.build import Built, Outcome, build_or_reuse
+from assets_defs.cache.records import RECORD, STARTED
+from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from unigs.errors import DataError
 from unigs.index.listing import list_files, listing_digest

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets_defs.cache.build import Outcome
+from assets_defs.cache.records import built_digest, read_record
 from assets_defs.evaluation import evaluations
 from assets_defs.models import variant_of
 from assets_defs.paper.table_asset import built_table, predicted, reported, table_asset
 from assets_defs.paper.variants import RANDOM_COLORS, REFERRING, variant, variant_folders, varied
 from assets_defs.protocol import protocol_shards
-from assets_defs.support.build_cache import Outcome
-from assets_defs.support.records import built_digest, read_record
-from assets_defs.support.retries import tried_again
-from assets_defs.support.step import Step
+from assets_defs.run.step import Step, step_of_run
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -35,7 +34,7 @@ _PART = "multiple"
     "Table 7 of the paper: referring models that learned the palette and random colours.",
     {LOCATION_HELPS: "Colours by location are read better than random ones."},
 )
-@tried_again
+@step_of_run
 def table_7(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
 ) -> dg.MaterializeResult:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets_defs.support.build_cache import Built, Outcome, build_or_reuse
-from assets_defs.support.materialize import materialized
-from assets_defs.support.provenance import provenance
-from assets_defs.support.records import fingerprint
-from assets_defs.support.staleness import code_of
-from assets_defs.support.step import Step
+from assets_defs.cache.build import Built, Outcome, build_or_reuse
+from assets_defs.cache.records import fingerprint
+from assets_defs.cache.staleness import code_of
+from assets_defs.metadata.materialize import materialized
+from assets_defs.metadata.provenance import provenance
+from assets_defs.run.step import Step
 
 if TYPE_CHECKING:
     from unigs.evaluation.paper.result import ResultTable

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets_defs.cache.records import built_digest, read_record
 from assets_defs.evaluation import evaluations
 from assets_defs.models import JOINT, MODELS
 from assets_defs.paper.palettes import NUMBER as PALETTE_TABLE
 from assets_defs.paper.palettes import table_7
 from assets_defs.paper.table_asset import built_table, predicted, reported, table_asset
 from assets_defs.paper.variants import REFERRING
-from assets_defs.support.records import built_digest, read_record
-from assets_defs.support.retries import tried_again
-from assets_defs.support.step import Step
+from assets_defs.run.step import Step, step_of_run
 from assets_defs.training import PIPELINE, models
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
@@ -33,7 +32,7 @@ def _protocol_table(number: int, task: str) -> dg.AssetsDefinition:
     deps = [evaluations[name][task] for name in names]
 
     @table_asset(number, deps, f"Table {number} of the paper: {task} on the test protocol.")
-    @tried_again
+    @step_of_run
     def table(
         context: dg.AssetExecutionContext,
         store: Store,
@@ -63,7 +62,7 @@ def _decoding_table(number: int) -> dg.AssetsDefinition:
         [evaluations[JOINT][REFERRING]],
         f"Table {number} of the paper: decoders on what the joint model predicted.",
     )
-    @tried_again
+    @step_of_run
     def table(
         context: dg.AssetExecutionContext,
         store: Store,
@@ -99,7 +98,7 @@ def _decoding_table(number: int) -> dg.AssetsDefinition:
     [models[JOINT]],
     "Table 10 of the paper: parameters and time beside the plain inpainting network.",
 )
-@tried_again
+@step_of_run
 def _cost(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings, tracking: Tracking
 ) -> dg.MaterializeResult:

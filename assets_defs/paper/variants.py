@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets_defs.cache.records import fingerprint
+from assets_defs.cache.staleness import code_of
 from assets_defs.components import autoencoder, text_encoder
 from assets_defs.data import quarantine_report, scenes_indexes
 from assets_defs.evaluation import evaluated
 from assets_defs.evaluators import evaluators
+from assets_defs.metadata.materialize import described, say
+from assets_defs.metadata.provenance import dataset_and_preset
 from assets_defs.models import tasks_of, variant_of
 from assets_defs.protocol import protocol
 from assets_defs.retraining.turn import POOL
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import key_range, parts, settings_tags
+from assets_defs.run.step import Step, step_of_run
 from assets_defs.shards import drawn, encoded
-from assets_defs.support.folders import Folders
-from assets_defs.support.materialize import described, say
-from assets_defs.support.partitions import key_range, parts, settings_tags
-from assets_defs.support.provenance import dataset_and_preset
-from assets_defs.support.records import fingerprint
-from assets_defs.support.retries import tried_again
-from assets_defs.support.staleness import code_of
-from assets_defs.support.step import Step
 from assets_defs.training import assembled, trained
 from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
@@ -89,7 +88,7 @@ def variant_tags(settings: GraphSettings) -> dict[str, str]:
     code_version=CODE,
     pool=POOL,
 )
-@tried_again
+@step_of_run
 def variant(
     context: dg.AssetExecutionContext,
     store: Store,

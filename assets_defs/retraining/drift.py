@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets_defs.models import MODELS, registered_name
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from unigs.lineage.champions import read_champions
 

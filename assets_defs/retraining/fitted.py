@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assets_defs.support.records import RECORD, is_complete, read_record
+from assets_defs.cache.records import RECORD, is_complete, read_record
 from unigs.lineage.forgotten import forgotten_file
 from unigs.lineage.history import history_file, read_history
 

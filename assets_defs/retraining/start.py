@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets_defs.cache.build import building_place
+from assets_defs.cache.records import fingerprint, read_record
 from assets_defs.retraining.forgotten import tainted_by_forgotten
-from assets_defs.support.build_cache import building_place
-from assets_defs.support.records import fingerprint, read_record
-from assets_defs.support.retries import may_pass
+from assets_defs.run.retries import may_pass
 from resources.mlflow.champion import champion_version
 from resources.mlflow.logged_models import MODEL_DIGEST
 from resources.mlflow.registry import champion

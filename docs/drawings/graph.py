@@ -20,7 +20,7 @@ COLORS = {
 
 def assets() -> nx.DiGraph:
     """Return the job's assets; the four of one kind, a task each, are one."""
-    from assets_defs.support.keys import asset_name
+    from assets_defs.run.keys import asset_name
     from pipelines.build import build_defs
 
     defs = build_defs()

@@ -4,7 +4,7 @@ noted with its name."""
 
 import dagster as dg
 
-from assets_defs.support.keys import asset_name
+from assets_defs.run.keys import asset_name
 from pipelines.automation.channels import LOG, Alert, send, without_secrets
 from pipelines.automation.intervals import look_seconds
 from pipelines.runner.follow import reason_of

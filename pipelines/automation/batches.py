@@ -19,8 +19,8 @@ import dagster as dg
 
 from assets_defs.arrival.batches import annotation_batch, batches_of
 from assets_defs.data import index_file
-from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import SPLITS
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import SPLITS
 from pipelines.automation.file_state import read_files
 from pipelines.automation.watch import Watched, annotation_names
 from resources.run_settings import GraphSettings

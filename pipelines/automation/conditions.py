@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets_defs.manifest import shard_manifest
 from assets_defs.models import JOINT
-from assets_defs.support.keys import asset_key
+from assets_defs.run.keys import asset_key
 
 # As the job that trains and evaluates it: what is compared with follows from the data too.
 _GROUPS = ("evaluators", "reference", f"model_{JOINT}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.support.partitions import SPLITS, run_tags
+from assets_defs.run.partitions import SPLITS, run_tags
 from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings
 from resources.store import Store, default_store

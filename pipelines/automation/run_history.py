@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.support.keys import asset_name
-from assets_defs.support.partitions import run_tags, settings_tags
+from assets_defs.run.keys import asset_name
+from assets_defs.run.partitions import run_tags, settings_tags
 from pipelines.automation.attempts import Ended
 from pipelines.jobs import EVERYTHING
 from resources.run_settings import GraphSettings

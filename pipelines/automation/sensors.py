@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from assets_defs.arrival.batches import batches_of
-from assets_defs.support.partitions import SPLITS, held
+from assets_defs.run.partitions import SPLITS, held
 from pipelines.automation.attempts import decide
 from pipelines.automation.batches import new_batches, pending_batches, taken_in
 from pipelines.automation.intervals import look_seconds

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assets_defs.arrival.roots import digest_of_listing
-from assets_defs.support.partitions import SPLITS
+from assets_defs.run.partitions import SPLITS
 from pipelines.automation.attempts import said_time
 from pipelines.automation.file_state import Files, Seen, read_files, read_seen, write_state
 from pipelines.automation.places import Look, let_rest, listed_at, resting

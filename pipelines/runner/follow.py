@@ -9,7 +9,7 @@ from typing import Protocol
 
 import dagster as dg
 
-from assets_defs.support.keys import asset_name
+from assets_defs.run.keys import asset_name
 from resources.process.run_lock import has_worker
 from unigs.errors import DataError
 from unigs.workflows.training_progress import training_state
@@ -61,7 +61,7 @@ class Progress:
             case dg.DagsterEventType.ASSET_MATERIALIZATION:
                 self._count(event)
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-                self._judge(event.asset_check_evaluation_data)
+                self._tell_check(event.asset_check_evaluation_data)
             case dg.DagsterEventType.STEP_SUCCESS:
                 seconds = entry.timestamp - self._started.get(step, entry.timestamp)
                 self.say(f"  {step}: {seconds:.1f} s")
@@ -90,7 +90,7 @@ class Progress:
         if name not in names:
             names.append(name)
 
-    def _judge(self, check: dg.AssetCheckEvaluation) -> None:
+    def _tell_check(self, check: dg.AssetCheckEvaluation) -> None:
         if check.passed:
             return
         asset = asset_name(check.asset_key)

@@ -110,7 +110,7 @@ class ProcessLauncher(Launcher):
             if tail:
                 context.log.error("last output of the child process:\n%s", "\n".join(tail))
             kind = ProcessLost if code < 0 or code == START_AGAIN else ProcessFailed
-            raise kind(_last_words(command, code, tail))
+            raise kind(_last_output(command, code, tail))
 
 
 def _echo(stream: IO[str], tail: deque[str]) -> None:
@@ -120,7 +120,7 @@ def _echo(stream: IO[str], tail: deque[str]) -> None:
             tail.append(line.rstrip())
 
 
-def _last_words(command: Sequence[str], code: int, tail: deque[str]) -> str:
+def _last_output(command: Sequence[str], code: int, tail: deque[str]) -> str:
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
     words = tail[-1] if tail else "it wrote nothing"
     return f"{' '.join(command[1:3])} ended with {how}: {words}"

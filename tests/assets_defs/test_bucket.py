@@ -6,11 +6,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import build_record
 from assets_defs.manifest import fetch, publish
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import parts
-from assets_defs.support.records import build_record
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import parts
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store

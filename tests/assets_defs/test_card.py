@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from assets_defs.cache.build import Built, build_or_reuse
 from assets_defs.cards import write_card
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.tiny_pipeline import tiny_pipeline

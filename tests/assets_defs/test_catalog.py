@@ -5,7 +5,7 @@ import pytest
 
 from assets_defs.catalog import ASSETS
 from assets_defs.models import JOINT, MODELS
-from assets_defs.support.keys import asset_name
+from assets_defs.run.keys import asset_name
 from pipelines.build import build_defs
 from pipelines.jobs import jobs_of
 from resources.mlflow.tracking import Tracking

@@ -7,13 +7,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets_defs.cache.build import Built, build_or_reuse
 from assets_defs.gate import BETTER, NOT_WORSE
 from assets_defs.paper.palettes import LOCATION_HELPS
 from assets_defs.paper.table_asset import WHOLE
 from assets_defs.retraining.drift import DRIFT
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import parts, run_tags
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import parts, run_tags
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
 from pipelines.runner.follow import Progress, follow

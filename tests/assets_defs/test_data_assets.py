@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from assets_defs import data
+from assets_defs.cache.build import Outcome
 from assets_defs.manifest import dataset_inputs
-from assets_defs.support.build_cache import Outcome
-from assets_defs.support.folders import Folders
-from assets_defs.support.keys import asset_name
-from assets_defs.support.partitions import SHARD_PARTITIONS, range_tags
+from assets_defs.run.folders import Folders
+from assets_defs.run.keys import asset_name
+from assets_defs.run.partitions import SHARD_PARTITIONS, range_tags
 from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from assets_defs import gate
+from assets_defs.cache import build as cache_build
 from assets_defs.gate import BETTER, NOT_WORSE, checks
 from assets_defs.models import registered_name
-from assets_defs.support import build_cache
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from assets_defs.training import VERSION_FILE
 from resources.mlflow.champion import champion_version, crown
 from resources.mlflow.registry import ModelVersion, register_model
@@ -146,7 +146,7 @@ def decide(
     """Materialise a gate whose inputs are known by ``digest``; its metadata."""
     monkeypatch.setattr(gate, "built_digest", lambda place: digest)
     monkeypatch.setattr(gate, "evaluation_inputs", lambda *given: {})
-    monkeypatch.setattr(build_cache, "verify", lambda folders: None)
+    monkeypatch.setattr(cache_build, "verify", lambda folders: None)
     result = materialise(store, settings, [f"{model}_gate"])
     (event,) = result.asset_materializations_for_node(f"{model}_gate")
     return dict(event.metadata)

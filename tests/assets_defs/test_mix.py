@@ -6,9 +6,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets_defs.support.folders import Folders
-from assets_defs.support.keys import asset_name
-from assets_defs.support.partitions import parts, run_tags
+from assets_defs.run.folders import Folders
+from assets_defs.run.keys import asset_name
+from assets_defs.run.partitions import parts, run_tags
 from assets_defs.training import sample_folders
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs

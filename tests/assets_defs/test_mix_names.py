@@ -6,9 +6,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import SHARD_PARTITIONS, run_tags
 from assets_defs.statistics import read_unseen, said_of_unseen
-from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import SHARD_PARTITIONS, run_tags
 from assets_defs.training import sample_folders
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs

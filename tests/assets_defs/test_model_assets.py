@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from assets_defs import evaluators, shards, training
+from assets_defs.cache import build as cache_build
+from assets_defs.cache.build import Built, build_or_reuse
+from assets_defs.cache.records import build_record, built_digest
+from assets_defs.cache.staleness import code_of
+from assets_defs.launched.training_entry import REPORT
 from assets_defs.retraining.start import Start, Starts
 from assets_defs.retraining.turn import said_holder
-from assets_defs.support import build_cache as keep
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.records import build_record, built_digest
-from assets_defs.support.staleness import code_of
-from assets_defs.support.training_entry import REPORT
+from assets_defs.run.folders import Folders
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
@@ -73,7 +73,7 @@ def test_a_training_that_cannot_begin_is_closed_in_mlflow(
     monkeypatch.setattr(training, "dataset_inputs", lambda *given: [])
     monkeypatch.setattr(training, "log_preset", broken)
     monkeypatch.setattr(training, "verify", lambda folders: None)
-    monkeypatch.setattr(keep, "verify", lambda folders: None)
+    monkeypatch.setattr(cache_build, "verify", lambda folders: None)
     with pytest.raises(ValueError, match="no picture"):
         materialise(store, GraphSettings(), ["entity_weights"])
     client = Tracking(store=store).client()

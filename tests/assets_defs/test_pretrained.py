@@ -8,9 +8,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from assets_defs import components, evaluation, evaluators, training
-from assets_defs.support import pretrained
-from assets_defs.support.folders import Folders
-from assets_defs.support.pretrained import COMPONENTS, EVALUATORS, RECORD, weights_inputs
+from assets_defs.run import pretrained
+from assets_defs.run.folders import Folders
+from assets_defs.run.pretrained import COMPONENTS, EVALUATORS, RECORD, weights_inputs
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.assets_defs.test_model_assets import inputs_of

@@ -10,11 +10,11 @@ import pytest
 from mlflow.entities import Run
 from PIL import Image
 
+from assets_defs.cache.build import Built, build_or_reuse
 from assets_defs.evaluators import DUAL_ENCODER, SEGMENTER
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
-from assets_defs.support.keys import asset_name
-from assets_defs.support.partitions import range_tags
+from assets_defs.run.folders import Folders
+from assets_defs.run.keys import asset_name
+from assets_defs.run.partitions import range_tags
 from pipelines.automation.requests import run_config
 from resources.launcher import Launcher
 from resources.mlflow.links import mlflow_run_url, model_version_url

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.colormap.test_palette import random_segments
 from tests.colormap.test_regions import rectangles, same_partition
 from unigs.colormap import Palette, decode
-from unigs.colormap.dichotomy import dichotomy
+from unigs.colormap.clustering.dichotomy import dichotomy
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from tests.colormap.test_palette import random_segments
 from unigs.colormap import Palette, decode, decode_batch
 from unigs.colormap.distortion import add_blur, add_jpeg, add_noise
-from unigs.colormap.modes import SMALLEST
+from unigs.colormap.region_decoder.modes import SMALLEST
 from unigs.evaluation.codec.trial import run_trial, trial_segments
 from unigs.metrics.matching import match
 

@@ -10,7 +10,7 @@ SCRIPT = """
 import json
 import numpy as np
 from unigs.colormap import Palette, decode
-from unigs.colormap.dichotomy import dichotomy
+from unigs.colormap.clustering.dichotomy import dichotomy
 from unigs.colormap.warm_up import PARTS
 from unigs.io.kernels import KERNELS
 segments = np.zeros((96, 80), np.int32)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.datasets.layouts import ANNOTATIONS, SIZE
-from unigs.datasets.mask_files import MaskFiles
+from unigs.datasets.open_images.mask_files import MaskFiles
 from unigs.errors import DataError
 
 

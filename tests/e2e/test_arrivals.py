@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from assets_defs.arrival.batches import annotation_batch, batches_of
-from assets_defs.support.keys import asset_name
+from assets_defs.run.keys import asset_name
 from pipelines.automation.channels import LOG
 from pipelines.automation.intervals import VARIABLE
 from pipelines.runner.home import WORKSPACE

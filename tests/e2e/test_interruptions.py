@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assets_defs.support.build_cache import building_place
+from assets_defs.cache.build import building_place
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from tests.e2e.command import UNIGS, environment, result_of, unigs

@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets_defs.support.keys import asset_key
-from assets_defs.support.partitions import partition_key
+from assets_defs.run.keys import asset_key
+from assets_defs.run.partitions import partition_key
 from resources.mlflow.curves import training_losses
 from resources.mlflow.registry import champion
 from resources.mlflow.tracking import Tracking

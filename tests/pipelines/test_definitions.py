@@ -6,8 +6,8 @@ import sys
 import dagster as dg
 import pytest
 
-from assets_defs.support.keys import asset_key
-from assets_defs.support.partitions import settings_tags
+from assets_defs.run.keys import asset_key
+from assets_defs.run.partitions import settings_tags
 from pipelines.build import build_defs
 from resources.run_settings import GraphSettings
 from resources.store import Store

@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets_defs.support.partitions import all_settings_tag, settings_tags
-from assets_defs.support.provenance import dataset_and_preset
+from assets_defs.metadata.provenance import dataset_and_preset
+from assets_defs.run.partitions import all_settings_tag, settings_tags
 from pipelines import locations
 from pipelines.automation.requests import run_config
 from pipelines.locations import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.automation.requests import run_config
-from pipelines.run import _parser, _run, _settings, print_table
+from pipelines.run import command_line, print_table, run, settings_from
 from pipelines.runner import home
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -30,13 +30,13 @@ def test_settings_without_data_are_told_at_once(
 ) -> None:
     monkeypatch.setattr(home, "prepare_home", lambda store: pytest.fail("the run began"))
     with pytest.raises(UnigsError, match=told):
-        _run(_parser().parse_args([*arguments, "--store", str(tmp_path)]))
+        run(command_line().parse_args([*arguments, "--store", str(tmp_path)]))
 
 
 def test_overrides_reach_the_run_typed_and_as_they_were_given(tmp_path: Path) -> None:
     place = f"{tmp_path}/my models/a=b"
     given = ["--set", f"checkpoint={place}", "--set", "training.steps=5", "--preset", "sd15"]
-    settings = _settings(_parser().parse_args([*given, "--train-steps", "7"]))
+    settings = settings_from(command_line().parse_args([*given, "--train-steps", "7"]))
     assert settings.overrides == {"checkpoint": place, "training.steps": 5}
     repeated = run_config(Store(root=str(tmp_path)), settings)["resources"]["settings"]["config"]
     preset = GraphSettings(**repeated).values

@@ -11,8 +11,8 @@ import warnings
 
 import dagster as dg
 
-from assets_defs.support.keys import asset_name
-from assets_defs.support.partitions import range_tags
+from assets_defs.run.keys import asset_name
+from assets_defs.run.partitions import range_tags
 from pipelines.automation.requests import run_config
 from resources.run_settings import GraphSettings
 from resources.store import Store

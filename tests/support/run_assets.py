@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets_defs.support.keys import asset_key
-from assets_defs.support.partitions import run_tags
+from assets_defs.run.keys import asset_key
+from assets_defs.run.partitions import run_tags
 from pipelines.automation.requests import run_config
 from pipelines.build import build_defs
 from resources.run_settings import GraphSettings

@@ -11,7 +11,7 @@ from unigs.config.preset import TrainingConfig, load_preset
 from unigs.errors import ConfigError
 from unigs.io.distributed import group, rank_and_world
 from unigs.training import fsdp
-from unigs.training.fsdp import SHARDS_ON_CPU, gathered, sharded, spread_like
+from unigs.training.fsdp import SHARDS_ON_CPU, sharded, spread_like, whole_in_first
 from unigs.training.loop import Interrupted, train
 
 from tests.training.test_loop import DIFFUSION  # isort: skip
@@ -51,7 +51,7 @@ def all_of_it(folder):
     assert 0.4 * total < held < 0.6 * total
     assert isinstance(spread.mid_block.resnets[0], FSDPModule)
     assert all(p.is_meta for p in given.parameters())
-    weights = gathered(spread.state_dict())
+    weights = whole_in_first(spread.state_dict())
     assert bool(weights) == (rank_and_world()[0] == 0)
     share = next(spread.parameters())
     back = spread_like(share.full_tensor().detach(), share)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from unigs.colormap.best_decoder import decode_best
+from unigs.colormap.clustering.dichotomy import decode_dichotomy
+from unigs.colormap.clustering.kmeans import decode_kmeans
 from unigs.colormap.decoded import Decoded
-from unigs.colormap.dichotomy import decode_dichotomy
-from unigs.colormap.kmeans import decode_kmeans
 from unigs.colormap.nearest import decode_nearest
 from unigs.colormap.palette import Palette
-from unigs.colormap.region_decoder import decode_regions
+from unigs.colormap.region_decoder.decode import decode_regions
+from unigs.colormap.restorer.best_decoder import decode_best
 
 DECODERS: dict[str, Callable[..., Decoded]] = {
     "pdm": decode_dichotomy,

@@ -12,6 +12,7 @@ from unigs.colormap.decoded import Decoded
 from unigs.colormap.guide import follow_image
 from unigs.colormap.palette import Palette
 
+# Of the softmax behind scores: half the distance of neighbouring levels.
 SOFTNESS = 32.0
 # Distance of neighbouring palette levels.
 LEVEL = 64.0

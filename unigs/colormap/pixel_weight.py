@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+# The most that an entity weighs beyond the ground, and the side of the window in pixels that its
+# surroundings reach.
 MOST_WEIGHT, AROUND = 12, 5
 #: About nine latent pixels of Stable Diffusion.
 AREA = 600

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from unigs.datasets.ade20k import Ade20k
-from unigs.datasets.coco_instances import CocoInstances
-from unigs.datasets.coco_panoptic import CocoPanoptic
+from unigs.datasets.coco.entityseg import EntitySeg
+from unigs.datasets.coco.instances import CocoInstances
+from unigs.datasets.coco.panoptic import CocoPanoptic
 from unigs.datasets.dataset import Dataset
-from unigs.datasets.entityseg import EntitySeg
 from unigs.datasets.exports.coco_export import CocoExport
 from unigs.datasets.exports.labelme import LabelMe
-from unigs.datasets.open_images import OpenImages
+from unigs.datasets.open_images.reader import OpenImages
 from unigs.errors import ConfigError, choices
 
 DATASETS: dict[str, type[Dataset]] = {

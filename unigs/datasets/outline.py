@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from unigs.datasets.coco_dataset import CocoDataset
+from unigs.datasets.coco.dataset import CocoDataset
 from unigs.datasets.dataset import Dataset, Record
-from unigs.datasets.open_images import OpenImages
+from unigs.datasets.open_images.reader import OpenImages
 from unigs.errors import DataError
 from unigs.io.annotations.record_values import flag, said_size
 

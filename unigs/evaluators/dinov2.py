@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import Dinov2Model
 
 from unigs.errors import ModelError
-from unigs.evaluators.identity import cache_key, evaluator_name, weights_digest
+from unigs.evaluators.identity import cache_key, evaluator_name, weights_folder_digest
 from unigs.io.device import in_batches
 from unigs.models.source import loading, read_config, resolve_directory, source_name
 
@@ -44,7 +44,7 @@ class Dinov2Features:
         kind = read_config(folder).get("model_type")
         if kind != MODEL_TYPE:
             raise ModelError(f"{folder}: a {kind} model, not a DINOv2; check the path")
-        digest = weights_digest(folder)
+        digest = weights_folder_digest(folder)
         self.name = evaluator_name(folder, source_name(source), digest)
         self.cache_key = cache_key(folder, digest, size=SIZE, mean=_MEAN, std=_STD)
         try:

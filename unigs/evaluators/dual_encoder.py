@@ -23,7 +23,7 @@ from unigs.evaluators.identity import (
     cache_key,
     evaluator_name,
     read_identity,
-    weights_digest,
+    weights_folder_digest,
     write_identity,
 )
 from unigs.io.device import in_batches
@@ -120,7 +120,7 @@ class DualEncoder:
         or Hub id; ``label`` is its name in the metrics where it carries none of its own."""
         label = label or source_name(folder)
         folder = resolve_directory(folder)
-        digest = weights_digest(folder)
+        digest = weights_folder_digest(folder)
         name = evaluator_name(folder, label, digest)
         try:
             model = CLIPModel.from_pretrained(folder, local_files_only=True, **loading(folder))

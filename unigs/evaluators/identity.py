@@ -21,7 +21,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def weights_digest(folder: Path) -> str:
+def weights_folder_digest(folder: Path) -> str:
     """Return the SHA-256 (hex) of a folder's weights: of the file, or over those of several."""
     digests = "".join(file_digest(path) for path in require_safetensors(folder))
     return digests if len(digests) == 64 else hashlib.sha256(digests.encode()).hexdigest()
@@ -34,9 +34,9 @@ def evaluator_name(folder: Path, label: str | None = None, digest: str | None = 
     name in lower case with other characters than letters, digits and ``-`` made into ``-``.
 
     Args:
-        digest: the folder's `weights_digest`, where it is known.
+        digest: the folder's `weights_folder_digest`, where it is known.
     """
-    known = digest or weights_digest(folder)
+    known = digest or weights_folder_digest(folder)
     chosen = read_identity(folder).get("label") or label or folder.resolve().name
     return f"{re.sub('[^a-z0-9]+', '-', chosen.lower()).strip('-')}.{known[:8]}"
 

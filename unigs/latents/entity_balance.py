@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+# Share of the image from which on an entity weighs as the ground does, and the largest weight.
 LARGE_SHARE = 0.15
 MOST = 6.0
 

@@ -24,7 +24,7 @@ EMPTY_PROMPT = ""
 CHUNK = 256
 
 _TENSOR = "embeddings"
-_MEND = "delete the folder and build the latents again"
+_HINT = "delete the folder and build the latents again"
 
 
 class TextTable:
@@ -46,7 +46,7 @@ class TextTable:
             if self._rows.get_dtype() != "F16" or count != len(prompts):
                 raise ValueError("embeddings do not fit the prompts")
         except (OSError, ValueError, TypeError, SafetensorError) as error:
-            raise DataError(f"cannot be read: {error}", file=path, hint=_MEND) from error
+            raise DataError(f"cannot be read: {error}", file=path, hint=_HINT) from error
         self.shape: tuple[int, int, int] = (count, length, width)
 
     def prompts(self) -> list[str]:

@@ -13,7 +13,7 @@ from unigs.io.device import this_device
 from unigs.io.distributed import rank_and_world
 from unigs.latents.on_the_fly import PixelStore
 from unigs.latents.stored import LatentStore
-from unigs.latents.stream import MixedStream, Store
+from unigs.latents.stream import MixedStream, SampleStore
 from unigs.models.autoencoder import load_autoencoder
 from unigs.models.text import load_text_encoder
 from unigs.shards.manifest import read_manifest
@@ -50,7 +50,7 @@ class Encoders:
 
 def open_stores(
     folders: Mapping[str, SampleFolders], encoders: Encoders
-) -> dict[str, Store | Mapping[str, Store]]:
+) -> dict[str, SampleStore | Mapping[str, SampleStore]]:
     """Task -> store, or task -> {data set: store}, as `folders` is nested.
 
     A folder of latents is read as it is, one of pixel shards is encoded when a batch asks for it.
@@ -64,7 +64,7 @@ def open_stores(
     }
 
 
-def _open(folder: Path, encoders: Encoders) -> Store:
+def _open(folder: Path, encoders: Encoders) -> SampleStore:
     if "latent" in read_manifest(folder).configuration:
         return LatentStore(folder)
     return PixelStore(folder, *encoders.loaded, encoders.refine_steps, encoders.posterior)

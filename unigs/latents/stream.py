@@ -21,7 +21,7 @@ from unigs.tasks import TASKS
 BLOCK = 100
 
 
-class Store(Protocol):
+class SampleStore(Protocol):
     """What a stream draws from: `LatentStore`, or `PixelStore` that encodes when asked."""
 
     latent_shape: tuple[int, int, int]
@@ -61,7 +61,7 @@ class MixedStream:
 
     def __init__(
         self,
-        stores: Mapping[str, Store | Mapping[str, Store]],
+        stores: Mapping[str, SampleStore | Mapping[str, SampleStore]],
         ratios: Mapping[str, float] | None = None,
         batch_size: int = 32,
         seed: int = 0,
@@ -161,12 +161,12 @@ class MixedStream:
 
 
 def _streams(
-    stores: Mapping[str, Store | Mapping[str, Store]],
+    stores: Mapping[str, SampleStore | Mapping[str, SampleStore]],
     ratios: Mapping[str, float],
     datasets: Mapping[str, float] | None,
-) -> tuple[dict[str, Store], list[float]]:
+) -> tuple[dict[str, SampleStore], list[float]]:
     """Stream name -> store, and the share of each stream."""
-    streams: dict[str, Store] = {}
+    streams: dict[str, SampleStore] = {}
     shares: list[float] = []
     for task, held in stores.items():
         if not isinstance(held, Mapping):

@@ -163,7 +163,8 @@ def encode_posterior(
     batch_size: int | None = None,
     device: torch.device | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the posterior's mean and standard deviation, both scaled as in `encode_images`.
+    """Return the posterior's mean and standard deviation, (n, C, h/f, w/f) float32 each, scaled
+    as in `encode_images`, whose arguments and errors these are.
 
     The deviation is None for autoencoders without a posterior (all but AutoencoderKL).
     """

@@ -31,6 +31,8 @@ __all__ = ["encode_colormaps"]
 
 # Part of every cache key of refined latents: raise it when equal colormaps are refined to others.
 REFINEMENT = 1
+# Adam's, and the constant that keeps the norm's gradient finite; chosen on three crowded training
+# photographs of COCO (docs/results.md).
 RATE, MOMENTUM, SMOOTHING = 0.1, 0.9, 0.95
 SOFT = 1e-4
 # Entities of so many latent pixels weigh twice as much as the ground, smaller ones more.

@@ -75,7 +75,7 @@ class UniGSOutput(BaseOutput):
         if self.segments is None:
             return f"UniGSOutput(latents of shape {tuple(self.images.shape)})"
         lines = []
-        for index, (number, entities) in enumerate(self._answers(None)):
+        for index, (number, entities) in enumerate(self._by_image(None)):
             height, width = self.segments[index].shape
             lines.append(f"image {number}, {width}x{height}: {len(entities)} entities")
             lines += [f"  {_described(entity)}" for entity in entities[:_PRINTED]]
@@ -88,7 +88,7 @@ class UniGSOutput(BaseOutput):
         if self.segments is None:
             return f"<pre>{escape(repr(self))}</pre>"
         parts = []
-        for picture, (_, entities) in zip(self.draw(), self._answers(None), strict=True):
+        for picture, (_, entities) in zip(self.draw(), self._by_image(None), strict=True):
             file = io.BytesIO()
             picture.save(file, "PNG")
             data = base64.b64encode(file.getvalue()).decode()
@@ -122,7 +122,7 @@ class UniGSOutput(BaseOutput):
                 "area": entity.area,
                 "score": entity.score,
             }
-            for image_id, entities in self._answers(image_ids)
+            for image_id, entities in self._by_image(image_ids)
             for entity in entities
         ]
 
@@ -134,7 +134,7 @@ class UniGSOutput(BaseOutput):
         """COCO panoptic: n id images (id = R + 256 G + 65536 B) and n annotation records."""
         known = category_ids or {}
         pictures, records = [], []
-        for index, (image_id, entities) in enumerate(self._answers(image_ids)):
+        for index, (image_id, entities) in enumerate(self._by_image(image_ids)):
             pictures.append(Image.fromarray(id_to_rgb(self._segments()[index])))
             records.append(
                 {
@@ -159,7 +159,7 @@ class UniGSOutput(BaseOutput):
         """Return the images with each entity tinted in its mean colormap colour and outlined
         white."""
         pictures = []
-        for index, (_, entities) in enumerate(self._answers(None)):
+        for index, (_, entities) in enumerate(self._by_image(None)):
             pixels = np.asarray(self.images[index], dtype=np.float32).copy()
             segments = self._segments()[index]
             for entity in entities:
@@ -179,7 +179,7 @@ class UniGSOutput(BaseOutput):
             raise ValueError('output_type "latent" has no entities; call with "pil" or "np"')
         return self.segments
 
-    def _answers(
+    def _by_image(
         self, image_ids: Sequence[int | str] | None
     ) -> list[tuple[int | str, list[EntityPrediction]]]:
         count = len(self._segments())

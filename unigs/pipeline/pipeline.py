@@ -257,7 +257,7 @@ class UniGSPipeline(DiffusionPipeline):
             latents = with_known(kind, latents, torch.cat([control, control], 1))
         if not torch.isfinite(latents).all():
             raise ModelError("latents are not finite: run in float32, or with less guidance")
-        output = self._answer(inputs, frame, latents, paste_back, output_type, chosen, options)
+        output = self._decoded(inputs, frame, latents, paste_back, output_type, chosen, options)
         self.maybe_free_model_hooks()
         return output if return_dict else output.to_tuple()
 
@@ -270,7 +270,7 @@ class UniGSPipeline(DiffusionPipeline):
         )
         return states[[unique.index(prompt) for prompt in wanted]]
 
-    def _answer(
+    def _decoded(
         self,
         inputs: Inputs,
         frame: Frame,

@@ -14,6 +14,7 @@ from unigs.samples.options import MAX_LABELS, SampleOptions
 from unigs.scene import Entity, Scene, measure_labels, measured
 from unigs.tasks import Task
 
+# At a referring sample, before its scene is skipped (docs/shards.md).
 ATTEMPTS = 16
 
 

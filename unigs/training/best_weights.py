@@ -38,6 +38,9 @@ class BestWeights:
     def observe(self, step: int, loss: float, averages: Iterable[Tensor]) -> dict[str, float]:
         """Take note of the validation of a step, whose averages are copied if it is the best.
 
+        Args:
+            averages: of the weights, in the order and shapes of the parameters.
+
         Returns:
             ``best_step``, or nothing where none are kept.
         """

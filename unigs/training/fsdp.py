@@ -60,9 +60,9 @@ def leave_in(unet: UNet2DConditionModel, spread: nn.Module) -> None:
     unet.load_state_dict({n: _whole(v) for n, v in spread.state_dict().items()}, assign=True)
 
 
-def gathered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return copies of the whole tensors on the CPU in process 0, nothing in the others; all of
-    them must call this."""
+def whole_in_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies of the whole tensors, of any shape, on the CPU in process 0, and nothing in the
+    others; all of them must call this."""
     kept = {}
     for name, value in tensors.items():
         full = _whole(value)
@@ -72,7 +72,8 @@ def gathered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def spread_like(value: Tensor, like: Tensor) -> Tensor:
-    """This process's share of a whole tensor, where `like` has its shape and is spread."""
+    """Return this process's share of a whole tensor if `like`, of the same shape, is spread over
+    the group, else the tensor itself."""
     if not isinstance(like, DTensor) or value.shape != like.shape:
         return value
     return distribute_tensor(value, like.device_mesh, like.placements)

@@ -48,6 +48,8 @@ from unigs.training.validation import preview_picture, validation_losses
 Log = Callable[[int, dict[str, float]], None]
 Preview = Callable[[int, NDArray[np.uint8]], None]
 LOG_EVERY = 20
+# The logged loss is an average over about 50 steps: that of one depends on its timesteps.
+SMOOTHING = 1 / 50
 # Also logged: the first step warms up, the second gives the expected duration.
 PROBE_STEPS = 2
 FIRST_PREVIEW_SECONDS = 60.0
@@ -201,7 +203,7 @@ class _Run:
             began = time.monotonic()
             errors, task = self._step(step)
             loss = float(errors.mean())
-            smoothed = loss if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * loss
+            smoothed = loss if math.isnan(smoothed) else smoothed + SMOOTHING * (loss - smoothed)
             done = step + 1
             self.steps = self.budget.after(done, self.steps)
             now = time.monotonic()

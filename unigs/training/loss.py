@@ -50,7 +50,15 @@ def apply_zero_initial_noise(
 def add_noise(
     scheduler: DDIMScheduler, clean: Tensor, noise: Tensor, timesteps: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Noised latents (Eq. 1) and what the UNet shall predict from them, both like `clean`."""
+    """Return noised latents (Eq. 1) and what the UNet shall predict from them, both like `clean`.
+
+    Args:
+        clean, noise: (B, 2C, h, w) float32, the image half first.
+        timesteps: (B,) int64.
+
+    Raises:
+        ConfigError: a prediction type other than epsilon, v_prediction or sample.
+    """
     noised = scheduler.add_noise(clean, noise, timesteps)
     kind = scheduler.config["prediction_type"]
     if kind == "epsilon":
@@ -94,8 +102,12 @@ def loss_weights(
 
 
 def charbonnier_loss(square: Tensor) -> Tensor:
-    """Return the Charbonnier (pseudo-Huber) loss of mean squared errors, like `square`: their root,
-    but near zero a square."""
+    """Return the Charbonnier (pseudo-Huber) loss of mean squared errors: their root, but near zero
+    a square (P. Charbonnier et al., 1994).
+
+    Args:
+        square: squared errors, at least 0, of any shape, which the result has too.
+    """
     return (square + CHARBONNIER_EPSILON**2).sqrt() - CHARBONNIER_EPSILON
 
 

@@ -32,10 +32,13 @@ POLAR_EXPRESS = (
     (4.107059, -2.947850, 0.544843),
     (3.356387, -2.472567, 0.469046),
 )
+# Root mean square of the entries of an AdamW step (J. Liu et al., 2025, section 2.2).
 _LIKE_ADAMW = 0.2
 # Columns to a row from which iterating the Gram matrix takes fewer operations: 9 r^3 + 2 r^2 c
 # against 3 r^3 + 6 r^2 c.
 WIDE = 2
+# Smaller ones (a first or last convolution, a task embedding) are left to AdamW: there is little to
+# orthogonalise, and a product is mostly overhead.
 SMALLEST_SIDE = 16
 
 

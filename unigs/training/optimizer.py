@@ -15,7 +15,7 @@ from unigs.training.muon import Muon
 
 
 def build_optimizer(parameters: list[nn.Parameter], training: TrainingConfig) -> Any:
-    """AdamW, fused, or Muon."""
+    """Return the optimiser that ``training.optimizer`` names: AdamW, fused, or Muon."""
     options: dict[str, Any] = {
         "lr": training.learning_rate,
         "betas": training.betas,
@@ -50,7 +50,8 @@ class AveragedWeights(EMAModel):
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimiser's moments as named tensors, in the order of its parameters."""
+    """Return the optimiser's moments by ``INDEX.NAME``: the number of the parameter, whose shape
+    they have (a count of steps is a scalar), and torch's name of the moment."""
     state = optimizer.state_dict()["state"]
     return {
         f"{index}.{key}": value for index, values in state.items() for key, value in values.items()

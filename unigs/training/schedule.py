@@ -28,7 +28,12 @@ def training_steps(training: TrainingConfig, stream: MixedStream) -> int:
 
 
 def learning_rate(training: TrainingConfig, step: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine down to `final_rate` of the peak."""
+    """Return the learning rate of a step, counted from 0: linear warm-up, then half a cosine down
+    to `final_rate` of the peak.
+
+    A function of the step, not a scheduler of torch's, whose state a checkpoint would have to hold:
+    `TimeBudget` may settle on another number of steps while the training runs.
+    """
     if step < training.warmup_steps:
         return training.learning_rate * (step + 1) / training.warmup_steps
     done = (step - training.warmup_steps) / max(steps - training.warmup_steps, 1)

@@ -14,11 +14,10 @@ from torch.distributed.tensor import DTensor
 
 from unigs.config.preset import TrainingConfig
 from unigs.errors import ModelError
-from unigs.io.distributed import gathered as from_all
-from unigs.io.distributed import rank_and_world
+from unigs.io.distributed import gathered, rank_and_world
 from unigs.training.best_weights import BestWeights
 from unigs.training.checkpoint import Checkpoint, CheckpointWriter, load_checkpoint
-from unigs.training.fsdp import gathered, spread_like
+from unigs.training.fsdp import spread_like, whole_in_first
 from unigs.training.optimizer import AveragedWeights, optimizer_tensors, restore_optimizer
 
 
@@ -52,9 +51,9 @@ class TrainingState:
         ema = self.ema.state_dict()
         shadow = {str(i): value for i, value in enumerate(ema.pop("shadow_params"))}
         tensors = {
-            "unet": gathered(self.unet.state_dict()),
-            "ema": gathered(shadow),
-            "optimizer": gathered(optimizer_tensors(self.optimizer)),
+            "unet": whole_in_first(self.unet.state_dict()),
+            "ema": whole_in_first(shadow),
+            "optimizer": whole_in_first(optimizer_tensors(self.optimizer)),
         }
         if rank_and_world()[0] > 0:
             return
@@ -81,7 +80,7 @@ class TrainingState:
         # The others may get here while process 0 still writes the last one of a run before.
         rank = rank_and_world()[0]
         newest = load_checkpoint(self.folder) if rank == 0 else None
-        step = from_all(newest.step if newest else None)[0]
+        step = gathered(newest.step if newest else None)[0]
         if step is None:
             return 0, math.nan
         checkpoint = newest or load_checkpoint(self.folder, step)

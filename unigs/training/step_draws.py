@@ -49,7 +49,7 @@ def draw_step(
         latent_shape: (C, h, w).
         count: of training timesteps.
     """
-    generator = seeded_generator(training.seed, "train", step)
+    generator = step_generator(training.seed, "train", step)
     whole = (world * len(task),)
     share = slice(rank * len(task), (rank + 1) * len(task))
     empty = by_task(training.empty_prompt)
@@ -73,8 +73,9 @@ def prepare_step(
     step: int,
     device: torch.device,
 ) -> tuple[dict[str, Tensor], StepDraws]:
-    """Return this process's share of a step's batch, prompts dropped, and its draws; on the CPU, in
-    page-locked memory where an accelerator is to copy from it while it computes."""
+    """Return this process's share of a step's batch, as `MixedStream.batch` gives it but with
+    prompts dropped, and its draws; on the CPU, in page-locked memory where an accelerator is to
+    copy from it while it computes."""
     batch = stream.batch(step)
     shape = batch["image"].shape[1:]
     drawn = draw_step(
@@ -87,7 +88,7 @@ def prepare_step(
     return batch, drawn
 
 
-def seeded_generator(seed: int, purpose: str, step: int) -> torch.Generator:
+def step_generator(seed: int, purpose: str, step: int) -> torch.Generator:
     """Return a CPU generator that depends on the arguments alone."""
     text = f"{seed}/{purpose}/{step}"
     digest = hashlib.sha256(text.encode()).digest()

@@ -19,8 +19,9 @@ from unigs.models.unet import join_inputs
 from unigs.tasks import TASKS
 from unigs.training.batch_errors import batch_errors
 from unigs.training.loss import apply_zero_initial_noise
-from unigs.training.step_draws import seeded_generator
+from unigs.training.step_draws import step_generator
 
+# Of the last timestep: little noise, much, and the step that segmentation is sampled in.
 LEVELS = (0.25, 0.6, 1.0)
 PREVIEW_COLUMNS = ("given", "image", "colormap", "true colormap", "true image")
 PREVIEW_ROWS = 2
@@ -45,7 +46,7 @@ def validation_losses(
         count, channels, height, width = batch["image"].shape
         noise = torch.randn(
             (count, 2 * channels, height, width),
-            generator=seeded_generator(training.seed, "validate", number),
+            generator=step_generator(training.seed, "validate", number),
         )
         for level in LEVELS:
             timesteps = torch.full(batch["task"].shape, round(level * last))
@@ -111,13 +112,13 @@ def preview_picture(
     count = scheduler.config["num_train_timesteps"]
     timesteps = torch.full((len(rows),), count - 1)
     clean = torch.cat([shown["image"], shown["colormap"]], 1)
-    noise = torch.randn(clean.shape, generator=seeded_generator(0, "preview", 0))
+    noise = torch.randn(clean.shape, generator=step_generator(0, "preview", 0))
     task = batch["task"][rows]
     start = apply_zero_initial_noise(noise, task, timesteps, diffusion, count).to(device)
     image, colormap = start.chunk(2, dim=1)
     inputs = join_inputs(image, colormap, shown["coarse"], shown["control"])
-    told = unet(inputs, timesteps.to(device), shown["text"], class_labels=shown["task"]).sample
-    found = sampler.step(told.float(), int(sampler.timesteps[0]), start).pred_original_sample
+    predicted = unet(inputs, timesteps.to(device), shown["text"], class_labels=shown["task"]).sample
+    found = sampler.step(predicted.float(), int(sampler.timesteps[0]), start).pred_original_sample
     image, colormap = found.chunk(2, dim=1)
     columns = (shown["control"], image, colormap, shown["colormap"], shown["image"])
     pictures = np.stack([decode_latents(autoencoder, column.float()) for column in columns])

@@ -24,7 +24,7 @@ from unigs.pipeline.merge_seeds import predict_with_seeds
 from unigs.pipeline.merge_tiles import predict_in_tiles
 from unigs.pipeline.output import UniGSOutput
 from unigs.tasks import task_named
-from unigs.workflows.predict_plan import Plan, Request, plan_predictions
+from unigs.workflows.predict_plan import PredictionFiles, PredictionPlan, plan_predictions
 from unigs.workflows.predict_record import record_of
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def predict_files(
 def _predict(
     pipeline: Any,
     task: str,
-    plan: Plan,
+    plan: PredictionPlan,
     seed: int,
     options: dict[str, Any],
     merge: Merge,
@@ -129,7 +129,7 @@ def _ask(
     return pipeline(task=task, generator=seeded_generator(seed), **given)
 
 
-def write_prediction(output: UniGSOutput, request: Request) -> dict[str, Any]:
+def write_prediction(output: UniGSOutput, request: PredictionFiles) -> dict[str, Any]:
     """Write the only prediction of `output`, each file whole, first the JSON that records the
     others; return its paths and entities."""
     name, paths = request.name, request.outputs

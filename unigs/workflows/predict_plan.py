@@ -1,4 +1,4 @@
-"""Plan the inputs and outputs of a prediction of files before anything is written.
+"""PredictionPlan the inputs and outputs of a prediction of files before anything is written.
 
 No two predictions share a file, and none is written over a picture that was given, nor over a file
 that no earlier prediction wrote.
@@ -38,7 +38,7 @@ _LONGEST_PART = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PredictionFiles:
     """One prediction: `files` to read by kind (`image`, `coarse_mask`, `colormap`) and `outputs`
     to write by kind (the keys of `OUTPUTS`)."""
 
@@ -66,7 +66,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PredictionPlan:
     """The predictions to make, and the files of the folders that none is made of.
 
     Attributes:
@@ -75,12 +75,12 @@ class Plan:
         of_folder: whether any source is a folder.
     """
 
-    requests: list[Request]
+    requests: list[PredictionFiles]
     skipped: list[dict[str, str]] = field(default_factory=list)
     of_folder: bool = False
 
 
-def plan_predictions(task: Task, sources: Mapping[str, Path | None], out: Path) -> Plan:
+def plan_predictions(task: Task, sources: Mapping[str, Path | None], out: Path) -> PredictionPlan:
     """Match the sources file by file and name the outputs.
 
     Folders are matched by the names of their files, first with, then without their endings; a
@@ -111,11 +111,11 @@ def plan_predictions(task: Task, sources: Mapping[str, Path | None], out: Path) 
     else:
         named, skipped = _matched(main, given, listings)
     requests = [
-        Request(name, files, {kind: out / f"{name}.{end}" for kind, end in OUTPUTS.items()})
+        PredictionFiles(name, files, {kind: out / f"{name}.{end}" for kind, end in OUTPUTS.items()})
         for name, files in named
     ]
     _check_outputs(requests, given.values(), listings.values(), out)
-    return Plan(requests, skipped, bool(listings))
+    return PredictionPlan(requests, skipped, bool(listings))
 
 
 class _Listing:
@@ -215,7 +215,7 @@ def _check_kinds(task: Task, main: str, given: Mapping[str, Path]) -> None:
 
 
 def _check_outputs(
-    requests: list[Request],
+    requests: list[PredictionFiles],
     sources: Iterable[Path],
     listings: Iterable[_Listing],
     out: Path,

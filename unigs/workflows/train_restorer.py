@@ -24,9 +24,12 @@ from unigs.training.muon import Muon
 ORDERS = ("smooth", "contrast", "lexicographic", "linear")
 GRIDS = (5, 7, MAX_GRID)
 CROP, BATCH = 128, 8
+# Peak learning rate, and the share of the steps that it takes to get there.
 RATE, WARM_UP = 2e-3, 0.1
-THROUGH_AUTOENCODER = 0.7
-TWICE = 0.25
+# Share of the crops as the autoencoder returned them; the others are damaged by `damage`, of which
+# this share after they went through the autoencoder too.
+THROUGH_AUTOENCODER, TWICE = 0.7, 0.25
+# Keeps the gradient of the norm finite where a colour is right.
 SOFT = 1e-4
 SAVED_EVERY = 100
 STATE = "state.pt"
@@ -83,8 +86,13 @@ def draw_batch(examples: Sequence[Example], step: int) -> tuple[Tensor, Tensor, 
 
 
 def loss(restored: Tensor, clean: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted mean L2 norm of the colour error; unlike squared errors it preserves
-    edges."""
+    """Return the weighted mean L2 norm of the colour error, a scalar; unlike squared errors it
+    preserves edges.
+
+    Args:
+        restored, clean: (n, 3, h, w) in [0, 1].
+        weights: (n, h, w).
+    """
     square = (restored - clean).square().sum(dim=1)
     return ((square + SOFT).sqrt() * weights).mean()
 

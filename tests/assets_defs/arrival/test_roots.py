@@ -7,8 +7,8 @@ import dagster as dg
 import fsspec
 import pytest
 
-from assets_defs.support.folders import Folders
-from assets_defs.support.records import build_record
+from assets_defs.cache.records import build_record
+from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
 from tests.e2e.command import write_preset

@@ -5,9 +5,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets_defs.cache.build import Built, build_or_reuse
 from assets_defs.paper.table_asset import WHOLE
-from assets_defs.support.build_cache import Built, build_or_reuse
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.run_assets import materialise

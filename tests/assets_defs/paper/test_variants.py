@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from assets_defs.cache.records import build_record
 from assets_defs.paper.palettes import LOCATION_HELPS
 from assets_defs.paper.table_asset import WHOLE
 from assets_defs.paper.variants import (
@@ -13,9 +14,8 @@ from assets_defs.paper.variants import (
     variant_tags,
     varied,
 )
-from assets_defs.support.folders import Folders
-from assets_defs.support.partitions import run_tags
-from assets_defs.support.records import build_record
+from assets_defs.run.folders import Folders
+from assets_defs.run.partitions import run_tags
 from pipelines.build import build_defs
 from pipelines.jobs import job_tags
 from resources.mlflow.tracking import Tracking

@@ -14,7 +14,7 @@ from assets_defs.retraining.drift import (
     keep_distributions,
     note_trained_on,
 )
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.assets_defs.test_checks import execute

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from assets_defs.cache.build import Built, build_or_reuse
 from assets_defs.retraining.fitted import fitted_on
-from assets_defs.support.build_cache import Built, build_or_reuse
 from unigs.lineage.forgotten import forgotten_file
 
 

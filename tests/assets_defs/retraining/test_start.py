@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from assets_defs.cache.build import Built, build_or_reuse, building_place
 from assets_defs.retraining import start as starting
 from assets_defs.retraining.start import START, Start, Starts
-from assets_defs.support.build_cache import Built, build_or_reuse, building_place
 from resources.mlflow.registry import ModelVersion
 from resources.mlflow.tracking import Tracking
 from resources.store import Store

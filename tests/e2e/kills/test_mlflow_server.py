@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assets_defs.support.folders import Folders
-from assets_defs.support.records import build_record
+from assets_defs.cache.records import build_record
+from assets_defs.run.folders import Folders
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store

@@ -7,7 +7,7 @@ import pytest
 
 from assets_defs.arrival.batches import annotation_batch, batches_of
 from assets_defs.data import index_file
-from assets_defs.support.folders import Folders
+from assets_defs.run.folders import Folders
 from pipelines.build import build_defs
 from pipelines.jobs import jobs_of
 from resources.run_settings import GraphSettings

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from assets_defs.manifest import SHARDS_ARE_WHOLE
-from assets_defs.support.keys import asset_key, asset_name
+from assets_defs.run.keys import asset_key, asset_name
 from pipelines.automation.conditions import TARGET
 from pipelines.build import build_defs
 

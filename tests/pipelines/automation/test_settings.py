@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets_defs.support.partitions import settings_tags
+from assets_defs.run.partitions import settings_tags
 from pipelines.automation.run_history import concerns
 from resources.run_settings import GraphSettings
 from tests.support.arrivals import Place

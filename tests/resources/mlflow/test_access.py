@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from mlflow.exceptions import MlflowException
 
-from assets_defs.support.retries import tried_again
+from assets_defs.run.step import step_of_run
 from pipelines.champion import main as promote
 from resources.mlflow import registry
 from resources.mlflow import spool as spool_module
@@ -153,12 +153,12 @@ def test_a_training_whose_password_was_changed_goes_on(
     assert said[1] == "MLflow takes entries again: 2 entries that waited are delivered"
 
 
-def test_an_asset_is_not_tried_again(tracking: Tracking, server: Server) -> None:
+def test_a_step_that_is_refused_is_not_tried_again(tracking: Tracking, server: Server) -> None:
     server.status = 403
     tries = []
 
     @dg.asset
-    @tried_again
+    @step_of_run
     def refused(context: dg.AssetExecutionContext) -> None:
         tries.append(context.retry_number)
         tracking.client()

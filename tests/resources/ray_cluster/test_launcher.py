@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 import requests
 
-from assets_defs.support.work import build_pixels
+from assets_defs.launched.shards import build_partition
 from pipelines.build import launcher
 from resources.process.launcher import ProcessLauncher
 from resources.ray_cluster import launcher as module
@@ -66,7 +66,7 @@ def call(cluster: Cluster, place: Path, patch: pytest.MonkeyPatch, **options: An
     @dg.asset
     def work(context: dg.AssetExecutionContext) -> None:
         ray = RayLauncher(address="http://nowhere:1", **options)
-        answers.append(ray.call(context, build_pixels, {"task": "entity"}, place))
+        answers.append(ray.call(context, build_partition, {"task": "entity"}, place))
 
     dg.materialize([work])
     return answers[0]
@@ -80,7 +80,7 @@ def test_a_job_is_told_the_work_the_place_and_the_cluster(
     answer = call(cluster, place, monkeypatch, gpus=1, python="python3.11", grace_seconds=7)
     assert answer == {"built": 3}
     extras = cluster.told["extras"]
-    assert extras[WORK] == "assets_defs.support.work:build_pixels"
+    assert extras[WORK] == "assets_defs.launched.shards:build_partition"
     assert extras[ORDER] == {"task": "entity"}
     settings = ClusterSettings.model_validate(extras[CLUSTER])
     assert (settings.place, settings.gpus, settings.cpus) == (str(place), 1, 1)

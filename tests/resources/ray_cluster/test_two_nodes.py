@@ -15,9 +15,9 @@ import dagster as dg
 import psutil
 import pytest
 
-from assets_defs.support.build_cache import building_place
-from assets_defs.support.folders import Folders
-from assets_defs.support.work import evaluate_folders
+from assets_defs.cache.build import building_place
+from assets_defs.launched.evaluation import evaluate_folders
+from assets_defs.run.folders import Folders
 from resources.launcher import Launcher
 from resources.process.launcher import ProcessLauncher
 from resources.ray_cluster.launcher import RayLauncher

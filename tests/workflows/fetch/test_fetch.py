@@ -14,7 +14,7 @@ from tests.support.unsteady_server import Unsteady, serving
 from unigs.config.preset import load_preset, preset_names
 from unigs.errors import ConfigError, DataError
 from unigs.workflows.fetch import catalog, fetch
-from unigs.workflows.fetch.catalog import SOURCES, RemoteFile, Source, source_named
+from unigs.workflows.fetch.catalog import SOURCES, Fetchable, RemoteFile, source_named
 
 
 def archive(files):
@@ -43,7 +43,7 @@ def published(monkeypatch):
 
         held = (remote("notes.zip", archives=("annotations/b.zip",)),
                 remote("val.zip", "val"), remote("train.zip", "train"))  # fmt: skip
-        yield Source("a set", "CC BY", "https://a.example", "use {place}", files=held), server
+        yield Fetchable("a set", "CC BY", "https://a.example", "use {place}", files=held), server
 
 
 def names(folder):

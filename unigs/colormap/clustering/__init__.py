@@ -1,0 +1,1 @@
+"""Decoders that cluster colours: the paper's progressive dichotomy Phi, and plain k-means."""

@@ -1,0 +1,1 @@
+"""The default decoder: colours from flat ground, boundaries by growing regions towards them."""

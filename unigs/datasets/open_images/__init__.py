@@ -1,0 +1,1 @@
+"""Open Images: object masks as PNG files, listed in CSV files."""
