@@ -159,8 +159,9 @@ def test_memory_hardly_grows_with_the_images(monkeypatch):
     monkeypatch.setattr(files, "SCRATCH_IN_MEMORY", 1 << 12)
     monkeypatch.setattr(overlap_evaluation, "_AT_ONCE", 16)
     monkeypatch.setattr(overlap_evaluation, "_RANKED", 256)
-    monkeypatch.setattr(draws, "_MOST_WEIGHTS", 4096)
-    few, many = peak_of_evaluation(32), peak_of_evaluation(132)
-    # The rows alone are 3 kB an image, COCOeval's records 50 kB, draws 2 kB.
-    assert (many[0] - few[0]) / 100 < 900
+    monkeypatch.setattr(draws, "_AT_ONCE", 8)
+    peak_of_evaluation(2)  # what is loaded once
+    few, many = peak_of_evaluation(16), peak_of_evaluation(96)
+    # Without the file it is 1,900 bytes an image; all draws at once are 2,000 more.
+    assert (many[0] - few[0]) / 80 < 900
     assert 0 < many[1] < 1
