@@ -11,7 +11,7 @@ COCOeval for the three APs; without intervals, which it does not have. Both star
     python benchmarks/segmentation_speed.py --memory [--images 1000]
 
 measures instead how the memory of ours grows with the images: the peaks of two processes, one with
-four times as many.
+ten times as many.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def measure(count: int) -> dict[str, Any]:
 
 def measure_memory(count: int) -> dict[str, float]:
     """Return the peaks of two processes, over what each used for two images, in bytes."""
-    sizes = (count, 4 * count)
+    sizes = (count, 10 * count)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as processes:
         less, more = processes.map(_peak, sizes)

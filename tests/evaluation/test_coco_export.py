@@ -1,7 +1,9 @@
 """Pictures that threads write."""
 
+import json
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +15,7 @@ from unigs.errors import DataError
 from unigs.evaluation import coco_export
 from unigs.evaluation.coco_export import PredictionFiles
 from unigs.evaluation.predictions import Prediction
+from unigs.io import files as files_module
 
 
 def picture() -> np.ndarray:
@@ -69,3 +72,36 @@ def test_predictions_are_read_back(tmp_path: Path) -> None:
     assert np.array_equal(whole.segments, segments)
     assert np.array_equal(whole.colormap, image)
     assert np.array_equal(bare.image, image)
+
+
+def test_records_do_not_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are those that one list of everything would give, and it is never held."""
+    monkeypatch.setattr(files_module, "SCRATCH_IN_MEMORY", 1)
+    monkeypatch.setattr(PredictionFiles, "_write", lambda *ignored: None)
+    rng = np.random.default_rng(0)
+
+    def write(count: int) -> int:
+        tracemalloc.start()
+        with PredictionFiles(tmp_path) as files:
+            for number in reversed(range(count)):
+                segments = rng.integers(0, 8, (16, 16)).astype(np.int32)
+                sample: Any = SimpleNamespace(key=f"{number:03}", segments=segments)
+                scores = dict.fromkeys(range(1, 8), 0.5)
+                found = segments if number % 2 else None
+                files.add(number, sample, Prediction(segments=found, scores=scores))
+            files.close()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    less, more = write(10), write(110)
+    # as lists of dictionaries 20 kB an image
+    assert (more - less) / 100 < 1500
+    results = json.loads((tmp_path / "results.json").read_text())
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    panoptic = json.loads((tmp_path / "panoptic.json").read_text())
+    assert [image["id"] for image in truth["images"]] == list(range(1, 111))
+    assert [one["id"] for one in truth["annotations"]] == list(range(1, 110 * 7 + 1))
+    assert [one["image_id"] for one in panoptic["annotations"]] == list(range(2, 111, 2))
+    assert len(results) == 55 * 7
+    assert (tmp_path / "truth.json").read_text() == json.dumps(truth)

@@ -2,10 +2,12 @@
 
 import pickle
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from tests.evaluation import test_pinned
 from tests.support.evaluated_shards import KnowingPipeline, samples
 from tests.support.toy_evaluators import toy_evaluators
 from unigs.evaluation import evaluate as evaluation
@@ -73,6 +75,12 @@ class Run:
             out = f"{self.folder}/{world} {task} {limit}"
             values = evaluate(pipeline, task, "", evaluators, out, limit, batch_size=2)
             results[task, limit] = values.named()
+        for task in test_pinned.TASKS:
+            file, out = (
+                Path(self.folder, f"pinned {task}.pickle"),
+                Path(self.folder, f"pinned {world} {task}"),
+            )
+            results["pinned", task] = test_pinned.measured(file, task, out)
         return results
 
 
@@ -80,6 +88,8 @@ def test_two_processes_measure_what_one_measures(tmp_path, monkeypatch):
     for task in TASKS:
         drawn = samples(tmp_path / "scenes", task, IMAGES)
         (tmp_path / f"{task}.pickle").write_bytes(pickle.dumps(drawn))
+    for task in test_pinned.TASKS:
+        test_pinned.write_pinned_samples(tmp_path, task)
     monkeypatch.setattr(evaluation, "read_samples", None)
     run = Run(str(tmp_path))
     threads = torch.get_num_threads()
@@ -102,3 +112,5 @@ def test_two_processes_measure_what_one_measures(tmp_path, monkeypatch):
         assert files == sorted(path.relative_to(two) for path in two.rglob("*.*"))
         for file in files:
             assert (one / file).read_bytes() == (two / file).read_bytes(), file
+    for task in test_pinned.TASKS:
+        test_pinned.assert_pinned(task, both["pinned", task])

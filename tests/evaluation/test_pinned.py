@@ -1,7 +1,12 @@
-"""Every metric of seeded predictions, to the digit: no change moves a figure unnoticed."""
+"""Every metric of seeded predictions, to the digit: no change moves a figure unnoticed.
+
+`tests/evaluation/test_distributed.py` holds the same figures for two processes.
+"""
 
 import json
 import math
+import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +14,7 @@ import PIL
 import pytest
 
 from tests.support.evaluated_shards import KnowingPipeline, samples
-from tests.support.toy_evaluators import toy_evaluators
+from tests.support.toy_evaluators import exact_evaluators
 from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate
 
@@ -19,31 +24,40 @@ TASKS = ("inpainting", "synthesis", "referring", "entity")
 IMAGES = 9
 
 
-def measured(folder: Path, task: str) -> dict[str, float]:
-    drawn = samples(folder / "scenes", task, IMAGES)
+def write_pinned_samples(folder: Path, task: str) -> Path:
+    """Write the samples of a task, which `measured` reads."""
+    path = folder / f"pinned {task}.pickle"
+    path.write_bytes(pickle.dumps(samples(folder / f"pinned {task}", task, IMAGES)))
+    return path
+
+
+def measured(file: Path, task: str, out: Path) -> dict[str, float]:
+    drawn = pickle.loads(file.read_bytes())
     evaluation.read_samples = lambda shards: iter(drawn)
     pipeline = KnowingPipeline(drawn, "blurred")
-    return evaluate(pipeline, task, folder, toy_evaluators(), folder / "out", batch_size=4).named()
+    return evaluate(pipeline, task, "", exact_evaluators(), out, batch_size=4).named()
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_metrics_are_what_they_were(task, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "read_samples", None)
+def assert_pinned(task: str, found: Mapping[str, float]) -> None:
+    """Compare the figures of a task with those of the file."""
     pinned = json.loads(PINNED.read_text())
     if pinned["pillow"] != PIL.__version__:
         # Coarse masks are drawn from digests of JPEG files, which another encoder writes otherwise.
         pytest.skip(f"pinned with Pillow {pinned['pillow']}, this is {PIL.__version__}")
     expected = pinned[task]
-    found = measured(tmp_path, task)
     assert set(found) == set(expected)
     for name, value in expected.items():
         if value is None:
             assert math.isnan(found[name]), name
         else:
-            # Networks' features differ by rounding between processors.
-            assert found[name] == pytest.approx(value, rel=1e-4 if "toy-clip" in name else 1e-6), (
-                name
-            )
+            assert found[name] == pytest.approx(value, rel=1e-6, abs=1e-12), name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_metrics_are_what_they_were(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "read_samples", None)
+    file = write_pinned_samples(tmp_path, task)
+    assert_pinned(task, measured(file, task, tmp_path / "out"))
 
 
 def main() -> None:
@@ -52,8 +66,9 @@ def main() -> None:
 
     figures: dict[str, Any] = {"pillow": PIL.__version__}
     for task in TASKS:
-        with TemporaryDirectory() as folder:
-            found = measured(Path(folder), task)
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            found = measured(write_pinned_samples(folder, task), task, folder / "out")
         figures[task] = {k: None if math.isnan(v) else v for k, v in found.items()}
     PINNED.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -1,11 +1,13 @@
 import multiprocessing
 import os
+import tempfile
 
 import pytest
 
 from unigs.errors import DataError
 from unigs.io import files
 from unigs.io.files import (
+    Scratch,
     finish_replacing,
     replacing,
     replacing_folder,
@@ -105,3 +107,29 @@ def test_writing_tells_of_a_folder_that_cannot_be(tmp_path):
 
     with pytest.raises(DataError, match=r"a\.txt: cannot be written"):
         write()
+
+
+@pytest.mark.parametrize("in_memory", [1, 4, 1 << 20])
+def test_a_scratch_returns_what_was_added(monkeypatch, in_memory):
+    monkeypatch.setattr(files, "SCRATCH_IN_MEMORY", in_memory)
+    scratch, added = Scratch(), [b"one", b"", b"three", b"4"]
+    for number, content in enumerate(added, start=1):
+        scratch.append(content)
+        assert [scratch[place] for place in range(number)] == added[:number]
+        assert scratch[0] == b"one"
+    assert len(scratch) == 4
+    with pytest.raises(IndexError):
+        scratch[4]
+
+
+def test_a_full_disk_of_a_scratch_is_one_line(monkeypatch):
+    class Full:
+        def seek(self, place):
+            pass
+
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", lambda max_size: Full())
+    with pytest.raises(DataError, match=r"No space left.*TMPDIR"):
+        Scratch().append(b"one")

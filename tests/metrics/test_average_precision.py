@@ -6,9 +6,10 @@ import pytest
 from pycocotools import mask as mask_codec
 
 from unigs.errors import ConfigError, DataError
+from unigs.metrics import overlap_evaluation
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.entity_metrics import AveragePrecisionMetric
-from unigs.metrics.entity_precision import EntityOverlaps, entity_precision
+from unigs.metrics.entity_precision import EntityOverlaps, entity_precision, precision_intervals
 
 
 def load(path):
@@ -153,6 +154,17 @@ def test_overlaps_give_the_bits_of_run_lengths(seed):
     assert ours["n_dropped_empty"] == expected["n_dropped_empty"] > 0
     with_void = coco_scores(ground | {"annotations": truth + crowd}, found)
     assert ours["ap_e_void_ignored"] == with_void["ap"] != expected["ap"]
+
+
+def test_a_ranking_that_is_read_in_pieces_has_the_same_bits(monkeypatch):
+    images = {
+        f"{number:02}": EntityOverlaps.of("", *one) for number, one in enumerate(label_maps(4, 14))
+    }
+    whole = entity_precision(images), precision_intervals(images, 50)
+    monkeypatch.setattr(overlap_evaluation, "_AT_ONCE", 3)
+    monkeypatch.setattr(overlap_evaluation, "_RANKED", 5)
+    assert (entity_precision(images), precision_intervals(images, 50)) == whole
+    assert whole[1]["ap_e"].low < whole[0]["ap_e"] < whole[1]["ap_e"].high
 
 
 def test_constant_score_is_the_mean_over_seeded_orders():

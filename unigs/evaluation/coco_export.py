@@ -8,11 +8,13 @@ and as COCO results (``results.json``, truth in ``truth.json``), with one catego
 from __future__ import annotations
 
 import json
+from array import array
 from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ from scipy import ndimage
 from unigs.evaluation.predictions import Prediction
 from unigs.io.annotations.segment_ids import id_to_rgb, read_segments
 from unigs.io.distributed import gathered, rank_and_world
-from unigs.io.files import writing
+from unigs.io.files import Scratch, writing
 from unigs.io.image_file import read_image
 from unigs.io.machine import cores
 from unigs.samples.sample import Sample
@@ -33,6 +35,10 @@ CATEGORIES = [{"id": 1, "name": "entity", "isthing": 1, "supercategory": "entity
 
 # Pictures that wait for a thread to write them; more would fill the memory of a slow disk's host.
 WAITING = 256
+# The lists of records that the JSON files are made of.
+_KINDS = ("images", "panoptic", "truth_panoptic", "truth", "results")
+# Images whose records processes exchange at once.
+_EXCHANGED = 64
 
 
 class PredictionFiles:
@@ -44,7 +50,8 @@ class PredictionFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._images: list[_Records] = []
+        self._records = {kind: Scratch() for kind in _KINDS}
+        self._numbers = array("q")
         self._keys: list[str] = []
         self._threads = ThreadPoolExecutor(cores())
         self._waiting: deque[Future[None]] = deque()
@@ -63,9 +70,9 @@ class PredictionFiles:
         for kind, pixels in (("images", prediction.image), ("colormaps", prediction.colormap)):
             if pixels is not None:
                 self._write(self.folder / kind / name, pixels)
-        panoptic, results = None, []
+        panoptic, results = [], []
         if prediction.segments is not None:
-            panoptic = self._panoptic("panoptic", image, prediction.segments)
+            panoptic = [self._panoptic("panoptic", image, prediction.segments)]
             results = [
                 _mask(image, rle) | {"score": prediction.scores[label]}
                 for label, rle in _runs(prediction.segments)
@@ -79,10 +86,12 @@ class PredictionFiles:
             }
             for _, rle in _runs(sample.segments)
         ]
-        truth_panoptic = self._panoptic("truth_panoptic", image, sample.segments)
-        self._images.append(
-            _Records(image | {"key": sample.key}, panoptic, truth_panoptic, truth, results)
-        )
+        images = [image | {"key": sample.key}]
+        truth_panoptic = [self._panoptic("truth_panoptic", image, sample.segments)]
+        parts = (images, panoptic, truth_panoptic, truth, results)
+        for kind, records in zip(_KINDS, parts, strict=True):
+            self._records[kind].append(json.dumps(records).encode())
+        self._numbers.append(number)
 
     @property
     def keys(self) -> list[str]:
@@ -108,21 +117,46 @@ class PredictionFiles:
         """
         while self._waiting:
             self._waiting.popleft().result()
-        everything = [records for part in gathered(self._images) for records in part]
+        self._gather()
         if rank_and_world()[0]:
             return
-        images = sorted(everything, key=lambda records: records.image["id"])
-        self._keys = [records.image["key"] for records in images]
-        common = {"images": [records.image for records in images], "categories": CATEGORIES}
-        truth = [record for records in images for record in records.truth]
-        for name, listed in (
-            ("panoptic", [r.panoptic for r in images if r.panoptic is not None]),
-            ("truth_panoptic", [r.truth_panoptic for r in images]),
-            ("truth", [{"id": number} | record for number, record in enumerate(truth, start=1)]),
-        ):
-            _write_json(self.folder / f"{name}.json", common | {"annotations": listed})
-        results = [record for records in images for record in records.results]
-        _write_json(self.folder / "results.json", results)
+        self._keys = [image["key"] for image in self._listed("images")]
+        for name in ("panoptic", "truth_panoptic", "truth"):
+            records = self._listed(name)
+            if name == "truth":
+                records = ({"id": i} | record for i, record in enumerate(records, start=1))
+            with _text_file(self.folder / f"{name}.json") as file:
+                file.write('{"images": ')
+                _write_list(file, self._listed("images"))
+                file.write(f', "categories": {json.dumps(CATEGORIES)}, "annotations": ')
+                _write_list(file, records)
+                file.write("}")
+        with _text_file(self.folder / "results.json") as file:
+            _write_list(file, self._listed("results"))
+
+    def _gather(self) -> None:
+        """Let the first process have the records of all, some at a time."""
+        most = max(gathered(len(self._numbers)))
+        if rank_and_world()[1] == 1:
+            return
+        everyone, numbers = {kind: Scratch() for kind in _KINDS}, array("q")
+        for start in range(0, most, _EXCHANGED):
+            places = range(start, min(start + _EXCHANGED, len(self._numbers)))
+            own = [
+                (self._numbers[place], [self._records[kind][place] for kind in _KINDS])
+                for place in places
+            ]
+            for part in gathered(own):
+                for number, records in part if rank_and_world()[0] == 0 else ():
+                    numbers.append(number)
+                    for kind, content in zip(_KINDS, records, strict=True):
+                        everyone[kind].append(content)
+        self._records, self._numbers = everyone, numbers
+
+    def _listed(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Read the records of one kind, image by image."""
+        for place in sorted(range(len(self._numbers)), key=self._numbers.__getitem__):
+            yield from json.loads(self._records[kind][place])
 
     def _write(self, path: Path, pixels: NDArray[np.uint8]) -> None:
         while len(self._waiting) >= WAITING:
@@ -157,17 +191,6 @@ class PredictionFiles:
         return named | {"segments_info": records}
 
 
-@dataclass(frozen=True, slots=True)
-class _Records:
-    """What the JSON files say of one image."""
-
-    image: dict[str, Any]
-    panoptic: dict[str, Any] | None
-    truth_panoptic: dict[str, Any]
-    truth: list[dict[str, Any]]
-    results: list[dict[str, Any]]
-
-
 def _mask(image: dict[str, Any], rle: dict[str, Any]) -> dict[str, Any]:
     return {"image_id": image["id"], "category_id": 1, "segmentation": rle}
 
@@ -186,6 +209,15 @@ def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
         Image.fromarray(pixels).save(partial, "PNG")
 
 
-def _write_json(path: Path, content: Any) -> None:
-    with writing(path) as partial:
-        partial.write_text(json.dumps(content))
+@contextmanager
+def _text_file(path: Path) -> Iterator[TextIO]:
+    with writing(path) as partial, partial.open("w") as file:
+        yield file
+
+
+def _write_list(file: TextIO, records: Iterable[dict[str, Any]]) -> None:
+    """Write a JSON list one record at a time: whole, the files are tens of kilobytes an image."""
+    file.write("[")
+    for number, record in enumerate(records):
+        file.write(f"{', ' if number else ''}{json.dumps(record)}")
+    file.write("]")

@@ -71,7 +71,8 @@ class DualEncoder:
         square."""
 
         def embed(batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-            features = image_features(self.model, self.pixels(batch).to(self._device))
+            pixels = self.pixels(batch).to(self._device, self.model.dtype)
+            features = image_features(self.model, pixels)
             return np.asarray(features.float().cpu().numpy())
 
         none = np.zeros((0, self.dimensions), np.float32)

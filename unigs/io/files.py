@@ -7,12 +7,15 @@ import hashlib
 import os
 import shutil
 import tempfile
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from unigs.errors import DataError
 
+#: Bytes of a `Scratch` that stay in memory, so that a few need no disk.
+SCRATCH_IN_MEMORY = 1 << 20
 # in the scratch folder of a replacement
 _NEW, _OLD = "new", "old"
 
@@ -105,6 +108,42 @@ def write_if_changed(path: Path, data: bytes) -> bool:
     with replacing(path) as partial:
         partial.write_bytes(data)
     return True
+
+
+class Scratch:
+    """Byte strings by their number, in a temporary file without a name.
+
+    The system removes it with this object, or with a killed process.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=SCRATCH_IN_MEMORY)  # noqa: SIM115
+        self._ends = array("q", [0])
+
+    def append(self, content: bytes) -> None:
+        """Add a string, as the last one.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        try:
+            self._file.seek(self._ends[-1])
+            self._file.write(content)
+        except OSError as error:
+            raise DataError(
+                f"a temporary file cannot be written: {error.strerror or error}",
+                file=tempfile.gettempdir(),
+                hint="free space there, or name another folder as TMPDIR",
+            ) from error
+        self._ends.append(self._ends[-1] + len(content))
+
+    def __getitem__(self, number: int) -> bytes:
+        start, stop = self._ends[number], self._ends[number + 1]
+        self._file.seek(start)
+        return self._file.read(stop - start)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
 
 
 def sha256_of(content: Path | bytes) -> str:

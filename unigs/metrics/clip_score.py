@@ -8,6 +8,7 @@ crop, Paint-by-Example's region score: ``clip_i_region``. Text against image is 
 from __future__ import annotations
 
 import math
+from array import array
 
 import numpy as np
 import torch
@@ -39,7 +40,9 @@ class ClipScoreMetric(ImageTable):
 
     def compute(self) -> dict[str, float]:
         """``{name: mean over all pairs}`` of all processes; NaN without a pair."""
-        values = [x for row in self.image_rows().values() for x in row["scores"].tolist()]
+        values = array("d")
+        for row in self.image_rows().values():
+            values.frombytes(row["scores"].tobytes())
         return {self.name: math.fsum(values) / len(values) if values else float("nan")}
 
     def image_parts(self, row: Row) -> Parts:

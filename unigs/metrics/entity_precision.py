@@ -23,7 +23,7 @@ class EntityOverlaps:
         iou: (p, g) float64 of each predicted with each true entity.
         scores: (p,) float64, the confidence of each predicted one.
         on_void: (p,) float64, the share of each predicted one on unlabelled pixels; None in an
-            image without such pixels.
+            image in which none is on such pixels.
         empty: predicted entities without a pixel, which are dropped.
     """
 
@@ -61,6 +61,9 @@ class EntityOverlaps:
         order = [place[label] for label in scores if label in place]
         if on_void is None and void is not None and np.any(void):
             on_void = overlap(np.asarray(void, bool), pred).intersection[0]
+        if on_void is not None and not on_void.any():
+            # nothing can be excused: ranked twice it would be the same
+            on_void = None
         return cls(
             both.iou.T[order],
             np.array([scores[present[number]] for number in order], np.float64),
@@ -155,14 +158,13 @@ def _constant(
     """AP with every score equal: masks within an image are shuffled once, so that the decoder's
     order is no hidden score, and the images are put in random orders."""
     rng = np.random.default_rng(seed)
-    owner = np.repeat(np.arange(len(predictions)), predictions)
     starts = np.cumsum([0, *predictions])
-    shuffled = rng.permutation(len(owner))
-    shuffled = shuffled[np.argsort(owner[shuffled], kind="stable")]
+    place = np.empty(starts[-1], np.int32)
+    place[rng.permutation(np.arange(len(place), dtype=np.int32))] = np.arange(len(place))
 
     def mixed() -> Iterator[EntityOverlaps]:
         for number, one in enumerate(_in_order(images)):
-            rows = shuffled[starts[number] : starts[number + 1]] - starts[number]
+            rows = np.argsort(place[starts[number] : starts[number + 1]])
             yield EntityOverlaps(one.iou[rows], np.ones(len(rows)))
 
     matched = match_images(_overlaps(mixed(), with_void=False))

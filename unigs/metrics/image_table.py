@@ -2,13 +2,19 @@
 
 Sums in the order of arrival differ in their last digits between one process and several, and a
 sampler that pads its shares hands images out twice. So no metric stores sums: each image adds a
-row, torchmetrics gathers the rows of all processes, and the result is computed once, over each
-image once, in the order of the keys. It has the same bits for any split.
+row, the rows of all processes are gathered, and the result is computed once, over each image once,
+in the order of the keys. It has the same bits for any split.
+
+Rows are kilobytes an image. Beyond the first they lie in a temporary file, from which a result
+reads one at a time: in memory stay the key of an image and two numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,58 +22,104 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.utilities.distributed import gather_all_tensors
 
+from unigs.io.files import Scratch
 from unigs.metrics.bootstrap.draws import DRAWS, Interval
 from unigs.metrics.bootstrap.per_image import Parts, PerImage
 
 __all__ = ["ImageTable", "Row"]
 
 Row = dict[str, NDArray[Any]]
-# Rows that are joined in one tensor as they come: a tensor a row costs more than the values in it.
-_JOINED = 256
+# Rows that processes exchange at once.
+_EXCHANGED = 256
 
 
 class ImageRows(Mapping[str, Row]):
-    """The rows of a table by the keys of their images, which ascend; a row is cut out of the whole
-    columns when it is asked for.
+    """Rows by the keys of their images, which ascend; a row is read when it is asked for.
 
     Args:
-        columns: name -> the values of all images, one image after the other.
-        starts: (images + 1, columns) int64: where the values of each image begin.
-        places: key -> number of its image.
+        dtypes: of the columns, by name.
     """
 
-    def __init__(
-        self,
-        columns: dict[str, NDArray[Any]],
-        starts: NDArray[np.int64],
-        places: dict[str, int],
-    ) -> None:
-        self._columns, self._starts = columns, starts
-        self._places = {key: places[key] for key in sorted(places)}
+    def __init__(self, dtypes: Mapping[str, np.dtype[Any]]) -> None:
+        self._dtypes = dict(dtypes)
+        self._content, self._keys = Scratch(), list[str]()
+        self._ranked = array("q")
+
+    @property
+    def added(self) -> int:
+        """How many rows were added; a key may have several, of which the last one counts."""
+        return len(self._keys)
+
+    def add(self, key: str, values: Mapping[str, ArrayLike]) -> None:
+        """Add the row of image ``key``: the values of every column, flattened.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        parts = [np.ravel(np.asarray(values[name], dtype)) for name, dtype in self._dtypes.items()]
+        sizes = np.array([len(part) for part in parts], np.int64)
+        self.add_bytes(key, b"".join(part.tobytes() for part in (sizes, *parts)))
+
+    def add_bytes(self, key: str, row: bytes) -> None:
+        """Add a row that :meth:`bytes_of` another table of the same columns returned."""
+        self._content.append(row)
+        self._keys.append(key)
+        self._ranked = array("q")
+
+    def bytes_of(self, place: int) -> tuple[str, bytes]:
+        """Return key and content of the row that was added as number ``place``, from 0."""
+        return self._keys[place], self._content[place]
+
+    def extend(self, other: ImageRows) -> None:
+        """Add the rows of another table of the same columns."""
+        for place in range(other.added):
+            self.add_bytes(*other.bytes_of(place))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImageRows:
+        """Return a table of its own, as torchmetrics' ``clone()`` asks for."""
+        copied = ImageRows(self._dtypes)
+        copied.extend(self)
+        return copied
 
     def __getitem__(self, key: str) -> Row:
-        place = self._places[key]
-        ends = zip(self._starts[place].tolist(), self._starts[place + 1].tolist(), strict=True)
-        return {
-            name: values[start:stop]
-            for (name, values), (start, stop) in zip(self._columns.items(), ends, strict=True)
-        }
+        places = self._places()
+        found = bisect_left(places, key, key=self._keys.__getitem__)
+        if found == len(places) or self._keys[places[found]] != key:
+            raise KeyError(key)
+        content = self._content[places[found]]
+        sizes = np.frombuffer(content, np.int64, len(self._dtypes))
+        row, start = {}, sizes.nbytes
+        for (name, dtype), size in zip(self._dtypes.items(), sizes.tolist(), strict=True):
+            row[name] = np.frombuffer(content, dtype, size, start)
+            start += row[name].nbytes
+        return row
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return map(self._keys.__getitem__, self._places())
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._places())
+
+    def _places(self) -> array[int]:
+        """Return the numbers of the rows that count, their keys ascending."""
+        if self._keys and not self._ranked:
+            # stable, so that of equal keys the last one is the last one added
+            order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
+            later = [place for place, after in pairwise(order) if self._differ(place, after)]
+            self._ranked = array("q", [*later, order[-1]])
+        return self._ranked
+
+    def _differ(self, one: int, other: int) -> bool:
+        return self._keys[one] != self._keys[other]
 
 
 class ImageTable(Metric):
-    """A :class:`torchmetrics.Metric` whose states are the columns of a table of images.
+    """A :class:`torchmetrics.Metric` whose state is a table of images.
 
-    A column holds any number of values per image (run lengths, IoUs, features), as one
-    one-dimensional tensor per image. All states are reduced by concatenation, so processes may have
-    any number of images each, none included.
+    A column holds any number of values per image (run lengths, IoUs, features), in one dimension.
+    Processes may have any number of images each, none included.
 
     Args:
         columns: names of the columns and their dtypes.
@@ -81,26 +133,16 @@ class ImageTable(Metric):
 
     def __init__(self, **columns: torch.dtype) -> None:
         super().__init__()
-        self._columns = tuple(columns)
-        self._dtypes = {"image_keys": torch.uint8, "image_sizes": torch.int64, **columns}
-        for name in self._dtypes:
-            self.add_state(name, [], dist_reduce_fx="cat")
+        self._dtypes = {name: torch.empty(0, dtype=d).numpy().dtype for name, d in columns.items()}
+        self._own = self._everyone = ImageRows(self._dtypes)
 
     def add_image(self, key: str, **values: ArrayLike) -> None:
-        """Add the row of image ``key``: the values of every column, flattened."""
-        name = np.frombuffer(key.encode(), np.uint8)
-        flat = [np.ravel(np.asarray(values[column])) for column in self._columns]
-        sizes = np.array([len(name), *(len(part) for part in flat)])
-        for state, part in zip(self._dtypes, (name, sizes, *flat), strict=True):
-            tensor = torch.tensor(part, dtype=self._dtypes[state], device=self.device)
-            getattr(self, state).append(tensor)
-        tensors = self.image_sizes
-        assert isinstance(tensors, list)
-        # of rows that were joined already there are several in a tensor
-        if len(tensors) >= _JOINED and len(tensors[-_JOINED]) == len(sizes):
-            for state in self._dtypes:
-                held = getattr(self, state)
-                held[-_JOINED:] = [torch.cat(held[-_JOINED:])]
+        """Add the row of image ``key``: the values of every column, flattened.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        self._own.add(key, values)
 
     def image_rows(self) -> ImageRows:
         """Return the rows by key, keys ascending; of a key that was added twice the last one.
@@ -108,16 +150,7 @@ class ImageTable(Metric):
         Within ``compute()`` they are those of all processes, which `gathered` keeps for the
         intervals.
         """
-        whole = {name: self._joined(name) for name in self._dtypes}
-        names, sizes = whole.pop("image_keys").tobytes(), whole.pop("image_sizes")
-        sizes = sizes.reshape(-1, len(self._columns) + 1)
-        starts = np.zeros((len(sizes) + 1, sizes.shape[1]), np.int64)
-        np.cumsum(sizes, axis=0, out=starts[1:])
-        ends = starts[:, 0].tolist()
-        places = {
-            names[ends[place] : ends[place + 1]].decode(): place for place in range(len(sizes))
-        }
-        self.gathered = ImageRows(whole, starts[:, 1:], places)
+        self.gathered = self._everyone
         return self.gathered
 
     def intervals(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
@@ -137,16 +170,56 @@ class ImageTable(Metric):
         """Return the contributions of one image; none where no score is a ratio of sums."""
         return {}
 
-    def sync(self, *arguments: Any, **options: Any) -> None:
-        """Gather the rows of all processes; see :meth:`torchmetrics.Metric.sync`."""
-        # A process without images must send tensors of the dtypes that the others send.
-        for name, dtype in self._dtypes.items():
-            if isinstance(getattr(self, name), list) and not getattr(self, name):
-                setattr(self, name, [torch.zeros(0, dtype=dtype, device=self.device)])
-        super().sync(*arguments, **options)
+    def forward(self, *arguments: Any, **options: Any) -> None:
+        """Add an image; torchmetrics' result of one batch alone is not computed."""
+        self.update(*arguments, **options)
 
-    def _joined(self, name: str) -> NDArray[Any]:
-        state: list[Tensor] | Tensor = getattr(self, name)
-        if isinstance(state, list) and not state:
-            state = torch.zeros(0, dtype=self._dtypes[name])
-        return dim_zero_cat(state).cpu().numpy()
+    def reset(self) -> None:
+        """Forget all images."""
+        super().reset()
+        self._own = self._everyone = ImageRows(self._dtypes)
+
+    def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
+        """Add the images of another table; where both have one, the other's counts.
+
+        Raises:
+            ValueError: it is no metric of this class.
+        """
+        if not isinstance(incoming_state, type(self)):
+            given, own = type(incoming_state).__name__, type(self).__name__
+            raise ValueError(f"{own} cannot take in {given}; give a metric of its own class")
+        self._own.extend(incoming_state._own)
+
+    def sync(
+        self,
+        dist_sync_fn: Callable[..., list[Tensor]] | None = None,
+        process_group: Any | None = None,
+        should_sync: bool = True,
+        distributed_available: Callable[[], bool] | None = None,
+    ) -> None:
+        """Gather the rows of all processes, some at a time; arguments as in
+        :meth:`torchmetrics.Metric.sync`."""
+        self._everyone = self._own
+        available = distributed_available or self.distributed_available_fn
+        if not should_sync or available is None or not available():
+            return
+        gather = dist_sync_fn or gather_all_tensors
+        everyone = ImageRows(self._dtypes)
+
+        def exchanged(values: ArrayLike) -> list[NDArray[Any]]:
+            mine = torch.tensor(np.asarray(values), device=self.device)
+            return [part.cpu().numpy() for part in gather(mine, process_group)]
+
+        most = max(int(count) for count in exchanged(self._own.added))
+        for start in range(0, most, _EXCHANGED):
+            stop = min(start + _EXCHANGED, self._own.added)
+            rows = [self._own.bytes_of(place) for place in range(start, stop)]
+            named = [part for key, content in rows for part in (key.encode(), content)]
+            sizes = exchanged(np.array([len(part) for part in named], np.int64))
+            contents = exchanged(np.frombuffer(b"".join(named), np.uint8))
+            for ends, content in zip(sizes, contents, strict=True):
+                cuts = np.cumsum([0, *ends]).tolist()
+                parts = [content[a:b].tobytes() for a, b in pairwise(cuts)]
+                for name, row in zip(parts[::2], parts[1::2], strict=True):
+                    everyone.add_bytes(name.decode(), row)
+        self._everyone = everyone

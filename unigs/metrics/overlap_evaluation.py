@@ -6,14 +6,15 @@ the bits of pycocotools' IoU of run lengths. COCOeval needs nothing else; encodi
 
 COCOeval holds records and tables of matches of every image until the end, tens of kilobytes an
 image. But it matches image by image, and of that it ranks no more than which predictions hit. So it
-matches some images at a time here, of which those bits and the scores stay (32 bytes a prediction),
-and ranks one threshold of IoU at a time, all images as one. The results have the same bits.
+matches some images at a time here, of which those bits and the scores stay (12 bytes a prediction),
+and `unigs.metrics.coco.ranked_precision` ranks them. The results have the same bits.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from itertools import islice
@@ -24,12 +25,15 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval, Params
 
+from unigs.metrics.coco.ranked_precision import Piece, Totals, ranked_precision
+
 #: Predictions that count in an image, as in COCO.
 MOST_PREDICTIONS = 100
 #: Below the least of COCO's thresholds no two entities are matched.
 LEAST_OVERLAP = 0.5
 _CATEGORY, _AREAS = 1, [[0, 1e10]]
-_AT_ONCE = 256
+# Images and ranked predictions that are worked on at once.
+_AT_ONCE, _RANKED = 256, 1 << 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,23 +58,26 @@ class Matched:
     """The predictions of all images, image by image, best first.
 
     Attributes:
-        owner: (d,) int64, number of the image.
-        scores: (d,) float64.
-        hit, ignored: (thresholds, d) bool: found something; is neither right nor wrong.
+        starts: (images + 1,) int64, where the predictions of each image begin.
+        costs: (d,) float64, the negative confidences.
+        hit, ignored: (d,) uint16, a bit for each threshold: found something; is neither right nor
+            wrong.
         truths: (images,) int64 true entities that can be found.
     """
 
-    owner: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    hit: NDArray[np.bool_]
-    ignored: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    costs: NDArray[np.float64]
+    hit: NDArray[np.uint16]
+    ignored: NDArray[np.uint16]
     truths: NDArray[np.int64]
 
     def summary(self) -> dict[str, float]:
         """Return ``ap``, ``ap_50``, ``ap_75`` and ``ar_100`` as COCOeval summarises them; NaN
         without a truth."""
-        precision, recall = self._accumulated(slice(None))
-        thresholds = iou_thresholds()
+        totals, thresholds = self.totals(), iou_thresholds()
+        precision = self._precision(self.ranking(), totals)
+        truths = totals.truths.sum()
+        recall = totals.hits.sum(0) / truths if truths else np.full(len(thresholds), np.nan)
         return {
             "ap": _mean(precision),
             "ap_50": _mean(precision[thresholds == 0.5]),
@@ -81,59 +88,66 @@ class Matched:
     def in_other_orders(self, orders: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (orders,) AP with the images in random orders, which is what ranks equal scores;
         the predictions of an image stay as they are."""
-        values = []
+        totals, values = self.totals(), []
         for _ in range(orders):
-            place = np.empty(len(self.truths), np.int64)
-            place[rng.permutation(len(place))] = np.arange(len(place))
-            order = np.argsort(place[self.owner], kind="stable")
-            values.append(_mean(self._accumulated(order)[0]))
+            order = rng.permutation(len(self.truths))
+            values.append(_mean(self._precision(self._image_by_image(order), totals)))
         return np.array(values)
 
-    def _accumulated(
-        self, order: NDArray[np.int64] | slice
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return COCOeval's precision (thresholds, recall levels, 1) and recall (thresholds, 1)."""
-        ranked = COCOeval(iouType="bbox")
-        ranked.params = _params([1], max(1, len(self.scores)))
-        ranked._paramsEval = ranked.params
-        found = []
-        for place, threshold in enumerate(iou_thresholds()):
-            ranked.params.iouThrs = np.array([threshold])
-            entry = {
-                "dtScores": self.scores[order],
-                "dtMatches": self.hit[place : place + 1, order],
-                "dtIgnore": self.ignored[place : place + 1, order],
-                "gtIgnore": np.zeros(int(self.truths.sum()), np.int8),
-            }
-            ranked.evalImgs = [entry]
-            with redirect_stdout(io.StringIO()):
-                ranked.accumulate()
-            found.append((ranked.eval["precision"][..., 0, 0], ranked.eval["recall"][..., 0, 0]))
-        precision, recall = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return precision, recall
+    def totals(self) -> Totals:
+        """Count the predictions and truths of each image."""
+        counted = ~self.ignored
+        return Totals.of(
+            self.starts, self.hit & counted, counted, len(iou_thresholds()), self.truths
+        )
+
+    def ranking(self) -> list[Piece]:
+        """Rank by confidence; equal ones stay as they are."""
+        order = np.argsort(self.costs, kind="stable").astype(np.int32)[::-1]
+        return [self._piece(some) for some in np.array_split(order, len(order) // _RANKED + 1)]
+
+    def _image_by_image(self, order: NDArray[np.int64]) -> Iterator[Piece]:
+        """Rank all predictions of an image before those of the next."""
+        for images in np.array_split(order[::-1], len(order) // _AT_ONCE + 1):
+            counts = np.diff(self.starts)[images]
+            last = self.starts[images + 1] - 1
+            before = np.cumsum(counts) - counts
+            places = np.repeat(last + before, counts) - np.arange(counts.sum())
+            yield self._piece(places)
+
+    def _piece(self, places: NDArray[np.integer]) -> Piece:
+        image = np.searchsorted(self.starts, places, side="right") - 1
+        counted = ~self.ignored[places]
+        return Piece(image.astype(np.int32), self.hit[places] & counted, counted)
+
+    def _precision(self, pieces: Iterable[Piece], totals: Totals) -> NDArray[np.float64]:
+        """Return COCOeval's precision (thresholds, recall levels)."""
+        every = np.ones((1, len(self.truths)))
+        return ranked_precision(pieces, totals, every, recall_levels(), float(np.spacing(1)))[0]
 
 
 def match_images(images: Iterable[ImageOverlaps]) -> Matched:
     """Match predictions and truths in every image as COCOeval does; one category, one range of
     areas."""
-    thresholds = len(iou_thresholds())
-    scores, truths, lengths = [np.zeros(0)], [], []
-    hits, ignored = [np.zeros((thresholds, 0), bool)], [np.zeros((thresholds, 0), bool)]
+    bits = 1 << np.arange(len(iou_thresholds()))
+    costs, hits, ignored, truths, starts = (array(kind) for kind in "dHHqq")
+    starts.append(0)
     stream = iter(images)
     while some := list(islice(stream, _AT_ONCE)):
         for entry in _Matching(some).entries():
-            truths.append(0 if entry is None else int(np.sum(np.asarray(entry["gtIgnore"]) == 0)))
-            lengths.append(0 if entry is None else len(entry["dtScores"]))
             if entry is not None:
-                scores.append(np.asarray(entry["dtScores"], np.float64))
-                hits.append(entry["dtMatches"] > 0)
-                ignored.append(entry["dtIgnore"].astype(bool))
-        # of many small arrays each costs more than what is in it
-        scores, hits, ignored = (
-            [np.concatenate(parts, axis=-1)] for parts in (scores, hits, ignored)
-        )
-    owner = np.repeat(np.arange(len(lengths)), np.array(lengths, np.int64))
-    return Matched(owner, scores[0], hits[0], ignored[0], np.array(truths, np.int64))
+                costs.frombytes((-np.asarray(entry["dtScores"], np.float64)).tobytes())
+                for flags, kept in ((entry["dtMatches"] > 0, hits), (entry["dtIgnore"], ignored)):
+                    kept.frombytes((bits @ flags.astype(bool)).astype(np.uint16).tobytes())
+            truths.append(0 if entry is None else int(np.sum(np.asarray(entry["gtIgnore"]) == 0)))
+            starts.append(len(costs))
+    return Matched(
+        np.asarray(starts),
+        np.asarray(costs),
+        np.asarray(hits),
+        np.asarray(ignored),
+        np.asarray(truths),
+    )
 
 
 class _Matching(COCOeval):
@@ -203,5 +217,4 @@ def _indexed(annotations: list[dict[str, Any]], images: range) -> COCO:
 
 
 def _mean(values: NDArray[np.float64]) -> float:
-    evaluated = values[values > -1]
-    return float(np.mean(evaluated)) if evaluated.size else float("nan")
+    return float(np.mean(values.ravel()))

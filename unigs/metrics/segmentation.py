@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 import numpy as np
@@ -25,24 +26,28 @@ def segmentation_scores(images: Iterable[Matches]) -> dict[str, float]:
     of entity pixels inside the matched mask), and the counts ``n_entities``, ``n_predicted``,
     ``n_images``, ``n_empty_gt``, ``n_empty_pred``. A score over no entity is NaN.
     """
-    # one image at a time, since each may be made when it is asked for
-    ious, covered, pixels, predicted, empty_gt, empty_pred = [np.zeros(0)], 0, 0, 0, 0, 0
+    # one image at a time, since each may be made when it is asked for; of many small arrays each
+    # would cost more than what is in it
+    entities, means = array("d"), array("d")
+    count, covered, pixels, predicted, empty_gt, empty_pred = 0, 0, 0, 0, 0, 0
     for m in images:
-        ious.append(m.iou)
+        count += 1
+        entities.frombytes(m.iou.tobytes())
+        if m.iou.size:
+            means.append(float(m.iou.mean()))
         covered, pixels = covered + int(m.covered.sum()), pixels + int(m.gt_area.sum())
         predicted += m.n_pred
         empty_gt, empty_pred = empty_gt + m.empty_gt, empty_pred + m.empty_pred
-    iou = np.concatenate(ious)
-    per_image = np.array([one.mean() for one in ious[1:] if one.size])
+    iou = np.asarray(entities)
     return {
         "miou": _mean(iou),
-        "miou_image": _mean(per_image),
+        "miou_image": _mean(np.asarray(means)),
         "recall_50": _mean(iou > 0.5),
-        "ar": _mean(iou[:, None] >= AR_THRESHOLDS),
+        "ar": _mean_recall(iou),
         "pixel_recall": covered / pixels if pixels else float("nan"),
         "n_entities": float(iou.size),
         "n_predicted": float(predicted),
-        "n_images": float(len(ious) - 1),
+        "n_images": float(count),
         "n_empty_gt": float(empty_gt),
         "n_empty_pred": float(empty_pred),
     }
@@ -58,6 +63,11 @@ def segmentation_parts(matches: Matches) -> Parts:
         "ar": (float((iou[:, None] >= AR_THRESHOLDS).mean(1).sum()), entities),
         "pixel_recall": (float(matches.covered.sum()), float(matches.gt_area.sum())),
     }
+
+
+def _mean_recall(iou: NDArray[np.float64]) -> float:
+    found = sum(int(np.count_nonzero(iou >= threshold)) for threshold in AR_THRESHOLDS)
+    return found / (iou.size * len(AR_THRESHOLDS)) if iou.size else float("nan")
 
 
 def _mean(values: NDArray) -> float:

@@ -3,21 +3,35 @@ import math
 import numpy as np
 import pytest
 
+from unigs.metrics.bootstrap import draws
 from unigs.metrics.bootstrap.draws import draw_weights, in_parts, interval, resampled_ratio
 from unigs.metrics.bootstrap.per_image import PerImage
 
 
+def whole(weights):
+    return np.array(list(weights))
+
+
 def test_a_draw_has_as_many_images_as_there_are():
-    weights = draw_weights(37, draws=90)
+    weights = whole(draw_weights(37, draws=90))
     assert weights.shape == (90, 37)
     assert (weights.sum(1) == 37).all()
-    assert (weights == draw_weights(37, draws=90)).all()
-    assert (weights != draw_weights(37, draws=90, seed=1)).any()
+    assert (weights == whole(draw_weights(37, draws=90))).all()
+    assert (weights != whole(draw_weights(37, draws=90, seed=1))).any()
 
 
-def test_parts_are_the_whole():
+@pytest.mark.parametrize(("most", "rows"), [(10**6, 64), (40, 8), (3, 1)])
+def test_parts_are_the_whole(monkeypatch, most, rows):
+    monkeypatch.setattr(draws, "_MOST_WEIGHTS", most)
     weights = draw_weights(5, draws=200)
-    assert (np.concatenate(list(in_parts(weights))) == weights).all()
+    parts = list(in_parts(weights))
+    assert {len(part) for part in parts[:-1]} == {rows}
+    assert (np.concatenate(parts) == whole(weights)).all()
+
+
+def test_many_images_have_no_more_weights_at_once():
+    few, many = (next(in_parts(draw_weights(images))) for images in (5000, 40_000))
+    assert many.nbytes == few.nbytes == 64 * 5000 * 8
 
 
 def test_a_draw_is_the_ratio_over_the_images_as_often_as_they_are_drawn():

@@ -9,8 +9,9 @@ cost one product of matrices for all draws.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 #: Draws of an interval: the ends then stay within about a tenth of its width from draw to draw.
 DRAWS = 1000
 LEVEL = 0.95
-# Draws that are taken at once: 64 rows of 100,000 images are 50 MB in float64.
-_AT_ONCE = 64
+# Draws that are taken at once: as many as make 2.6 MB in float64, 64 at most.
+_AT_ONCE, _MOST_WEIGHTS = 64, 64 * 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +38,75 @@ class Interval:
 NO_INTERVAL = Interval(math.nan, math.nan)
 
 
-def draw_weights(images: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.uint16]:
-    """Return (draws, images) uint16: how often each image is in each draw of as many images.
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """(draws, images) weights that are drawn again whenever they are read: whole they are 2 kB an
+    image."""
+
+    draws: int
+    images: int
+    seed: int
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows, (images,) each."""
+        rng, images = np.random.default_rng(self.seed), self.images
+        for _ in range(self.draws):
+            yield np.bincount(rng.integers(images, size=images), minlength=images)
+
+
+#: (draws, images): drawn, or any others.
+Weights = Draws | NDArray[np.uint16]
+
+
+def draw_weights(images: int, draws: int = DRAWS, seed: int = 0) -> Draws:
+    """Return (draws, images) whole numbers: how often each image is in each draw of as many images.
 
     The same for the same arguments: two models on the same images share their draws.
     """
-    rng = np.random.default_rng(seed)
-    weights = np.zeros((draws, images), np.uint16)
-    for row in weights:
-        row += np.bincount(rng.integers(images, size=images), minlength=images).astype(np.uint16)
-    return weights
+    return Draws(draws, images, seed)
 
 
-def in_parts(weights: NDArray[np.uint16]) -> Iterator[NDArray[np.float64]]:
-    """Yield the weights as float64, some draws at a time."""
-    for start in range(0, len(weights), _AT_ONCE):
-        yield weights[start : start + _AT_ONCE].astype(np.float64)
+def in_parts(weights: Weights) -> Iterator[NDArray[np.float64]]:
+    """Yield the weights as (some, images) float64, some draws at a time."""
+    rows = iter(weights)
+    first = next(rows, None)
+    while first is not None:
+        most = min(_AT_ONCE, max(1, _MOST_WEIGHTS // max(1, len(first))))
+        part = np.empty((most, len(first)))
+        part[0], count = first, 1
+        for row in islice(rows, most - 1):
+            part[count] = row
+            count += 1
+        yield part[:count]
+        first = next(rows, None)
 
 
-def resampled_ratio(parts: ArrayLike, weights: NDArray[np.uint16]) -> NDArray[np.float64]:
+def resampled_ratio(parts: ArrayLike, weights: Weights) -> NDArray[np.float64]:
     """Return (draws,): the ratio of the sums of (images, 2) numerators and denominators.
 
     A draw whose denominators sum to 0 is NaN.
     """
-    values = np.asarray(parts, np.float64)
-    sums = np.concatenate([np.zeros((0, 2)), *(part @ values for part in in_parts(weights))])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(sums[:, 1] != 0, sums[:, 0] / sums[:, 1], np.nan)
+    return resampled_ratios({"": parts}, weights)[""]
 
 
-def resampled_sum(slopes: ArrayLike, weights: NDArray[np.uint16]) -> NDArray[np.float64]:
+def resampled_ratios(
+    parts: Mapping[str, ArrayLike], weights: Weights
+) -> dict[str, NDArray[np.float64]]:
+    """Return `resampled_ratio` of each of the parts, all of the same draws."""
+    values = {name: np.asarray(part, np.float64) for name, part in parts.items()}
+    sums = {name: [np.zeros((0, 2))] for name in values}
+    for part in in_parts(weights):
+        for name, value in values.items():
+            sums[name].append(part @ value)
+    ratios = {}
+    for name, rows in sums.items():
+        top, bottom = np.concatenate(rows).T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios[name] = np.where(bottom != 0, top / bottom, np.nan)
+    return ratios
+
+
+def resampled_sum(slopes: ArrayLike, weights: Weights) -> NDArray[np.float64]:
     """Return (draws,): by how much each draw differs from all images to first order.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from unigs.metrics.bootstrap.draws import resampled_sum
+from unigs.metrics.bootstrap.draws import Weights, resampled_sum
 
 Features = NDArray[np.float64]
 
@@ -17,8 +17,8 @@ def resampled_frechet_distance(
     real: Features,
     generated: Features,
     distance: float,
-    weights: NDArray[np.uint16],
-    own_weights: NDArray[np.uint16] | None = None,
+    weights: Weights,
+    own_weights: Weights | None = None,
 ) -> NDArray[np.float64]:
     """Return (draws,) float64 Frechet distances of (n, d) and (m, d) features, to first order.
 

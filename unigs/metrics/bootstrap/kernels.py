@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from unigs.metrics.bootstrap.draws import in_parts, resampled_sum
+from unigs.metrics.bootstrap.draws import Weights, in_parts, resampled_sum
 
 Features = NDArray[np.float64]
 #: (n, d) and (m, d) features -> (n, m) float64.
@@ -28,8 +28,8 @@ def resampled_kernel_distance(
     generated: Features,
     kernel: Kernel,
     value: float,
-    weights: NDArray[np.uint16],
-    own_weights: NDArray[np.uint16] | None = None,
+    weights: Weights,
+    own_weights: Weights | None = None,
 ) -> NDArray[np.float64]:
     """Return (draws,) float64 squared MMD of (n, d) and (m, d) features, around `value`.
 
@@ -86,9 +86,7 @@ def _different(part: Features) -> NDArray[np.float64]:
     return np.maximum(part.shape[1] ** 2 - (part**2).sum(1), 1)
 
 
-def _in_draws(
-    draw: _Draw, weights: NDArray[np.uint16], own: NDArray[np.uint16]
-) -> NDArray[np.float64]:
+def _in_draws(draw: _Draw, weights: Weights, own: Weights) -> NDArray[np.float64]:
     both = zip(in_parts(weights), in_parts(own), strict=True)
     return np.concatenate([np.zeros(0), *(draw(left, right) for left, right in both)])
 
@@ -97,8 +95,8 @@ def _to_first_order(
     real: Features,
     generated: Features,
     kernel: Kernel,
-    weights: NDArray[np.uint16],
-    own_weights: NDArray[np.uint16] | None,
+    weights: Weights,
+    own_weights: Weights | None,
 ) -> NDArray[np.float64]:
     """Return (draws,) differences to the distance of all images, from its derivative by the weight
     of each image."""

@@ -20,7 +20,7 @@ from unigs.metrics.bootstrap.draws import (
     Interval,
     draw_weights,
     interval,
-    resampled_ratio,
+    resampled_ratios,
 )
 
 __all__ = ["Parts", "PerImage"]
@@ -70,9 +70,8 @@ class PerImage:
         if not self.keys:
             return dict.fromkeys(self.parts, NO_INTERVAL)
         weights = draw_weights(len(self.keys), draws, seed)
-        return {
-            name: interval(resampled_ratio(parts, weights)) for name, parts in self.parts.items()
-        }
+        drawn = resampled_ratios(self.parts, weights)
+        return {name: interval(values) for name, values in drawn.items()}
 
     def write(self, path: Path) -> None:
         """Write a parquet table: ``image``, and for each metric ``<metric>|sum`` and
