@@ -26,7 +26,7 @@ def train(folder, out, *launcher):
 def test_two_processes_of_torchrun_train_what_one_trains(tmp_path):
     write_shards(tmp_path, ["entity"])
     write_preset(tmp_path / "few.yaml", size=64)
-    torchrun = ("torch.distributed.run", "--nproc-per-node", "2", "-m")
+    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
     (one,) = train(tmp_path, tmp_path / "one")
     # The first process alone prints and saves.
     (two,) = train(tmp_path, tmp_path / "two", *torchrun)
