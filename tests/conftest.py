@@ -67,19 +67,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         raise
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, which share what it builds, in one process of ``--dist loadgroup``.
-
-    Raises:
-        pytest.UsageError: where ``make test-e2e`` does not look for it.
-    """
-    ends = Path(__file__).parent / "e2e"
-    grouped = config.getoption("dist", "no") == "loadgroup"
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse what is marked e2e where ``make test-e2e`` does not look for it."""
+    looked_at = Path(__file__).parent / "e2e"
     for item in items:
-        if item.get_closest_marker("e2e") and not item.path.is_relative_to(ends):
+        if item.get_closest_marker("e2e") and not item.path.is_relative_to(looked_at):
             raise pytest.UsageError(f"{item.nodeid} is marked e2e and not in tests/e2e")
-        if grouped and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def _folder(variable: str) -> Path:

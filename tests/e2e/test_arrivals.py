@@ -51,8 +51,7 @@ class Daemon:
             "UNIGS_PRESET": str(preset),
             "UNIGS_DATASET": DATASET,
             "UNIGS_ROOT": str(self.root),
-            "UNIGS_SET": "retraining.start=champion;retraining.steps=40;"
-            "evaluation.evaluator_passes=1",
+            "UNIGS_SET": "retraining.start=champion;retraining.steps=40",
             "DAGSTER_HOME": str(self.store / "dagster"),
             VARIABLE: "2",
         }

@@ -19,7 +19,7 @@ from tests.e2e.kills.command import has_checkpoint, looks, training
 from tests.support.mlflow_server import MlflowServer, free_address
 from tests.support.run_assets import materialise
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.e2e.kills.command import (
 )
 from tests.support.disks import filled, mount
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

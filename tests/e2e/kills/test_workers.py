@@ -19,7 +19,7 @@ from tests.e2e.kills.command import (
     training,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.slow
 
 
 def shard_worker(family: list[psutil.Process]) -> psutil.Process | None:
