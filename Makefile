@@ -22,11 +22,13 @@ run: install
 test: install
 	$(BIN)/pytest -n 2
 
+# Tests of a file share what it builds: they go to one of the two processes together. -v says which ran
+# beside which.
 test-slow: install
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -v -n 2 --dist loadfile --durations=30
 
 test-e2e: install
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest -m e2e -v -n 2 --dist loadfile --durations=30 tests/e2e
 
 # The lower bounds of pyproject.toml, each of them at once; without the graph's packages.
 test-lowest: $(LOWEST)/.installed

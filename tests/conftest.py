@@ -67,6 +67,14 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         raise
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse what is marked e2e where ``make test-e2e`` does not look for it."""
+    looked_at = Path(__file__).parent / "e2e"
+    for item in items:
+        if item.get_closest_marker("e2e") and not item.path.is_relative_to(looked_at):
+            raise pytest.UsageError(f"{item.nodeid} is marked e2e and not in tests/e2e")
+
+
 def _folder(variable: str) -> Path:
     value = os.environ.get(variable)
     if not value:

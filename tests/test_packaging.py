@@ -78,9 +78,12 @@ def test_the_wheel_of_the_sdist_works_elsewhere(tmp_path):
     """Presets, templates and Dagster's files come along, and nothing is read of the repository."""
     build = "import sys; from setuptools import build_meta as b; print(b.build_{}(sys.argv[1]))"
     source = tmp_path / "source"
+    # __pycache__: other tests write there meanwhile
     shutil.copytree(
         ROOT, source,
-        ignore=shutil.ignore_patterns(".*", "store", "tests", "build", "dist", "*.egg-info"),
+        ignore=shutil.ignore_patterns(
+            ".*", "store", "tests", "build", "dist", "*.egg-info", "__pycache__"
+        ),
     )  # fmt: skip
 
     def built(kind: str, place: Path) -> Path:

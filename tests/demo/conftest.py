@@ -1,11 +1,11 @@
 """The page of a miniature model in a headless Chromium; skipped without playwright or Chromium."""
 
 import shutil
-import socket
 
 import pytest
 
 from tests.demo.browser import SECONDS
+from tests.support.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -18,9 +18,7 @@ def address(tmp_path_factory):
     from unigs.demo.page import build_page
 
     folder = tmp_path_factory.mktemp("answers")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     page = build_page(tiny_pipeline(size=SIZE), "miniature", folder, folder)
     page.queue().launch(
         server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **look()

@@ -21,7 +21,8 @@ from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from tests.e2e.command import TASKS, write_preset
 from tests.support.compose import ROOT, environment, services
-from tests.support.postgres import Postgres, free_port, postgres, wait_for
+from tests.support.ports import free_port
+from tests.support.postgres import Postgres, postgres, wait_for
 from unigs.errors import TransientError
 from unigs.io.files import sha256_of
 

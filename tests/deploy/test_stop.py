@@ -14,16 +14,19 @@ import dagster as dg
 import pytest
 
 from tests.support.compose import services
-from tests.support.postgres import free_port, wait_for
+from tests.support.ports import free_port
+from tests.support.postgres import wait_for
 
 pytestmark = pytest.mark.slow
 
 LOCATION = """
 import time
+from pathlib import Path
 import dagster as dg
 
 @dg.op
 def wait():
+    Path({begun!r}).touch()
     for _ in range(3000):
         time.sleep(0.1)
 
@@ -49,7 +52,7 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen]:
     command[command.index("--port") + 1] = str(port)
     module = command.index("--module-name")
     command[module : module + 2] = ["--python-file", str(tmp_path / "location.py")]
-    (tmp_path / "location.py").write_text(LOCATION)
+    (tmp_path / "location.py").write_text(LOCATION.format(begun=str(tmp_path / "begun")))
     (tmp_path / "workspace.yaml").write_text(WORKSPACE.format(port=port))
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").write_text(HOME)
@@ -76,7 +79,7 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen]:
 
 def status(folder: Path, *wanted: dg.DagsterRunStatus) -> None:
     """Wait until the run has one of these."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
         while (found := [run.status for run in instance.get_runs()]) and found[0] not in wanted:
             assert time.monotonic() < end, found
@@ -86,7 +89,9 @@ def status(folder: Path, *wanted: dg.DagsterRunStatus) -> None:
 def test_the_signal_to_the_group_ends_the_run(server: subprocess.Popen, tmp_path: Path) -> None:
     assert services()["code"]["init"] is True
     assert services()["code"]["environment"]["TINI_KILL_PROCESS_GROUP"] == "1"
-    # the step has begun
-    time.sleep(2.0)
+    end = time.monotonic() + 240
+    while not (tmp_path / "begun").exists():
+        assert time.monotonic() < end, "the step did not begin"
+        time.sleep(0.2)
     os.killpg(server.pid, signal.SIGTERM)
     status(tmp_path, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE)

@@ -35,7 +35,7 @@ def write_preset(file: Path, training: Mapping[str, Any] | None = None, **data: 
         **(training or {}),
     }
     values["inference"]["steps"] = dict.fromkeys(TASKS, 1)
-    values["evaluation"]["scenes"] = 6
+    values["evaluation"] |= {"scenes": 6, "evaluator_passes": 1}
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     return file
 

@@ -4,7 +4,6 @@ sensor's switch."""
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE
 from tests.e2e.command import environment, unigs, write_preset
 from tests.support.browser import chromium_page
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -60,13 +60,7 @@ def dagster(page: Any, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{ports[0]}"
     finally:
         servers.send_signal(signal.SIGINT)
-        assert servers.wait(timeout=60) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        assert servers.wait(timeout=120) == 0
 
 
 def answers(address: str, servers: subprocess.Popen, log: Path) -> None:

@@ -1,6 +1,7 @@
 """Ctrl-C, kill -9 and failures: nothing is left running, and the next run goes on."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -12,11 +13,18 @@ import pytest
 from assets_defs.cache.build import building_place
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
-from tests.e2e.command import UNIGS, environment, result_of, unigs
+from tests.e2e.command import UNIGS, environment, result_of, unigs, write_preset
 
 pytestmark = pytest.mark.e2e
 
 STEPS = "300"
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a checkpoint every other step, and no validation before the last one."""
+    file = tmp_path_factory.mktemp("preset") / "smoke.yaml"
+    return write_preset(file, {"validate_every": int(STEPS)})
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +61,9 @@ def test_ctrl_c_cancels_everything_and_the_next_run_resumes(store: Path, preset:
     processes = family(run)
     assert any("training_entry" in " ".join(process.cmdline()) for process in processes)
     run.send_signal(signal.SIGINT)
-    assert run.wait(timeout=180) == 1
+    assert run.wait(timeout=360) == 1
     assert "cancelled" in (store / "first.log").read_text().splitlines()[-1]
-    assert gone(processes, 60)
+    assert gone(processes, 120)
     weights = store / "shapes-smoke" / "weights" / "joint"
     building = building_place(weights)
     before = (building / "mlflow_run").read_text()
@@ -70,12 +78,16 @@ def test_ctrl_c_cancels_everything_and_the_next_run_resumes(store: Path, preset:
     assert tracking.client().get_run(before).info.status == "FINISHED"
 
 
-def test_kill_9_leaves_no_process(tmp_path: Path, preset: Path) -> None:
-    run = start(tmp_path, preset, tmp_path / "run.log")
+def test_kill_9_leaves_no_process(store: Path, tmp_path: Path, preset: Path) -> None:
+    """In a training on the data of the run before."""
+    place = tmp_path / "store"
+    shutil.copytree(store, place)
+    shutil.rmtree(place / "shapes-smoke" / "weights")
+    run = start(place, preset, tmp_path / "run.log")
     processes = family(run)
     run.kill()
     run.wait()
-    assert gone(processes, 120)
+    assert gone(processes, 240)
 
 
 def test_a_failed_run_goes_on_from_its_failure(store: Path, preset: Path) -> None:

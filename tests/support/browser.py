@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-MILLISECONDS = 30_000
+MILLISECONDS = 60_000
 
 
 @contextmanager

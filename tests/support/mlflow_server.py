@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 
 def free_address() -> str:
     """Return the address of a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 class MlflowServer:
@@ -37,7 +37,7 @@ class MlflowServer:
                 command, stdout=log, stderr=log, env=environment, start_new_session=True
             )
         port = int(self.address.rpartition(":")[2])
-        end = time.monotonic() + 120
+        end = time.monotonic() + 240
         while time.monotonic() < end:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -15,13 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.ports import free_port
+
 SECONDS = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def wait_for(port: int, process: subprocess.Popen[Any], log: Path) -> None:

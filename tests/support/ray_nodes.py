@@ -1,12 +1,13 @@
 """A Ray cluster of two nodes on this machine, reached on 127.0.0.1 alone."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.ports import free_port
 
 ADDRESS = "127.0.0.1"
 OBJECT_STORE_BYTES = 100 << 20
@@ -18,9 +19,7 @@ class Nodes:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        with socket.socket() as free:
-            free.bind((ADDRESS, 0))
-            port = free.getsockname()[1]
+        port = free_port()
         common = {
             "num_cpus": 1,
             "node_ip_address": ADDRESS,

@@ -95,7 +95,7 @@ def _slow_disk(ended: threading.Event) -> Iterator[None]:
     written = checkpoint.save_checkpoint
 
     def slowly(*arguments: Any) -> Path:
-        ended.wait(timeout=60)
+        ended.wait(timeout=240)
         return written(*arguments)
 
     with patch.object(checkpoint, "save_checkpoint", slowly):

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.e2e.command import environment, write_preset
+from tests.support.ports import free_port
 from tests.support.tiny_shards import write_shards
 
 
@@ -26,7 +27,8 @@ def train(folder, out, *launcher):
 def test_two_processes_of_torchrun_train_what_one_trains(tmp_path):
     write_shards(tmp_path, ["entity"])
     write_preset(tmp_path / "few.yaml", size=64)
-    torchrun = ("torch.distributed.run", "--nproc-per-node", "2", "-m")
+    port = str(free_port())
+    torchrun = ("torch.distributed.run", "--master-port", port, "--nproc-per-node", "2", "-m")
     (one,) = train(tmp_path, tmp_path / "one")
     # The first process alone prints and saves.
     (two,) = train(tmp_path, tmp_path / "two", *torchrun)

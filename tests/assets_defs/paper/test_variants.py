@@ -84,7 +84,7 @@ def test_from_annotations_to_table_7(tmp_path: Path) -> None:
         val_scenes=3,
         size=32,
     )
-    settings = GraphSettings(preset=str(file), overrides={"evaluation.evaluator_passes": 1})
+    settings = GraphSettings(preset=str(file))
     store = Store(root=str(tmp_path / "store"))
     folders = Folders.of(store, settings)
     materialise(store, settings, (*DATA, *LOCATED))

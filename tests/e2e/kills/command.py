@@ -92,7 +92,7 @@ class Command:
         out, _ = self.process.communicate()
         assert self.process.returncode == code, self.said()[-4000:]
         assert CANARY not in self.said() + out
-        assert not psutil.wait_procs(self.seen, timeout=60)[1]
+        assert not psutil.wait_procs(self.seen, timeout=120)[1]
         return subprocess.CompletedProcess([], code, out, self.said())
 
 

@@ -15,7 +15,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("preset") / "smoke.yaml"
     write_preset(file, {"processes": 1, "steps": 12})
     values = yaml.safe_load(file.read_text())
-    values["evaluation"] |= {"train_scenes": 4, "evaluator_passes": 1}
+    values["evaluation"]["train_scenes"] = 4
     file.write_text(yaml.safe_dump(values))
     return file
 
