@@ -23,7 +23,7 @@ import dagster as dg
 
 from assets_defs.arrival.roots import digest_of_listing
 from benchmarks.s3_pages import add_object, listing_server
-from pipelines.automation import sensors
+from pipelines.automation import sensors, watch
 from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL
 from resources.run_settings import GraphSettings
@@ -75,6 +75,8 @@ def main() -> None:
         root, store = Path(folder, "set"), Store(root=str(Path(folder, "store")))
         address = ""
         if arguments.s3:
+            # after a long look an address rests: the next ones would be of nothing
+            watch.let_rest = lambda *given: None  # type: ignore[assignment]
             address = held.enter_context(listing_server(arguments.files))
         else:
             make_files(root, arguments.files)
