@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime
 
@@ -273,3 +275,40 @@ def test_a_disk_without_links_holds_copies(address, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refused)
     assert copy_objects(address, tmp_path / "second", [tmp_path / "first"]).copied == 1
     assert (tmp_path / "second" / "a").read_bytes() == b"now"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from unigs.remote import copy as copying
+from unigs.remote.address import Address
+get, copying._THREADS = Address.get, 1
+def killed(self, name, target):
+    if name == "b":
+        target.write_bytes(b"hal")
+        os._exit(9)
+    get(self, name, target)
+Address.get = killed
+copying.copy_objects(sys.argv[1], Path(sys.argv[2]))
+"""
+
+
+def test_a_kill_in_the_middle_of_a_copy_costs_what_was_on_its_way(tmp_path, monkeypatch):
+    place, copy = tmp_path / "set", tmp_path / "copies" / "set"
+    place.mkdir()
+    for name in "abc":
+        (place / name).write_bytes(b"whole")
+    done = subprocess.run([sys.executable, "-c", KILLED, place.as_uri(), str(copy)], timeout=120)
+    assert done.returncode == 9
+    assert len([*copy.iterdir()]) == 2  # one is whole, one half written
+    get, fetched = Address.get, []
+    monkeypatch.setattr(
+        Address, "get", lambda self, name, to: (fetched.append(name), get(self, name, to))
+    )
+    # the lock went with its process, and so does what was half written
+    done = copy_objects(place.as_uri(), copy)
+    assert (sorted(fetched), done.removed) == (["b", "c"], 1)
+    assert list_files(copy) == dict(done.looks)
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == dict.fromkeys(
+        "abc", b"whole"
+    )
