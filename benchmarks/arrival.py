@@ -1,13 +1,13 @@
 """Time of one look of the sensor at a data set, when nothing changed and when one image is new.
 
-    python -m benchmarks.arrival [--files 100000] [--memory]
+    python -m benchmarks.arrival [--files 100000] [--s3]
 
 The files are empty images in folders of 1,000, and an annotation file for each split; the run that
 is said to have succeeded on them is a record in an instance of its own. The look is the whole tick:
 listing, state, questions to the instance, cursor. Divided by the sensor's interval, the CPU seconds
 of an unchanged look are what it costs to stand still; beside it a bare walk over the same files,
-which asks the file system for what any look must know. With ``--memory`` they are objects of a
-bucket in memory: what a look at a bucket costs beside the answers of its server.
+which asks the file system for what any look must know. With ``--s3`` they are objects in a bucket
+of a server that only lists, in a process of its own whose time does not count.
 """
 
 import argparse
@@ -15,14 +15,15 @@ import itertools
 import os
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import fsspec
 
 from assets_defs.arrival.roots import digest_of_listing
-from pipelines.automation import sensors
+from benchmarks.s3_pages import add_object, listing_server
+from pipelines.automation import sensors, watch
 from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL
 from resources.run_settings import GraphSettings
@@ -54,14 +55,6 @@ def make_files(root: Path, count: int) -> None:
         (root / "annotations" / f"panoptic_{split}2017.json").write_text("{}")
 
 
-def make_objects(address: str, count: int) -> None:
-    files, base = fsspec.core.url_to_fs(address)
-    for number in range(count):
-        files.pipe_file(f"{base}/train2017/{number // _FOLDER:04d}/{number:08d}.jpg", b"")
-    for split in ("train", "val"):
-        files.pipe_file(f"{base}/annotations/panoptic_{split}2017.json", b"{}")
-
-
 def walk(root: Path) -> float:
     """Return the CPU seconds of asking for size and time of every file."""
     cpu = time.process_time()
@@ -74,13 +67,17 @@ def walk(root: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--memory", action="store_true", help="objects of a bucket in memory")
+    parser.add_argument("--s3", action="store_true", help="objects of a bucket in place of files")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral() as instance:
+    with ExitStack() as held:
+        folder = held.enter_context(tempfile.TemporaryDirectory())
+        instance = held.enter_context(dg.DagsterInstance.ephemeral())
         root, store = Path(folder, "set"), Store(root=str(Path(folder, "store")))
-        address = "memory://benchmark/set" if arguments.memory else ""
-        if address:
-            make_objects(address, arguments.files)
+        address = ""
+        if arguments.s3:
+            # after a long look an address rests: the next ones would be of nothing
+            watch.let_rest = lambda *given: None  # type: ignore[assignment]
+            address = held.enter_context(listing_server(arguments.files))
         else:
             make_files(root, arguments.files)
         settings = GraphSettings(dataset="coco_panoptic", root=address or str(root))
@@ -122,8 +119,7 @@ def main() -> None:
         interval = sensors.annotations.minimum_interval_seconds or 30
         print(f"standing still: {idle / interval:.2%} of a core, a look every {interval} s")
         if address:
-            with fsspec.open(f"{address}/train2017/new.jpg", "wb"):
-                pass
+            add_object()
         else:
             bare = min(walk(root) for _ in range(3))
             ratio = idle / bare

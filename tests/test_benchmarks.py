@@ -41,6 +41,14 @@ def test_looks_of_the_sensor_are_timed() -> None:
 
 
 @pytest.mark.slow
+def test_looks_of_the_sensor_at_a_bucket_are_timed() -> None:
+    pytest.importorskip("s3fs")
+    told = run("arrival.py", "--files", 1500, "--s3")
+    assert re.search(r"nothing changed: .*\(1502 files, none changed", told), told
+    assert re.search(r"the same, which stayed: .*\(a run is asked for\)", told), told
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -12,7 +12,7 @@ from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from unigs.errors import DataError
 from unigs.index.listing import list_files, listing_digest
-from unigs.remote.copy import copy_folder, copy_objects
+from unigs.remote.copy import copies_of, copy_folder, copy_objects
 from unigs.workflows.sources import folder_of
 
 
@@ -21,7 +21,8 @@ def data_root(folders: Folders, settings: GraphSettings, dataset: str) -> Path:
 
     An index also records it, relative to itself, which is wrong after the store was moved.
     """
-    return folder_of(settings.source(dataset), folders.store) or folders.raw(dataset)
+    found = folder_of(settings.source(dataset), folders.store, settings.preset_name)
+    return found or folders.raw(dataset)
 
 
 def fetch_copies(
@@ -32,7 +33,9 @@ def fetch_copies(
     digests = {}
     for source in settings.sources:
         if isinstance(source.root, str):
-            done = copy_objects(source.root, copy_folder(store, source.root))
+            folder = copy_folder(store, source.root, f"{source.dataset}-{settings.preset_name}")
+            others = [one for one in copies_of(store, source.root) if one != folder]
+            done = copy_objects(source.root, folder, others)
             kept = len(done.looks) - done.copied
             context.log.info(
                 f"{source.root}: {done.copied} objects copied, {kept} were here, "

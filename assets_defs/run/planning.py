@@ -67,7 +67,8 @@ def _asked(store: Store, settings: GraphSettings) -> str:
     roots = [Path(settings.root)] if settings.root else []
     if is_address(settings.root):
         # what is not copied yet cannot be planned
-        found = (folder_of(source, store.base) for source in settings.sources)
+        preset_name = settings.preset_name
+        found = (folder_of(source, store.base, preset_name) for source in settings.sources)
         roots = [folder for folder in found if folder is not None]
     said = [
         settings.preset, settings.dataset, settings.root, settings.train_steps,

@@ -61,6 +61,9 @@ def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> 
         listed = ", ".join(map(str, known)) or "none"
         raise DataError(f"{name} has no version {version}", hint=f"it has {listed}") from error
     reigns = history(tracking, name)
+    if reigns and reigns[-1].version == version != champion_version(tracking, name):
+        # it was noted, and a kill kept it from becoming champion
+        reigns.pop()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     reigns.append(Reign(version, now, by, reason[:_REASON_CHARACTERS]))
     text = json.dumps([asdict(reign) for reign in reigns])

@@ -2,6 +2,9 @@
 
 import errno
 import io
+import os
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime
 
@@ -10,9 +13,10 @@ import pytest
 
 from unigs.errors import DataError, TransientError
 from unigs.index.listing import list_files
+from unigs.io.files import replacing
 from unigs.remote import copy as copying
 from unigs.remote.address import Address
-from unigs.remote.copy import copy_folder, copy_objects
+from unigs.remote.copy import copies_of, copy_folder, copy_objects
 from unigs.remote.listing import list_objects
 
 
@@ -88,7 +92,7 @@ def test_a_server_that_is_away_may_be_tried_again(monkeypatch):
 
 def test_a_copy_follows_its_address_and_only_changes_travel(address, tmp_path):
     put(address, annotations__train=b"{}", old__image=b"one", same=b"same")
-    folder = copy_folder(tmp_path, address)
+    folder = copy_folder(tmp_path, address, "coco_panoptic-tiny")
     assert copy_objects(address, folder).copied == 3
     assert copy_objects(address, folder).copied == 0
     before = list_files(folder)
@@ -206,7 +210,108 @@ def test_a_bucket_that_is_not_there_is_told(bucket):
         list_objects("s3://nobucket/set")
 
 
-def test_copies_of_addresses_are_apart(tmp_path):
-    folders = {copy_folder(tmp_path, f"s3://b/{name}") for name in ("a/b", "a-b", "a_b")}
-    assert len(folders) == 3
+def test_copies_of_addresses_and_of_presets_are_apart(tmp_path):
+    addresses = [f"s3://b/{name}" for name in ("a/b", "a-b", "a_b")]
+    folders = {copy_folder(tmp_path, one, f"coco-{p}") for one in addresses for p in ("x", "y")}
+    assert len(folders) == 6
     assert all(folder.parent == tmp_path / copying.COPIES for folder in folders)
+
+
+def test_another_copy_of_an_address_is_left_as_it_is_and_links_save_the_disk(
+    address, tmp_path, monkeypatch
+):
+    put(address, same=b"same", replaced=b"one", gone=b"1")
+    first, second = (copy_folder(tmp_path, address, f"coco-{name}") for name in ("x", "y"))
+    copy_objects(address, first)
+    before = list_files(first)
+
+    put(address, replaced=b"two", new=b"2")
+    Address(address).remove("gone")
+    get, fetched = Address.get, []
+    monkeypatch.setattr(
+        Address, "get", lambda self, name, to: (fetched.append(name), get(self, name, to))
+    )
+    assert copies_of(tmp_path, address) == [first]
+    done = copy_objects(address, second, [first])
+    assert (done.copied, sorted(fetched)) == (3, ["new", "replaced"])
+    assert (second / "same").samefile(first / "same")
+    assert list_files(second) == dict(done.looks)
+    # the run that reads the first copy sees what its `raw` saw
+    assert list_files(first) == before
+    assert (first / "replaced").read_bytes() == b"one"
+
+    # and what it replaces is replaced there alone
+    put(address, same=b"else")
+    copy_objects(address, first)
+    assert (second / "same").read_bytes() == b"same"
+    assert copies_of(tmp_path, address)[0] == first
+
+
+def test_a_copy_that_changes_while_it_is_linked_from_is_not_believed(
+    address, tmp_path, monkeypatch
+):
+    put(address, a=b"now")
+    first, second = tmp_path / "first", tmp_path / "second"
+    copy_objects(address, first)
+    link = os.link
+
+    def late(source, target):
+        with replacing(source) as partial:
+            partial.write_bytes(b"old")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    copy_objects(address, second, [first])
+    assert (second / "a").read_bytes() == b"now"
+
+
+def test_a_disk_without_links_holds_copies(address, tmp_path, monkeypatch):
+    put(address, a=b"now")
+    copy_objects(address, tmp_path / "first")
+
+    def refused(source, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    assert copy_objects(address, tmp_path / "second", [tmp_path / "first"]).copied == 1
+    assert (tmp_path / "second" / "a").read_bytes() == b"now"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from unigs.remote import copy as copying
+from unigs.remote.address import Address
+get, copying._THREADS = Address.get, 1
+asked = []
+def killed(self, name, target):
+    asked.append(name)
+    if len(asked) == 2:
+        target.write_bytes(b"hal")
+        os._exit(9)
+    get(self, name, target)
+Address.get = killed
+copying.copy_objects(sys.argv[1], Path(sys.argv[2]))
+"""
+
+
+def test_a_kill_in_the_middle_of_a_copy_costs_what_was_on_its_way(tmp_path, monkeypatch):
+    place, copy = tmp_path / "set", tmp_path / "copies" / "set"
+    place.mkdir()
+    for name in "abc":
+        (place / name).write_bytes(b"whole")
+    done = subprocess.run([sys.executable, "-c", KILLED, place.as_uri(), str(copy)], timeout=120)
+    assert done.returncode == 9
+    whole = {*"abc"} & {path.name for path in copy.iterdir()}
+    assert (len(whole), len([*copy.iterdir()])) == (1, 2)
+    get, fetched = Address.get, []
+    monkeypatch.setattr(
+        Address, "get", lambda self, name, to: (fetched.append(name), get(self, name, to))
+    )
+    # the lock went with its process, and so does what was half written
+    done = copy_objects(place.as_uri(), copy)
+    assert ({*fetched}, done.removed) == ({*"abc"} - whole, 1)
+    assert list_files(copy) == dict(done.looks)
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == dict.fromkeys(
+        "abc", b"whole"
+    )

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from fsspec.core import url_to_fs
 
 from unigs.errors import ConfigError, DataError, TransientError
+from unigs.remote.s3_listing import list_s3
 
 CHUNK = 1 << 20
 # What networks and servers that are away raise somewhere below the errors of a bucket's library.
@@ -87,7 +88,7 @@ class Address:
     def _found(self) -> dict[str, dict[str, Any]]:
         protocol = self._files.protocol
         if "s3" in ((protocol,) if isinstance(protocol, str) else protocol):
-            return cast(dict[str, dict[str, Any]], self._files.find(self._base, detail=True))
+            return dict(list_s3(self._files, self._base))
         # fsspec's own `find` and `walk` pass over a folder that cannot be listed, and its files
         # would be taken to be gone
         found, waiting = {}, [self._base]

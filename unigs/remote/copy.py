@@ -1,4 +1,8 @@
-"""A copy of the objects below an address in a folder of this machine, brought up to date."""
+"""A copy of the objects below an address in a folder of this machine, brought up to date.
+
+In a store each preset has a copy of its own, so that a run reads what its own `raw` saw. Equal
+files of copies of one address are links to one file: nothing writes into a file of a copy.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +33,7 @@ class Copied:
 
     Attributes:
         looks: of the objects that the folder now holds, as of `ListedObjects`.
-        copied, removed: how many files came and went.
+        copied, removed: how many files came, from the address or another copy, and went.
     """
 
     looks: Mapping[str, tuple[int, int]]
@@ -37,18 +41,33 @@ class Copied:
     removed: int
 
 
-def copy_folder(store: Path, address: str) -> Path:
-    """Return where a store has its copy of what is below an address; it may not exist."""
+def copy_folder(store: Path, address: str, owner: str) -> Path:
+    """Return where a store has its copy of what is below an address; it may not exist.
+
+    Args:
+        owner: the folder of the store that is built from it, ``coco_panoptic-tiny``.
+    """
+    return store / COPIES / f"{_name(address)}.{owner}"
+
+
+def copies_of(store: Path, address: str) -> list[Path]:
+    """Return all copies that a store has of what is below an address, the last used one first."""
+    found = [path for path in (store / COPIES).glob(f"{_name(address)}.*") if path.is_dir()]
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _name(address: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", address.rpartition("://")[2]).strip("-")[-40:]
-    return store / COPIES / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+    return f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
-def copy_objects(address: str, folder: Path) -> Copied:
+def copy_objects(address: str, folder: Path, others: Sequence[Path] = ()) -> Copied:
     """Bring a folder up to date with the objects below an address, one process at a time.
 
     Each file has the time of its object, with the version in it (`unigs.remote.listing`): what has
     size and time of its object is not copied again, so that a copy that broke off is gone on from.
-    The time of the folder tells when it was last asked for.
+    The time of the folder tells when it was last asked for. What one of ``others``, which are
+    copies of the address too, has is linked, not fetched.
 
     Raises:
         DataError: no objects there, the address cannot be reached, or the folder cannot hold them.
@@ -60,13 +79,22 @@ def copy_objects(address: str, folder: Path) -> Copied:
             raise DataError("no objects there", file=address, hint="check the address")
         removed = _remove_others(folder, listed.looks)
         wanted = [name for name, look in listed.looks.items() if _look(folder / name) != look]
-        _require_space(folder, address, sum(listed.looks[name][0] for name in wanted))
+        held = {
+            name: other / name
+            for other in others
+            for name in wanted
+            if _look(other / name) == listed.looks[name]
+        }
+        size = sum(listed.looks[name][0] for name in wanted if name not in held)
+        _require_space(folder, address, size)
         source = Address(address)
 
         def fetch(name: str) -> None:
             size, changed = listed.looks[name]
             try:
                 with replacing(folder / name) as partial:
+                    if name in held and _linked(held[name], partial, (size, changed)):
+                        return
                     source.get(name, partial)
                     if partial.stat().st_size != size:
                         raise _replaced(address, name)
@@ -97,6 +125,18 @@ def copy_objects(address: str, folder: Path) -> Copied:
                     "went while the other files were copied", file=folder / name, hint="run again"
                 )
     return Copied(listed.looks, len(wanted), removed)
+
+
+def _linked(file: Path, partial: Path, look: tuple[int, int]) -> bool:
+    """Make ``partial`` another name of a file of another copy; return whether it could be: that
+    copy may be at work, and some disks have no links."""
+    partial.unlink()
+    with suppress(OSError):
+        os.link(file, partial)
+        if _look(partial) == look:
+            return True
+        partial.unlink()
+    return False
 
 
 def _replaced(address: str, name: str) -> TransientError:

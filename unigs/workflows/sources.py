@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from unigs.config.data import MIX
@@ -81,17 +81,12 @@ def run_sources(preset: Preset, dataset: str, root: str) -> tuple[Source, ...]:
     )
 
 
-def folder_of(source: Source, store: Path) -> Path | None:
-    """Return the folder of a data set: of one in a bucket that of its copy in a store, which may
-    not exist; None for the generated one."""
+def folder_of(source: Source, store: Path, preset: str) -> Path | None:
+    """Return the folder of a data set: of one in a bucket that of a preset's copy in a store, which
+    may not exist; None for the generated one."""
     if isinstance(source.root, str):
-        return copy_folder(store, source.root)
+        return copy_folder(store, source.root, f"{source.dataset}-{preset}")
     return source.root
-
-
-def local(source: Source, store: Path) -> Source:
-    """Return a data set with its copy in a store in place of an address."""
-    return replace(source, root=folder_of(source, store))
 
 
 def evaluated(preset: Preset, dataset: str) -> str:

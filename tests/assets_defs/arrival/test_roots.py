@@ -55,7 +55,7 @@ def test_a_run_copies_a_bucket_and_reads_the_copy(address: str, tmp_path: Path) 
     assert raw["metadata"]["root"] == address
     train = build_record(folders.scenes("coco_panoptic", "train"))["metadata"]
     assert (train["images"], train["quarantined"], train["reused"]) == (12, 0, 0)
-    copy = copy_folder(store.base, address)
+    copy = copy_folder(store.base, address, "coco_panoptic-few")
     assert {path.name for path in copy.iterdir()} == {"annotations", "train2017", "val2017"}
 
     # nothing changed: nothing is read again, also after the copy was lost

@@ -3,6 +3,7 @@
 import shutil
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from assets_defs.arrival.batches import annotation_batch, batches_of
@@ -101,6 +102,38 @@ def test_a_partition_whose_tick_was_lost_keeps_its_files(place: Place) -> None:
     assert place.instance.add_dynamic_partitions == adding
     taken_in(place)
     assert [said["files"] for said in told(place).values()] == [2]
+
+
+def test_a_daemon_that_is_killed_between_a_batch_and_its_run_asks_for_it_once(place: Place) -> None:
+    """Right after it added the partition, and right after it told who took it in."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed_after(name: str) -> None:
+        done = getattr(type(place.instance), name)
+
+        def killed(*given: Any) -> None:
+            done(*given)
+            raise Killed
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(place.instance), name, killed)
+            with pytest.raises(Killed):
+                place.tick()
+
+    place.tick()
+    killed_after("add_dynamic_partitions")
+    added = keys(place)
+    assert len(added) == 1
+    request = place.tick()
+    assert isinstance(request, dg.RunRequest)
+    place.queue(request)
+    place.end("well")
+    killed_after("report_runless_asset_event")
+    assert "none changed since run" in str(place.tick())
+    assert [*told(place)] == keys(place) == added
+    assert len(place.instance.get_runs()) == 1
 
 
 def test_scenes_of_a_batch_and_what_was_quarantined_are_counted(place: Place) -> None:

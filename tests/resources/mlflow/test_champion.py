@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from pipelines import champion as command
+from resources.mlflow import champion as champions
 from resources.mlflow.champion import champion_version, crown, history, previous
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
 from resources.mlflow.registry import ModelVersion
@@ -50,6 +52,38 @@ def test_lineage_knows_the_champion_that_was_made_by_hand(tracking: Tracking, st
     crown(tracking, NAME, "1", "gate", "")
     crown(tracking, NAME, "3", "promote", "by hand")
     assert read_champions(store.base) == {NAME: "3"}
+
+
+# What had not been done when the process was killed, and what does it.
+CUT = {
+    "the history": (MlflowClient, "set_registered_model_tag"),
+    "the note for lineage": (champions, "note_champion"),
+    "the alias": (MlflowClient, "set_registered_model_alias"),
+}
+
+
+@pytest.mark.parametrize("left", CUT)
+def test_a_kill_anywhere_leaves_the_old_champion_and_promoting_again_notes_it_once(
+    tracking: Tracking, store: Store, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    def killed(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    crown(tracking, NAME, "1", "gate", "the first model")
+    with monkeypatch.context() as patch:
+        patch.setattr(*CUT[left], killed)
+        with pytest.raises(KeyboardInterrupt):
+            crown(tracking, NAME, "2", "promote", "by hand")
+    assert champion_version(tracking, NAME) == "1"
+    crown(tracking, NAME, "2", "promote", "by hand")
+    assert champion_version(tracking, NAME) == "2"
+    assert [reign.version for reign in history(tracking, NAME)] == ["1", "2"]
+    assert read_champions(store.base)[NAME] == "2"
+    assert previous(tracking, NAME) == "1"
+    # of a change to another one it stays an entry of the past
+    crown(tracking, NAME, "3", "promote", "")
+    crown(tracking, NAME, "2", "rollback", "")
+    assert [reign.version for reign in history(tracking, NAME)] == ["1", "2", "3", "2"]
 
 
 def test_a_long_history_keeps_the_newest(tracking: Tracking) -> None:

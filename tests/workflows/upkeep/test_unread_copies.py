@@ -32,7 +32,7 @@ def address() -> str:
 
 @pytest.fixture
 def copy(address: str, tmp_path: Path) -> Path:
-    folder = copy_folder(tmp_path, address)
+    folder = copy_folder(tmp_path, address, "coco_panoptic-tiny")
     copy_objects(address, folder)
     return folder
 
@@ -62,6 +62,13 @@ def test_a_copy_that_a_data_set_is_read_from_stays(
     record = tmp_path / "coco_panoptic-tiny" / "raw" / "kept.json"
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"metadata": {"root": address}}))
+    other = copy_folder(tmp_path, address, "coco_panoptic-gone")
+    copy_objects(address, other, [copy])
+    age(other)
+    (one,) = listed(tmp_path)
+    # its files are the other copy's
+    assert (one.path, one.bytes) == (other, 0)
+    assert remove(one)
     assert listed(tmp_path) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from unigs.config.preset import Preset
 from unigs.errors import ConfigError, DataError
 from unigs.io.machine import machine
 from unigs.latents.stream import MixedStream
+from unigs.remote.copy import copies_of, copy_folder
 from unigs.tasks import TASKS
 from unigs.training.schedule import training_steps
 from unigs.workflows.plan.activations import Device
@@ -23,7 +24,7 @@ from unigs.workflows.plan.folders import FolderPlan, plan_folder
 from unigs.workflows.plan.memory import ProcessMemory, process_memory
 from unigs.workflows.plan.network import Network, measure_network
 from unigs.workflows.plan.survey import Survey, survey
-from unigs.workflows.sources import Source, evaluated, local, run_sources
+from unigs.workflows.sources import Source, evaluated, run_sources
 
 # Dense bfloat16 products of an accelerator's data sheet, in FLOP/s, and the share of them that a
 # training reaches: that of MLPerf Training 4.0's Stable Diffusion 2 on H100 (110 images/s at 16 a
@@ -124,7 +125,7 @@ class Planner:
         store: Path = Path("store"),
     ) -> None:
         self.preset, self.dataset = preset, dataset
-        sources = [_copied(source, store) for source in run_sources(preset, dataset, root)]
+        sources = [_copied(source, store, preset) for source in run_sources(preset, dataset, root)]
         by_name = {source.dataset: source for source in sources}
         held_out = evaluated(preset, dataset)
         self._parts = [(s.dataset, "train", task) for s in sources for task in s.tasks]
@@ -219,15 +220,19 @@ class Planner:
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
-def _copied(source: Source, store: Path) -> Source:
-    found = local(source, store)
-    if isinstance(source.root, str) and not (found.root and Path(found.root).is_dir()):
+def _copied(source: Source, store: Path, preset: Preset) -> Source:
+    if not isinstance(source.root, str):
+        return source
+    own = copy_folder(store, source.root, f"{source.dataset}-{preset.name}")
+    # what is copied for a run of another preset is what this one would begin with
+    copies = [own] if own.is_dir() else copies_of(store, source.root)
+    if not copies:
         raise DataError(
             "a plan reads the annotations, and they are not copied yet",
             file=source.root,
             hint="unigs run --job data_only copies them, or give --root a folder",
         )
-    return found
+    return replace(source, root=copies[0])
 
 
 def changed(preset: Preset, changes: Mapping[str, Any]) -> Preset:

@@ -185,7 +185,7 @@ def _unread_copies(store: Path, before: float) -> list[Leftover]:
             root = str(json.loads(record.read_text("utf-8"))["metadata"]["root"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a generated data set, or a damaged record
-        read.add(copy_folder(store, root))
+        read.add(copy_folder(store, root, record.parent.parent.name))
     found = []
     for copy in sorted(path for path in (store / COPIES).glob("*") if path.is_dir()):
         places = () if copy.name.startswith(".") else (copy,)

@@ -1,0 +1,71 @@
+"""Listings of many objects in S3, by the client of s3fs.
+
+The client's own parser takes 70 µs for an object, most of a look at a watched bucket. Here the
+objects are taken out of an answer before it is parsed: account, region, retries and errors stay the
+client's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+# Sent by the client between an answer and its parser. Handlers of a pattern come before those of
+# ``s3.*``, one of which looks through the whole answer for an error; in another order, or without
+# the event, a listing is the same, and slower.
+_EVENT = "before-parse.*.ListObjectsV2"
+_OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
+_FIELD = re.compile(r"<(Contents|Key|LastModified|ETag|Size)>([^<]*)")
+
+
+def list_s3(files: Any, base: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield path and ``size`` (bytes), ``LastModified``, ``ETag`` of each object below a folder.
+
+    Args:
+        files: an `s3fs.S3FileSystem`.
+        base: bucket and folder, ``bucket/folder``.
+
+    Raises:
+        FileNotFoundError: no such bucket.
+        Exception: whatever s3fs raises for a page: a listing is never a part of one.
+    """
+    bucket, folder, _ = files.split_path(base)
+    events = files.s3.meta.events
+    events.register(_EVENT, take_objects, unique_id=__name__)
+    try:
+        given = {"Bucket": bucket, "Prefix": folder and f"{folder}/"}
+        while True:
+            page = files.call_s3("list_objects_v2", **given)
+            for said in page.get("Contents", ()):
+                told = {name: said.get(name) for name in ("LastModified", "ETag")}
+                yield f"{bucket}/{said['Key']}", {"size": int(said["Size"]), **told}
+            if not page.get("IsTruncated"):
+                return
+            given["ContinuationToken"] = page["NextContinuationToken"]
+    finally:
+        events.unregister(_EVENT, unique_id=__name__)
+
+
+def take_objects(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **given: Any
+) -> None:
+    """Move the objects of an answer from its text into what the client adds to the parsed answer.
+    What is no listing, or one that is written in an unusual way, is left to the client's parser."""
+    text = response_dict["body"].decode()
+    others, count = _OBJECT.subn("", text)
+    found: list[dict[str, str]] = []
+    for name, value in _FIELD.findall(text):
+        if name == "Contents":
+            found.append({})
+        elif found:
+            found[-1][name] = unescape(value)
+    # elements in place of text, attributes: of no server that is known
+    if (
+        found
+        and count == len(found)
+        and all(said.get("Key") and said.get("Size") for said in found)
+    ):
+        response_dict["body"] = others.encode()
+        customized_response_dict["Contents"] = found
