@@ -7,6 +7,7 @@ what it costs to have one, and these look all day.
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
@@ -25,9 +26,8 @@ _AT_ONCE = 20
 
 
 def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
-    """Return the sensor that tells of the runs of a code location, those with the tags of its
-    settings: where a store is served with other code locations tomorrow, each goes on where it was.
-    """
+    """Return the sensor that tells of the runs of a code location alone: where a store is served
+    with other code locations tomorrow, each goes on where it was."""
 
     @dg.sensor(
         name="alerts",
@@ -41,6 +41,7 @@ def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         instance, told = instance_of(context), 0
+        here = context.code_location_origin
         cursors: dict[str, str] = json.loads(context.cursor or "{}")
         for kind, tell in _TOLD.items():
             if kind.value not in cursors:
@@ -53,7 +54,7 @@ def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
             cursors[kind.value] = found.cursor
             for record in found.records:
                 run = instance.get_run_by_id(record.run_id)
-                if run is None or not settings_tags(settings).items() <= run.tags.items():
+                if run is None or not is_of(run, settings, here):
                     continue
                 try:
                     tell(context, store, run, record.event_log_entry)
@@ -64,6 +65,23 @@ def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
         return dg.SensorResult(skip_reason=ended, cursor=json.dumps(cursors))
 
     return alerts
+
+
+def is_of(run: dg.DagsterRun, settings: GraphSettings, here: Any) -> bool:
+    """Return whether a run is of these settings, by its tags. One of the launchpad that ended
+    before its first asset has none: it is of the code location that it was launched in.
+
+    Args:
+        here: origin of the sensor's code location, None where it is called by hand.
+    """
+    tags = settings_tags(settings)
+    if tags.keys() <= run.tags.keys():
+        return tags.items() <= run.tags.items()
+    job = run.remote_job_origin
+    if job is None or here is None:
+        return False
+    place = job.repository_origin.code_location_origin
+    return bool(place.location_name == here.location_name)
 
 
 def tell_failure(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -14,7 +15,7 @@ import pytest
 
 from assets_defs.support.partitions import settings_tags
 from pipelines.automation import alerts, channels
-from pipelines.automation.alerts import alerts_of, failed_checks
+from pipelines.automation.alerts import alerts_of, failed_checks, is_of
 from pipelines.automation.channels import LOG, Alert, send, without_secrets
 from resources.run_settings import GraphSettings
 from resources.store import Store
@@ -240,6 +241,21 @@ def test_each_code_location_tells_of_its_own_runs_alone(happened: Happened) -> N
         place.look()
         counts.append(len(happened.told()))
     assert counts == [0, 1, 1]
+
+
+def test_a_run_without_tags_is_of_the_code_location_that_it_was_launched_in() -> None:
+    here, there = SimpleNamespace(location_name="here"), SimpleNamespace(location_name="there")
+
+    def launched(place: Any, **tags: str) -> Any:
+        origin = SimpleNamespace(repository_origin=SimpleNamespace(code_location_origin=place))
+        return SimpleNamespace(tags=tags, remote_job_origin=origin)
+
+    settings = GraphSettings()
+    assert is_of(launched(here), settings, here)
+    assert not is_of(launched(there), settings, here)
+    assert is_of(launched(there, **settings_tags(settings)), settings, here)
+    other = settings_tags(settings) | {"unigs/dataset": "coco_panoptic"}
+    assert not is_of(launched(here, **other), settings, here)
 
 
 def test_what_ended_before_the_sensor_was_there_is_not_told(happened: Happened) -> None:
