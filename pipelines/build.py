@@ -8,12 +8,12 @@ import dagster as dg
 from pydantic import ValidationError
 
 from assets_defs.catalog import assets_of
-from pipelines.automation.alerts import alert_of_checks, alert_of_failures
+from pipelines.automation.alerts import alerts_of
 from pipelines.automation.conditions import automated, retraining_on_new_data
-from pipelines.automation.lost_runs import lost_runs
+from pipelines.automation.lost_runs import lost_runs_in
 from pipelines.automation.schedules import weekly_retraining
 from pipelines.automation.sensors import annotations
-from pipelines.champion_jobs import CHAMPION_JOBS
+from pipelines.champion_jobs import champion_jobs_of
 from pipelines.jobs import jobs_of
 from resources.launcher import Launcher
 from resources.mlflow.tracking import Tracking
@@ -101,16 +101,17 @@ def build_defs(
         ends_lost: end the runs that are lost, of all code locations.
     """
     resources = build_resources(resource_overrides or {})
-    run = resources["settings"].run
+    settings, run = resources["settings"], resources["settings"].run
+    # a sensor that is given resources opens Dagster's records anew at each look
+    store = resources["store"] if isinstance(resources["store"], Store) else Store()
     return dg.Definitions(
         assets=automated(assets_of(run), run),
-        jobs=[*jobs_of(resources["settings"]), *CHAMPION_JOBS],
+        jobs=[*jobs_of(settings), *champion_jobs_of(settings)],
         sensors=[
             annotations,
             retraining_on_new_data,
-            alert_of_failures,
-            alert_of_checks,
-            *([lost_runs] if ends_lost else []),
+            alerts_of(settings, store),
+            *([lost_runs_in(store)] if ends_lost else []),
         ],
         schedules=[weekly_retraining],
         resources=resources,

@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets_defs.models import JOINT, registered_name
+from assets_defs.run.partitions import settings_tags
 from pipelines.champion import change_champion
 from resources.mlflow.access import clear_errors
 from resources.mlflow.tracking import Tracking
@@ -64,20 +65,20 @@ def _change(
     context.log.info(f"{name}: version {reign.version} is the champion (before: {was})")
 
 
-@dg.job(
-    executor_def=dg.in_process_executor,
-    description="Make a registered version the champion; who, when and why is noted in MLflow.",
-)
+@dg.graph
 def promote() -> None:
+    """Make a registered version the champion; who, when and why is noted in MLflow."""
     promote_version()
 
 
-@dg.job(
-    executor_def=dg.in_process_executor,
-    description="Go back to the champion before this one; who, when and why is noted in MLflow.",
-)
+@dg.graph
 def rollback() -> None:
+    """Go back to the champion before this one; who, when and why is noted in MLflow."""
     roll_back()
 
 
-CHAMPION_JOBS = [promote, rollback]
+def champion_jobs_of(settings: GraphSettings) -> list[dg.JobDefinition]:
+    """Return the jobs, whose runs are found by data set and preset as all others are."""
+    tags = settings_tags(settings)
+    executor = dg.in_process_executor
+    return [graph.to_job(tags=tags, executor_def=executor) for graph in (promote, rollback)]

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,10 @@ _QUIET = (
     "starlette.middleware.wsgi is deprecated",
 )
 
+# Nor lines of theirs that no setting takes away: the first of the daemon over a store that it has
+# not seen, the second of MLflow on the loopback.
+_KNOWN = ("No cursor for event type", "Security middleware enabled with default settings")
+
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
     """Return the two servers' commands by name; Dagster's alone where the records are on an MLflow
@@ -45,7 +50,8 @@ def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, lis
         ],
         "mlflow": [
             str(scripts / "mlflow"), "server", "--backend-store-uri", store.tracking_uri,
-            "--artifacts-destination", str(store.base / "mlartifacts"), "--workers", "1",
+            "--registry-store-uri", store.tracking_uri, "--workers", "1",
+            "--artifacts-destination", str(store.base / "mlartifacts"),
             "--host", HOST, "--port", str(mlflow_port), "--uvicorn-opts", "--log-level warning",
         ],
     }  # fmt: skip
@@ -64,12 +70,18 @@ def serve(
     Returns the exit code: 0 after a signal, else that of the server which ended, never 0: nobody
     had asked it to.
     """
-    started: list[subprocess.Popen] = []
+    started: list[subprocess.Popen[str]] = []
+    readers: list[threading.Thread] = []
     try:
         for command in processes:
             started.append(
-                subprocess.Popen(command, start_new_session=True, cwd=folder, env=environment)
-            )
+                subprocess.Popen(
+                    command, start_new_session=True, cwd=folder, env=environment,
+                    stderr=subprocess.PIPE, text=True, errors="replace",
+                )
+            )  # fmt: skip
+            readers.append(threading.Thread(target=_pass_on, args=[started[-1]], daemon=True))
+            readers[-1].start()
         while all(process.poll() is None for process in started):
             time.sleep(0.3)
         return next(process.returncode for process in started if process.poll() is not None) or 1
@@ -78,6 +90,17 @@ def serve(
     finally:
         for process in started:
             end_group(process, grace_seconds=10.0)
+        for reader in readers:  # for the last lines
+            reader.join(timeout=5.0)
+
+
+def _pass_on(process: subprocess.Popen[str]) -> None:
+    """Print what a server and its children say, but for what they say at each start."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if not any(known in line for known in _KNOWN):
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
 
 @contextmanager

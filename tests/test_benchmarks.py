@@ -49,6 +49,17 @@ def test_looks_of_the_sensor_at_a_bucket_are_timed() -> None:
 
 
 @pytest.mark.slow
+def test_standing_still_is_told_process_by_process(tmp_path: Path) -> None:
+    told = run("idle.py", "--store", tmp_path / "store", "--settle", 1, "--seconds", 3)
+    shares = {name: float(share) for share, name in re.findall(r"(\S+)% of a core  (.+)", told)}
+    parts = ["daemon", "code location, proxy", "code location", "start of Dagster"]
+    total = shares["daemon and code locations"]
+    assert total == pytest.approx(sum(shares[part] for part in parts), abs=0.03)
+    assert total > 0
+    assert "other" not in shares
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -1,31 +1,93 @@
 """Somebody is told when a run fails, and when a check of a finished run does: a refused model,
-quarantined records. Each code location tells of its own runs: where its sensors have got to is
-noted with its name."""
+quarantined records. Each code location tells of its own runs.
+
+One sensor looks for both, in place of one of Dagster's for each kind of end: a look costs mostly
+what it costs to have one, and these look all day.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
 from assets_defs.run.keys import asset_name
+from assets_defs.run.partitions import settings_tags
 from pipelines.automation.channels import LOG, Alert, send, without_secrets
-from pipelines.automation.intervals import look_seconds
+from pipelines.automation.looks import instance_of, look_seconds
 from pipelines.runner.follow import reason_of
 from pipelines.runner.lost import end_records
+from resources.run_settings import GraphSettings
 from resources.store import Store
 
 _WILL_RETRY_TAG = "dagster/will_retry"
-_EVERY_SECONDS = look_seconds(30)
+# Of each kind of end, in a look.
+_AT_ONCE = 20
 
 
-@dg.run_failure_sensor(
-    name="alert_of_failures",
-    minimum_interval_seconds=_EVERY_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
-        "Tells by log, e-mail and webhook (UNIGS_ALERT_...) why a run failed, unless it is started "
-        "again by itself; closes what it left open in MLflow."
-    ),
-)
-def alert_of_failures(context: dg.RunFailureSensorContext, store: Store) -> None:
-    run = context.dagster_run
+def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
+    """Return the sensor that tells of the runs of a code location alone: where a store is served
+    with other code locations tomorrow, each goes on where it was."""
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=look_seconds(30),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Tells by log, e-mail and webhook (UNIGS_ALERT_...) why a run failed, unless it is "
+            "started again by itself, and which checks failed in a finished run; closes what a "
+            "failed run left open in MLflow."
+        ),
+    )
+    def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance, told = instance_of(context), 0
+        here = context.code_location_origin
+        cursors: dict[str, str] = json.loads(context.cursor or "{}")
+        for kind, tell in _TOLD.items():
+            if kind.value not in cursors:
+                # what ended before the sensor was there is not told
+                cursors[kind.value] = instance.fetch_run_status_changes(kind, limit=1).cursor
+                continue
+            found = instance.fetch_run_status_changes(
+                kind, limit=_AT_ONCE, cursor=cursors[kind.value], ascending=True
+            )
+            cursors[kind.value] = found.cursor
+            for record in found.records:
+                run = instance.get_run_by_id(record.run_id)
+                if run is None or not is_of(run, settings, here):
+                    continue
+                try:
+                    tell(context, store, run, record.event_log_entry)
+                except Exception as error:  # the others are told nevertheless, and none twice
+                    context.log.error(f"run {run.run_id}: {type(error).__name__}: {error}")
+                told += 1
+        ended = f"looked at {told} runs that ended" if told else "no run ended since the last look"
+        return dg.SensorResult(skip_reason=ended, cursor=json.dumps(cursors))
+
+    return alerts
+
+
+def is_of(run: dg.DagsterRun, settings: GraphSettings, here: Any) -> bool:
+    """Return whether a run is of these settings, by its tags. One of the launchpad that ended
+    before its first asset has none: it is of the code location that it was launched in.
+
+    Args:
+        here: origin of the sensor's code location, None where it is called by hand.
+    """
+    tags = settings_tags(settings)
+    if tags.keys() <= run.tags.keys():
+        return tags.items() <= run.tags.items()
+    job = run.remote_job_origin
+    if job is None or here is None:
+        return False
+    place = job.repository_origin.code_location_origin
+    return bool(place.location_name == here.location_name)
+
+
+def tell_failure(
+    context: dg.SensorEvaluationContext, store: Store, run: dg.DagsterRun, event: dg.EventLogEntry
+) -> None:
+    """Tell why a run failed, and end its records in MLflow."""
     try:
         end_records(store, run.run_id)
     except Exception as error:  # the alert must go out whatever MLflow says
@@ -33,27 +95,24 @@ def alert_of_failures(context: dg.RunFailureSensorContext, store: Store) -> None
     if run.tags.get(_WILL_RETRY_TAG) == "true":
         context.log.info(f"run {run.run_id} failed and is started again by itself")
         return
+    instance = instance_of(context)
+    failed = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    steps = [record.event_log_entry.get_dagster_event() for record in failed.records]
     failures = [
-        f"{(event.step_key or '').replace('__', '/')}: {reason_of(event.step_failure_data.error)}"
-        for event in context.get_step_failure_events()
+        f"{(step.step_key or '').replace('__', '/')}: {reason_of(step.step_failure_data.error)}"
+        for step in steps
     ]
-    checks = failed_checks(context.instance, run.run_id)
-    reason = "; ".join([*failures, *checks]) or context.failure_event.message or "it failed"
-    _tell(context, store, "run_failed", f"{run.job_name} failed: {reason}")
+    said = [*failures, *failed_checks(instance, run.run_id)]
+    reason = "; ".join(said) or event.get_dagster_event().message or "it failed"
+    _tell(context, store, run, "run_failed", f"{run.job_name} failed: {reason}")
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    name="alert_of_checks",
-    minimum_interval_seconds=_EVERY_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells by the same ways of checks that failed in a finished run.",
-)
-def alert_of_checks(context: dg.RunStatusSensorContext, store: Store) -> None:
-    checks = failed_checks(context.instance, context.dagster_run.run_id)
-    if checks:
-        text = f"{context.dagster_run.job_name}: {'; '.join(checks)}"
-        _tell(context, store, "check_failed", text)
+def tell_checks(
+    context: dg.SensorEvaluationContext, store: Store, run: dg.DagsterRun, event: dg.EventLogEntry
+) -> None:
+    """Tell which checks failed in a run that succeeded."""
+    if checks := failed_checks(instance_of(context), run.run_id):
+        _tell(context, store, run, "check_failed", f"{run.job_name}: {'; '.join(checks)}")
 
 
 def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
@@ -71,9 +130,17 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     return [text for text in said.values() if text]
 
 
-def _tell(context: dg.RunStatusSensorContext, store: Store, event: str, text: str) -> None:
-    run = context.dagster_run
+def _tell(
+    context: dg.SensorEvaluationContext, store: Store, run: dg.DagsterRun, event: str, text: str
+) -> None:
     alert = Alert(event, without_secrets(text), run.job_name, run.run_id, str(store.base))
     context.log.warning(alert.text)
     for fault in send(alert, store.folder("logs") / LOG):
         context.log.error(f"an alert is not delivered: {fault}")
+
+
+_Tell = Callable[[dg.SensorEvaluationContext, Store, dg.DagsterRun, dg.EventLogEntry], None]
+_TOLD: dict[dg.DagsterEventType, _Tell] = {
+    dg.DagsterEventType.RUN_FAILURE: tell_failure,
+    dg.DagsterEventType.RUN_SUCCESS: tell_checks,
+}

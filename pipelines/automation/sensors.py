@@ -13,7 +13,7 @@ from assets_defs.arrival.batches import batches_of
 from assets_defs.run.partitions import SPLITS, held
 from pipelines.automation.attempts import decide
 from pipelines.automation.batches import new_batches, pending_batches, taken_in
-from pipelines.automation.intervals import look_seconds
+from pipelines.automation.looks import look_seconds
 from pipelines.automation.requests import request_run
 from pipelines.automation.run_history import ARRIVAL, ATTEMPT, RunHistory, asked_for
 from pipelines.automation.watch import Watched, watch

@@ -18,7 +18,7 @@ import pytest
 from assets_defs.arrival.batches import annotation_batch, batches_of
 from assets_defs.run.keys import asset_name
 from pipelines.automation.channels import LOG
-from pipelines.automation.intervals import VARIABLE
+from pipelines.automation.looks import VARIABLE
 from pipelines.runner.home import WORKSPACE
 from resources.mlflow.registry import champion
 from resources.mlflow.tracking import Tracking

@@ -7,13 +7,15 @@ import dagster as dg
 import pytest
 
 from pipelines.build import build_defs
-from pipelines.champion_jobs import CHAMPION_JOBS, promote, rollback
+from pipelines.champion_jobs import champion_jobs_of
 from resources.mlflow.champion import champion_version, history
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 
 NAME = "unigs-shapes-tiny-joint"
+JOBS = champion_jobs_of(GraphSettings())
+promote, rollback = JOBS
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def test_what_is_not_there_is_told_and_changes_nothing(
 
 def test_they_are_among_the_jobs_and_say_what_they_take() -> None:
     defs = build_defs()
-    for job in CHAMPION_JOBS:
+    for job in JOBS:
         assert defs.resolve_job_def(job.name).description
     (op,) = promote.nodes
     fields = op.definition.config_schema.config_type.fields  # type: ignore[attr-defined]

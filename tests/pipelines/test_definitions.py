@@ -25,7 +25,7 @@ HEAVY = (
 
 
 # that are on by themselves
-ON = {"alert_of_failures", "alert_of_checks", "lost_runs"}
+ON = {"alerts", "lost_runs"}
 
 
 def key(name: str) -> dg.AssetKey:
@@ -60,8 +60,9 @@ def test_every_job_resolves_and_covers_its_groups() -> None:
 def test_a_queued_run_of_the_launchpad_tells_what_it_is_of() -> None:
     """Else it would hold back the sensor of every other code location."""
     settings = GraphSettings(dataset="coco_panoptic", preset="sd15", root="/none")
-    job = build_defs({"settings": settings}).resolve_job_def("everything")
-    assert settings_tags(settings).items() <= job.tags.items()
+    defs = build_defs({"settings": settings})
+    for name in ("everything", "promote"):
+        assert settings_tags(settings).items() <= defs.resolve_job_def(name).tags.items()
 
 
 def test_automation_is_off_until_switched_on() -> None:

@@ -217,7 +217,7 @@ def test_a_location_has_the_assets_and_the_launchpad_of_its_run(
 ) -> None:
     for name, value in hand_over([PHOTOS, SHAPES]).items():
         monkeypatch.setenv(name, value)
-    each = {"alert_of_failures", "alert_of_checks"}
+    each = {"alerts"}
     told = {}
     for one in (PHOTOS, SHAPES):
         defs = getattr(locations, one.run)

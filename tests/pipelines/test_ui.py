@@ -34,6 +34,19 @@ def test_when_one_server_ends_the_other_is_ended_too(tmp_path: Path) -> None:
     assert not psutil.pid_exists(int(pid.read_text()))
 
 
+def test_what_servers_say_is_passed_on_but_for_what_they_always_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = [
+        "daemon - WARNING - No cursor for event type RUN_FAILURE, ignoring older events",
+        "daemon - WARNING - the code server has exited",
+        "[MLflow] Security middleware enabled with default settings (localhost-only).",
+        "the last line",
+    ]
+    assert serve([[sys.executable, "-c", f"import sys; sys.exit({chr(10).join(lines)!r})"]]) == 1
+    assert capsys.readouterr().err.splitlines() == [lines[1], lines[3]]
+
+
 def test_both_listen_on_the_loopback_alone_and_share_the_store(tmp_path: Path) -> None:
     found = commands(Store(root=str(tmp_path)), 3001, 5001)
     for command in found.values():

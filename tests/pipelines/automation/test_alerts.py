@@ -7,14 +7,17 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
+from assets_defs.support.partitions import settings_tags
 
-from pipelines.automation import channels
-from pipelines.automation.alerts import alert_of_checks, alert_of_failures, failed_checks
+from pipelines.automation import alerts, channels
+from pipelines.automation.alerts import alerts_of, failed_checks, is_of
 from pipelines.automation.channels import LOG, Alert, send, without_secrets
+from resources.run_settings import GraphSettings
 from resources.store import Store
 
 CANARY = "canary-7f3a91"
@@ -180,24 +183,28 @@ def gate() -> dg.MaterializeResult:
 
 
 class Happened:
-    """A run on an instance of its own, and the alert of it."""
+    """Runs on an instance of its own, and the looks of the sensor of a code location."""
 
-    def __init__(self, asset: dg.AssetsDefinition, store: Store, tags: dict[str, str]) -> None:
-        self.store = store
-        with dg.DagsterInstance.ephemeral() as instance:
-            result = dg.materialize([asset], instance=instance, raise_on_error=False, tags=tags)
-            self.checks = failed_checks(instance, result.run_id)
-            event = result.get_run_success_event if result.success else result.get_run_failure_event
-            context = dg.build_run_status_sensor_context(
-                "alerts",
-                dagster_event=event(),
-                dagster_instance=instance,
-                dagster_run=result.dagster_run,
-            )
-            if result.success:
-                alert_of_checks(context, store=store)
-            else:
-                alert_of_failures(context.for_run_failure(), store=store)
+    def __init__(self, store: Store, instance: dg.DagsterInstance, **settings: str) -> None:
+        self.store, self.instance = store, instance
+        self.settings = GraphSettings(**settings)
+        self.cursor: str | None = None
+        self.look()
+
+    def run(self, asset: dg.AssetsDefinition, **tags: str) -> str:
+        return dg.materialize(
+            [asset],
+            instance=self.instance,
+            raise_on_error=False,
+            tags=settings_tags(self.settings) | tags,
+        ).run_id
+
+    def look(self) -> str:
+        context = dg.build_sensor_context(self.instance, cursor=self.cursor)
+        said = alerts_of(self.settings, self.store)(context)
+        assert isinstance(said, dg.SensorResult)
+        self.cursor = said.cursor
+        return str(said.skip_reason.skip_message)  # type: ignore[union-attr]
 
     def told(self) -> list[dict[str, Any]]:
         log = self.store.base / "logs" / LOG
@@ -209,42 +216,85 @@ def store(tmp_path: Path) -> Store:
     return Store(root=str(tmp_path / "store"))
 
 
-def test_a_failed_run_is_told_with_its_reason(store: Store, hook: Any) -> None:
-    (told,) = Happened(raw, store, {}).told()
+@pytest.fixture
+def happened(store: Store) -> Iterator[Happened]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Happened(store, instance)
+
+
+def test_a_failed_run_is_told_with_its_reason_and_once(happened: Happened, hook: Any) -> None:
+    happened.run(raw)
+    assert happened.look() == "looked at 1 runs that ended"
+    assert happened.look() == "no run ended since the last look"
+    (told,) = happened.told()
     assert told["event"] == "run_failed"
     assert "raw: no such folder" in told["text"]
     assert hook.told[0][1]["text"] == told["text"]
 
 
-def test_each_code_location_tells_of_its_own_runs_alone(store: Store) -> None:
+def test_each_code_location_tells_of_its_own_runs_alone(happened: Happened) -> None:
     """Else each that is served would tell of all runs, or one that may not be served tomorrow."""
-    cursors: dict[str | None, str | None] = {None: None, "other": None}
-
-    def looked(instance: dg.DagsterInstance, place: str | None) -> int:
-        context = dg.build_sensor_context(
-            instance, cursor=cursors[place], repository_name=place, resources={"store": store}
-        )
-        cursors[place] = alert_of_failures.evaluate_tick(context).cursor
-        log = store.base / "logs" / LOG
-        return len(log.read_text().splitlines()) if log.exists() else 0
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        for place in cursors:
-            looked(instance, place)
-        dg.materialize([raw], instance=instance, raise_on_error=False)
-        assert [looked(instance, place) for place in ("other", None, "other")] == [0, 1, 1]
+    other = Happened(happened.store, happened.instance, dataset="coco_panoptic", root="/none")
+    happened.run(raw)
+    counts = []
+    for place in (other, happened, other):
+        place.look()
+        counts.append(len(happened.told()))
+    assert counts == [0, 1, 1]
 
 
-def test_a_run_that_is_started_again_is_not_told(store: Store) -> None:
-    assert Happened(raw, store, {"dagster/will_retry": "true"}).told() == []
+def test_a_run_without_tags_is_of_the_code_location_that_it_was_launched_in() -> None:
+    here, there = SimpleNamespace(location_name="here"), SimpleNamespace(location_name="there")
+
+    def launched(place: Any, **tags: str) -> Any:
+        origin = SimpleNamespace(repository_origin=SimpleNamespace(code_location_origin=place))
+        return SimpleNamespace(tags=tags, remote_job_origin=origin)
+
+    settings = GraphSettings()
+    assert is_of(launched(here), settings, here)
+    assert not is_of(launched(there), settings, here)
+    assert is_of(launched(there, **settings_tags(settings)), settings, here)
+    other = settings_tags(settings) | {"unigs/dataset": "coco_panoptic"}
+    assert not is_of(launched(here, **other), settings, here)
 
 
-def test_a_refused_model_is_told_though_its_run_succeeded(store: Store) -> None:
-    happened = Happened(gate, store, {})
-    assert happened.checks == ["gate: mean_is_better: not better: -0.01 [-0.02, 0.00]"]
+def test_what_ended_before_the_sensor_was_there_is_not_told(happened: Happened) -> None:
+    happened.run(raw)
+    late = Happened(happened.store, happened.instance)
+    late.look()
+    assert late.told() == []
+
+
+def test_a_run_that_is_started_again_is_not_told(happened: Happened) -> None:
+    happened.run(raw, **{"dagster/will_retry": "true"})
+    happened.look()
+    assert happened.told() == []
+
+
+def test_a_refused_model_is_told_though_its_run_succeeded(happened: Happened) -> None:
+    (check,) = failed_checks(happened.instance, happened.run(gate))
+    assert check == "gate: mean_is_better: not better: -0.01 [-0.02, 0.00]"
+    happened.look()
     (told,) = happened.told()
     assert told["event"] == "check_failed"
-    assert happened.checks[0] in told["text"]
+    assert check in told["text"]
+
+
+def test_a_run_that_cannot_be_told_keeps_back_no_other(
+    happened: Happened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = happened.run(raw), happened.run(raw)
+    real = alerts.send
+
+    def send_second(alert: Alert, log: Path) -> list[str]:
+        if alert.run_id == first:
+            raise OSError("no space left")
+        return real(alert, log)
+
+    monkeypatch.setattr(alerts, "send", send_second)
+    happened.look()
+    happened.look()
+    assert [told["run_id"] for told in happened.told()] == [second]
 
 
 def test_secrets_are_read_by_the_channels_alone() -> None:

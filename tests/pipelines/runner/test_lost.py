@@ -18,7 +18,7 @@ import dagster as dg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from pipelines.automation.lost_runs import lost_runs
+from pipelines.automation.lost_runs import lost_runs_in
 from pipelines.runner.lost import (
     end_lost_runs,
     end_workerless_runs,
@@ -210,7 +210,7 @@ def test_a_code_server_that_was_started_again_ends_what_the_one_before_it_worked
         assert statuses == ["FAILURE", "STARTED", "NOT_STARTED"]
         # the daemon is there, and may start it again
         assert "dagster/max_retries" not in instance.get_run_by_id(lost).tags
-        said = lost_runs(dg.build_sensor_context(instance), store=store)
+        said = lost_runs_in(store)(dg.build_sensor_context(instance))
         assert said.skip_message == "every run has its worker"
 
 
