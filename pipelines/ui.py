@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -99,8 +99,10 @@ def _pass_on(process: subprocess.Popen[str]) -> None:
     assert process.stderr is not None
     for line in process.stderr:
         if not any(known in line for known in _KNOWN):
-            sys.stderr.write(line)
-            sys.stderr.flush()
+            # a terminal that is gone or a full disk: the servers must be able to go on writing
+            with suppress(OSError, ValueError):
+                sys.stderr.write(line)
+                sys.stderr.flush()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ what it costs to have one, and these look all day.
 """
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +22,9 @@ from resources.run_settings import GraphSettings
 from resources.store import Store
 
 _WILL_RETRY_TAG = "dagster/will_retry"
-# Of each kind of end, in a look.
-_AT_ONCE = 20
+# A look begins to tell of no run after these. Telling of one takes most of a minute where webhook,
+# mail server and MLflow all hang, and Dagster drops a look, with its cursor, after a minute.
+_LOOK_SECONDS = 5.0
 
 
 def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
@@ -40,29 +42,40 @@ def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
         ),
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        instance, told = instance_of(context), 0
+        instance, looked = instance_of(context), 0
         here = context.code_location_origin
         cursors: dict[str, str] = json.loads(context.cursor or "{}")
+        faults: list[str] = []
+        end = time.monotonic() + _LOOK_SECONDS
         for kind, tell in _TOLD.items():
-            if kind.value not in cursors:
-                # what ended before the sensor was there is not told
-                cursors[kind.value] = instance.fetch_run_status_changes(kind, limit=1).cursor
-                continue
-            found = instance.fetch_run_status_changes(
-                kind, limit=_AT_ONCE, cursor=cursors[kind.value], ascending=True
-            )
-            cursors[kind.value] = found.cursor
-            for record in found.records:
-                run = instance.get_run_by_id(record.run_id)
-                if run is None or not is_of(run, settings, here):
+            try:
+                if kind.value not in cursors:
+                    # what ended before the sensor was there is not told
+                    cursors[kind.value] = instance.fetch_run_status_changes(kind, limit=1).cursor
                     continue
-                try:
-                    tell(context, store, run, record.event_log_entry)
-                except Exception as error:  # the others are told nevertheless, and none twice
-                    context.log.error(f"run {run.run_id}: {type(error).__name__}: {error}")
-                told += 1
-        ended = f"looked at {told} runs that ended" if told else "no run ended since the last look"
-        return dg.SensorResult(skip_reason=ended, cursor=json.dumps(cursors))
+                while time.monotonic() < end:
+                    found = instance.fetch_run_status_changes(
+                        kind, limit=1, cursor=cursors[kind.value], ascending=True
+                    )
+                    run = found.records and instance.get_run_by_id(found.records[0].run_id)
+                    cursors[kind.value] = found.cursor
+                    if not found.records:
+                        break
+                    if run and is_of(run, settings, here):
+                        looked += 1
+                        try:
+                            tell(context, store, run, found.records[0].event_log_entry)
+                        except Exception as error:  # the others are told, and none twice
+                            faults.append(f"run {run.run_id}: {type(error).__name__}: {error}")
+            except Exception as error:  # of the records: the other kind is told, and none twice
+                faults.append(f"{kind.value}: {type(error).__name__}: {error}")
+        for fault in faults:
+            context.log.error(fault)
+        ended = (
+            f"looked at {looked} runs that ended" if looked else "no run ended since the last look"
+        )
+        said = "; ".join([ended, *(f"not told: {without_secrets(fault)}" for fault in faults)])
+        return dg.SensorResult(skip_reason=said, cursor=json.dumps(cursors))
 
     return alerts
 

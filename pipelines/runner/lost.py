@@ -16,7 +16,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from resources.mlflow.access import taken_later
+from resources.mlflow.access import one_try, taken_later
 from resources.mlflow.tracking import Tracking
 from resources.process.run_lock import had_worker, has_worker, sweep
 from resources.store import Store
@@ -91,12 +91,14 @@ def end_workerless_runs(
 
 
 def end_records(store: Store, run_id: str) -> None:
-    """End the MLflow runs that a Dagster run which has ended left open."""
+    """End the MLflow runs that a Dagster run which has ended left open, if MLflow answers at once:
+    whoever waits for this has a run to report."""
     tracking = Tracking(store=store)
     if not tracking.has_records():
         return
     try:
-        tracking.end_runs_of(run_id)
+        with one_try():
+            tracking.end_runs_of(run_id)
     except Exception as error:
         if not taken_later(error):
             raise

@@ -50,7 +50,9 @@ def said_of(error: BaseException) -> str:
     """Return why MLflow did not take something for now, in one line."""
     if refused := refusal(error):
         return refused.reason
-    return f"MLflow does not answer ({one_line(f'{error}')[:_REASON_CHARACTERS]})"
+    # the error of a database does not say whether it is MLflow's or Dagster's
+    who = "MLflow" if _is_of_mlflow(error) else "a database of records"
+    return f"{who} does not answer ({one_line(f'{error}')[:_REASON_CHARACTERS]})"
 
 
 @contextmanager
@@ -67,7 +69,9 @@ def clear_errors() -> Iterator[None]:
         if refused := refusal(error):
             raise refused from error
         if is_outage(error):
-            hint = "see to its server, or name another with UNIGS_TRACKING_URI"
+            hint = "see to its disk or its server"
+            if _is_of_mlflow(error):
+                hint = "see to its server, or name another with UNIGS_TRACKING_URI"
             raise TransientError(said_of(error), hint=hint) from error
         raise
 
@@ -85,6 +89,11 @@ def one_try() -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def _is_of_mlflow(error: BaseException) -> bool:
+    exceptions = sys.modules.get("mlflow.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.MlflowException)
 
 
 def _status(error: BaseException) -> int:

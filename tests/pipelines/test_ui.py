@@ -1,5 +1,6 @@
 """The two servers live and die together."""
 
+import errno
 import fcntl
 import socket
 import subprocess
@@ -64,6 +65,22 @@ def test_where_a_server_has_the_records_none_is_started(
 
 def test_a_server_that_ends_by_itself_is_a_failure() -> None:
     assert serve([[sys.executable, "-c", "pass"]]) == 1
+
+
+def test_servers_go_on_when_what_they_say_cannot_be_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A log on a full disk: their pipe must not fill, or they wait at it for good."""
+    done = tmp_path / "done"
+    say = "import pathlib, sys; sys.stderr.write('line\\n' * 100_000); sys.stderr.flush()"
+
+    class Full:
+        def write(self, text: str) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert serve([[sys.executable, "-c", f"{say}; pathlib.Path({str(done)!r}).touch()"]]) == 1
+    assert done.is_file()
 
 
 @pytest.mark.parametrize("busy", ["--dagster-port", "--mlflow-port"])

@@ -51,8 +51,10 @@ def copy_folder(store: Path, address: str, owner: str) -> Path:
 
 
 def copies_of(store: Path, address: str) -> list[Path]:
-    """Return all copies that a store has of what is below an address, the last used one first."""
-    found = [path for path in (store / COPIES).glob(f"{_name(address)}.*") if path.is_dir()]
+    """Return all copies that a store has of what is below an address, the last used one first.
+    One without an owner was made by an earlier version, for all of them."""
+    places = [store / COPIES / _name(address), *(store / COPIES).glob(f"{_name(address)}.*")]
+    found = [path for path in places if path.is_dir()]
     return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from assets_defs.support.partitions import settings_tags
 
+from assets_defs.run.partitions import settings_tags
 from pipelines.automation import alerts, channels
 from pipelines.automation.alerts import alerts_of, failed_checks, is_of
 from pipelines.automation.channels import LOG, Alert, send, without_secrets
@@ -295,6 +295,39 @@ def test_a_run_that_cannot_be_told_keeps_back_no_other(
     happened.look()
     happened.look()
     assert [told["run_id"] for told in happened.told()] == [second]
+
+
+def test_a_look_that_takes_long_goes_on_where_it_was(
+    happened: Happened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster drops what a look has told, with its cursor, after a minute."""
+    runs = [happened.run(raw) for _ in range(3)]
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr(alerts.time, "monotonic", lambda: float(next(clock)))
+    counts = []
+    for _ in range(5):
+        happened.look()
+        counts.append(len(happened.told()))
+    assert 0 < counts[0] < len(runs)
+    assert [told["run_id"] for told in happened.told()] == runs
+
+
+def test_records_that_do_not_answer_repeat_no_alert(
+    happened: Happened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened.run(raw)
+    ask = happened.instance.fetch_run_status_changes
+
+    def fail_second(kind: dg.DagsterEventType, **limits: Any) -> Any:
+        if kind is dg.DagsterEventType.RUN_SUCCESS:
+            raise OSError(f"database is locked {CANARY}")
+        return ask(kind, **limits)
+
+    monkeypatch.setenv(channels.SMTP, f"smtp://me:{CANARY}@host")
+    monkeypatch.setattr(happened.instance, "fetch_run_status_changes", fail_second)
+    said = [happened.look(), happened.look()]
+    assert len(happened.told()) == 1
+    assert all("database is locked ***" in text for text in said)
 
 
 def test_secrets_are_read_by_the_channels_alone() -> None:

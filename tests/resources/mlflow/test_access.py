@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import OperationalError
 
 from assets_defs.run.step import step_of_run
 from pipelines.champion import main as promote
@@ -113,6 +114,13 @@ def test_a_server_that_is_away_does_not_stop_the_check(
     tracking.check_access()
     with pytest.raises(TransientError, match="UNIGS_TRACKING_URI"), clear_errors():
         tracking.client()
+
+
+def test_a_database_that_is_away_is_not_taken_for_the_server_of_mlflow() -> None:
+    full = OperationalError("INSERT", None, Exception("database or disk is full"))
+    with pytest.raises(TransientError, match="disk is full") as caught, clear_errors():
+        raise full
+    assert "MLflow" not in f"{caught.value}"
 
 
 def test_what_the_server_does_not_know_stays_an_error_of_mlflow() -> None:
