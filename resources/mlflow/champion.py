@@ -10,6 +10,8 @@ from unigs.lineage.champions import note_champion
 
 CHAMPION = "champion"
 _HISTORY = "champion.history"
+# the version that is being made champion, from the history on to the alias
+_BEGUN = "champion.begun"
 # MLflow takes 5,000 characters in a tag of a registered model.
 _CHARACTERS = 5000
 _REASON_CHARACTERS = 200
@@ -38,8 +40,11 @@ def champion_version(tracking: Tracking, name: str) -> str | None:
 
 def history(tracking: Tracking, name: str) -> list[Reign]:
     """Return the champions of a model, the oldest first; the oldest may have been dropped."""
-    found = tracking.client().get_registered_model(name)
-    return [Reign(**entry) for entry in json.loads(found.tags.get(_HISTORY, "[]"))]
+    tags = tracking.client().get_registered_model(name).tags
+    reigns = [Reign(**entry) for entry in json.loads(tags.get(_HISTORY, "[]"))]
+    if reigns and reigns[-1].version == tags.get(_BEGUN) != champion_version(tracking, name):
+        reigns.pop()  # it was noted, and a kill kept it from becoming champion
+    return reigns
 
 
 def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> Reign:
@@ -61,19 +66,18 @@ def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> 
         listed = ", ".join(map(str, known)) or "none"
         raise DataError(f"{name} has no version {version}", hint=f"it has {listed}") from error
     reigns = history(tracking, name)
-    if reigns and reigns[-1].version == version != champion_version(tracking, name):
-        # it was noted, and a kill kept it from becoming champion
-        reigns.pop()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     reigns.append(Reign(version, now, by, reason[:_REASON_CHARACTERS]))
     text = json.dumps([asdict(reign) for reign in reigns])
     while len(text) > _CHARACTERS:
         reigns.pop(0)
         text = json.dumps([asdict(reign) for reign in reigns])
+    client.set_registered_model_tag(name, _BEGUN, version)
     client.set_registered_model_tag(name, _HISTORY, text)
     note_champion(tracking.store.folder(), name, version)
     # Last: a gate that broke off before it decides again.
     client.set_registered_model_alias(name, CHAMPION, version)
+    client.delete_registered_model_tag(name, _BEGUN)
     return reigns[-1]
 
 

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import pickle
 import tempfile
 
 import pytest
@@ -118,11 +119,16 @@ def test_a_scratch_returns_what_was_added(monkeypatch, in_memory):
         assert [scratch[place] for place in range(number)] == added[:number]
         assert scratch[0] == b"one"
     assert len(scratch) == 4
+    again = pickle.loads(pickle.dumps(scratch))
+    assert [again[place] for place in range(4)] == added
     with pytest.raises(IndexError):
         scratch[4]
 
 
 def test_a_full_disk_of_a_scratch_is_one_line(monkeypatch):
+    # it raises where no folder can be written
+    monkeypatch.setattr(tempfile, "gettempdir", pytest.fail)
+
     class Full:
         def seek(self, place):
             pass

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from unigs.errors import DataError
 
@@ -129,10 +130,12 @@ class Scratch:
         try:
             self._file.seek(self._ends[-1])
             self._file.write(content)
+            self._file.flush()  # or a later read would meet the full disk
         except OSError as error:
             raise DataError(
                 f"a temporary file cannot be written: {error.strerror or error}",
-                file=tempfile.gettempdir(),
+                # tempfile itself raises again where no folder can be written
+                file=tempfile.tempdir or os.environ.get("TMPDIR", "/tmp"),
                 hint="free space there, or name another folder as TMPDIR",
             ) from error
         self._ends.append(self._ends[-1] + len(content))
@@ -144,6 +147,16 @@ class Scratch:
 
     def __len__(self) -> int:
         return len(self._ends) - 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _scratch_of, ([self[number] for number in range(len(self))],)
+
+
+def _scratch_of(strings: list[bytes]) -> Scratch:
+    scratch = Scratch()
+    for content in strings:
+        scratch.append(content)
+    return scratch
 
 
 def sha256_of(content: Path | bytes) -> str:

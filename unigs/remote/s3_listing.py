@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from html import unescape
 from typing import Any
 
@@ -40,7 +41,7 @@ def list_s3(files: Any, base: str) -> Iterator[tuple[str, dict[str, Any]]]:
             page = files.call_s3("list_objects_v2", **given)
             for said in page.get("Contents", ()):
                 told = {name: said.get(name) for name in ("LastModified", "ETag")}
-                yield f"{bucket}/{said['Key']}", {"size": int(said["Size"]), **told}
+                yield f"{bucket}/{said['Key']}", {"size": said["Size"], **told}
             if not page.get("IsTruncated"):
                 return
             given["ContinuationToken"] = page["NextContinuationToken"]
@@ -55,17 +56,19 @@ def take_objects(
     What is no listing, or one that is written in an unusual way, is left to the client's parser."""
     text = response_dict["body"].decode()
     others, count = _OBJECT.subn("", text)
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Any]] = []
     for name, value in _FIELD.findall(text):
         if name == "Contents":
             found.append({})
         elif found:
             found[-1][name] = unescape(value)
-    # elements in place of text, attributes: of no server that is known
-    if (
-        found
-        and count == len(found)
-        and all(said.get("Key") and said.get("Size") for said in found)
-    ):
-        response_dict["body"] = others.encode()
-        customized_response_dict["Contents"] = found
+    if not found or count != len(found) or not all(said.get("Key") for said in found):
+        return
+    try:
+        for said in found:  # as the client's parser has them: other threads list by it too
+            said["Size"] = int(said["Size"])
+            said["LastModified"] = datetime.fromisoformat(said["LastModified"])
+    except (KeyError, ValueError):  # elements in place of text, attributes: of no known server
+        return
+    response_dict["body"] = others.encode()
+    customized_response_dict["Contents"] = found

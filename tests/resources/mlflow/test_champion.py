@@ -75,6 +75,7 @@ def test_a_kill_anywhere_leaves_the_old_champion_and_promoting_again_notes_it_on
         with pytest.raises(KeyboardInterrupt):
             crown(tracking, NAME, "2", "promote", "by hand")
     assert champion_version(tracking, NAME) == "1"
+    assert [reign.version for reign in history(tracking, NAME)] == ["1"]
     crown(tracking, NAME, "2", "promote", "by hand")
     assert champion_version(tracking, NAME) == "2"
     assert [reign.version for reign in history(tracking, NAME)] == ["1", "2"]
@@ -84,6 +85,24 @@ def test_a_kill_anywhere_leaves_the_old_champion_and_promoting_again_notes_it_on
     crown(tracking, NAME, "3", "promote", "")
     crown(tracking, NAME, "2", "rollback", "")
     assert [reign.version for reign in history(tracking, NAME)] == ["1", "2", "3", "2"]
+
+
+def test_a_kill_in_a_change_leaves_no_version_that_never_was_champion(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    crown(tracking, NAME, "1", "gate", "the first model")
+    with monkeypatch.context() as patch:
+        patch.setattr(*CUT["the alias"], killed)
+        with pytest.raises(KeyboardInterrupt):
+            crown(tracking, NAME, "2", "promote", "")
+    crown(tracking, NAME, "3", "promote", "")
+    assert previous(tracking, NAME) == "1"
+    # an alias that somebody moved in MLflow's page is another thing
+    tracking.client().set_registered_model_alias(NAME, "champion", "1")
+    assert [reign.version for reign in history(tracking, NAME)] == ["1", "3"]
 
 
 def test_a_long_history_keeps_the_newest(tracking: Tracking) -> None:

@@ -224,15 +224,16 @@ def _copied(source: Source, store: Path, preset: Preset) -> Source:
     if not isinstance(source.root, str):
         return source
     own = copy_folder(store, source.root, f"{source.dataset}-{preset.name}")
-    # what is copied for a run of another preset is what this one would begin with
-    copies = [own] if own.is_dir() else copies_of(store, source.root)
+    # what is copied for a run of another preset is what this one would begin with, and the own copy
+    # may have broken off
+    copies = sorted(copies_of(store, source.root), key=lambda copy: copy != own)
     if not copies:
         raise DataError(
             "a plan reads the annotations, and they are not copied yet",
             file=source.root,
             hint="unigs run --job data_only copies them, or give --root a folder",
         )
-    return replace(source, root=copies[0])
+    return replace(source, root=max(copies, key=lambda copy: sum(1 for _ in copy.rglob("*"))))
 
 
 def changed(preset: Preset, changes: Mapping[str, Any]) -> Preset:
