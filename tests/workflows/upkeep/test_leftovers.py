@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.small_store import SmallStore
 from unigs.errors import DataError
+from unigs.remote.copy import COPIES
 from unigs.workflows.upkeep.leftovers import Leftover, find_leftovers, remove, size_of
 
 DAYS = 86400.0
@@ -168,6 +169,18 @@ def test_a_file_with_a_second_name_frees_nothing(tmp_path: Path) -> None:
     file = put(tmp_path / "a" / "a.tar")
     os.link(file, tmp_path / "b.tar")
     assert size_of(tmp_path / "a") == 0
+    assert size_of(tmp_path / "a", tmp_path / "b.tar") == file.stat().st_size
+
+
+def test_copies_that_share_a_file_free_it_with_the_last_of_them(tmp_path: Path) -> None:
+    file = put(tmp_path / COPIES / "set-1.shapes-tiny" / "a.jpg")
+    other = tmp_path / COPIES / "set-1.shapes-small" / "a.jpg"
+    other.parent.mkdir()
+    os.link(file, other)
+    for path in (file, *(tmp_path / COPIES).iterdir()):
+        os.utime(path, (0, 0))
+    sizes = [one.bytes for one in find_leftovers(tmp_path, 7.0)]
+    assert sizes == [0, file.stat().st_size]
 
 
 def test_nothing_of_a_real_store_is_taken(tmp_path: Path) -> None:

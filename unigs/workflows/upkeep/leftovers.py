@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -91,12 +92,20 @@ def remove(leftover: Leftover) -> bool:
     return True
 
 
-def size_of(path: Path) -> int:
-    """Return the bytes that removing a file or folder frees: a file with another name frees
-    none."""
-    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-    states = (file.stat() for file in files)
-    return sum(state.st_size for state in states if state.st_nlink == 1)
+def size_of(*paths: Path) -> int:
+    """Return the bytes that removing files and folders, all of them, frees: a file that has another
+    name elsewhere frees none."""
+    files = [
+        each
+        for path in paths
+        for each in ([path] if path.is_file() else path.rglob("*"))
+        if each.is_file()
+    ]
+    states = [file.stat() for file in files]
+    names = Counter((state.st_dev, state.st_ino) for state in states)
+    # one of them stands for the file
+    last = {(state.st_dev, state.st_ino): state for state in states}
+    return sum(state.st_size for file, state in last.items() if state.st_nlink == names[file])
 
 
 def _runs(store: Path) -> Iterator[Path]:
@@ -186,14 +195,17 @@ def _unread_copies(store: Path, before: float) -> list[Leftover]:
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a generated data set, or a damaged record
         read.add(copy_folder(store, root, record.parent.parent.name))
-    found = []
+    found: list[Leftover] = []
     for copy in sorted(path for path in (store / COPIES).glob("*") if path.is_dir()):
         places = () if copy.name.startswith(".") else (copy,)
         with ExitStack() as locks:
             free = all(locks.enter_context(_unheld(place)) for place in places)
             if free and copy not in read and _newest(copy) < before:
                 why = "a copy of a bucket that no data set is read from"
-                found.append(_listed(copy, why, places))
+                # of files that unread copies share, the last one that goes frees the bytes
+                unread = [one.path for one in found]
+                freed = size_of(*unread, copy) - size_of(*unread)
+                found.append(Leftover(copy, why, freed, places, _state(copy, places)))
     return found
 
 
