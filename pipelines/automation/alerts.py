@@ -69,12 +69,12 @@ def alerts_of(settings: GraphSettings, store: Store) -> dg.SensorDefinition:
                             faults.append(f"run {run.run_id}: {type(error).__name__}: {error}")
             except Exception as error:  # of the records: the other kind is told, and none twice
                 faults.append(f"{kind.value}: {type(error).__name__}: {error}")
-        for fault in faults:
-            context.log.error(fault)
-        ended = (
+        said = (
             f"looked at {looked} runs that ended" if looked else "no run ended since the last look"
         )
-        said = "; ".join([ended, *(f"not told: {without_secrets(fault)}" for fault in faults)])
+        for fault in map(without_secrets, faults):
+            context.log.error(fault)
+            said += f"; not told: {fault}"
         return dg.SensorResult(skip_reason=said, cursor=json.dumps(cursors))
 
     return alerts

@@ -4,6 +4,7 @@ import json
 import os
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -302,18 +303,21 @@ def test_a_look_that_takes_long_goes_on_where_it_was(
 ) -> None:
     """Dagster drops what a look has told, with its cursor, after a minute."""
     runs = [happened.run(raw) for _ in range(3)]
-    clock = iter(range(0, 1000, 3))
-    monkeypatch.setattr(alerts.time, "monotonic", lambda: float(next(clock)))
-    counts = []
-    for _ in range(5):
+    real = alerts.send
+
+    def send_slowly(alert: Alert, log: Path) -> list[str]:
+        time.sleep(0.2)
+        return real(alert, log)
+
+    monkeypatch.setattr(alerts, "send", send_slowly)
+    monkeypatch.setattr(alerts, "_LOOK_SECONDS", 0.2)
+    for count in (1, 2, 3, 3):
         happened.look()
-        counts.append(len(happened.told()))
-    assert 0 < counts[0] < len(runs)
-    assert [told["run_id"] for told in happened.told()] == runs
+        assert [told["run_id"] for told in happened.told()] == runs[:count]
 
 
 def test_records_that_do_not_answer_repeat_no_alert(
-    happened: Happened, monkeypatch: pytest.MonkeyPatch
+    happened: Happened, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     happened.run(raw)
     ask = happened.instance.fetch_run_status_changes
@@ -325,7 +329,9 @@ def test_records_that_do_not_answer_repeat_no_alert(
 
     monkeypatch.setenv(channels.SMTP, f"smtp://me:{CANARY}@host")
     monkeypatch.setattr(happened.instance, "fetch_run_status_changes", fail_second)
+    capfd.readouterr()
     said = [happened.look(), happened.look()]
+    assert CANARY not in "".join(capfd.readouterr())
     assert len(happened.told()) == 1
     assert all("database is locked ***" in text for text in said)
 
