@@ -16,7 +16,7 @@ from unigs.index.listing import list_files
 from unigs.io.files import replacing
 from unigs.remote import copy as copying
 from unigs.remote.address import Address
-from unigs.remote.copy import copies_of, copy_folder, copy_objects
+from unigs.remote.copy import copies_of, copy_folder, copy_objects, fullest_copy
 from unigs.remote.listing import list_objects
 
 
@@ -245,6 +245,28 @@ def test_another_copy_of_an_address_is_left_as_it_is_and_links_save_the_disk(
     copy_objects(address, first)
     assert (second / "same").read_bytes() == b"same"
     assert copies_of(tmp_path, address)[0] == first
+
+
+def test_of_several_copies_the_fullest_is_read_the_own_one_of_equals(tmp_path):
+    place = "s3://b/set"
+    assert fullest_copy(tmp_path, place, "coco-x") is None
+    own, other = (copy_folder(tmp_path, place, f"coco-{name}") for name in ("x", "y"))
+    for folder in (other, own):
+        folder.mkdir(parents=True)
+    assert fullest_copy(tmp_path, place, "coco-x") == own
+    (other / "panoptic_val.json").touch()
+    assert fullest_copy(tmp_path, place, "coco-x") == other
+
+
+def test_a_copy_of_an_earlier_version_is_linked_from(address, tmp_path):
+    """It has no preset in its name, and was the copy of all of them."""
+    put(address, same=b"same")
+    new = copy_folder(tmp_path, address, "coco-x")
+    old = new.with_suffix("")
+    copy_objects(address, old)
+    assert copies_of(tmp_path, address) == [old]
+    copy_objects(address, new, copies_of(tmp_path, address))
+    assert (new / "same").samefile(old / "same")
 
 
 def test_a_copy_that_changes_while_it_is_linked_from_is_not_believed(

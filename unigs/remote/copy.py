@@ -58,6 +58,14 @@ def copies_of(store: Path, address: str) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
+def fullest_copy(store: Path, address: str, owner: str) -> Path | None:
+    """Return the copy of what is below an address that holds most files, the owner's own of equal
+    ones: a copy may have broken off. None without a copy."""
+    own = copy_folder(store, address, owner)
+    found = sorted(copies_of(store, address), key=lambda copy: copy != own)
+    return max(found, key=lambda copy: sum(1 for _ in copy.rglob("*")), default=None)
+
+
 def _name(address: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", address.rpartition("://")[2]).strip("-")[-40:]
     return f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"

@@ -15,7 +15,7 @@ from unigs.config.preset import Preset
 from unigs.errors import ConfigError, DataError
 from unigs.io.machine import machine
 from unigs.latents.stream import MixedStream
-from unigs.remote.copy import copies_of, copy_folder
+from unigs.remote.copy import fullest_copy
 from unigs.tasks import TASKS
 from unigs.training.schedule import training_steps
 from unigs.workflows.plan.activations import Device
@@ -223,17 +223,15 @@ class Planner:
 def _copied(source: Source, store: Path, preset: Preset) -> Source:
     if not isinstance(source.root, str):
         return source
-    own = copy_folder(store, source.root, f"{source.dataset}-{preset.name}")
-    # what is copied for a run of another preset is what this one would begin with, and the own copy
-    # may have broken off
-    copies = sorted(copies_of(store, source.root), key=lambda copy: copy != own)
-    if not copies:
+    # what is copied for a run of another preset is what this one would begin with
+    copy = fullest_copy(store, source.root, f"{source.dataset}-{preset.name}")
+    if copy is None:
         raise DataError(
             "a plan reads the annotations, and they are not copied yet",
             file=source.root,
             hint="unigs run --job data_only copies them, or give --root a folder",
         )
-    return replace(source, root=max(copies, key=lambda copy: sum(1 for _ in copy.rglob("*"))))
+    return replace(source, root=copy)
 
 
 def changed(preset: Preset, changes: Mapping[str, Any]) -> Preset:
