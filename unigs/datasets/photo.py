@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from unigs.errors import DataError
 from unigs.io.image_file import ImageSize, read_bytes, verified_size
 
 TURNED = "photograph turned upright, as its EXIF record says"
@@ -57,6 +58,15 @@ class Photo:
         if self.size.orientation != 1:
             notes += (TURNED if turned else NOT_TURNED,)
         return replace(self, turned=turned, notes=notes)
+
+    def require_size(self, height: int | None, width: int | None) -> None:
+        """Raise DataError for another size than the annotated one; None is a side not given."""
+        if not _fits((height, width), self._shape):
+            raise DataError(
+                f"image is {self.height}x{self.width},"
+                f" the annotation says {height or '?'}x{width or '?'}",
+                file=self.file,
+            )
 
 
 def _fits(said: tuple[int | None, int | None], size: tuple[int, int]) -> bool:

@@ -110,11 +110,5 @@ class CocoDataset(Dataset):
             photo = replace(photo, notes=(SIZE_UNKNOWN,)).annotated(*size or said)
         else:
             photo = photo.annotated(*said)
-        for side, real in zip(said, (photo.height, photo.width), strict=True):
-            if side not in (None, real):
-                raise DataError(
-                    f"image is {photo.height}x{photo.width},"
-                    f" the annotation says {said[0] or '?'}x{said[1] or '?'}",
-                    file=file,
-                )
+        photo.require_size(*said)
         return photo

@@ -223,11 +223,5 @@ def _photo(document: dict[str, Any], image: Path) -> Photo:
     said = said_size({side: document.get(f"image{side.title()}") for side in ("height", "width")})
     photo = read_photo(image)
     photo = (replace(photo, notes=(SIZE_UNKNOWN,)) if None in said else photo).annotated(*said)
-    for side, real in zip(said, (photo.height, photo.width), strict=True):
-        if side not in (None, real):
-            raise DataError(
-                f"image is {photo.height}x{photo.width}, the annotation says"
-                f" {said[0] or '?'}x{said[1] or '?'}",
-                file=image,
-            )
+    photo.require_size(*said)
     return photo
