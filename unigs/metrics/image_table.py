@@ -107,12 +107,10 @@ class ImageRows(Mapping[str, Row]):
         if self._keys and not self._ranked:
             # stable, so that of equal keys the last one is the last one added
             order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
-            later = [place for place, after in pairwise(order) if self._differ(place, after)]
+            keys = self._keys
+            later = [one for one, after in pairwise(order) if keys[one] != keys[after]]
             self._ranked = array("q", [*later, order[-1]])
         return self._ranked
-
-    def _differ(self, one: int, other: int) -> bool:
-        return self._keys[one] != self._keys[other]
 
 
 class ImageTable(Metric):

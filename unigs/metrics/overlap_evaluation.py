@@ -1,4 +1,4 @@
-"""Stock COCOeval on overlaps that are known: matching, ranking and precision without any mask.
+"""AP as COCOeval has it, on overlaps that are known, without any mask: stock COCOeval matches.
 
 The entities of a label map do not overlap, so one count of pixels gives the IoU of every pair, with
 the bits of pycocotools' IoU of run lengths. COCOeval needs nothing else; encoding 40 masks of
