@@ -1,7 +1,8 @@
 """What generation costs against direct prediction: the preset's UNet trained by cross-entropy.
 
     python -m benchmarks.supervised_segmenter --run STORE/coco_panoptic-photo --work DIR
-        [--preset photo] [--set NAME=VALUE ...] [--seeds 0 1 2] [--steps N]
+        [--preset photo] [--set NAME=VALUE ...] [--seeds 0 1 2] [--share 1.0]
+        [--beside DIR-OF-benchmarks.unification]
 
 The counterpart of the paper's Tables 5 and 6. From a finished run of `unigs run` it takes the
 samples of the entity task (train and val), the autoencoder and the held-out shards. The same trunk
@@ -11,7 +12,10 @@ schedule, averages and early stopping are the preset's. An entity is every conne
 (a class that no training picture has twice is one entity); referring cuts the class map by the
 coarse mask and takes the classes that the prompt names. Both go through the evaluation code that
 the model goes through. Each finished seed is kept as JSON in `--work` and not trained again: one
-folder for each run.
+folder for each run and `--share` of the preset's steps.
+
+`--beside` reads the generative trainings that `benchmarks.unification` kept and prints a second
+table: theirs of the same operations, joint and single, by the supervised network's, paired by seed.
 """
 
 from __future__ import annotations
@@ -31,9 +35,11 @@ from benchmarks.photo_parts.direct_unet import (
     train_direct,
 )
 from benchmarks.photo_parts.seeds import interval_text
+from benchmarks.photo_parts.shortened import shortened
 from benchmarks.photo_parts.unet_flop import training_flop
+from benchmarks.unification import read_results
 from unigs.config.overrides import parse_overrides
-from unigs.config.preset import Preset, load_preset
+from unigs.config.preset import Preset
 from unigs.evaluation.evaluate import evaluate_source
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.files import replacing
@@ -51,7 +57,8 @@ def main() -> None:
     parser.add_argument("--preset", default="photo", help="of that run")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--steps", type=int, help="in place of equal operations")
+    parser.add_argument("--share", type=float, default=1.0, help="of the preset's steps")
+    parser.add_argument("--beside", type=Path, help="what benchmarks.unification kept")
     options = parser.parse_args()
     changes = parse_overrides(Preset, options.overrides)
     options.work.mkdir(parents=True, exist_ok=True)
@@ -59,8 +66,8 @@ def main() -> None:
     for seed in options.seeds:
         file = options.work / f"direct-{seed}.json"
         if not file.is_file():
-            preset = load_preset(options.preset, changes | {"training.seed": seed})
-            result = measured(options.run, preset, options.work / f"direct-{seed}", options.steps)
+            preset = shortened(options.preset, changes, options.share, seed)
+            result = measured(options.run, preset, options.work / f"direct-{seed}")
             with replacing(file) as partial:
                 partial.write_text(json.dumps(result, indent=1))
         results.append(json.loads(file.read_text()))
@@ -69,9 +76,38 @@ def main() -> None:
     for task in EVALUATED:
         cells = [interval_text([r["metrics"][task][name] for r in results]) for name in SHOWN]
         print(f"| {task} | {' | '.join(cells)} |")
+    if options.beside:
+        print(ratios(results, read_results(options.beside)))
 
 
-def measured(run: Path, preset: Preset, out: Path, steps: int | None) -> dict[str, Any]:
+def ratios(direct: list[dict[str, Any]], generative: dict[str, dict[int, dict[str, Any]]]) -> str:
+    """Return a table in Markdown: variants of generative trainings by direct ones of the same seed
+    and operations, and the ratio of their metrics."""
+    lines = ["| variant | task | metric | generative | direct | ratio | seeds |"]
+    lines.append("|---|---|---|---:|---:|---:|---:|")
+    for variant in ("joint", *EVALUATED):
+        for task in EVALUATED:
+            pairs = [
+                (generative[variant][one["seed"]]["metrics"][task], one["metrics"][task])
+                for one in direct
+                if one["seed"] in generative[variant]
+                and generative[variant][one["seed"]]["steps"] == one["generative_steps"]
+                and task in generative[variant][one["seed"]]["metrics"]
+            ]
+            for name in SHOWN if pairs else ():
+                made, told = (
+                    [float(side[name]) for side in sides] for sides in zip(*pairs, strict=True)
+                )
+                quotient = [a / b for a, b in zip(made, told, strict=True) if b > 0]
+                cells = (made, told, quotient)
+                lines.append(
+                    f"| {variant} | {task} | `{name}` | "
+                    f"{' | '.join(map(interval_text, cells))} | {len(pairs)} |"
+                )
+    return "\n".join(lines)
+
+
+def measured(run: Path, preset: Preset, out: Path) -> dict[str, Any]:
     """Train one seed and evaluate it; return what is kept of it."""
     autoencoder = load_autoencoder(run / "components" / "autoencoder")
     data = encoded(read_class_maps(run / "shards" / "train" / "entity"), autoencoder)
@@ -79,9 +115,8 @@ def measured(run: Path, preset: Preset, out: Path, steps: int | None) -> dict[st
     held_out = encoded(read_class_maps(run / "shards" / "val" / "entity", names), autoencoder)
     net = fresh(preset, autoencoder, len(names))
     direct, generative = sample_flop(net, data), training_flop(preset, autoencoder)
-    if steps is None:
-        assert preset.training.steps is not None, "a preset with training.steps"
-        steps = max(1, round(preset.training.steps * generative / direct))
+    assert preset.training.steps is not None, "a preset with training.steps"
+    steps = max(1, round(preset.training.steps * generative / direct))
     print(f"{len(data.latents)} samples, {len(names)} classes, {steps} steps", flush=True)
     curve: list[dict[str, float]] = []
 
@@ -102,6 +137,7 @@ def measured(run: Path, preset: Preset, out: Path, steps: int | None) -> dict[st
     return {
         "seed": preset.training.seed,
         "steps": steps,
+        "generative_steps": preset.training.steps,
         "best_step": best.step,
         "sample_flop": direct,
         "generative_sample_flop": generative,

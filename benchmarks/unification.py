@@ -25,6 +25,7 @@ from typing import Any
 
 from benchmarks.photo_parts.run_folder import RunFolder, by_metric
 from benchmarks.photo_parts.seeds import interval_text, mean_interval
+from benchmarks.photo_parts.shortened import shortened
 from unigs.colormap import Palette
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset, load_preset
@@ -105,31 +106,22 @@ def train_all(options: argparse.Namespace) -> None:
             if time.monotonic() - began > 60 * options.minutes:
                 return
             print(f"{name}, seed {seed}", flush=True)
-            preset = shortened(options.preset, changes, VARIANTS[name], seed, options.share)
+            preset = variant_preset(options.preset, changes, VARIANTS[name], seed, options.share)
             result = trained(RunFolder(options.run), preset, VARIANTS[name], place)
             with replacing(place.with_suffix(".json")) as partial:
                 partial.write_text(json.dumps({"variant": name, "seed": seed, **result}, indent=1))
             shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
 
 
-def shortened(
+def variant_preset(
     name: str, changes: dict[str, Any], variant: Variant, seed: int, share: float
 ) -> Preset:
     """Return the preset with a variant's changes, a share of its steps and another seed."""
-    preset = load_preset(name, changes)
-    assert preset.training.steps is not None, "a preset with training.steps"
-    steps = max(1, round(share * preset.training.steps))
-    # The schedule is the preset's, shorter.
-    own: dict[str, Any] = {
-        "training.steps": steps,
-        "training.warmup_steps": round(share * preset.training.warmup_steps),
-        "training.seed": seed,
-        "unet.seed": seed,
-        **variant.changes,
-    }
+    changed = {**changes, **variant.changes}
     if variant.random_colours:
-        own["codec.palette"] = f"random-{Palette.from_name(preset.codec.palette).grid}-v1"
-    return load_preset(name, {**changes, **own})
+        grid = Palette.from_name(load_preset(name, changes).codec.palette).grid
+        changed["codec.palette"] = f"random-{grid}-v1"
+    return shortened(name, changed, share, seed)
 
 
 def trained(run: RunFolder, preset: Preset, variant: Variant, place: Path) -> dict[str, Any]:

@@ -61,10 +61,9 @@ def test_small_parts_are_left_out_and_a_single_class_stays_whole():
 
 def test_the_supervised_segmenter_is_trained_evaluated_and_kept(run, tmp_path, monkeypatch, capsys):
     from benchmarks import supervised_segmenter
+    from benchmarks.photo_parts import shortened
 
-    monkeypatch.setattr(
-        supervised_segmenter, "load_preset", lambda name, changes: small_preset(**changes)
-    )
+    monkeypatch.setattr(shortened, "load_preset", lambda name, changes: small_preset(**changes))
     command = ["supervised", "--run", str(run), "--work", str(tmp_path), "--seeds", "0", "1"]
     monkeypatch.setattr(sys, "argv", command)
     supervised_segmenter.main()
@@ -75,9 +74,26 @@ def test_the_supervised_segmenter_is_trained_evaluated_and_kept(run, tmp_path, m
     assert operations == pytest.approx(4 * kept["generative_sample_flop"], rel=0.3)
     assert kept["metrics"]["referring"].keys() >= {"miou", "recall_50", "ap_e", "absent.miou"}
     assert kept["best_step"] in [entry["step"] for entry in kept["curve"]]
+    assert kept["generative_steps"] == small_preset().training.steps
     monkeypatch.setattr(supervised_segmenter, "measured", None)
     supervised_segmenter.main()
     assert capsys.readouterr().out.splitlines()[-1] == told.splitlines()[-1]
+
+
+def test_generation_is_compared_with_direct_prediction_of_the_same_seed_and_operations():
+    from benchmarks.supervised_segmenter import SHOWN, ratios
+
+    def kept(value, seed, **other):
+        metrics = {task: dict.fromkeys(SHOWN, value) for task in ("referring", "entity")}
+        return {"seed": seed, "metrics": metrics, **other}
+
+    direct = [kept(value, seed, generative_steps=500) for seed, value in enumerate((0.2, 0.4, 0.5))]
+    joint = {0: kept(0.1, 0, steps=500), 1: kept(0.4, 1, steps=500), 2: kept(0.5, 2, steps=2000)}
+    lines = ratios(direct, {"joint": joint, "referring": {}, "entity": {}}).splitlines()
+    mean, half = mean_interval([0.5, 1.0])
+    assert f"| joint | entity | `miou` | {interval_text([0.1, 0.4])} |" in "\n".join(lines)
+    assert lines[2].endswith(f"| {mean:.3f} ± {half:.3f} | 2 |")
+    assert len(lines) == 2 + 2 * len(SHOWN)
 
 
 def test_a_direct_training_learns(run):

@@ -15,8 +15,10 @@ def latent_run(tmp_path_factory):
 
 def test_the_unification_goes_on_with_the_next_training(latent_run, tmp_path, monkeypatch, capsys):
     from benchmarks import unification
+    from benchmarks.photo_parts import shortened
 
-    monkeypatch.setattr(unification, "load_preset", lambda name, changes: small_preset(**changes))
+    for module in (unification, shortened):
+        monkeypatch.setattr(module, "load_preset", lambda name, changes: small_preset(**changes))
     chosen = ["inpainting", "inpainting, image alone", "joint", "joint, random colours"]
     command = [
         "unification", "--run", str(latent_run), "--work", str(tmp_path), "--share", "0.5",
@@ -27,7 +29,8 @@ def test_the_unification_goes_on_with_the_next_training(latent_run, tmp_path, mo
     unification.main()
     assert [f.name for f in tmp_path.glob("*.json")] == []
     monkeypatch.undo()
-    monkeypatch.setattr(unification, "load_preset", lambda name, changes: small_preset(**changes))
+    for module in (unification, shortened):
+        monkeypatch.setattr(module, "load_preset", lambda name, changes: small_preset(**changes))
     monkeypatch.setattr(sys, "argv", [*command, "--seeds", "0"])
     unification.main()
     first = capsys.readouterr().out
