@@ -19,11 +19,12 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.photo_parts.run_folder import RunFolder, by_metric
+from benchmarks.photo_parts.run_folder import RunFolder, Samples, by_metric
 from benchmarks.photo_parts.seeds import interval_text, mean_interval
 from benchmarks.photo_parts.shortened import shortened
 from unigs.colormap import Palette
@@ -107,7 +108,13 @@ def train_all(options: argparse.Namespace) -> None:
                 return
             print(f"{name}, seed {seed}", flush=True)
             preset = variant_preset(options.preset, changes, VARIANTS[name], seed, options.share)
-            result = trained(RunFolder(options.run), preset, VARIANTS[name], place)
+            run, variant = RunFolder(options.run), VARIANTS[name]
+            samples = (
+                run.rebuilt(preset, variant.tasks, place.parent / "random colours")
+                if variant.random_colours
+                else run.samples(variant.tasks)
+            )
+            result = trained(run, preset, variant.tasks, samples, place)
             with replacing(place.with_suffix(".json")) as partial:
                 partial.write_text(json.dumps({"variant": name, "seed": seed, **result}, indent=1))
             shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
@@ -124,14 +131,11 @@ def variant_preset(
     return shortened(name, changed, share, seed)
 
 
-def trained(run: RunFolder, preset: Preset, variant: Variant, place: Path) -> dict[str, Any]:
+def trained(
+    run: RunFolder, preset: Preset, tasks: Sequence[str], samples: Samples, place: Path
+) -> dict[str, Any]:
     """Train, resuming in `place`, and evaluate on the held-out samples; return what is kept."""
     encoders = run.encoders(preset)
-    samples = (
-        run.recoloured(preset, variant.tasks, place.parent / "random colours")
-        if variant.random_colours
-        else run.samples(variant.tasks)
-    )
     job = TrainingJob(preset, samples.train, samples.validation, encoders, place)
     curve: list[dict[str, float]] = []
 
@@ -143,7 +147,7 @@ def trained(run: RunFolder, preset: Preset, variant: Variant, place: Path) -> di
     unet, report = run_job(job, log)
     tokenizer, text_encoder = load_text_encoder(encoders.text_encoder)
     autoencoder = load_autoencoder(encoders.autoencoder)
-    pipeline = assemble(preset, unet, autoencoder, tokenizer, text_encoder, variant.tasks)
+    pipeline = assemble(preset, unet, autoencoder, tokenizer, text_encoder, tasks)
     pipeline.set_progress_bar_config(disable=True)
     metrics = {
         task: by_metric(
@@ -152,16 +156,16 @@ def trained(run: RunFolder, preset: Preset, variant: Variant, place: Path) -> di
                 preset.evaluation.scenes, baselines=False,
             )
         )
-        for task in variant.tasks
+        for task in tasks
     }  # fmt: skip
     ratios = preset.training.ratios
-    total = sum(ratios[task] for task in variant.tasks)
+    total = sum(ratios[task] for task in tasks)
     seen = report.steps * preset.training.batch_size
     return {
         "steps": preset.training.steps,
         "best_step": report.best_step,
         "seconds": report.seconds,
-        "samples": {task: round(seen * ratios[task] / total) for task in variant.tasks},
+        "samples": {task: round(seen * ratios[task] / total) for task in tasks},
         "curve": curve,
         "metrics": metrics,
     }

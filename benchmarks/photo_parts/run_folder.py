@@ -9,7 +9,7 @@ from typing import Any
 
 from unigs.config.preset import Preset
 from unigs.evaluators.bundle import Evaluators, load_evaluators
-from unigs.index.scene_source import IndexedScenes
+from unigs.index.scene_source import IndexedScenes, SceneList, SceneSource
 from unigs.latents.build import build_latents
 from unigs.latents.stores import Encoders
 from unigs.models.autoencoder import load_autoencoder
@@ -66,18 +66,23 @@ class RunFolder:
             {task: self._shards("val", task) for task in tasks},
         )
 
-    def recoloured(self, preset: Preset, tasks: Iterable[str], work: Path) -> Samples:
-        """Return the same samples in the colours of the preset's palette, built below `work`."""
+    def rebuilt(self, preset: Preset, tasks: Iterable[str], work: Path, every: int = 1) -> Samples:
+        """Return samples of another palette or other variants, as the preset says, of every
+        `every`-th training photograph by key, built below `work`."""
         encoders = self.encoders(preset)
         made: dict[str, dict[str, Path]] = {split: {} for split in SPLITS}
         models: tuple[Any, ...] = ()
         for split in SPLITS:
             scenes = IndexedScenes(self.folder / "scenes" / split / "index.parquet")
             options = sample_options(preset, scenes.class_names, split)
+            used: SceneSource = scenes
+            if split == "train" and every > 1:
+                keys = sorted(head.key for head in scenes.heads())
+                used = SceneList(*scenes.split([keys[::every]]))
             for task in tasks:
                 shards, latents = (work / kind / split / task for kind in ("shards", "latents"))
                 build_shards(
-                    scenes, task, options, shards, seed=preset.data.seed,
+                    used, task, options, shards, seed=preset.data.seed,
                     variants=preset.data.variants if split == "train" else 1,
                     samples_per_shard=preset.data.samples_per_shard,
                     image_format=preset.data.image_format,
