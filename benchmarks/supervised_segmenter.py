@@ -2,13 +2,14 @@
 
     python -m benchmarks.supervised_segmenter --run STORE/coco_panoptic-photo --work DIR
         [--preset photo] [--set NAME=VALUE ...] [--seeds 0 1 2] [--share 1.0]
-        [--beside DIR-OF-benchmarks.unification]
+        [--latents-alone] [--beside DIR-OF-benchmarks.unification]
 
 The counterpart of the paper's Tables 5 and 6. From a finished run of `unigs run` it takes the
 samples of the entity task (train and val), the autoencoder and the held-out shards. The same trunk
 as the preset's, with a small head that also sees the pixels, learns class maps from the same
 samples, in as many operations (forward and backward) as the preset's training has; optimiser,
-schedule, averages and early stopping are the preset's. An entity is every connected part of a class
+schedule, averages and early stopping are the preset's. With `--latents-alone` the head sees no
+pixels: the network knows what a generative one knows. An entity is every connected part of a class
 (a class that no training picture has twice is one entity); referring cuts the class map by the
 coarse mask and takes the classes that the prompt names. Both go through the evaluation code that
 the model goes through. Each finished seed is kept as JSON in `--work` and not trained again: one
@@ -58,16 +59,18 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--share", type=float, default=1.0, help="of the preset's steps")
+    parser.add_argument("--latents-alone", action="store_true", help="the head sees no pixels")
     parser.add_argument("--beside", type=Path, help="what benchmarks.unification kept")
     options = parser.parse_args()
     changes = parse_overrides(Preset, options.overrides)
     options.work.mkdir(parents=True, exist_ok=True)
     results = []
     for seed in options.seeds:
-        file = options.work / f"direct-{seed}.json"
+        place = options.work / f"direct{'-latents' * options.latents_alone}-{seed}"
+        file = place.with_suffix(".json")
         if not file.is_file():
             preset = shortened(options.preset, changes, options.share, seed)
-            result = measured(options.run, preset, options.work / f"direct-{seed}")
+            result = measured(options.run, preset, place, not options.latents_alone)
             with replacing(file) as partial:
                 partial.write_text(json.dumps(result, indent=1))
         results.append(json.loads(file.read_text()))
@@ -107,13 +110,13 @@ def ratios(direct: list[dict[str, Any]], generative: dict[str, dict[int, dict[st
     return "\n".join(lines)
 
 
-def measured(run: Path, preset: Preset, out: Path) -> dict[str, Any]:
+def measured(run: Path, preset: Preset, out: Path, sees_pixels: bool) -> dict[str, Any]:
     """Train one seed and evaluate it; return what is kept of it."""
     autoencoder = load_autoencoder(run / "components" / "autoencoder")
     data = encoded(read_class_maps(run / "shards" / "train" / "entity"), autoencoder)
     names = data.maps.names
     held_out = encoded(read_class_maps(run / "shards" / "val" / "entity", names), autoencoder)
-    net = fresh(preset, autoencoder, len(names))
+    net = fresh(preset, autoencoder, len(names), sees_pixels)
     direct, generative = sample_flop(net, data), training_flop(preset, autoencoder)
     assert preset.training.steps is not None, "a preset with training.steps"
     steps = max(1, round(preset.training.steps * generative / direct))
@@ -136,6 +139,7 @@ def measured(run: Path, preset: Preset, out: Path) -> dict[str, Any]:
         ).named()  # fmt: skip
     return {
         "seed": preset.training.seed,
+        "sees_pixels": sees_pixels,
         "steps": steps,
         "generative_steps": preset.training.steps,
         "best_step": best.step,

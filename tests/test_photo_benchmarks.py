@@ -75,6 +75,11 @@ def test_the_supervised_segmenter_is_trained_evaluated_and_kept(run, tmp_path, m
     assert kept["metrics"]["referring"].keys() >= {"miou", "recall_50", "ap_e", "absent.miou"}
     assert kept["best_step"] in [entry["step"] for entry in kept["curve"]]
     assert kept["generative_steps"] == small_preset().training.steps
+    monkeypatch.setattr(sys, "argv", [*command[:-1], "--latents-alone"])
+    supervised_segmenter.main()
+    assert not json.loads((tmp_path / "direct-latents-0.json").read_text())["sees_pixels"]
+    monkeypatch.setattr(sys, "argv", command)
+    capsys.readouterr()
     monkeypatch.setattr(supervised_segmenter, "measured", None)
     supervised_segmenter.main()
     assert capsys.readouterr().out.splitlines()[-1] == told.splitlines()[-1]

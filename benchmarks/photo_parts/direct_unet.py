@@ -34,24 +34,32 @@ BALANCE = 0.5
 
 
 class DirectUNet(nn.Module):
-    """The trunk on the latents of an image; its output and the image's pixels give class logits.
+    """The trunk on the latents of an image; its output and, with `sees_pixels`, the image's pixels
+    give class logits.
 
     Args:
         architecture: of the trunk, as in ``unet.architecture`` of a preset.
         channels, factor: of the autoencoder's latents.
         classes: number of classes.
+        sees_pixels: without them the network knows the latents alone, as a generative one does.
     """
 
     def __init__(
-        self, architecture: dict[str, Any], channels: int, factor: int, classes: int
+        self,
+        architecture: dict[str, Any],
+        channels: int,
+        factor: int,
+        classes: int,
+        sees_pixels: bool = True,
     ) -> None:
         super().__init__()
+        self.sees_pixels = sees_pixels
         self.trunk = UNet2DConditionModel(
             **architecture, in_channels=channels, out_channels=FEATURES * factor**2
         )
         self.shuffle = nn.PixelShuffle(factor)
         self.head = nn.Sequential(
-            nn.Conv2d(FEATURES + 3, WIDTH, 3, padding=1),
+            nn.Conv2d(FEATURES + 3 * sees_pixels, WIDTH, 3, padding=1),
             nn.SiLU(),
             nn.Conv2d(WIDTH, WIDTH, 3, padding=1),
             nn.SiLU(),
@@ -67,7 +75,9 @@ class DirectUNet(nn.Module):
         text = latents.new_zeros(len(latents), 1, config.cross_attention_dim)
         time = latents.new_zeros(len(latents), dtype=torch.int64)
         features = self.shuffle(self.trunk(latents, time, text).sample)
-        return self.head(torch.cat([features, pixels.to(features.dtype)], dim=1))
+        if self.sees_pixels:
+            features = torch.cat([features, pixels.to(features.dtype)], dim=1)
+        return self.head(features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +103,7 @@ def encoded(maps: ClassMaps, autoencoder: Any) -> Encoded:
     return Encoded(maps, torch.cat(parts).cpu())
 
 
-def fresh(preset: Preset, autoencoder: Any, classes: int) -> DirectUNet:
+def fresh(preset: Preset, autoencoder: Any, classes: int, sees_pixels: bool = True) -> DirectUNet:
     """Return a network with the preset's trunk."""
     architecture = preset.unet.architecture
     if not isinstance(architecture, dict):
@@ -101,8 +111,9 @@ def fresh(preset: Preset, autoencoder: Any, classes: int) -> DirectUNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(preset.training.seed)
         return DirectUNet(
-            architecture, latent_channels(autoencoder), vae_scale_factor(autoencoder), classes
-        )
+            architecture, latent_channels(autoencoder), vae_scale_factor(autoencoder), classes,
+            sees_pixels,
+        )  # fmt: skip
 
 
 def sample_flop(net: DirectUNet, data: Encoded) -> float:
