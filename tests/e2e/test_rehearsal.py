@@ -12,7 +12,7 @@ from resources.mlflow.registry import champion
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from tests.e2e.command import TASKS, result_of, unigs
-from tests.support.checkpoints import (
+from tests.support.models.checkpoints import (
     halve,
     hub_cache,
     write_checkpoint,

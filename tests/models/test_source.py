@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.support.checkpoints import (
+from tests.support.models.checkpoints import (
     KINDS,
     halve,
     hub_cache,

@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def place(tmp_path: Path, clock: Clock) -> Iterator[Any]:
     import dagster as dg
 
-    from tests.support.arrivals import Place
+    from tests.support.runs.arrivals import Place
 
     with dg.DagsterInstance.ephemeral() as instance:
         yield Place(tmp_path, instance)
