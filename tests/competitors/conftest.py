@@ -11,7 +11,7 @@ import pytest
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one model of each kind."""
     from tests.support.evaluation.evaluated_shards import NAMES
-    from tests.support.models import checkpoints
+    from tests.support.models import checkpoints, vision_models
 
     folder = tmp_path_factory.mktemp("models")
     names = (*NAMES, "dog")
@@ -20,7 +20,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoints.write_controlnet(folder / "controlnet", folder / "sd")
     checkpoints.write_controlnet(folder / "untrained", folder / "sd", steers=False)
     checkpoints.write_t2i_adapter(folder / "adapter")
-    checkpoints.write_sam(folder / "sam")
+    vision_models.write_sam(folder / "sam")
     return folder
 
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from tests.support.data.tiny_shards import write_shards
-from tests.support.models.checkpoints import write_checkpoint, write_clip
+from tests.support.models.checkpoints import write_checkpoint
+from tests.support.models.vision_models import write_clip
 from unigs.cli import main
 from unigs.evaluation.metric_values import MetricValues
 from unigs.io import machine
