@@ -1,9 +1,10 @@
 """One table of the ratios of all benchmarks that need no data of yours, beside the last release's.
 
-    python -m benchmarks.ledger                     measures and compares; a quarter of an hour
-    python -m benchmarks.ledger --only codec loader measures these again, keeps the other rows
-    python -m benchmarks.ledger --check             compares what was measured last
-    python -m benchmarks.ledger --release           makes that the last release's
+    python -m benchmarks.ledger               measures and compares; a quarter of an hour
+    python -m benchmarks.ledger --only speed.codec speed.loader
+                                              measures these again, keeps the other rows
+    python -m benchmarks.ledger --check       compares what was measured last
+    python -m benchmarks.ledger --release     makes that the last release's
 
 Every ratio is of two things measured in one run of a benchmark: ours beside a peer, beside work
 that nobody can avoid, or beside ourselves at another size. Times of their own are not in the table,

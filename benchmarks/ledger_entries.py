@@ -40,7 +40,7 @@ _NUMBER = r"([\d.]+)"
 
 BENCHMARKS = (
     Benchmark(
-        "codec",
+        "speed.codec",
         ("--sizes",),
         (
             Figure(
@@ -57,7 +57,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "segmentation_speed",
+        "speed.segmentation",
         ("--images", "200", "--json"),
         (
             Figure(
@@ -67,7 +67,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "index_memory",
+        "memory.index",
         ("2000", "8000"),
         (
             Figure(
@@ -77,7 +77,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "incremental",
+        "speed.incremental",
         ("--images", "400"),
         (
             Figure(
@@ -87,7 +87,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "shards",
+        "speed.shards",
         ("--dataset", "shapes", "--root", SET, "--split", "val", "--size", "256"),
         (
             Figure(
@@ -101,7 +101,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "shard_workers",
+        "speed.shard_workers",
         ("--root", SET, "--variants", "4"),
         (
             Figure(
@@ -114,7 +114,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "latent_memory",
+        "memory.latents",
         ("10000", "300000"),
         (
             Figure(
@@ -128,7 +128,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "loader",
+        "speed.loader",
         ("--rounds", "3"),
         (
             Figure(
@@ -138,7 +138,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "freed_memory",
+        "speed.freed_memory",
         ("--rounds", "3", "--steps", "10"),
         (
             Figure(
@@ -148,7 +148,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "step_time",
+        "speed.step_time",
         ("--side", "8", "--pairs", "6"),
         (
             Figure(
@@ -166,7 +166,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "latent_training",
+        "speed.latent_training",
         ("--size", "128", "--rounds", "1"),
         (
             Figure(
@@ -176,7 +176,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "arrival",
+        "operations.arrival",
         ("--files", "20000"),
         (
             Figure(

@@ -100,7 +100,7 @@ def test_weights() -> Path:
 @pytest.fixture(scope="module")
 def components() -> dict[str, Any]:
     """The parts of a random pipeline, of a test file's own."""
-    from tests.support.tiny_pipeline import components
+    from tests.support.models.tiny_pipeline import components
 
     return components()
 
@@ -108,7 +108,7 @@ def components() -> dict[str, Any]:
 @pytest.fixture
 def pipeline(components: dict[str, Any]) -> Any:
     """A random pipeline of them."""
-    from tests.support.tiny_pipeline import tiny_pipeline
+    from tests.support.models.tiny_pipeline import tiny_pipeline
 
     return tiny_pipeline(components)
 

@@ -19,7 +19,7 @@ import torch
 from benchmarks.accelerator_parts.bench import SCHEDULE, Bench
 from benchmarks.accelerator_parts.latents import latent_stream
 from benchmarks.accelerator_parts.steps import Steps, Switches, flops
-from benchmarks.step_time import median_interval
+from benchmarks.speed.step_time import median_interval
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.training.loop import train
 

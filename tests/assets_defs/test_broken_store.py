@@ -14,7 +14,7 @@ from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.support.disks import filled, mount
-from tests.support.run_assets import materialise
+from tests.support.runs.run_assets import materialise
 
 SETTINGS = GraphSettings(
     overrides={"data.size": 32, "data.train_scenes": 8, "data.val_scenes": 4}, workers=1
@@ -98,7 +98,7 @@ def test_two_runs_on_one_store_build_everything_once(
 ) -> None:
     settings = SETTINGS.model_dump_json(include={"overrides", "workers"})
     tasks = "inpainting,synthesis,referring,entity"
-    command = [sys.executable, "-m", "tests.support.graph_run", str(tmp_path), settings, tasks]
+    command = [sys.executable, "-m", "tests.support.runs.graph_run", str(tmp_path), settings, tasks]
     both = [
         subprocess.Popen([*command, *NAMES], stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]

@@ -15,9 +15,9 @@ from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
-from tests.support.made_scenes import files_of
-from tests.support.run_assets import materialise
-from tests.support.tiny_shards import write_shards
+from tests.support.data.made_scenes import files_of
+from tests.support.data.tiny_shards import write_shards
+from tests.support.runs.run_assets import materialise
 from unigs.errors import DataError
 from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.shards.verify import verify_shards

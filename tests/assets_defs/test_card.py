@@ -7,7 +7,7 @@ from assets_defs.cards import write_card
 from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.tiny_pipeline import tiny_pipeline
+from tests.support.models.tiny_pipeline import tiny_pipeline
 
 
 def test_it_names_the_shards_the_training_read(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from pipelines.build import build_defs
 from pipelines.runner.follow import Progress, follow
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import keys, whole_job
-from tests.support.tiny_shards import write_shards
+from tests.support.data.tiny_shards import write_shards
+from tests.support.runs.run_assets import keys, whole_job
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.shards.manifest import read_manifest, read_sample_table
 

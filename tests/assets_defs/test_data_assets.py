@@ -15,7 +15,7 @@ from assets_defs.run.partitions import SHARD_PARTITIONS, range_tags
 from pipelines.runner.follow import reason_of
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import materialise
+from tests.support.runs.run_assets import materialise
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer

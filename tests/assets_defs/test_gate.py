@@ -18,7 +18,7 @@ from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.evaluation.test_promotion import scored
-from tests.support.run_assets import materialise
+from tests.support.runs.run_assets import materialise
 from unigs.evaluation import promotion
 
 
@@ -91,7 +91,7 @@ def test_the_page_of_a_decision_is_an_artifact_of_the_candidates_run(
 ) -> None:
     pytest.importorskip("torch")
     from tests.comparison.conftest import evaluated
-    from tests.support.evaluated_shards import samples
+    from tests.support.evaluation.evaluated_shards import samples
     from unigs.comparison import inputs
 
     store, settings = Store(root=str(tmp_path / "store")), GraphSettings()

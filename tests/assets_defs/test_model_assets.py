@@ -21,8 +21,8 @@ from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.made_scenes import files_of
-from tests.support.run_assets import materialise
+from tests.support.data.made_scenes import files_of
+from tests.support.runs.run_assets import materialise
 from unigs.lineage.history import history_file, read_history
 
 

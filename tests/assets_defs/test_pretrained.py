@@ -14,12 +14,8 @@ from assets_defs.run.pretrained import COMPONENTS, EVALUATORS, RECORD, weights_i
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.assets_defs.test_model_assets import inputs_of
-from tests.support.checkpoints import (
-    write_checkpoint,
-    write_clip,
-    write_dinov2,
-    write_mask2former,
-)
+from tests.support.models.checkpoints import write_checkpoint
+from tests.support.models.vision_models import write_clip, write_dinov2, write_mask2former
 
 ASSETS = {
     "autoencoder": components,

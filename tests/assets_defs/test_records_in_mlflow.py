@@ -22,7 +22,7 @@ from resources.mlflow.registry import register_model
 from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import keys, whole_job
+from tests.support.runs.run_assets import keys, whole_job
 from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
 SETTINGS = GraphSettings()

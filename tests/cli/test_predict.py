@@ -8,7 +8,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from tests.support.models.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.cli.predict import predict
 from unigs.errors import ConfigError
 from unigs.io.device import this_device

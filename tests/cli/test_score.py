@@ -6,7 +6,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
-from tests.support.checkpoints import write_clip, write_dinov2, write_inception
+from tests.support.models.vision_models import write_clip, write_dinov2, write_inception
 from unigs.cli.score import score
 from unigs.errors import DataError
 from unigs.evaluators.dinov2 import Dinov2Features

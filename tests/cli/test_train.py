@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from tests.e2e.command import write_preset
-from tests.support.tiny_shards import write_shards
+from tests.support.data.tiny_shards import write_shards
 from unigs.cli.train import train
 from unigs.errors import ConfigError, DataError
 from unigs.pipeline import UniGSPipeline

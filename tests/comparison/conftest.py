@@ -10,8 +10,8 @@ COUNT = 6
 
 def evaluated(folder: Path, drawn: list, worth: str) -> Path:
     """The evaluation of the referring task by a pipeline of this worth."""
-    from tests.support.evaluated_shards import KnowingPipeline
-    from tests.support.toy_evaluators import toy_evaluators
+    from tests.support.evaluation.evaluated_shards import KnowingPipeline
+    from tests.support.evaluation.toy_evaluators import toy_evaluators
     from unigs.evaluation import evaluate as evaluation
     from unigs.evaluation.evaluate import evaluate
 
@@ -25,7 +25,7 @@ def evaluated(folder: Path, drawn: list, worth: str) -> Path:
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> list:
     """The samples."""
-    from tests.support.evaluated_shards import samples
+    from tests.support.evaluation.evaluated_shards import samples
 
     return samples(tmp_path_factory.mktemp("scenes"), "referring", COUNT)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.browser import chromium_page
+from tests.support.servers.browser import chromium_page
 from unigs.comparison.page import compare_task, write_page
 
 pytestmark = pytest.mark.slow

@@ -83,7 +83,7 @@ def test_it_holds_metrics_sizes_classes_and_pictures(written):
     ],
 )
 def test_what_the_models_were_given_is_shown(tmp_path, task, titles):
-    from tests.support.evaluated_shards import samples
+    from tests.support.evaluation.evaluated_shards import samples
 
     (sample,) = samples(tmp_path, task, 1)
     shown = inputs_of([sample], {sample.key}).shown[sample.key]

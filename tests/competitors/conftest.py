@@ -10,8 +10,8 @@ import pytest
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one model of each kind."""
-    from tests.support import checkpoints
-    from tests.support.evaluated_shards import NAMES
+    from tests.support.evaluation.evaluated_shards import NAMES
+    from tests.support.models import checkpoints, vision_models
 
     folder = tmp_path_factory.mktemp("models")
     names = (*NAMES, "dog")
@@ -20,7 +20,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoints.write_controlnet(folder / "controlnet", folder / "sd")
     checkpoints.write_controlnet(folder / "untrained", folder / "sd", steers=False)
     checkpoints.write_t2i_adapter(folder / "adapter")
-    checkpoints.write_sam(folder / "sam")
+    vision_models.write_sam(folder / "sam")
     return folder
 
 
@@ -28,7 +28,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of shards of every task, of the size of the diffusion models' images."""
     from tests.competitors.requests import COUNT, SIDE
-    from tests.support.tiny_shards import write_shards
+    from tests.support.data.tiny_shards import write_shards
 
     folder = tmp_path_factory.mktemp("shards")
     return write_shards(
@@ -40,7 +40,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn(tmp_path: Path):
     """Make samples of a task, of half that size."""
     from tests.competitors.requests import COUNT
-    from tests.support.evaluated_shards import samples
+    from tests.support.evaluation.evaluated_shards import samples
 
     def make(task: str, count: int = COUNT, **options) -> list:
         return samples(tmp_path / "scenes", task, count, **options)

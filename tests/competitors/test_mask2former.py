@@ -6,7 +6,7 @@ import torch
 from transformers import AutoImageProcessor, Mask2FormerForUniversalSegmentation
 
 from tests.competitors.requests import CPU, request_for
-from tests.support.checkpoints import write_mask2former
+from tests.support.models.vision_models import write_mask2former
 from unigs.competitors.masks import asked_names
 from unigs.competitors.registry import load_competitor
 from unigs.errors import ModelError

@@ -7,7 +7,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from tests.competitors.requests import CPU, request_for
-from tests.support.made_scenes import made_scene
+from tests.support.data.made_scenes import made_scene
 from unigs.colormap import Palette
 from unigs.competitors.registry import load_competitor
 from unigs.errors import DataError

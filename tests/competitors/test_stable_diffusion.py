@@ -10,7 +10,7 @@ from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
 from PIL import Image
 
 from tests.competitors.requests import CPU, SIDE, request_for
-from tests.support.checkpoints import halve
+from tests.support.models.checkpoints import halve
 from unigs.competitors.registry import load_competitor
 from unigs.competitors.stable_diffusion import inpainting_inputs
 from unigs.errors import ModelError

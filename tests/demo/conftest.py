@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tests.demo.browser import SECONDS
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -13,7 +13,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Where the page of a miniature model is served."""
-    from tests.support.tiny_pipeline import SIZE, tiny_pipeline
+    from tests.support.models.tiny_pipeline import SIZE, tiny_pipeline
     from unigs.demo.look import look
     from unigs.demo.page import build_page
 

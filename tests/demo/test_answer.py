@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from tests.support.models.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.demo.answer import COLUMNS, MOST_SHOWN, Request, answer
 from unigs.demo.canvas import SHOWN_SIDE, stroke_layer
 from unigs.demo.colormap_editor import Drawn

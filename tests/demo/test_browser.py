@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.demo_answer import stroke
+from benchmarks.operations.demo_answer import stroke
 from tests.demo.browser import SECONDS, press, take_example
 from tests.demo.test_upload import BAD
-from tests.support.tiny_pipeline import PALETTE, SIZE, pictures
+from tests.support.models.tiny_pipeline import PALETTE, SIZE, pictures
 from unigs.colormap import Palette
 from unigs.tasks import TASKS
 

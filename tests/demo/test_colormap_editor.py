@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from tests.support.tiny_pipeline import PALETTE, pictures
+from tests.support.models.tiny_pipeline import PALETTE, pictures
 from unigs.colormap import Palette
 
 pytest.importorskip("gradio")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.demo_answer import Page, first_answer
+from benchmarks.operations.demo_answer import Page, first_answer
 from tests.demo.browser import SECONDS, press, take_example
 
 pytestmark = pytest.mark.slow

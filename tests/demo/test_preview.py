@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from tests.support.models.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.demo import preview
 from unigs.demo.answer import Answer, Request, answer
 from unigs.demo.preview import Previews, Step, Stopped, told_and_result

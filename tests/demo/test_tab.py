@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from tests.support.models.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.colormap import Palette
 from unigs.tasks import TASKS
 

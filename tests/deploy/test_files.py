@@ -15,7 +15,7 @@ import yaml
 
 from pipelines.build import build_resources
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE
-from tests.support.compose import FILE, ROOT, environment, services, variables
+from tests.support.servers.compose import FILE, ROOT, environment, services, variables
 from unigs import __version__
 
 DEPLOY = ROOT / "deploy"

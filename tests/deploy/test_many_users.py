@@ -20,9 +20,9 @@ from resources.mlflow.registry import find_version
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from tests.e2e.command import TASKS, write_preset
-from tests.support.compose import ROOT, environment, services
-from tests.support.ports import free_port
-from tests.support.postgres import Postgres, postgres, wait_for
+from tests.support.servers.compose import ROOT, environment, services
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import Postgres, postgres, wait_for
 from unigs.errors import TransientError
 from unigs.io.files import sha256_of
 
@@ -123,7 +123,7 @@ def built(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
     )  # fmt: skip
     settings = json.dumps({"preset": str(preset), "workers": 1})
     done = installation.run(
-        "code", "-m", "tests.support.graph_run", str(installation.store), settings,
+        "code", "-m", "tests.support.runs.graph_run", str(installation.store), settings,
         ",".join(TASKS), *ASSETS, UNIGS_TEST_RECORDED="1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]

@@ -13,9 +13,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tests.support.compose import services
-from tests.support.ports import free_port
-from tests.support.postgres import wait_for
+from tests.support.servers.compose import services
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import wait_for
 
 pytestmark = pytest.mark.slow
 

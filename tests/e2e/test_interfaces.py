@@ -17,8 +17,8 @@ import pytest
 
 from resources.mlflow.links import DAGSTER_VARIABLE, MLFLOW_VARIABLE
 from tests.e2e.command import environment, unigs, write_preset
-from tests.support.browser import chromium_page
-from tests.support.ports import free_port
+from tests.support.servers.browser import chromium_page
+from tests.support.servers.ports import free_port
 
 pytestmark = pytest.mark.slow
 

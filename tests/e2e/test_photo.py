@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import TASKS, result_of, unigs
-from tests.support.photo_excerpt import cut_panoptic
+from tests.support.data.photo_excerpt import cut_panoptic
 
 pytestmark = pytest.mark.e2e
 

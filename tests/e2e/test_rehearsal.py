@@ -12,10 +12,8 @@ from resources.mlflow.registry import champion
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from tests.e2e.command import TASKS, result_of, unigs
-from tests.support.checkpoints import (
-    halve,
-    hub_cache,
-    write_checkpoint,
+from tests.support.models.checkpoints import halve, hub_cache, write_checkpoint
+from tests.support.models.vision_models import (
     write_clip,
     write_dinov2,
     write_inception,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.support.evaluated_shards import SIDE, samples, scenes
+from tests.support.evaluation.evaluated_shards import SIDE, samples, scenes
 from unigs.colormap import Palette
 from unigs.evaluation.baselines import (
     Codec,

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from tests.evaluation import test_pinned
-from tests.support.evaluated_shards import KnowingPipeline, samples
-from tests.support.toy_evaluators import toy_evaluators
+from tests.support.evaluation.evaluated_shards import KnowingPipeline, samples
+from tests.support.evaluation.toy_evaluators import toy_evaluators
 from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate
 from unigs.evaluation.mask_metrics import AbsentNamesMetric, VoidIgnoredMetric

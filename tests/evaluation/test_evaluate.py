@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.evaluated_shards import KnowingPipeline, samples
-from tests.support.toy_evaluators import toy_evaluators
+from tests.support.evaluation.evaluated_shards import KnowingPipeline, samples
+from tests.support.evaluation.toy_evaluators import toy_evaluators
 from unigs.errors import DataError
 from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate

@@ -13,8 +13,8 @@ from typing import Any
 import PIL
 import pytest
 
-from tests.support.evaluated_shards import KnowingPipeline, samples
-from tests.support.toy_evaluators import exact_evaluators
+from tests.support.evaluation.evaluated_shards import KnowingPipeline, samples
+from tests.support.evaluation.toy_evaluators import exact_evaluators
 from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate
 

@@ -5,9 +5,9 @@ import multiprocessing
 import pytest
 import torch
 
-from tests.support.made_scenes import files_of
-from tests.support.tiny_pipeline import PALETTE, SIZE, tiny_pipeline
-from tests.support.tiny_shards import write_shards
+from tests.support.data.made_scenes import files_of
+from tests.support.data.tiny_shards import write_shards
+from tests.support.models.tiny_pipeline import PALETTE, SIZE, tiny_pipeline
 from unigs.errors import ConfigError, ModelError
 from unigs.evaluation import run as module
 from unigs.evaluation.predictions import PipelineSource

@@ -5,7 +5,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import Dinov2Model
 
-from tests.support.checkpoints import write_clip, write_dinov2
+from tests.support.models.vision_models import write_clip, write_dinov2
 from unigs.errors import ModelError
 from unigs.evaluators.bundle import load_evaluators, load_features
 from unigs.evaluators.dinov2 import Dinov2Features

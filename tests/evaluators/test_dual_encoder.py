@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.evaluated_shards import NAMES, SIDE, scenes
+from tests.support.evaluation.evaluated_shards import NAMES, SIDE, scenes
 from unigs.errors import DataError, ModelError
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.dual_encoder_training import (

@@ -3,7 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.support.checkpoints import write_inception, write_mask2former
+from tests.support.models.vision_models import write_inception, write_mask2former
 from unigs.errors import ModelError
 from unigs.evaluators.bundle import load_evaluators, load_features
 from unigs.evaluators.inception import InceptionFeatures

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.support.evaluated_shards import SIDE, scenes
+from tests.support.evaluation.evaluated_shards import SIDE, scenes
 from unigs.errors import ModelError
 from unigs.evaluators.bundle import load_evaluators
 from unigs.evaluators.scene_arrays import gather

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from unigs.config.preset import TrainingConfig
 from unigs.errors import ConfigError, DeviceError, TransientError
 from unigs.io.distributed import any_of, gathered, group, rank_and_world

@@ -6,7 +6,7 @@ What needs torch is imported where it is used: without torch the tests are skipp
 import numpy as np
 import pytest
 
-from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.data.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards

@@ -7,7 +7,7 @@ import torch
 from tests.latents.conftest import OPTIONS
 from tests.latents.test_stored import DIFFUSION, UNET
 from tests.models.test_autoencoder import pictures, small_kl
-from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.data.made_scenes import CLASSES, made_scene
 from unigs.config.preset import TrainingConfig
 from unigs.io.device import fitting, free_memory, in_batches, this_device
 from unigs.latents.build import build_latents

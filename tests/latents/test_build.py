@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.latents.conftest import OPTIONS
-from tests.support.made_scenes import CLASSES, files_of
+from tests.support.data.made_scenes import CLASSES, files_of
 from unigs.errors import ConfigError, DataError, ModelError
 from unigs.latents import build as latents_module
 from unigs.latents.build import build_latents, latents_are_current

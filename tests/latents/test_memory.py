@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tests.support.simulated_latents import simulated_latents
+from tests.support.data.simulated_latents import simulated_latents
 from unigs.latents.stored import LatentStore
 from unigs.latents.stream import MixedStream
 

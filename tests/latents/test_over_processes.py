@@ -8,8 +8,8 @@ import torch
 
 from tests.latents.conftest import OPTIONS
 from tests.models.test_autoencoder import small_kl
+from tests.support.data.made_scenes import CLASSES, files_of, made_scene
 from tests.support.elsewhere import Elsewhere
-from tests.support.made_scenes import CLASSES, files_of, made_scene
 from unigs.errors import DataError, ModelError
 from unigs.io.machine import cores, encoding_processes
 from unigs.latents import over_processes as module

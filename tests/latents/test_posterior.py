@@ -9,7 +9,7 @@ import torch
 from tests.latents.conftest import OPTIONS
 from tests.latents.test_stored import DIFFUSION, UNET
 from tests.models.test_autoencoder import small_kl
-from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.data.made_scenes import CLASSES, made_scene
 from unigs.config.preset import TrainingConfig
 from unigs.latents.build import build_latents, latents_are_current
 from unigs.latents.on_the_fly import PixelStore

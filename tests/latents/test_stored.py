@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.tiny_unet import tiny_architecture
+from tests.support.models.tiny_unet import tiny_architecture
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import DataError
 from unigs.latents import on_the_fly as pixel_store

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.tiny_shards import write_shards
+from tests.support.data.tiny_shards import write_shards
 from unigs.latents.stores import Encoders, open_stores
 from unigs.models.colormap_latents import encode_colormaps
 from unigs.models.patch_autoencoder import PatchAutoencoder

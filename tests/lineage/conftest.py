@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.small_store import SmallStore
+from tests.support.runs.small_store import SmallStore
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.small_store import SmallStore
+from tests.support.runs.small_store import SmallStore
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.lineage import tables as module

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.small_store import REGISTERED, SmallStore
+from tests.support.runs.small_store import REGISTERED, SmallStore
 from unigs.errors import DataError
 from unigs.index.scenes_index import ScenesIndex
 from unigs.io.files import sha256_of

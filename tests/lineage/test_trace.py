@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.support.small_store import REGISTERED, SmallStore
+from tests.support.runs.small_store import REGISTERED, SmallStore
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer

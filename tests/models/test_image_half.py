@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.support.tiny_stream import CHANNELS, RandomStream, tiny_unet
+from tests.support.models.tiny_stream import CHANNELS, RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.models.unet import without_colormap_half
 from unigs.training.loop import train

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.checkpoints import KINDS
+from tests.support.models.checkpoints import KINDS
 from unigs.config.preset import load_preset
 from unigs.errors import ConfigError, ModelError
 from unigs.models.noise_schedule import build_scheduler, complete_schedule

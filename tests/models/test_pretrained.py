@@ -8,7 +8,8 @@ import pytest
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from tests.support.checkpoints import halve, write_checkpoint, write_clip
+from tests.support.models.checkpoints import halve, write_checkpoint
+from tests.support.models.vision_models import write_clip
 from unigs.config.preset import load_preset
 from unigs.errors import ConfigError, ModelError
 from unigs.models import pretrained

@@ -11,14 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.support.checkpoints import (
-    KINDS,
-    halve,
-    hub_cache,
-    write_checkpoint,
-    write_clip,
-    write_mask2former,
-)
+from tests.support.models.checkpoints import KINDS, halve, hub_cache, write_checkpoint
+from tests.support.models.vision_models import write_clip, write_mask2former
 from unigs.config.preset import load_preset
 from unigs.errors import ModelError
 from unigs.evaluators.bundle import load_evaluators

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.tiny_pipeline import CHANNELS, UNET, components, tiny_pipeline
-from tests.support.tiny_unet import tiny_architecture
+from tests.support.models.tiny_pipeline import CHANNELS, UNET, components, tiny_pipeline
+from tests.support.models.tiny_unet import tiny_architecture
 from unigs.config.preset import Preset, load_preset
 from unigs.errors import ModelError
 from unigs.models.patch_autoencoder import PatchAutoencoder

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.io.test_distributed import CONFIG
-from tests.support.tiny_pipeline import pictures, tiny_pipeline
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_pipeline import pictures, tiny_pipeline
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.io.device import this_device
 from unigs.io.distributed import group, rank_and_world

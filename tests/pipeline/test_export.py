@@ -6,7 +6,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from tests.support.tiny_pipeline import CHANNELS, components, tiny_pipeline
+from tests.support.models.tiny_pipeline import CHANNELS, components, tiny_pipeline
 from unigs.cli.export import export
 from unigs.errors import ConfigError, DataError
 from unigs.pipeline.export import export_onnx, export_unet

@@ -6,7 +6,7 @@ import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from tests.support.tiny_unet import tiny_architecture
+from tests.support.models.tiny_unet import tiny_architecture
 from unigs.errors import ModelError
 from unigs.models.text import save_text_encoder
 from unigs.models.tokenizer import build_tokenizer

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tests.support.made_predictions import MadePipeline
+from tests.support.evaluation.made_predictions import MadePipeline
 from unigs.pipeline.merge_names import predict_by_name
 
 

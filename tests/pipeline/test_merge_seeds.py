@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.support.made_predictions import MadePipeline
+from tests.support.evaluation.made_predictions import MadePipeline
 from unigs.errors import ConfigError
 from unigs.pipeline.merge_seeds import predict_with_seeds, reference_run, vote
 

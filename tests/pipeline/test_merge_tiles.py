@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.made_predictions import MadePipeline
+from tests.support.evaluation.made_predictions import MadePipeline
 from unigs.errors import ConfigError
 from unigs.pipeline.merge_tiles import predict_in_tiles, starts
 

@@ -1,4 +1,4 @@
-from tests.support.tiny_pipeline import tiny_pipeline
+from tests.support.models.tiny_pipeline import tiny_pipeline
 from unigs.config.preset import load_preset
 from unigs.models.autoencoder import weights_digest
 from unigs.pipeline.model_card import ModelFacts, facts_of, model_card, write_model_card

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.tiny_pipeline import CHANNELS, arguments, pictures, seeded, tiny_pipeline
+from tests.support.models.tiny_pipeline import CHANNELS, arguments, pictures, seeded, tiny_pipeline
 from unigs.tasks import TASKS
 
 

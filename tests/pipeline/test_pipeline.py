@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.support.tiny_pipeline import (
+from tests.support.models.tiny_pipeline import (
     CHANNELS,
     PALETTE,
     SIZE,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 
-from tests.support.tiny_pipeline import (
+from tests.support.models.tiny_pipeline import (
     CHANNELS,
     PALETTE,
     SCHEDULE,

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.data.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.config.data import DataConfig
 from unigs.config.preset import load_preset

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.data.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.errors import ConfigError
 from unigs.samples.entity_draw import NoSample

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.data.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.errors import DataError
 from unigs.samples.options import SampleOptions

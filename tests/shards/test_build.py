@@ -9,8 +9,8 @@ import pytest
 import webdataset
 
 from tests.shards.conftest import OPTIONS
+from tests.support.data.made_scenes import files_of
 from tests.support.elsewhere import Elsewhere
-from tests.support.made_scenes import files_of
 from unigs.colormap.palette import Palette
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes

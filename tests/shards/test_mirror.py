@@ -11,7 +11,7 @@ import pytest
 from assets_defs.manifest import publish
 from resources.store import Store
 from tests.shards.conftest import OPTIONS
-from tests.support.made_scenes import files_of
+from tests.support.data.made_scenes import files_of
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.remote import address as remote

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.made_scenes import CLASSES, made_scene
+from tests.support.data.made_scenes import CLASSES, made_scene
 from unigs.colormap.palette import Palette
 from unigs.errors import ConfigError
 from unigs.index.scene_source import SceneList

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tests.shards.conftest import OPTIONS
-from tests.support.made_scenes import files_of
+from tests.support.data.made_scenes import files_of
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError

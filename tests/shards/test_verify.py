@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.shards.conftest import OPTIONS
-from tests.support.made_scenes import files_of
+from tests.support.data.made_scenes import files_of
 from unigs.errors import ConfigError, DataError
 from unigs.shards.build import build_shards
 from unigs.shards.contact_sheet import contact_sheet

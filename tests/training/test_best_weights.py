@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.training import loop
 from unigs.training.checkpoint import load_checkpoint

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.errors import DataError, DeviceError
 from unigs.training import checkpoint

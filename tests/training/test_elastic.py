@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 import torch
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION
 from unigs.config.preset import TrainingConfig
 from unigs.io.distributed import group, rank_and_world

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 from torch.distributed.fsdp import FSDPModule
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from unigs.config.preset import TrainingConfig, load_preset
 from unigs.errors import ConfigError
 from unigs.io.distributed import group, rank_and_world

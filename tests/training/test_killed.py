@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.training import checkpoint
 from unigs.training.loop import train

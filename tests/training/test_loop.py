@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.tiny_stream import CHANNELS, SIDE, RandomStream, tiny_unet
+from tests.support.models.tiny_stream import CHANNELS, SIDE, RandomStream, tiny_unet
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ModelError
 from unigs.latents import ahead

@@ -9,7 +9,7 @@ import torch
 from diffusers.training_utils import EMAModel
 from safetensors.torch import load_file
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.errors import ConfigError, ModelError
 from unigs.io.machine import Machine

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_stream import RandomStream, tiny_unet
+from tests.support.models.tiny_stream import RandomStream, tiny_unet
 from tests.training.test_loop import DIFFUSION, training
 from unigs.training import schedule
 from unigs.training.loop import Interrupted, train

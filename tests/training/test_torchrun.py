@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.e2e.command import environment, write_preset
-from tests.support.ports import free_port
-from tests.support.tiny_shards import write_shards
+from tests.support.data.tiny_shards import write_shards
+from tests.support.servers.ports import free_port
 
 
 def train(folder, out, *launcher):

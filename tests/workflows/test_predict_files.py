@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.made_scenes import files_of
-from tests.support.tiny_pipeline import SIZE, pictures, tiny_pipeline
+from tests.support.data.made_scenes import files_of
+from tests.support.models.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.errors import ConfigError, DataError, DeviceError
 from unigs.io.files import writing
 from unigs.workflows import predict_files as module

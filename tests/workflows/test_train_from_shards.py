@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from tests.e2e.command import write_preset
-from tests.support.checkpoints import write_checkpoint
-from tests.support.made_scenes import CLASSES, made_scene
-from tests.support.tiny_shards import write_shards
+from tests.support.data.made_scenes import CLASSES, made_scene
+from tests.support.data.tiny_shards import write_shards
+from tests.support.models.checkpoints import write_checkpoint
 from unigs.colormap.palette import Palette
 from unigs.comparison.curves import LOSSES, read_losses
 from unigs.config.preset import load_preset

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from tests.e2e.command import write_preset
-from tests.support.made_scenes import files_of
-from tests.support.tiny_shards import write_shards
+from tests.support.data.made_scenes import files_of
+from tests.support.data.tiny_shards import write_shards
 from unigs.errors import DataError
 from unigs.training.checkpoint import CHECKPOINTS, newest_step
 from unigs.workflows import training_place as module

@@ -44,8 +44,8 @@ def freed_memory_kept() -> Iterator[None]:
 
     glibc returns the end of its heap whenever enough of it is free, and tensors are freed by the
     hundred in each step: the system then clears the same pages again and again, which costs a
-    tenth of a training step on the CPU (`benchmarks/freed_memory.py`). Blocks above 32 MiB still
-    come and go. Results do not change. Does nothing without glibc.
+    tenth of a training step on the CPU (`benchmarks/speed/freed_memory.py`). Blocks above 32 MiB
+    still come and go. Results do not change. Does nothing without glibc.
     """
     global _inside
     libc = _glibc()

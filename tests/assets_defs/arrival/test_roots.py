@@ -12,7 +12,7 @@ from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings, absolute
 from resources.store import Store
 from tests.e2e.command import write_preset
-from tests.support.run_assets import materialise
+from tests.support.runs.run_assets import materialise
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.remote.copy import copy_folder
 

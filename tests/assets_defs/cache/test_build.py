@@ -10,7 +10,7 @@ import pytest
 from assets_defs.cache import build as cache_build
 from assets_defs.cache.build import Built, build_or_reuse
 from assets_defs.cache.records import RECORD, build_record, built_digest, fingerprint
-from tests.support.made_scenes import files_of
+from tests.support.data.made_scenes import files_of
 from unigs.errors import DataError
 from unigs.lineage.history import history_file, read_history
 

@@ -10,7 +10,7 @@ from assets_defs.paper.table_asset import WHOLE
 from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import materialise
+from tests.support.runs.run_assets import materialise
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 
 SETTINGS = GraphSettings(preset="tiny", dataset="shapes")

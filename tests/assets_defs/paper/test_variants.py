@@ -22,7 +22,7 @@ from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
-from tests.support.run_assets import keys, materialise
+from tests.support.runs.run_assets import keys, materialise
 from unigs.lineage.ledger import Ledger
 from unigs.lineage.trace import Trace
 from unigs.samples.sample import Sample

@@ -18,7 +18,7 @@ from assets_defs.run.folders import Folders
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.assets_defs.test_checks import execute
-from tests.support.made_scenes import files_of
+from tests.support.data.made_scenes import files_of
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.index.drift import Distributions
 from unigs.lineage.champions import note_champion

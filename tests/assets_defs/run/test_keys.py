@@ -10,7 +10,7 @@ from assets_defs.run.partitions import range_tags
 from pipelines.automation.requests import run_config
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import keys, whole_job
+from tests.support.runs.run_assets import keys, whole_job
 from unigs.datasets.shapes.generate import write_shapes
 
 FEW = {"data.size": 32, "data.train_scenes": 4, "data.val_scenes": 2}

@@ -14,7 +14,7 @@ from pipelines.automation.requests import run_config
 from pipelines.runner.follow import Progress, follow
 from resources.run_settings import GraphSettings
 from resources.store import Store
-from tests.support.run_assets import keys, whole_job
+from tests.support.runs.run_assets import keys, whole_job
 from unigs.errors import ConfigError
 
 FEW = {"data.size": 32, "data.train_scenes": 6, "data.val_scenes": 2}

@@ -18,12 +18,10 @@ from unigs.datasets.shapes.generate import write_shapes
 from unigs.evaluation.codec.trial import run_trial, trial_segments
 from unigs.models.patch_autoencoder import PatchAutoencoder
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "calibrate_scores.py"
-
 
 @pytest.fixture(scope="module")
 def script() -> dict[str, Any]:
-    return runpy.run_path(str(SCRIPT))
+    return runpy.run_module("benchmarks.codec.calibrate_scores")
 
 
 @pytest.fixture(scope="module")

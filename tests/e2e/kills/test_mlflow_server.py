@@ -16,8 +16,8 @@ from resources.mlflow.tracking import Tracking
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.kills.command import has_checkpoint, looks, training
-from tests.support.mlflow_server import MlflowServer, free_address
-from tests.support.run_assets import materialise
+from tests.support.runs.run_assets import materialise
+from tests.support.servers.mlflow_server import MlflowServer, free_address
 
 pytestmark = pytest.mark.slow
 

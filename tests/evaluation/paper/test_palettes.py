@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.support.evaluated_shards import samples
+from tests.support.evaluation.evaluated_shards import samples
 from unigs.colormap import Palette
 from unigs.errors import DataError
 from unigs.evaluation.paper.decoding import Reading

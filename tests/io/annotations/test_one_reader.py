@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.coco_case import SQUARE
+from tests.support.data.coco_case import SQUARE
 from unigs.datasets import open_dataset
 from unigs.errors import DataError
 from unigs.io.annotations.text_encoding import encoding_of

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.coco_case import SQUARE
+from tests.support.data.coco_case import SQUARE
 from unigs.errors import DataError
 from unigs.metrics.panoptic import panoptic_scores
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.support.coco_case import CODE, EMPTY, POLYGON, results, truth
+from tests.support.data.coco_case import CODE, EMPTY, POLYGON, results, truth
 from unigs.errors import DataError
 from unigs.metrics.average_precision import coco_scores
 from unigs.metrics.coco.json_files import read_ground_truth, read_results

@@ -1,12 +1,8 @@
-"""Failures reach people by every way that is configured, and no secret leaves the environment."""
+"""What ended in failure is told, once, by the code location that it belongs to."""
 
 import json
-import os
-import socketserver
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,155 +13,12 @@ import pytest
 from assets_defs.run.partitions import settings_tags
 from pipelines.automation import alerts, channels
 from pipelines.automation.alerts import alerts_of, failed_checks, is_of
-from pipelines.automation.channels import LOG, Alert, send, without_secrets
+from pipelines.automation.channels import LOG, Alert
 from resources.run_settings import GraphSettings
 from resources.store import Store
+from tests.pipelines.automation.conftest import CANARY
 
-CANARY = "canary-7f3a91"
-ALERT = Alert("run_failed", "everything failed: raw: no such folder", "everything", "r1", "/store")
-
-
-class Hook(BaseHTTPRequestHandler):
-    """A webhook that remembers what it was told."""
-
-    def do_POST(self) -> None:
-        self.server.told.append(  # type: ignore[attr-defined]
-            (self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        )
-        self.send_response(self.server.code)  # type: ignore[attr-defined]
-        self.end_headers()
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
-class Mail(socketserver.StreamRequestHandler):
-    """Just enough of SMTP."""
-
-    def handle(self) -> None:
-        lines: list[str] = self.server.told  # type: ignore[attr-defined]
-        self.wfile.write(b"220 here\r\n")
-        while line := self.rfile.readline().decode().strip():
-            lines.append(line)
-            verb = line.split(" ")[0].upper()
-            if verb == "EHLO":
-                self.wfile.write(b"250-here\r\n250 AUTH PLAIN\r\n")
-            elif verb == "AUTH":
-                self.wfile.write(self.server.auth)  # type: ignore[attr-defined]
-            elif verb == "DATA":
-                self.wfile.write(b"354 go on\r\n")
-                while (text := self.rfile.readline()) != b".\r\n":
-                    lines.append(text.decode().rstrip())
-                self.wfile.write(b"250 taken\r\n")
-            elif verb == "QUIT":
-                self.wfile.write(b"221 bye\r\n")
-                return
-            else:
-                self.wfile.write(b"250 ok\r\n")
-
-
-def serving(server: Any) -> Iterator[Any]:
-    server.told = []
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "_WAIT_SECONDS", 0.0)
-    for name in (channels.WEBHOOK, channels.SMTP, channels.SENDER, channels.RECIPIENTS):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    server.code = 200  # type: ignore[attr-defined]
-    address = f"http://127.0.0.1:{server.server_port}/{CANARY}"
-    monkeypatch.setenv(channels.WEBHOOK, address)
-    yield from serving(server)
-
-
-@pytest.fixture
-def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[socketserver.TCPServer]:
-    server = socketserver.TCPServer(("127.0.0.1", 0), Mail)
-    server.auth = b"235 welcome\r\n"  # type: ignore[attr-defined]
-    port = server.server_address[1]
-    monkeypatch.setenv(channels.SMTP, f"smtp://me:{CANARY}@127.0.0.1:{port}")
-    monkeypatch.setenv(channels.RECIPIENTS, "lab@example.org")
-    yield from serving(server)
-
-
-def test_all_ways_are_taken(hook: Any, mail: Any, tmp_path: Path) -> None:
-    assert send(ALERT, tmp_path / LOG) == []
-    ((path, told),) = hook.told
-    assert path == f"/{CANARY}"
-    assert (told["event"], told["text"], told["run_id"]) == ("run_failed", ALERT.text, "r1")
-    # in capitals or not, as the version of smtplib has it; SMTP (RFC 5321, 2.4) takes both
-    assert "rcpt to:<lab@example.org>" in map(str.lower, mail.told)
-    assert f"Subject: unigs: {ALERT.text}" in mail.told
-    (line,) = (tmp_path / LOG).read_text().splitlines()
-    assert json.loads(line)["text"] == ALERT.text
-
-
-def test_without_configuration_the_log_has_it(tmp_path: Path) -> None:
-    assert send(ALERT, tmp_path / LOG) == []
-    assert send(ALERT, tmp_path / LOG) == []
-    assert len((tmp_path / LOG).read_text().splitlines()) == 2
-
-
-def test_a_server_that_refuses_is_tried_twice_and_told_without_its_address(
-    hook: Any, mail: Any, tmp_path: Path
-) -> None:
-    hook.code = 500
-    mail.auth = b"535 who is canary-7f3a91\r\n"
-    faults = send(ALERT, tmp_path / LOG)
-    assert [fault.split(": ")[1] for fault in faults] == [
-        "the server answered 500",
-        "the server answered 535",
-    ]
-    assert len(hook.told) == 2
-    assert CANARY not in (tmp_path / LOG).read_text() + str(faults)
-
-
-@pytest.mark.parametrize(
-    ("variable", "address"),
-    [
-        (channels.WEBHOOK, f"http://elsewhere.example/{CANARY}"),
-        (channels.WEBHOOK, f"file:///{CANARY}"),
-        (channels.WEBHOOK, f"{CANARY}"),
-        (channels.WEBHOOK, f"http://127.0.0.1:1/{CANARY}"),
-        (channels.WEBHOOK, f"https://[{CANARY}"),
-        (channels.WEBHOOK, f"http://127.0.0.1:{CANARY}/"),
-        (channels.SMTP, f"http://me:{CANARY}@127.0.0.1"),
-        (channels.SMTP, f"smtp://me:{CANARY}@127.0.0.1:1"),
-        (channels.SMTP, f"smtp://me:pass@127.0.0.1:{CANARY}"),
-    ],
-)
-def test_wrong_addresses_are_told_without_quoting_them(
-    variable: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, address)
-    monkeypatch.setenv(channels.RECIPIENTS, "lab@example.org")
-    (fault,) = send(ALERT, tmp_path / LOG)
-    assert fault.startswith(f"{variable}: ")
-    assert CANARY not in fault
-
-
-def test_mail_without_a_recipient_says_so(mail: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.delenv(channels.RECIPIENTS)
-    (fault,) = send(ALERT, tmp_path / LOG)
-    assert channels.RECIPIENTS in fault
-
-
-def test_an_alert_does_not_repeat_a_secret_that_an_error_quotes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv(channels.SMTP, f"smtp://me:{CANARY}@host")
-    assert without_secrets(f"cannot log in with\n{CANARY}") == "cannot log in with ***"
+pytestmark = pytest.mark.usefixtures("quick_channels")
 
 
 @dg.asset
@@ -334,13 +187,3 @@ def test_records_that_do_not_answer_repeat_no_alert(
     assert CANARY not in "".join(capfd.readouterr())
     assert len(happened.told()) == 1
     assert all("database is locked ***" in text for text in said)
-
-
-def test_secrets_are_read_by_the_channels_alone() -> None:
-    """So that none can get into a run configuration, a parameter or a log."""
-    top = Path(channels.__file__).parents[2]
-    for folder in ("unigs", "resources", "assets_defs", "pipelines"):
-        for file in (top / folder).rglob("*.py"):
-            if file != Path(channels.__file__):
-                assert "UNIGS_ALERT_WEBHOOK" not in file.read_text("utf-8"), file
-    assert "UNIGS_ALERT_WEBHOOK" not in os.environ

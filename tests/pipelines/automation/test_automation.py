@@ -16,7 +16,7 @@ from pipelines.build import build_defs
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.pipelines.automation.conftest import Clock
-from tests.support.arrivals import TRAIN, VAL, Place
+from tests.support.runs.arrivals import TRAIN, VAL, Place
 
 TRAIN_BATCH, VAL_BATCH = "coco_panoptic-train", "coco_panoptic-val"
 DAY = 86400.0

@@ -12,7 +12,7 @@ from assets_defs.run.folders import Folders
 from pipelines.build import build_defs
 from pipelines.jobs import jobs_of
 from resources.run_settings import GraphSettings
-from tests.support.arrivals import TRAIN, VAL, Place
+from tests.support.runs.arrivals import TRAIN, VAL, Place
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.index.scenes_index import build_index

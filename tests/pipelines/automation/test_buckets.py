@@ -12,7 +12,7 @@ import pytest
 from pipelines.automation import places
 from pipelines.automation.watch import MARKER, watch
 from tests.pipelines.automation.conftest import Clock
-from tests.support.arrivals import TRAIN, VAL, Place
+from tests.support.runs.arrivals import TRAIN, VAL, Place
 from unigs.remote.address import Address
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.automation import sensors
 from tests.pipelines.automation.conftest import Clock
-from tests.support.arrivals import TRAIN, VAL, Place
+from tests.support.runs.arrivals import TRAIN, VAL, Place
 
 DAY = 86400.0
 

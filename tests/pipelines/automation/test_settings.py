@@ -9,7 +9,7 @@ import pytest
 from assets_defs.run.partitions import settings_tags
 from pipelines.automation.run_history import concerns
 from resources.run_settings import GraphSettings
-from tests.support.arrivals import Place
+from tests.support.runs.arrivals import Place
 
 
 def with_settings(request: dg.RunRequest, **changes: Any) -> dg.RunRequest:

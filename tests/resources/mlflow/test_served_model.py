@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from resources.mlflow.served_model import ServedUniGS
-from tests.support.tiny_pipeline import SIZE, mask, pictures
+from tests.support.models.tiny_pipeline import SIZE, mask, pictures
 from unigs.errors import ConfigError
 from unigs.evaluation import run
 from unigs.io.device import this_device

@@ -15,7 +15,7 @@ from resources.mlflow.outage import is_outage
 from resources.mlflow.spool import END, METRICS, Entry, Outbox, Spool
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
-from tests.support.mlflow_server import MlflowServer, free_address
+from tests.support.servers.mlflow_server import MlflowServer, free_address
 
 RUN = "0123"
 

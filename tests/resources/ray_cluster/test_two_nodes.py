@@ -24,8 +24,8 @@ from resources.ray_cluster.launcher import RayLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
-from tests.support.made_scenes import files_of
-from tests.support.ray_nodes import Nodes, two_nodes
+from tests.support.data.made_scenes import files_of
+from tests.support.servers.ray_nodes import Nodes, two_nodes
 from unigs.evaluation.metric_values import METRICS_FILE
 from unigs.tasks import TASKS
 
@@ -66,7 +66,7 @@ class Graph:
         command = [str(self.store), json.dumps(settings), ",".join(tasks), *assets]
         with self.log.open("w") as stream:
             return subprocess.Popen(
-                [sys.executable, "-m", "tests.support.graph_run", *command],
+                [sys.executable, "-m", "tests.support.runs.graph_run", *command],
                 env={**os.environ, **self.variables}, stdout=stream, stderr=stream,
             )  # fmt: skip
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from tests.support.unsteady_server import Unsteady, serving
+from tests.support.servers.unsteady_server import Unsteady, serving
 from unigs.errors import DataError, TransientError
 from unigs.workflows.fetch.download import download
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.unsteady_server import Unsteady, serving
+from tests.support.servers.unsteady_server import Unsteady, serving
 from unigs.config.preset import load_preset, preset_names
 from unigs.errors import ConfigError, DataError
 from unigs.workflows.fetch import catalog, fetch

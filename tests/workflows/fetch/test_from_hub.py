@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support.unsteady_server import Unsteady, serving
+from tests.support.servers.unsteady_server import Unsteady, serving
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from functools import cache
 import pytest
 import torch
 
-from tests.support.tiny_unet import tiny_architecture
-from tests.support.training_memory import EVERY, STEPS, most_bytes
+from tests.support.models.tiny_unet import tiny_architecture
+from tests.support.models.training_memory import EVERY, STEPS, most_bytes
 from unigs.config.preset import load_preset
 from unigs.io.machine import machine
 from unigs.models.unet import build_unet

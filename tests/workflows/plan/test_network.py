@@ -5,7 +5,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.support.tiny_stream import CHANNELS, SIDE, TOKENS, WIDTH, tiny_unet
+from tests.support.models.tiny_stream import CHANNELS, SIDE, TOKENS, WIDTH, tiny_unet
 from unigs.config.preset import load_preset
 from unigs.workflows.plan.activations import Device
 from unigs.workflows.plan.network import measure_network

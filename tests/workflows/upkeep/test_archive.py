@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.small_store import SmallStore
+from tests.support.runs.small_store import SmallStore
 from unigs.errors import DataError
 from unigs.workflows.doctor.finding import State
 from unigs.workflows.doctor.store import store_findings

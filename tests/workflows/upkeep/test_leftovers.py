@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from tests.support.small_store import SmallStore
+from tests.support.runs.small_store import SmallStore
 from unigs.errors import DataError
 from unigs.remote.copy import COPIES
 from unigs.workflows.upkeep.leftovers import Leftover, find_leftovers, remove, size_of

@@ -7,7 +7,7 @@ import numpy as np
 from unigs.colormap.region_decoder.gathering import Gathered
 from unigs.colormap.region_decoder.location import Cells
 
-# By benchmarks/calibrate_scores.py on 34 training photographs of COCO: 3,334 decoded entities.
+# By `benchmarks/codec/calibrate_scores.py` on 34 training photographs of COCO: 3,334 entities.
 INTERCEPT = -5.91
 WEIGHTS = (0.946, -0.0462, -0.406, 0.0415)
 HIGHEST_PRICE = 20.0

@@ -18,7 +18,7 @@ WEIGHTS = Path(__file__).with_name("restorer.safetensors")
 
 @cache
 def load_restorer(weights: Path = WEIGHTS) -> Restorer:
-    """Return the network with the weights that `benchmarks/train_restorer.py` wrote, in float32."""
+    """Return the network with the weights of `benchmarks/codec/train_restorer.py`, in float32."""
     restorer = Restorer()
     restorer.load_state_dict({name: value.float() for name, value in load_file(weights).items()})
     return restorer.eval().requires_grad_(False)
