@@ -32,7 +32,9 @@ def test_segmentation(test_data, flags, ap):
     )  # fmt: skip
     result = run("segmentation", *files, *flags, "--json")
     assert result["ap"] == pytest.approx(ap, abs=1e-15)
-    assert {"ap_50", "ap_75", "ar_100"} <= set(result)
+    for name in ("ap", "ap_50", "ap_75", "ar_100"):
+        assert result[f"{name}.ci_low"] < result[name] < result[f"{name}.ci_high"]
+    assert result["notes"] == []
 
 
 def test_panoptic(test_data):
@@ -44,6 +46,27 @@ def test_panoptic(test_data):
     result = run("panoptic", *files, "--json")
     assert result["pq"] == pytest.approx(0.6248881517020974, abs=1e-15)
     assert (result["tp"], result["fp"], result["fn"]) == (41, 6, 6)
+    for name in ("pq", "sq", "rq", "pq_things", "pq_stuff"):
+        assert result[f"{name}.ci_low"] < result[name] < result[f"{name}.ci_high"]
+    assert result["notes"][0].startswith("2 images: intervals are too narrow")
+    result = run("panoptic", *files, "--class-agnostic", "--json")
+    assert result["pq.ci_low"] < result["pq"] < result["pq.ci_high"]
+    assert "pq_things.ci_low" not in result
+
+
+def test_a_single_image_has_no_interval(tmp_path):
+    images = [{"id": 1, "height": 4, "width": 6}]
+    truth, predictions = tmp_path / "truth.json", tmp_path / "results.json"
+    content = {"images": images, "annotations": [mask_record(1, 0)], "categories": [{"id": 1}]}
+    truth.write_text(json.dumps(content))
+    files = ("--gt", truth, "--pred", predictions, "--json")
+    for found in ([], [mask_record(1, 0, score=0.5)]):
+        predictions.write_text(json.dumps(found))
+        for command, name in (("segmentation", "ap"), ("masks", "miou")):
+            result = run(command, *files)
+            assert result[name] == pytest.approx(len(found))
+            assert result[f"{name}.ci_low"] is result[f"{name}.ci_high"] is None
+            assert result["notes"][0].startswith("1 image(s): no interval")
 
 
 def test_frechet_needs_no_weights(tmp_path):
@@ -57,6 +80,13 @@ def test_frechet_needs_no_weights(tmp_path):
     assert same["frechet_distance"] == pytest.approx(0, abs=1e-9)
     other = run("frechet", "--a", tmp_path / "a", "--b", tmp_path / "b", "--json")
     assert other["frechet_distance"] > 1
+    for name in ("frechet_distance", "kid"):
+        assert other[f"{name}.ci_low"] < other[name] < other[f"{name}.ci_high"]
+    # five images of 192 dimensions do not tell what infinitely many would give
+    assert other["frechet_distance_infinity"] is None
+    distance, few = other["notes"]
+    assert distance.startswith("frechet_distance: 5 images, 192 dimensions: ")
+    assert few.startswith("5 images: intervals are too narrow")
     assert (other["n_a"], other["n_b"], other["features"]) == (5, 5, "pixels-8")
 
 
@@ -186,17 +216,20 @@ def test_images_gives_every_metric_of_the_networks_that_are_given(tmp_path):
     assert same[f"frechet_distance.{name}"] == pytest.approx(0, abs=1e-6)
     assert same[f"clip_i_full.{name}"] == pytest.approx(100, abs=1e-4)
     assert (same["n_real"], same["n_generated"], same["n_paired"]) == (12, 12, 12)
-    assert same["notes"] == []
+    (few,) = same["notes"]
+    assert few.startswith("12 images: intervals are too narrow")
     other = write_images(tmp_path / "other", "abxy", 1, 100)
     result = run("images", "--a", real, "--b", other, "--dual-encoder", clip, "--json")
     # the value of `score frechet` by the same features
     alone = run("frechet", "--a", real, "--b", other, "--features", clip, "--json")
-    assert result[f"frechet_distance.{name}"] == alone["frechet_distance"]
-    assert result[f"kid.{name}"] == alone["kid"]
+    for ending in ("", ".ci_low", ".ci_high"):
+        assert result[f"kid.{name}{ending}"] == alone[f"kid{ending}"]
+        distance = f"frechet_distance.{name}{ending}"
+        assert result[distance] == alone[f"frechet_distance{ending}"]
     assert result[f"clip_i_full.{name}"] < 99.999
     assert (result["n_paired"], result["other_images"]) == (2, ["x", "y"])
     assert (result["n_other_images"], result["n_missing_images"]) == (2, 10)
-    (note,) = result["notes"]
+    note = result["notes"][0]
     assert note.startswith(f"frechet_distance.{name}: 4 images, 8 dimensions: ")
 
 
@@ -262,7 +295,7 @@ def test_images_by_dinov2_and_the_features_kept_for_the_next_time(tmp_path, monk
     clip_name = next(name for name in first if name.startswith("cmmd."))
     assert clip_name.startswith("cmmd.clip.")
     assert first[clip_name] > 0
-    assert (first["n_paired"], first["notes"]) == (19, [])
+    assert first["n_paired"] == 19
     # the broken picture is left out; the features of the others are read
     (made / "b.png").write_bytes((made / "b.png").read_bytes()[:60])
     fewer = run(*order, *kept)

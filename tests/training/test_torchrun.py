@@ -26,7 +26,8 @@ def train(folder, out, *launcher):
 @pytest.mark.slow
 def test_two_processes_of_torchrun_train_what_one_trains(tmp_path):
     write_shards(tmp_path, ["entity"])
-    write_preset(tmp_path / "few.yaml", size=64)
+    # Without torchrun one process, however many cores there are.
+    write_preset(tmp_path / "few.yaml", {"processes": 1}, size=64)
     port = str(free_port())
     torchrun = ("torch.distributed.run", "--master-port", port, "--nproc-per-node", "2", "-m")
     (one,) = train(tmp_path, tmp_path / "one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,8 +34,9 @@ def segmentation(
     ] = "pycocotools",
     json: Json = False,
 ) -> None:
-    """Compute AP and AR of masks with stock COCOeval."""
+    """Compute AP and AR of masks with stock COCOeval, with intervals over images."""
     from unigs.metrics.average_precision import coco_scores
+    from unigs.metrics.bootstrap.draws import few_images_note
     from unigs.metrics.coco.json_files import read_ground_truth, read_results
 
     scores = coco_scores(
@@ -43,8 +45,10 @@ def segmentation(
         class_agnostic=class_agnostic,
         backend=backend,
         names=(str(gt), str(pred)),
+        intervals=True,
     )
-    print_result(_finite(scores), json)
+    notes = _told(few_images_note(int(scores["n_images"])))
+    print_result(_finite(scores) | notes, json)
 
 
 @score.command(
@@ -61,12 +65,15 @@ def panoptic(
     class_agnostic: Agnostic = False,
     json: Json = False,
 ) -> None:
-    """Compute panoptic quality with panopticapi's counting rules."""
+    """Compute panoptic quality with panopticapi's counting rules, with intervals over images."""
+    from unigs.metrics.bootstrap.draws import few_images_note
     from unigs.metrics.panoptic import panoptic_scores
 
-    scores = panoptic_scores(gt, gt_dir, pred, pred_dir, class_agnostic=class_agnostic)
-    counts = {key: int(scores[key]) for key in ("tp", "fp", "fn", "n_classes")}
-    print_result(_finite(scores) | counts, json)
+    scores = panoptic_scores(
+        gt, gt_dir, pred, pred_dir, class_agnostic=class_agnostic, intervals=True
+    )
+    counts = {key: int(scores[key]) for key in ("tp", "fp", "fn", "n_classes", "n_images")}
+    print_result(_finite(scores) | counts | _told(few_images_note(counts["n_images"])), json)
 
 
 @score.command(
@@ -87,7 +94,8 @@ def frechet(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Compute Frechet distance and KID between two image folders; `skipped` lists other files."""
+    """Compute Frechet distance, also of infinitely many images, and KID between two image folders,
+    with intervals; `skipped` lists other files."""
     from tqdm import tqdm
 
     from unigs.evaluators.bundle import load_features
@@ -96,7 +104,8 @@ def frechet(
 
     network = load_features(features, str(this_device(device)))
     with tqdm(unit="image", desc="features") as bar:
-        print_result(folder_distance(a, b, network, bar.update), json)
+        found = folder_distance(a, b, network, bar.update)
+    print_result(_finite(found) | _told(*found["notes"]), json)
 
 
 @score.command(
@@ -133,8 +142,8 @@ def masks(
     ):
         if names:
             print(f"{len(names)} {what}: {_few(names)}", file=sys.stderr)
-    scores = {key: _or_null(value) for key, value in found.scores().items()}
-    print_result(scores, json)
+    scores = found.scores()
+    print_result(_finite(scores) | _told(*scores["notes"]), json)
 
 
 @score.command(
@@ -193,10 +202,16 @@ def _few(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _finite(scores: dict[str, float]) -> dict[str, float | None]:
+def _finite(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Replace NaN by null, since JSON has no NaN."""
-    return {key: _or_null(value) for key, value in scores.items()}
+    return {key: value if value == value else None for key, value in scores.items()}
 
 
-def _or_null(value: Any) -> Any:
-    return value if value == value else None
+def _told(*notes: str) -> dict[str, list[str]]:
+    """Print the notes that are not empty on stderr, and return them as part of a result."""
+    import sys
+
+    said = [note for note in notes if note]
+    for note in said:
+        print(note, file=sys.stderr)
+    return {"notes": said}

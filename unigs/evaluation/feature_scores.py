@@ -33,7 +33,7 @@ class FeatureScores:
     """
 
     def __init__(self, network: FeatureNetwork, real: FeatureNetwork | None = None) -> None:
-        self.network, self._real = network, _RealFeatures(real or network)
+        self.network, self._real = network, real or network
         self._frechet = FrechetMetric()
         self._cmmd = CmmdMetric() if isinstance(network, DualEncoder) else None
         found = {"frechet": self._frechet, "cmmd": self._cmmd}
@@ -45,7 +45,8 @@ class FeatureScores:
     def update(self, samples: Sequence[Sample], images: Sequence[NDArray[np.uint8]]) -> None:
         """Add a batch."""
         generated = self.network.embed_images(images)
-        for sample, a, b in zip(samples, self._real(samples), generated, strict=True):
+        real = self._real.embed_images([sample.image for sample in samples])
+        for sample, a, b in zip(samples, real, generated, strict=True):
             self.metrics.update(sample.key, a, b)
 
     def compute(self, intervals: bool = True) -> list[MetricValue]:
@@ -95,17 +96,3 @@ def distance_values(
             metric = "fid_infinity" if fid else INFINITY
             values.append(MetricValue.measured(metric, at_infinity, ends, evaluator))
     return values
-
-
-class _RealFeatures:
-    """Embeds the real image of each sample once and keeps it for batches that repeat samples."""
-
-    def __init__(self, network: FeatureNetwork) -> None:
-        self._network = network
-        self._known: dict[str, NDArray[np.float32]] = {}
-
-    def __call__(self, samples: Sequence[Sample]) -> list[NDArray[np.float32]]:
-        new = [sample for sample in samples if sample.key not in self._known]
-        features = self._network.embed_images([sample.image for sample in new])
-        self._known |= {s.key: row for s, row in zip(new, features, strict=True)}
-        return [self._known[sample.key] for sample in samples]

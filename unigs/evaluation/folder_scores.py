@@ -19,7 +19,7 @@ from unigs.evaluators.image_folder import split_folder
 from unigs.evaluators.network import FeatureNetwork
 from unigs.evaluators.pixel_features import PixelFeatures
 from unigs.io.image_file import read_image
-from unigs.metrics.bootstrap.draws import Interval
+from unigs.metrics.bootstrap.draws import Interval, few_images_note
 from unigs.metrics.clip_score import ClipScoreMetric
 from unigs.metrics.cmmd import cmmd, cmmd_interval
 from unigs.metrics.frechet import (
@@ -115,9 +115,10 @@ def folder_scores(
     values += [MetricValue(name, float(count)) for name, count in counts.items()]
     both = set(left.names) & set(right.names)
     found = MetricValues(tuple(values))
+    few = few_images_note(min(len(left.names), len(right.names)))
     return FolderScores(
         found,
-        found.notes(),
+        [*found.notes(), *([few] if few else [])],
         [name for name in right.names if both and name not in both],
         [name for name in left.names if both and name not in both],
         left.quarantined + right.quarantined,

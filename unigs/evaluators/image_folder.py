@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,14 @@ from unigs.errors import DataError
 from unigs.evaluators.network import FeatureNetwork
 from unigs.io.image_file import SUFFIXES, read_image
 from unigs.io.side_files import is_side_file
-from unigs.metrics.frechet import frechet_distance, kernel_distance
+from unigs.metrics.bootstrap.draws import few_images_note, with_ends
+from unigs.metrics.frechet import (
+    distance_intervals,
+    frechet_at_infinity,
+    frechet_distance,
+    kernel_distance,
+    small_sample_note,
+)
 
 _CHUNK = 64
 
@@ -59,16 +67,31 @@ def folder_distance(
     b: Path | str,
     network: FeatureNetwork,
     progress: Callable[[int], object] | None = None,
-) -> dict[str, float | str | list[str]]:
-    """``frechet_distance``, ``kid``, ``n_a``, ``n_b``, ``features`` (the network's name) and
-    ``skipped``, the names of what in the folders is no image."""
+) -> dict[str, Any]:
+    """Return the distances of two folders, each of which is drawn on its own for the intervals.
+
+    ``frechet_distance``, ``frechet_distance_infinity`` (NaN of few images) and ``kid``, each with
+    ``.ci_low`` and ``.ci_high``, ``n_a``, ``n_b``, ``features`` (the network's name), ``skipped``
+    (the names of what in the folders is no image) and ``notes``.
+
+    Raises:
+        DataError: fewer than two images in a folder, or one that does not read.
+    """
     skipped = [str(path) for folder in (a, b) for path in split_folder(folder)[1]]
     left, right = (folder_features(folder, network, progress) for folder in (a, b))
-    return {
-        "frechet_distance": frechet_distance(left, right),
-        "kid": kernel_distance(left, right)[0],
+    scores = {"frechet_distance": frechet_distance(left, right)}
+    scores["frechet_distance_infinity"] = frechet_at_infinity(left, right)
+    scores["kid"] = kernel_distance(left, right)[0]
+    known = distance_intervals(left, right, scores, paired=False)
+    bias = scores["frechet_distance"] - scores["frechet_distance_infinity"]
+    known["frechet_distance_infinity"] = known["frechet_distance"].moved(-bias)
+    few = min(len(left), len(right))
+    small = small_sample_note(few, left.shape[1])
+    notes = [f"frechet_distance: {small}" if small else "", few_images_note(few)]
+    return with_ends(scores, known) | {
         "n_a": len(left),
         "n_b": len(right),
         "features": network.name,
         "skipped": skipped,
+        "notes": [note for note in notes if note],
     }

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.connection import wait
@@ -48,6 +48,20 @@ def any_of(flag: bool) -> bool:
     asked = torch.tensor([int(flag)], device=this_device())
     distributed.all_reduce(asked, op=distributed.ReduceOp.MAX)
     return bool(asked.item())
+
+
+def summed(values: Sequence[float]) -> list[float]:
+    """Return the sums over all processes of the group, number by number, the same bits in each."""
+    if not distributed.is_initialized():
+        return list(values)
+    added = torch.tensor(list(values), dtype=torch.float64, device=this_device())
+    distributed.all_reduce(added)
+    return [float(value) for value in added.tolist()]
+
+
+def mean_of(value: float) -> float:
+    """Return the mean of a value over all processes of the group."""
+    return summed([value])[0] / rank_and_world()[1]
 
 
 def gathered(value: Any) -> list[Any]:

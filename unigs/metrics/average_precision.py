@@ -8,19 +8,32 @@ ties in another order.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from typing import Any, Literal
 
+import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from unigs.errors import ConfigError
+from unigs.metrics.bootstrap.draws import (
+    Interval,
+    around,
+    draw_weights,
+    image_interval,
+    with_ends,
+)
+from unigs.metrics.bootstrap.precision import ClassMatches, resampled_class_precision
 from unigs.metrics.coco.records import GroundTruth, checked_results, checked_truth
+from unigs.metrics.overlap_evaluation import Entry, Matched
 
 __all__ = ["coco_scores"]
 
 Record = dict[str, Any]
+# The places of the scores in COCOeval's summary.
+_NAMES = {"ap": 0, "ap_50": 1, "ap_75": 2, "ar_100": 8}
 Backend = Literal["pycocotools", "faster"]
 
 
@@ -31,6 +44,7 @@ def coco_scores(
     class_agnostic: bool = False,
     backend: Backend = "pycocotools",
     names: tuple[str, str] = ("ground truth", "predictions"),
+    intervals: bool = False,
 ) -> dict[str, float]:
     """Stock COCOeval of masks: ``{"ap", "ap_50", "ap_75", "ar_100", "n_dropped_empty", ...}``.
 
@@ -45,6 +59,8 @@ def coco_scores(
         class_agnostic: take every category as one.
         backend: "faster" runs hotcoco, with the same result to the last bit.
         names: what errors call the two, their files for example.
+        intervals: also give ``ap.ci_low``, ``ap.ci_high`` and so on, from bootstrap draws of the
+            images; NaN of a single image.
 
     Raises:
         DataError: a record that COCOeval could not or would wrongly evaluate
@@ -61,14 +77,45 @@ def coco_scores(
     }
     if not kept:
         value = 0.0 if any(not one["iscrowd"] for one in truth.annotations) else float("nan")
-        return dict.fromkeys(("ap", "ap_50", "ap_75", "ar_100"), value) | counts
+        scores = dict.fromkeys(_NAMES, value)
+        # so has every draw
+        ends = {name: image_interval([value], len(truth.sizes)) for name in scores}
+        return (with_ends(scores, ends) if intervals else scores) | counts
     evaluator = _evaluator(truth, kept, backend)
     with redirect_stdout(io.StringIO()):
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()
     stats = [float("nan") if value == -1 else float(value) for value in evaluator.stats]
-    return {"ap": stats[0], "ap_50": stats[1], "ap_75": stats[2], "ar_100": stats[8]} | counts
+    scores = {name: stats[place] for name, place in _NAMES.items()}
+    if intervals:
+        scores = with_ends(scores, _intervals(evaluator, scores, len(truth.sizes), class_agnostic))
+    return scores | counts
+
+
+def _intervals(
+    evaluator: Any, scores: Mapping[str, float], images: int, class_agnostic: bool
+) -> dict[str, Interval]:
+    """Return the interval of each score, from what COCOeval matched."""
+    drawn = resampled_class_precision(_classes(evaluator), draw_weights(images))
+    if not class_agnostic:
+        drawn = {name: around(scores[name], values) for name, values in drawn.items()}
+    return {name: image_interval(values, images) for name, values in drawn.items()}
+
+
+def _classes(evaluator: Any) -> Iterator[ClassMatches]:
+    """Yield the matches of each class, of entities of any area."""
+    areas = list(evaluator.params.areaRng[0])
+    found: defaultdict[int, dict[int, Entry]] = defaultdict(dict)
+    for entry in evaluator.evalImgs:
+        if entry is not None and list(entry["aRng"]) == areas:
+            found[int(entry["category_id"])][int(entry["image_id"])] = entry
+    for category in sorted(found):
+        entries = found[category]
+        # the order of images is that of equal scores
+        numbers = sorted(entries)
+        matched = Matched.of(entries[number] for number in numbers)
+        yield ClassMatches(matched, np.array(numbers) - 1)
 
 
 def _evaluator(truth: GroundTruth, results: list[Record], backend: Backend) -> Any:

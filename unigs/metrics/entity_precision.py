@@ -109,7 +109,7 @@ def precision_intervals(
     with_void = ranked
     if facts.void:
         with_void = resampled_precision(_matched(images, with_void=True), weights)
-    drawn = {f"ap_e{name.removeprefix('ap')}": values for name, values in ranked.items()}
+    drawn = {f"ap_e{kind}": ranked[f"ap{kind}"] for kind in ("", "_50", "_75")}
     drawn["ap_e_void_ignored"] = with_void["ap"]
     return {name: interval(values) for name, values in drawn.items()}
 

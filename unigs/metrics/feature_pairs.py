@@ -33,10 +33,12 @@ class FeaturePairs(ImageTable):
 
 
 def sides(rows: Mapping[str, Row]) -> tuple[Features, Features]:
-    """Return the (n, d) features of the real and of the generated images."""
-    real, generated = (
-        np.stack([row[side] for row in rows.values()]) for side in ("real", "generated")
-    )
+    """Return the (n, d) features of the real and of the generated images; no row more than they
+    are is in memory."""
+    dimensions = len(next(iter(rows.values()))["real"]) if rows else 0
+    real, generated = np.empty((2, len(rows), dimensions))
+    for place, row in enumerate(rows.values()):
+        real[place], generated[place] = row["real"], row["generated"]
     return real, generated
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from unigs.errors import DataError
+from unigs.metrics.bootstrap.draws import NO_INTERVAL, few_images_note, with_ends
 from unigs.metrics.bootstrap.per_image import PerImage
 from unigs.metrics.coco.mask_files import MaskFile
 from unigs.metrics.matching import Matches, Overlap, match_overlap
@@ -38,16 +39,15 @@ class MaskComparison:
 
     def scores(self) -> dict[str, Any]:
         """Return what `segmentation_scores` gives, counts as whole numbers, the ends of each
-        interval (`miou.ci_low`), and what was left out: by number, and by name."""
+        interval (`miou.ci_low`), what was left out, by number and by name, and ``notes``."""
         found = segmentation_scores(self.matches.values())
         images = {str(image): segmentation_parts(one) for image, one in self.matches.items()}
         ends = PerImage.of(images).intervals()
-        values: dict[str, Any] = {}
-        for name, value in found.items():
-            values[name] = int(value) if name.startswith("n_") else value
-            if name in ends:
-                values[f"{name}.ci_low"] = ends[name].low
-                values[f"{name}.ci_high"] = ends[name].high
+        if len(images) < 2:
+            ends = dict.fromkeys(ends, NO_INTERVAL)
+        values = with_ends(
+            {name: int(value) if name[:2] == "n_" else value for name, value in found.items()}, ends
+        )
         return values | {
             "n_crowd": self.crowd,
             "n_other_images": len(self.other_images),
@@ -56,6 +56,7 @@ class MaskComparison:
             "missing_images": self.missing_images,
             "classes_only_in_truth": self.only_in_truth,
             "classes_only_in_predictions": self.only_in_predictions,
+            "notes": list(filter(None, [few_images_note(len(images))])),
         }
 
 

@@ -31,6 +31,8 @@ from unigs.metrics.coco.ranked_precision import Piece, Totals, ranked_precision
 MOST_PREDICTIONS = 100
 #: Below the least of COCO's thresholds no two entities are matched.
 LEAST_OVERLAP = 0.5
+#: COCOeval's matches of one image: ``dtScores``, ``dtMatches``, ``dtIgnore``, ``gtIgnore``, ...
+Entry = dict[str, Any]
 _CATEGORY, _AREAS = 1, [[0, 1e10]]
 # Images and ranked predictions that are worked on at once.
 _AT_ONCE, _RANKED = 256, 1 << 14
@@ -70,6 +72,24 @@ class Matched:
     hit: NDArray[np.uint16]
     ignored: NDArray[np.uint16]
     truths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry | None]) -> Matched:
+        """Keep what a ranking needs of COCOeval's entries (``evalImgs``) of one category and one
+        range of areas: an entry an image, None of one without masks."""
+        bits = 1 << np.arange(len(iou_thresholds()))
+        costs, hits, ignored, truths, starts = (array(kind) for kind in "dHHqq")
+        starts.append(0)
+        for entry in entries:
+            if entry is not None:
+                costs.frombytes((-np.asarray(entry["dtScores"], np.float64)).tobytes())
+                matched = np.asarray(entry["dtMatches"]) > 0
+                for flags, kept in ((matched, hits), (entry["dtIgnore"], ignored)):
+                    packed = bits @ np.asarray(flags, bool)
+                    kept.frombytes(packed.astype(np.uint16).tobytes())
+            truths.append(0 if entry is None else int(np.sum(np.asarray(entry["gtIgnore"]) == 0)))
+            starts.append(len(costs))
+        return cls(*(np.asarray(values) for values in (starts, costs, hits, ignored, truths)))
 
     def summary(self) -> dict[str, float]:
         """Return ``ap``, ``ap_50``, ``ap_75`` and ``ar_100`` as COCOeval summarises them; NaN
@@ -129,25 +149,13 @@ class Matched:
 def match_images(images: Iterable[ImageOverlaps]) -> Matched:
     """Match predictions and truths in every image as COCOeval does; one category, one range of
     areas."""
-    bits = 1 << np.arange(len(iou_thresholds()))
-    costs, hits, ignored, truths, starts = (array(kind) for kind in "dHHqq")
-    starts.append(0)
     stream = iter(images)
-    while some := list(islice(stream, _AT_ONCE)):
-        for entry in _Matching(some).entries():
-            if entry is not None:
-                costs.frombytes((-np.asarray(entry["dtScores"], np.float64)).tobytes())
-                for flags, kept in ((entry["dtMatches"] > 0, hits), (entry["dtIgnore"], ignored)):
-                    kept.frombytes((bits @ flags.astype(bool)).astype(np.uint16).tobytes())
-            truths.append(0 if entry is None else int(np.sum(np.asarray(entry["gtIgnore"]) == 0)))
-            starts.append(len(costs))
-    return Matched(
-        np.asarray(starts),
-        np.asarray(costs),
-        np.asarray(hits),
-        np.asarray(ignored),
-        np.asarray(truths),
-    )
+
+    def entries() -> Iterator[Entry | None]:
+        while some := list(islice(stream, _AT_ONCE)):
+            yield from _Matching(some).entries()
+
+    return Matched.of(entries())
 
 
 class _Matching(COCOeval):
@@ -170,7 +178,7 @@ class _Matching(COCOeval):
         """Return the overlaps of an image, best prediction first."""
         return self._overlaps[imgId]
 
-    def entries(self) -> list[dict[str, Any] | None]:
+    def entries(self) -> list[Entry | None]:
         """Match; return COCOeval's entry of each image, None of one without entities."""
         with redirect_stdout(io.StringIO()):
             self.evaluate()

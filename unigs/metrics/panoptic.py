@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unigs.errors import DataError
-from unigs.metrics.coco.panoptic_files import PanopticFile
+from unigs.metrics.bootstrap.draws import (
+    Interval,
+    around,
+    draw_weights,
+    image_interval,
+    with_ends,
+)
+from unigs.metrics.bootstrap.quality import resampled_quality
+from unigs.metrics.coco.panoptic_files import Categories, PanopticFile
 from unigs.metrics.panoptic_quality import Tally, average, count_segments, per_class
 
 __all__ = ["panoptic_scores"]
+
+# Whether the classes that they are over are things.
+_KINDS = {"pq_things": True, "pq_stuff": False}
 
 
 def panoptic_scores(
@@ -18,13 +30,15 @@ def panoptic_scores(
     pred_dir: Path,
     *,
     class_agnostic: bool = False,
+    intervals: bool = False,
 ) -> dict[str, float]:
     """PQ of a prediction in COCO panoptic format against ground truth in the same format.
 
     Returns what :func:`~unigs.metrics.panoptic_quality.average` gives and, class-aware,
-    ``pq_things`` and ``pq_stuff``. Raises :class:`DataError` on a missing image, a size that
-    differs, a PNG and JSON that disagree, and any record that is not in the format
-    (`unigs.metrics.coco.panoptic_files`).
+    ``pq_things`` and ``pq_stuff``; with ``intervals`` also ``n_images``, and ``pq.ci_low``,
+    ``pq.ci_high`` and so on of each quality, NaN of a single image. Raises :class:`DataError` on a
+    missing image, a size that differs, a PNG and JSON that disagree, and any record that is not in
+    the format (`unigs.metrics.coco.panoptic_files`).
     """
     truth = PanopticFile(gt_json, gt_dir)
     categories = None if class_agnostic else truth.categories()
@@ -47,7 +61,26 @@ def panoptic_scores(
     totals = per_class(tallies)
     result = average(totals.values())
     if categories is not None:
-        for name, wanted in (("pq_things", True), ("pq_stuff", False)):
+        for name, wanted in _KINDS.items():
             chosen = (v for k, v in totals.items() if categories.is_thing[k] is wanted)
             result[name] = average(chosen)["pq"]
+    if intervals:
+        result = with_ends(result, _ends(result, tallies, categories)) | {
+            "n_images": float(len(tallies))
+        }
     return result
+
+
+def _ends(
+    scores: Mapping[str, float], tallies: Sequence[Tally], categories: Categories | None
+) -> dict[str, Interval]:
+    """Return the interval of each quality, by name."""
+    kinds: dict[str, list[int]] = {}
+    if categories is not None:
+        for name, wanted in _KINDS.items():
+            kinds[name] = [one for one, thing in categories.is_thing.items() if thing is wanted]
+    whole, *parts = resampled_quality(tallies, draw_weights(len(tallies)), [None, *kinds.values()])
+    drawn = whole | {name: part["pq"] for name, part in zip(kinds, parts, strict=True)}
+    if categories is not None:
+        drawn = {name: around(scores[name], values) for name, values in drawn.items()}
+    return {name: image_interval(values, len(tallies)) for name, values in drawn.items()}

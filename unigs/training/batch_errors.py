@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 from unigs.config.preset import TrainingConfig
 from unigs.errors import ModelError
 from unigs.io.device import is_out_of_memory, memory_reason
-from unigs.io.distributed import rank_and_world
+from unigs.io.distributed import rank_and_world, summed
 from unigs.io.machine import autocast, machine
 from unigs.models.unet import join_inputs
+from unigs.tasks import TASKS
 from unigs.training.fsdp import gradient_exchange
 from unigs.training.loss import add_noise, loss_weights, weighted_error
 from unigs.training.step_draws import StepDraws
@@ -54,6 +56,21 @@ def batch_errors(
     with autocast(training.precision, device):
         prediction = model(inputs, timesteps, batch["text"], class_labels=batch["task"]).sample
     return weighted_error(prediction, target, weights, charbonnier)
+
+
+def task_losses(errors: Tensor, task: Tensor, names: Iterable[str]) -> dict[str, float]:
+    """Return ``loss.<task>``, the mean error of the batch's samples of a task, of all processes of
+    the group; tasks without a sample are left out. Every process must call this.
+
+    Args:
+        errors: (n,) of this process's share. task: (n,) int64 indices.
+        names: of the tasks, the same in all processes.
+    """
+    tasks = list(names)
+    mine = [errors[task == TASKS[name].index].double() for name in tasks]
+    found = summed([float(one.sum()) for one in mine] + [float(len(one)) for one in mine])
+    parts = zip(tasks, found[: len(tasks)], found[len(tasks) :], strict=True)
+    return {f"loss.{name}": total / count for name, total, count in parts if count}
 
 
 def more_parts(count: int, now: int) -> int | None:

@@ -27,14 +27,13 @@ from torch.nn.parallel import DistributedDataParallel
 from unigs.config.preset import DiffusionConfig, TrainingConfig
 from unigs.errors import ConfigError, ModelError
 from unigs.io.device import failures_named
-from unigs.io.distributed import any_of, rank_and_world
+from unigs.io.distributed import any_of, mean_of, rank_and_world
 from unigs.io.machine import float32_products, machine
 from unigs.io.process_memory import freed_memory_kept, peak_memory
 from unigs.latents.ahead import Ahead
 from unigs.latents.stream import MixedStream
 from unigs.models.noise_schedule import build_scheduler
-from unigs.tasks import TASKS
-from unigs.training.batch_errors import Accumulation
+from unigs.training.batch_errors import Accumulation, task_losses
 from unigs.training.best_weights import BestWeights
 from unigs.training.checkpoint import CHECKPOINTS
 from unigs.training.fsdp import leave_in, sharded
@@ -210,6 +209,7 @@ class _Run:
             probe = done - first == PROBE_STEPS
             if probe or done % LOG_EVERY == 0 or done == self.steps:
                 rate = 1 / (now - began) if probe else (done - first) / (now - started)
+                smoothed = mean_of(smoothed)
                 log(done, self._metrics(errors, task, smoothed, step, rate))
             validate = done % self.training.validate_every == 0 or done == self.steps
             if validate and validation is not None and (self.rank == 0 or self.sharded):
@@ -219,6 +219,7 @@ class _Run:
                 self._preview(done, validation or self.stream, on_preview)
             stop = any_of(should_stop())
             if stop or done % self.training.checkpoint_every == 0 or done == self.steps:
+                smoothed = mean_of(smoothed)
                 self.state.save(done, smoothed, self.training)
             if stop and done < self.steps:
                 raise Interrupted(f"stopped after step {done} of {self.steps}")
@@ -230,7 +231,7 @@ class _Run:
             leave_in(self.given, self.unet)
         self.given.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         samples, seconds = (done - first) * self.stream.batch_size, time.monotonic() - started
-        return TrainReport(done, smoothed, seconds, samples, first, self.best.step)
+        return TrainReport(done, mean_of(smoothed), seconds, samples, first, self.best.step)
 
     def _prepare(self, step: int) -> tuple[dict[str, Tensor], StepDraws]:
         count = self.scheduler.config["num_train_timesteps"]
@@ -259,7 +260,7 @@ class _Run:
     def _metrics(
         self, errors: Tensor, task: Tensor, smoothed: float, step: int, rate: float
     ) -> dict[str, float]:
-        metrics = {
+        return {
             "loss": smoothed,
             "learning_rate": learning_rate(self.training, step, self.steps),
             "samples_per_second": rate * self.stream.batch_size,
@@ -267,11 +268,8 @@ class _Run:
             "peak_memory_bytes": float(peak_memory(self.device)),
             "remaining_seconds": (self.steps - step - 1) / rate,
             **self.budget.metrics(self.steps),
+            **task_losses(errors, task, self.stream.stores),
         }
-        for name in self.stream.stores:
-            if (mine := task == TASKS[name].index).any():
-                metrics[f"loss.{name}"] = float(errors[mine].mean())
-        return metrics
 
     def _validate(self, step: int, validation: MixedStream) -> dict[str, float]:
         how = self.scheduler, self.training, self.diffusion

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 #: Draws of an interval: the ends then stay within about a tenth of its width from draw to draw.
 DRAWS = 1000
 LEVEL = 0.95
+#: Of as many images 93 of 100 intervals contain a mean, of 10 images 90, of 5 images 82.
+FEW_IMAGES = 20
 # Draws that are taken at once: as many as make 2.6 MB in float64, 64 at most.
 _AT_ONCE, _MOST_WEIGHTS = 64, 64 * 5000
 
@@ -116,6 +119,28 @@ def resampled_sum(slopes: ArrayLike, weights: Weights) -> NDArray[np.float64]:
     return np.concatenate([np.zeros(0), *((part - 1) @ values for part in in_parts(weights))])
 
 
+def class_mean(values: ArrayLike) -> NDArray[np.float64]:
+    """Return the mean of (classes, ...) over the classes that are not NaN; NaN where none is."""
+    found = np.asarray(values, np.float64)
+    known = ~np.isnan(found)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[np.float64] = np.where(known, found, 0).sum(0) / known.sum(0)
+    return mean
+
+
+def around(value: float, drawn: ArrayLike) -> NDArray[np.float64]:
+    """Move the draws of a mean over classes so that their mean is the value of all images.
+
+    Of a class in few images a draw has even fewer, which shifts AP up and PQ down; a mean over many
+    such classes keeps the shift and loses the spread. On simulated sets of 50 and 200 images with
+    20 classes, intervals of the moved draws contain what as many images give on average in 91 to 92
+    % of cases, those of the others in 87 to 94 %.
+    """
+    values = np.asarray(drawn, np.float64)
+    known = values[np.isfinite(values)]
+    return values + (value - known.mean()) if known.size else values
+
+
 def interval(values: ArrayLike) -> Interval:
     """Return the percentile interval of a metric's values over draws; NaN draws do not count."""
     drawn = np.asarray(values, np.float64)
@@ -125,3 +150,32 @@ def interval(values: ArrayLike) -> Interval:
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail))
     return Interval(float(low), float(high))
+
+
+def image_interval(values: ArrayLike, images: int) -> Interval:
+    """Return `interval` of draws of so many images; none of a single one, whose draws are all
+    alike."""
+    return interval(values) if images > 1 else NO_INTERVAL
+
+
+def with_ends(values: Mapping[str, Any], known: Mapping[str, Interval]) -> dict[str, Any]:
+    """Return the values by name, after each its ``NAME.ci_low`` and ``NAME.ci_high`` if known."""
+    named: dict[str, Any] = {}
+    for name, value in values.items():
+        named[name] = value
+        if name in known:
+            named[f"{name}.ci_low"], named[f"{name}.ci_high"] = known[name].low, known[name].high
+    return named
+
+
+def few_images_note(images: int) -> str:
+    """Return what a reader of intervals over so few images has to know; "" where they are
+    enough."""
+    if images >= FEW_IMAGES:
+        return ""
+    if images < 2:
+        return f"{images} image(s): no interval, since that is over draws of several images"
+    return (
+        f"{images} images: intervals are too narrow, since so few do not show how much images "
+        f"differ; evaluate {FEW_IMAGES} or more"
+    )
