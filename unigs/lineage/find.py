@@ -169,7 +169,9 @@ def _metric(trace: Trace, text: str) -> FoundMetric | None:
 def _metrics(trace: Trace, build: Build) -> dict[str, Any]:
     file = trace.ledger.store / build.folder / _METRICS
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read: {error}", file=file, hint="run it again") from error
     return content
