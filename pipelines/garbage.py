@@ -98,7 +98,7 @@ def named_versions(store: Path) -> set[str]:
         try:
             metadata = json.loads(record.read_text(encoding="utf-8"))["metadata"]
             found.add(f"{metadata['name']}/{metadata['version']}")
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue  # a model that is not registered, or a damaged record
     return found
 

@@ -39,6 +39,10 @@ def test_a_prompt_needs_names_and_a_task_its_name():
         task_named("panoptic")
 
 
+def test_a_text_is_one_name():
+    assert make_prompt("synthesis", "dog") == "synthesis: generate dog."
+
+
 def test_control_images_follow_the_table():
     rng = np.random.default_rng(0)
     image, colormap = rng.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)

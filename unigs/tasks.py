@@ -77,21 +77,22 @@ def task_named(task: Task | str) -> Task:
     """Return the task of that name; a Task is given back. ConfigError for an unknown name."""
     if isinstance(task, Task):
         return task
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         raise ConfigError(f"unknown task {task!r}", hint=choices(task, TASKS))
     return TASKS[task]
 
 
-def make_prompt(task: Task | str, names: Sequence[str] = ()) -> str:
+def make_prompt(task: Task | str, names: str | Sequence[str] = ()) -> str:
     """Return the text prompt: 'synthesis: generate dog, ground, and sky.'
 
-    A repeated name is used once, at its first place; the entity task takes no names.
+    A text is one name. A repeated name is used once, at its first place; the entity task takes no
+    names.
     Raises ConfigError when a task that needs names gets none.
     """
     task = task_named(task)
     if not task.takes_names:
         return task.template
-    said = list(dict.fromkeys(names))
+    said = list(dict.fromkeys([names] if isinstance(names, str) else names))
     if not said:
         raise ConfigError(f"{task.name}: no class names", hint="name at least one class")
     listed = " and ".join(said) if len(said) < 3 else f"{', '.join(said[:-1])}, and {said[-1]}"

@@ -156,7 +156,7 @@ def _prepare(place: Path, finished: Path, key: str, carry: bool) -> bool:
     """Make the folder to build in; return whether a build from the same inputs was interrupted."""
     started = place / STARTED
     if started.is_file():
-        resume = started.read_text(encoding="utf-8") == key
+        resume = started.read_bytes() == key.encode()
         if resume or carry:
             # of a build that ended here without taking its place: what is built now is not it
             (place / RECORD).unlink(missing_ok=True)
@@ -206,8 +206,11 @@ def _replaced(folder: Path) -> Path:
 
 
 def _remove(folder: Path) -> None:
-    if folder.exists():
+    if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder)
+    else:
+        # somebody's file where a folder belongs
+        folder.unlink(missing_ok=True)
 
 
 def _outcome(folder: Path, record: Mapping[str, Any], *, cached: bool) -> Outcome:

@@ -173,7 +173,7 @@ class Outbox:
 
 
 def _entries(file: Path) -> Iterator[dict[str, Any]]:
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_bytes().splitlines():
         try:
             yield json.loads(line)
         except ValueError:

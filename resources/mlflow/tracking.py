@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
+from resources.database import require_database
 from resources.mlflow.access import clear_errors, one_try, taken_later
 from resources.mlflow.relocation import readdress
 from resources.mlflow.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
@@ -75,6 +76,7 @@ class Tracking(dg.ConfigurableResource):
 
         Raises:
             ConfigError: a password in the address, which would get into records and logs.
+            DataError: the store's file of records is damaged.
         """
         if urlsplit(self.tracking_uri).password is not None:
             raise ConfigError(
@@ -83,6 +85,8 @@ class Tracking(dg.ConfigurableResource):
             )
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         self.store.folder()
+        if self.tracking_uri == self.store.tracking_uri:
+            require_database(self.store.database)
         import mlflow
 
         mlflow.set_tracking_uri(self.tracking_uri)

@@ -87,3 +87,13 @@ def test_the_model_goes_to_the_device(files, monkeypatch, model, device):
                 "--out", files / "out", *asked)  # fmt: skip
     assert found.exit_code == 0
     assert moved == [this_device(device)]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_the_bar_of_steps_is_progress_too(model, files, monkeypatch, quiet):
+    if quiet:
+        monkeypatch.setenv("TQDM_DISABLE", "1")  # as --quiet does
+    asked = ("--model", model, "--task", "entity", "--image", files / "photo.png")
+    result = run(*asked, "--out", files / "out")
+    assert result.exit_code == 0, result.output
+    assert ("1/1 [" in result.stderr) is not quiet

@@ -266,7 +266,17 @@ def test_bad_segments_are_refused(segments: np.ndarray, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(0, "smooth"), (12, "smooth"), (5, "rainbow"), (5, "smooth", "fight")]
+    "arguments",
+    [
+        (0, "smooth"),
+        (12, "smooth"),
+        (5.0, "smooth"),
+        (True, "smooth"),
+        ("5", "smooth"),
+        (5, "rainbow"),
+        (5, "smooth", "fight"),
+        (5, "smooth", "share", 1.5),
+    ],
 )
 def test_bad_palettes_are_refused(arguments: tuple) -> None:
     with pytest.raises(ValueError, match="must be"):

@@ -57,6 +57,12 @@ def test_a_line_that_was_cut_short_takes_no_other_with_it(tmp_path):
     assert read_losses(file) == {"loss": [(20, 1.0), (60, 0.5), (80, 0.25)]}
 
 
+def test_bytes_that_are_no_text_take_no_other_line_with_them(tmp_path):
+    file = tmp_path / LOSSES
+    file.write_bytes(b'{"step": 20, "loss": 1.0}\n\x00\xff\n{"step": 40, "loss": 0.5}\n')
+    assert read_losses(file) == {"loss": [(20, 1.0), (40, 0.5)]}
+
+
 def test_a_record_that_cannot_be_written_ends_no_training(tmp_path, caplog):
     record = LossRecord(tmp_path / LOSSES, resumed=False)
     (tmp_path / LOSSES).mkdir()

@@ -11,6 +11,7 @@ from unigs.comparison.packed import pack, unpack
 from unigs.errors import DataError
 from unigs.evaluation.evaluate import IMAGE_SCORES
 from unigs.evaluation.metric_values import VALUES_FILE
+from unigs.metrics.bootstrap.per_image import PerImage
 
 
 @pytest.fixture
@@ -60,3 +61,14 @@ def test_what_is_no_evaluation_or_damaged_is_one_line(tmp_path):
     (tmp_path / "packed.zip").write_bytes(b"PK")
     with pytest.raises(DataError, match="no predictions"):
         unpack(tmp_path / "packed.zip", tmp_path)
+
+
+def test_evaluations_of_other_truths_are_not_compared(folders, tmp_path):
+    other = tmp_path / "referring"
+    shutil.copytree(folders[1], other)
+    scores = PerImage.read(other / IMAGE_SCORES)
+    key = scores.keys[0]
+    scores.parts["miou"][0, 1] += 2
+    scores.write(other / IMAGE_SCORES)
+    with pytest.raises(DataError, match=rf"{key} has \d+ true entities in one evaluation"):
+        compare_models({"t": folders[0]}, {"t": other}, ("a", "b"), None, 6)

@@ -54,3 +54,34 @@ def test_a_scene_is_made_of_a_file_and_its_labels(tmp_path):
     assert other.digest != scene.digest
     with pytest.raises(DataError, match="expected 5x6"):
         scene_of(file, np.zeros((5, 6), int), {})
+
+
+def test_photographs_whose_names_a_key_does_not_take_stay_apart(tmp_path):
+    scenes = []
+    for name in ("東京.png", "京都.png", "x" * 200 + ".png"):
+        Image.new("RGB", (6, 4)).save(tmp_path / name)
+        scenes.append(scene_of(tmp_path / name, np.ones((4, 6), int), {1: "town"}))
+    assert len({scene.key for scene in scenes}) == 3
+    assert all(len(scene.key) <= 87 for scene in scenes)
+    assert [scene.file_name for scene in scenes[:2]] == ["東京.png", "京都.png"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"segments": np.ones((4, 6))}, r"labels of shape \(4, 6\) and type float64"),
+        ({"segments": np.ones((4, 6, 3), int)}, r"labels of shape \(4, 6, 3\)"),
+        ({"segments": np.ones(6, int)}, r"labels of shape \(6,\)"),
+        ({"segments": np.ones((6, 4), int)}, "image is 4x6, expected 6x4.*upright"),
+        ({"names": {1: 3}}, "name 3 of label 1"),
+        ({"names": {1: " "}}, "name ' ' of label 1"),
+        ({"key": "a/b"}, "key 'a/b'"),
+        ({"key": "k" * 88}, "key 'kkk.*up to 87"),
+    ],
+)
+def test_what_makes_no_scene_is_named(tmp_path, change, message):
+    file = tmp_path / "photo.png"
+    Image.new("RGB", (6, 4)).save(file)
+    given = {"segments": np.ones((4, 6), int), "names": {1: "dog"}} | change
+    with pytest.raises(DataError, match=rf"photo\.png: {message}"):
+        scene_of(file, **given)

@@ -110,6 +110,15 @@ def test_writing_tells_of_a_folder_that_cannot_be(tmp_path):
         write()
 
 
+def test_writing_tells_of_a_folder_in_the_place_of_the_file(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with (
+        pytest.raises(DataError, match=r"a\.txt: .*move away the folder in its place"),
+        writing(tmp_path / "a.txt") as partial,
+    ):
+        partial.write_text("a")
+
+
 @pytest.mark.parametrize("in_memory", [1, 4, 1 << 20])
 def test_a_scratch_returns_what_was_added(monkeypatch, in_memory):
     monkeypatch.setattr(files, "SCRATCH_IN_MEMORY", in_memory)

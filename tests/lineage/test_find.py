@@ -6,6 +6,7 @@ from tests.support.runs.small_store import REGISTERED, SmallStore
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer
+from unigs.lineage.champions import FILE, read_champions
 
 FIRST = f"{REGISTERED}/1"
 
@@ -81,3 +82,18 @@ def test_any_other_build_is_found_by_folder_and_digest(trained: SmallStore) -> N
     answer = about(trained, "shapes-tiny/scenes/train")
     assert (answer["kind"], answer["name"]) == ("build", "shapes-tiny/scenes/train")
     assert about(trained, answer["up"][-1]["digest"]) == answer
+
+
+@pytest.mark.parametrize("content", ["[1, null]", "{", ""])
+def test_metrics_that_are_damaged_are_named(store: SmallStore, content: str) -> None:
+    file = store.place("evaluation", "entity", "entity", "metrics.json")
+    file.write_text(content)
+    with pytest.raises(DataError, match=r"metrics\.json: cannot be read.*run it again"):
+        about(store, "entity.entity.miou")
+
+
+@pytest.mark.parametrize("content", [b"[1, null]", b"\xff\x00", b"{"])
+def test_a_list_of_champions_that_is_damaged_is_named(store: SmallStore, content: bytes) -> None:
+    (store.base / FILE).write_bytes(content)
+    with pytest.raises(DataError, match=r"champions\.json: no champions.*delete it"):
+        read_champions(store.base)

@@ -56,6 +56,17 @@ def test_a_broken_line_hides_no_other(tmp_path: Path) -> None:
     assert [build.digest for build in builds(folder)] == ["a", "b"]
 
 
+def test_bytes_that_are_no_text_spoil_their_line_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "shapes-tiny" / "protocol"
+    note(folder, {"seed": 0}, "a")
+    file = history_file(folder)
+    line = json.loads(file.read_text())
+    spoiled = json.dumps({**line, "digest": "c", "metadata": [1]}).encode()
+    file.write_bytes(file.read_bytes() + b"\x00\xff junk\n" + spoiled + b"\n")
+    note(folder, {"seed": 1}, "b")
+    assert [build.digest for build in builds(folder)] == ["a", "b"]
+
+
 def test_references_are_all_texts_of_the_inputs() -> None:
     inputs = {"code": "c", "latents": {"entity": {"shapes": "d"}}, "n": 3, "all": ["e", ["f"]]}
     assert list(references(inputs)) == ["c", "d", "e", "f"]

@@ -97,3 +97,10 @@ def test_a_list_that_cannot_be_read_stops_everything(store: SmallStore) -> None:
     forgotten_file(store.base).write_text(json.dumps({"format": 9}))
     with pytest.raises(DataError, match=r"forgotten\.json: the list of forgotten images"):
         read_forgotten(store.base)
+
+
+def test_a_folder_in_the_place_of_the_list_stops_everything(store: SmallStore) -> None:
+    assert read_forgotten(store.base) == []
+    forgotten_file(store.base).mkdir()
+    with pytest.raises(DataError, match=r"forgotten\.json: the list of forgotten images"):
+        read_forgotten(store.base)

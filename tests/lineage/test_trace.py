@@ -137,11 +137,11 @@ def test_a_name_of_two_images_is_refused_with_both(store: SmallStore) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("0" * 64, "no image of this store is 0000"),
-        ("nowhere", "no image of this store is nowhere"),
+        ("0" * 64, "no metric, model, shard or image of this store is 0000"),
+        ("nowhere", "no metric, model, shard or image of this store is nowhere"),
         ("entity-00009-of-00010.tar", "no shard of this store is entity-00009"),
         ("entity.entity.mioux", r"no metric mioux on entity \(there are miou"),
-        ("unigs-shapes-tiny-entity/7", "no image of this store is unigs-shapes-tiny-entity/7"),
+        ("unigs-shapes-tiny-entity/7", r"unigs-shapes-tiny-entity has no version 7 \(it has 1\)"),
     ],
 )
 def test_what_means_nothing_is_told(trained: SmallStore, text: str, said: str) -> None:

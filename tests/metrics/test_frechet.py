@@ -152,9 +152,21 @@ def test_metric_at_infinity_and_its_note():
     assert ends["kid"].low < metric.compute()["kid"] < ends["kid"].high
 
 
-@pytest.mark.parametrize("bad", [np.ones(3), np.ones((3, 5)), np.full((3, 2), np.nan), [[1, 2]]])
-def test_bad_features_are_refused(bad):
-    with pytest.raises(DataError):
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.ones(3), "shape"),
+        (np.ones((3, 5)), "5 dimensions"),
+        (np.ones((3, 0)), r"shape \(3, 0\)"),
+        (np.full((3, 2), np.nan), "finite"),
+        ([[1, 2]], "two samples"),
+        ([[1, 2], [3]], "several lengths"),
+        ([["a", "b"]] * 3, "real numbers"),
+        (np.ones((3, 2), complex), "real numbers"),
+    ],
+)
+def test_bad_features_are_refused(bad, message):
+    with pytest.raises(DataError, match=message):
         frechet_distance(np.random.default_rng(0).normal(size=(4, 2)), bad)
 
 

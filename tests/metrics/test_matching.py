@@ -89,6 +89,26 @@ def test_maps_that_do_not_fit_are_refused(bad):
         overlap(np.zeros((3, 3), int), bad)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"ignore": np.zeros((2, 2), bool)}, r"ignore is \(2, 2\), the label maps are \(3, 3\)"),
+        ({"ignore": np.zeros((9, 1), bool)}, r"ignore is \(9, 1\)"),
+        ({"allowed": np.ones((2, 3), bool)}, r"allowed is \(2, 3\), the entities are \(1, 1\)"),
+        ({"allowed": np.ones((), bool)}, r"allowed is \(\)"),
+    ],
+)
+def test_masks_that_do_not_fit_are_named(call, message):
+    segments = np.eye(3, dtype=int)
+    with pytest.raises(DataError, match=message):
+        match(segments, segments, **call)
+
+
+def test_a_label_that_would_become_negative_is_told():
+    with pytest.raises(DataError, match=f"ground-truth label map holds the label {2**63}"):
+        overlap(np.full((2, 2), 2**63, np.uint64), np.ones((2, 2), int))
+
+
 def test_components_touch_at_corners():
     assert components(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0]])).max() == 1
     assert components(np.array([[1, 0, 1]])).tolist() == [[1, 0, 2]]

@@ -121,3 +121,9 @@ def test_files_that_disagree_are_named(test_data, tmp_path):
         panoptic_scores(gt_json, gt_dir, changed, folder)
     with pytest.raises(DataError, match=r"missing\.json: does not read"):
         panoptic_scores(tmp_path / "missing.json", gt_dir, pred_json, folder)
+
+
+def test_unlabelled_pixels_of_another_size_are_named():
+    segments = np.ones((3, 3), int)
+    with pytest.raises(DataError, match=r"void is \(2, 2\)"):
+        count_segments(segments, segments, void=np.ones((2, 2), bool))

@@ -67,6 +67,25 @@ def test_a_label_map_is_painted_with_the_palette():
         check_inputs(TASKS["synthesis"], PALETTE, None, None, None, ["dog"], segments - 1)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint64, np.int64])
+def test_labels_of_any_width_are_painted(kind):
+    segments = np.zeros((9, 9), kind)
+    segments[:3, :3] = 7 if kind is np.uint8 else 2**15
+    if kind is np.int64:
+        segments *= 2**20
+    found = check_inputs(TASKS["synthesis"], PALETTE, None, None, None, ["dog"], segments)
+    assert np.array_equal(found.source[0], PALETTE.encode((segments > 0).astype(int)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(np.eye(4), "float64"), (np.zeros((0, 4), int), "no picture"), (-np.eye(4, dtype=int), "-1")],
+)
+def test_labels_that_cannot_be_painted_are_told(labels, message):
+    with pytest.raises(ConfigError, match=message):
+        check_inputs(TASKS["synthesis"], PALETTE, None, None, None, ["dog"], labels)
+
+
 def test_single_values_serve_the_batch_and_lists_go_one_by_one():
     images = [np.full((4, 4, 3), i, np.uint8) for i in range(3)]
     mask = np.ones((4, 4), bool)

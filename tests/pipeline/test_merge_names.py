@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from tests.support.evaluation.made_predictions import MadePipeline
+from unigs.errors import ConfigError
 from unigs.pipeline.merge_names import predict_by_name
 
 
@@ -24,3 +26,23 @@ def test_every_entity_has_its_class_and_the_higher_score_keeps_the_overlap():
     assert (output.segments[0][:, 4:8] == cat).all()
     assert not output.segments[0][:, 8:].any()
     assert len(pipeline.calls) == 3
+
+
+def test_a_text_is_one_name():
+    pipeline = MadePipeline(lambda call: (np.zeros((5, 10), int), [], []))
+    predict_by_name(pipeline, "dog", image=np.zeros((5, 10, 3), np.uint8))
+    assert [call["names"] for call in pipeline.calls] == [["dog"]]
+
+
+@pytest.mark.parametrize(
+    ("names", "call", "message"),
+    [
+        ([], {}, "names: none"),
+        (["dog"], {"output_type": "latent"}, "latent"),
+        (["dog"], {"return_dict": False}, "return_dict"),
+        (["dog"], {"prompt": "a dog"}, "prompt: each call"),
+    ],
+)
+def test_calls_that_cannot_be_merged_are_told(names, call, message):
+    with pytest.raises(ConfigError, match=message):
+        predict_by_name(MadePipeline(None), names, image=np.zeros((5, 10, 3), np.uint8), **call)

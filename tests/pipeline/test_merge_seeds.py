@@ -49,6 +49,10 @@ def test_wrong_use():
         predict_with_seeds(None, "inpainting", [1, 2])
     with pytest.raises(ConfigError, match="at least two"):
         predict_with_seeds(MadePipeline(None), "entity", [1])
+    with pytest.raises(ConfigError, match="seeds: 3 given"):
+        predict_with_seeds(MadePipeline(None), "entity", 3)
+    with pytest.raises(ConfigError, match="latent"):
+        predict_with_seeds(MadePipeline(None), "entity", [1, 2], output_type="latent")
     noiseless = MadePipeline(None)
     noiseless.config["zero_initial_noise"] = ["entity"]
     with pytest.raises(ConfigError, match="without noise"):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.support.evaluation.made_predictions import MadePipeline
 from unigs.errors import ConfigError
@@ -58,12 +59,31 @@ def test_tiles_without_mask_are_skipped():
     assert pipeline.calls[0]["coarse_mask"].shape == (24, 24)
 
 
+def test_files_are_cut_into_tiles_as_arrays_are(tmp_path):
+    _, image = scene()
+    mask = np.zeros(image.shape[:2], bool)
+    mask[:10, :10] = True
+    picture, marked = tmp_path / "photo.png", tmp_path / "mask.png"
+    Image.fromarray(image).save(picture)
+    Image.fromarray(mask).save(marked)
+    read_files = MadePipeline(read, size=24)
+    predict_in_tiles(read_files, "referring", str(picture), marked, names=["dog"])
+    assert np.array_equal(read_files.calls[0]["image"], image[:24, :24])
+    assert np.array_equal(read_files.calls[0]["coarse_mask"], mask[:24, :24])
+
+
 def test_wrong_use():
     _, image = scene()
     for changes, message in (
         ({"task": "synthesis"}, "synthesis"),
         ({"overlap": 1.0}, "overlap"),
         ({"tile": None}, "tile"),
+        ({"tile": 0}, "tile 0"),
+        ({"tile": -8}, "tile -8"),
+        ({"tile": 8.5}, "tile 8.5"),
+        ({"output_type": "latent"}, "latent"),
+        ({"return_dict": False}, "return_dict"),
+        ({"generator": None}, "generator"),
     ):
         given = {"task": "entity", "tile": 8, "overlap": 0.2} | changes
         with pytest.raises(ConfigError, match=message):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as rle_codec
 
+from unigs.errors import ConfigError
 from unigs.pipeline.output import UniGSOutput, describe_entities
 
 SEGMENTS = np.zeros((8, 12), np.int64)
@@ -114,3 +115,8 @@ def test_latents_print_too():
     latents = UniGSOutput(np.zeros((1, 4, 2, 2)), np.zeros((1, 4, 2, 2)))
     assert repr(latents) == "UniGSOutput(latents of shape (1, 4, 2, 2))"
     assert "latents" in latents._repr_html_()
+
+
+def test_ids_of_other_images_are_told(output):
+    with pytest.raises(ConfigError, match="image_ids: 5 for 2 images"):
+        output.to_coco(range(5))

@@ -23,6 +23,7 @@ from unigs.models.patch_autoencoder import PatchAutoencoder
 from unigs.models.unet import build_unet
 from unigs.pipeline import UniGSPipeline
 from unigs.pipeline import pipeline as pipelines
+from unigs.pipeline.frame import Frame
 from unigs.tasks import TASKS
 
 
@@ -115,6 +116,13 @@ def test_native_fit_pads_and_cuts(perfect, height, width):
     assert output.segments.max() == 4
 
 
+def test_a_few_marked_pixels_of_a_large_picture_stay_marked():
+    masks = np.zeros((1, 3000, 4000), bool)
+    masks[0, 1500, 2000] = True
+    inner = Frame.choose(3000, 4000, 8, 64, None).enter_masks(masks)
+    assert np.argwhere(inner[0]).tolist() == [[32, 32]]
+
+
 def test_stretch_fit_runs_at_the_models_size(perfect):
     perfect.register_to_config(size=SIZE)
     given = pictures(1, 50, 80)[0]
@@ -198,6 +206,12 @@ def test_a_model_for_one_task_refuses_the_others(components):
         ({"paste_back": True}, "paste_back"),
         ({"fit": "stretch"}, "size"),
         ({"fit": "crop"}, "fit 'crop'"),
+        ({"names": 3}, "names: not a list"),
+        ({"names": None, "prompt": 3}, "prompt: not a text"),
+        ({"guidance_scale": "3"}, "guidance_scale '3'"),
+        ({"generator": 3}, "generator: int"),
+        ({"latents": np.zeros((2, 96, 8, 8))}, "latents: ndarray is no tensor"),
+        ({"task": ["referring"]}, "unknown task"),
         ({"decoder": "voronoi"}, "decoder 'voronoi'"),
         ({"decoder_options": {"depth": 3}}, "decoder_options.*depth"),
         ({"callback_on_step_end_tensor_inputs": ["noise"]}, "noise"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.shards.conftest import OPTIONS
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 from unigs.shards.build import build_shards
 from unigs.shards.contact_sheet import contact_sheet
 from unigs.shards.manifest import MANIFEST, SAMPLES, digest_of, read_manifest, read_sample_table
@@ -170,3 +170,13 @@ def test_bucket_of_an_earlier_version_is_pushed_over_and_not_pulled(copy, built,
         pull_shards(str(far), tmp_path / "cache")
     assert len(push_shards(copy, str(far)).copied) == 8
     assert len(pull_shards(str(far), tmp_path / "cache").copied) == 8
+
+
+def test_a_shard_that_is_not_there_is_told(copy):
+    with pytest.raises(DataError, match=r"has no shard x\.tar"):
+        next(read_samples(copy, "x.tar"))
+
+
+def test_a_format_that_shards_do_not_have_is_told(scenes, tmp_path):
+    with pytest.raises(ConfigError, match=r"image_format 'gif'.*png, jpg"):
+        build_shards(scenes, "entity", OPTIONS, tmp_path, image_format="gif")

@@ -108,3 +108,15 @@ def test_a_full_disk_is_told_and_leaves_the_checkpoint_before(tmp_path, monkeypa
     with pytest.raises(DataError, match=r"step-00000004: the checkpoint .* No space left"):
         checkpoint.save_checkpoint(tmp_path, replace(before, step=4), keep=1)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"files": [1]}', '{"files": {}}'])
+def test_a_damaged_record_is_skipped_for_the_checkpoint_before(tmp_path, caplog, content):
+    for step in (1, 2):
+        tensors = {"unet": {"weight": torch.ones(step)}}
+        checkpoint.save_checkpoint(tmp_path, checkpoint.Checkpoint(step, tensors, {}), 2)
+    (tmp_path / "step-00000002" / "state.json").write_text(content)
+    found = checkpoint.load_checkpoint(tmp_path)
+    assert found is not None
+    assert found.step == 1
+    assert "step-00000002 is damaged" in caplog.text

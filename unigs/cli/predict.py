@@ -11,6 +11,7 @@ import typer
 from unigs.cli.device import Device
 from unigs.cli.output import print_result
 from unigs.cli.shared.entity_table import print_entities
+from unigs.cli.shared.volume import is_quiet
 
 EXAMPLES = (
     "unigs predict --model trained/model --task entity --image photo.jpg --out predictions",
@@ -87,6 +88,10 @@ def predict(
     where = this_device(device)
     with failures_named(more_memory=MAKE_ROOM):
         pipeline = UniGSPipeline.from_pretrained(model, dtype=getattr(torch, precision)).to(where)
+    # diffusers decides by itself whether the bar of sampling steps is shown, whatever tqdm's own
+    # variable says
+    if is_quiet():
+        pipeline.set_progress_bar_config(disable=True)
     options: dict[str, Any] = {
         "prompt": prompt,
         "names": None if names is None else split_names(names),

@@ -25,16 +25,16 @@ class ColorBins:
     index: np.ndarray
 
 
-def check_colormap(colormap: np.ndarray) -> np.ndarray:
+def check_colormap(colormap: np.ndarray, what: str = "a colormap") -> np.ndarray:
     """Return `colormap` as a contiguous and writable (h, w, 3) uint8 array, a copy if need be.
 
-    Raises ValueError for anything else.
+    Raises ValueError, in which it is called `what`, for anything else.
     """
     array = np.asarray(colormap)
     if array.ndim != 3 or array.shape[2] != 3:
-        raise ValueError(f"a colormap must have the shape (h, w, 3), not {array.shape}")
+        raise ValueError(f"{what} must have the shape (h, w, 3), not {array.shape}")
     if array.dtype != np.uint8:
-        raise ValueError(f"a colormap must be uint8, not {array.dtype}")
+        raise ValueError(f"{what} must be uint8, not {array.dtype}")
     # Kernels are compiled for one kind of array.
     return np.require(array, requirements=("C", "A", "W"))
 

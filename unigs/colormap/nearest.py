@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from unigs.colormap.bins import check_colormap
 from unigs.colormap.decoded import Decoded
 from unigs.colormap.guide import follow_image
 from unigs.colormap.palette import Palette
@@ -45,12 +46,13 @@ def decode_nearest(
     -distance / 32.
 
     Raises:
-        ValueError: no palette, or an image of another size.
+        ValueError: no palette, or a colormap or an image of another shape or type.
     """
     if palette is None:
         raise ValueError("decoder 'nearest' needs the palette of the colormap")
+    colormap = check_colormap(colormap)
     if image is not None and follow_edges:
-        colormap = follow_image(colormap, image)
+        colormap = follow_image(colormap, check_colormap(image, "an image"))
     height, width = colormap.shape[:2]
     if colormap.size == 0:
         return Decoded(np.zeros((height, width), np.int32), np.zeros(0, np.float32))

@@ -51,14 +51,14 @@ class Palette:
     smallest: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.grid <= MAX_GRID:
-            raise ValueError(f"a palette's grid must be 1 to {MAX_GRID}, not {self.grid}")
+        if not (_is_whole(self.grid) and 1 <= self.grid <= MAX_GRID):
+            raise ValueError(f"a palette's grid must be 1 to {MAX_GRID}, not {self.grid!r}")
         if self.order not in ORDERS:
             raise ValueError(f"palette order must be one of {ORDERS}, not {self.order!r}")
         if self.collision not in COLLISIONS:
             raise ValueError(f"collision must be one of {COLLISIONS}, not {self.collision!r}")
-        if self.smallest < 0:
-            raise ValueError(f"smallest must be a number of pixels, not {self.smallest}")
+        if not _is_whole(self.smallest) or self.smallest < 0:
+            raise ValueError(f"smallest must be a number of pixels, not {self.smallest!r}")
 
     @property
     def name(self) -> str:
@@ -176,6 +176,10 @@ class Palette:
             raise ValueError("the order `random` draws its colours: pass rng, a generator or seed")
         shuffled = np.random.default_rng(rng).permutation(len(self.colors))
         return self.colors[shuffled[: self.grid**2]]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 @kernel

@@ -63,9 +63,9 @@ class LossRecord:
 
 def read_losses(file: Path) -> dict[str, list[tuple[int, float]]]:
     """Return metric -> (step, value) by step; of a step that was told twice, as after a resumption,
-    the last. A line that a kill cut short is passed over."""
+    the last. A line that is cut short or damaged is passed over."""
     found: dict[str, dict[int, float]] = {}
-    for line in file.read_text("utf-8").splitlines():
+    for line in file.read_text("utf-8", "replace").splitlines():
         try:
             record = json.loads(line)
             losses = {name: float(record[name]) for name in METRICS if name in record}

@@ -29,7 +29,8 @@ def compare_models(
         images: shown at most of each task.
 
     Raises:
-        DataError: no task or image in common, or files of an evaluation are gone.
+        DataError: no task or image in common, other true entities in an image that both have, or
+            files of an evaluation are gone.
     """
     shared = [task for task in first if task in second]
     if not shared:
@@ -43,6 +44,7 @@ def compare_models(
             Evaluation.read(side[task], name)
             for side, name in zip((first, second), names, strict=True)
         )
+        _require_same_truth(one, other)
         place = None if shards is None or not (one.files and other.files) else shards / task
         inputs = None
         if place is not None:
@@ -50,3 +52,22 @@ def compare_models(
             inputs = read_inputs(place, one.files, {key for key, _, _ in chosen})
         found.append(compare_task(task or one.folder.name, one, other, inputs, images))
     return found
+
+
+def _require_same_truth(one: Evaluation, other: Evaluation) -> None:
+    """Raise DataError where an image of both has other true entities: keys name scenes, of which
+    another task, or other shards, have other targets."""
+    if not ("miou" in one.scores.parts and "miou" in other.scores.parts):
+        return
+    counts, others = (
+        dict(zip(side.scores.keys, side.scores.parts["miou"][:, 1].tolist(), strict=True))
+        for side in (one, other)
+    )
+    for key in counts.keys() & others.keys():
+        if counts[key] != others[key]:
+            raise DataError(
+                f"{key} has {counts[key]:.0f} true entities in one evaluation, {others[key]:.0f} "
+                "in the other",
+                file=other.folder,
+                hint="evaluate both on the same shards of one task",
+            )

@@ -13,6 +13,7 @@ import numpy as np
 from unigs.datasets.catalog import DATASETS, SYNONYMS, open_dataset
 from unigs.datasets.dataset import Dataset
 from unigs.datasets.exports.places import of_another_format
+from unigs.datasets.scene_keys import MAX_KEY, name_beside, scene_key
 from unigs.errors import DataError
 from unigs.io.image_file import read_bytes, read_image
 from unigs.scene import Entity, Scene, entities_of
@@ -56,14 +57,35 @@ def scene_of(
     Args:
         segments: (h, w) integers, 0 = nothing; the labels need not be without gaps.
         names: label -> class name; a label without one is void, as 0 is.
-        key: unique in the data set; if None the file's name without its ending, with "-" for what a
-            key does not take.
+        key: unique in the data set, of letters, digits, `_` and `-`; if None as in every data set:
+            the file's name without its ending, with "-" for other characters, and with a hash where
+            that does not tell it from others.
 
     Raises:
-        DataError: the image cannot be read or has another size.
+        DataError: the image cannot be read or has another size, or labels, names or key are none.
     """
     path, labels = Path(image_file), np.asarray(segments)
-    read_image(path, labels.shape[:2])
+    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+        raise DataError(
+            f"labels of shape {labels.shape} and type {labels.dtype}",
+            file=path,
+            hint="give an (h, w) array of integers with 0 for nothing",
+        )
+    height, width = read_image(path).shape[:2]
+    if labels.shape != (height, width):
+        raise DataError(
+            f"image is {height}x{width}, expected {labels.shape[0]}x{labels.shape[1]}",
+            file=path,
+            hint="give labels of the image's height and width, as it is seen upright",
+        )
+    for label, name in names.items():
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(f"name {name!r} of label {label}", file=path, hint="give a text")
+    if key is not None and not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{MAX_KEY}}}", key):
+        raise DataError(
+            f"key {key!r}", file=path, hint=f"give up to {MAX_KEY} letters, digits, _ and -"
+        )
+    own = key or scene_key(path.name)
     present = [label for label in np.unique(labels).tolist() if label and label in names]
     classes = list(dict.fromkeys(names.values()))
     compact = np.zeros(labels.shape, np.int32)
@@ -74,7 +96,7 @@ def scene_of(
         known.append(Entity(new, name, classes.index(name) + 1, True, 0, (0.0, 0.0), str(label)))
     said = json.dumps([one.class_name for one in known]).encode()
     return Scene(
-        key=key or re.sub(r"[^A-Za-z0-9_-]", "-", path.stem),
+        key=own,
         dataset=dataset,
         split=split,
         image_file=path,
@@ -84,4 +106,5 @@ def scene_of(
         image_digest=hashlib.sha256(read_bytes(path)).hexdigest(),
         annotation_digest=hashlib.sha256(compact.tobytes() + said).hexdigest(),
         turned=True,
+        file_name=name_beside(own, path.name) if key is None else None,
     )

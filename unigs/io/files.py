@@ -94,7 +94,9 @@ def writing(path: Path) -> Iterator[Path]:
         raise DataError(
             f"cannot be written: {error.strerror or error}",
             file=path,
-            hint="free space, or give another folder; what is finished is kept",
+            hint="move away the folder in its place"
+            if path.is_dir()
+            else "free space, or give another folder; what is finished is kept",
         ) from error
 
 

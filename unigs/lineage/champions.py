@@ -24,11 +24,11 @@ def read_champions(store: Path) -> dict[str, str]:
     path = store / FILE
     try:
         found = json.loads(path.read_text("utf-8"))
+        return {str(name): str(version) for name, version in found.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise DataError(f"no champions: {error}", file=path, hint="delete the file") from error
-    return {str(name): str(version) for name, version in found.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"no champions: {error}", file=path, hint="delete it") from error
 
 
 def note_champion(store: Path, name: str, version: str) -> None:

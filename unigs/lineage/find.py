@@ -64,15 +64,16 @@ def find(trace: Trace, text: str) -> Found:
             return metric
         if _SHA256.fullmatch(text) and (shards := _shards(trace, text)):
             return shards[0]
-    return image_scenes(trace, text)
+    return image_scenes(trace, text, "metric, model, shard or image")
 
 
-def image_scenes(trace: Trace, text: str) -> list[FoundScene]:
+def image_scenes(trace: Trace, text: str, asked: str = "image") -> list[FoundScene]:
     """Return the scenes of an image in every build of the scenes indexes.
 
     Args:
         text: a file, its path in the data set, its name, the key of a scene, that after its split
             (``shapes-tiny/train/KEY``), or the SHA-256 of its bytes.
+        asked: for what the text may stand, as an error says it.
 
     Raises:
         DataError: no such image, or the name of several.
@@ -96,7 +97,7 @@ def image_scenes(trace: Trace, text: str) -> list[FoundScene]:
             for scene in found
             if scene.name == text or f"/{scene.row.image}".endswith(f"/{text.lstrip('/')}")
         ]
-    return require_scenes(found, text, store)
+    return require_scenes(found, text, store, asked)
 
 
 def _ends_with(path: Path, image: str) -> bool:
@@ -126,6 +127,13 @@ def _model(trace: Trace, text: str) -> Build | None:
         names = (build.name, build.metadata["name"], f"{build.run}/{build.name}")
         if text in names:
             newest[build.folder] = build
+    name, _, version = text.rpartition("/")
+    versions = [build.metadata["version"] for build in models if build.metadata["name"] == name]
+    if versions and version.isdigit():
+        listed = ", ".join(dict.fromkeys(map(str, versions)))
+        raise DataError(
+            f"{name} has no version {version}", file=trace.ledger.store, hint=f"it has {listed}"
+        )
     return _only(trace, list(newest.values()), text, lambda build: f"{build.run}/{build.name}")
 
 
@@ -169,7 +177,9 @@ def _metric(trace: Trace, text: str) -> FoundMetric | None:
 def _metrics(trace: Trace, build: Build) -> dict[str, Any]:
     file = trace.ledger.store / build.folder / _METRICS
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read: {error}", file=file, hint="run it again") from error
     return content

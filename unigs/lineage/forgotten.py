@@ -61,8 +61,6 @@ def read_forgotten(store: Path) -> list[Forgotten]:
     Raises DataError when the list cannot be read: to go on would bring them back.
     """
     file = forgotten_file(store)
-    if not file.is_file():
-        return []
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
@@ -76,6 +74,8 @@ def read_forgotten(store: Path) -> list[Forgotten]:
             )
             for image in content["images"]
         ]
+    except FileNotFoundError:
+        return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the list of forgotten images cannot be read: {error}",

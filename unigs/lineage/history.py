@@ -134,16 +134,23 @@ def references(value: Any) -> Iterator[str]:
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     except OSError:
         return
+    # line by line: bytes that are no text spoil the line that they are in
     for line in text.splitlines():
         try:
             content = json.loads(line)
         except ValueError:
             continue
-        if isinstance(content, dict) and content.keys() >= {*_OF_RECORD, "inputs", "time"}:
+        if _is_build(content):
             yield content
+
+
+def _is_build(content: Any) -> bool:
+    if not isinstance(content, dict) or not content.keys() >= {*_OF_RECORD, "inputs", "time"}:
+        return False
+    return all(isinstance(content[name], dict) for name in ("inputs", "metadata"))
 
 
 def _text(line: Mapping[str, Any]) -> str:

@@ -180,14 +180,19 @@ class Trace:
                     self.tables.write_shards(self.ledger.store / part, digest)
 
 
-def require_scenes(found: list[FoundScene], text: str, store: Path) -> list[FoundScene]:
+def require_scenes(
+    found: list[FoundScene], text: str, store: Path, asked: str = "image"
+) -> list[FoundScene]:
     """Return the scenes of one image, under all its names.
+
+    Args:
+        asked: for what `text` may stand.
 
     Raises DataError when there are none, or those of several images.
     """
     if not found:
         raise DataError(
-            f"no image of this store is {text}",
+            f"no {asked} of this store is {text}",
             file=store,
             hint="give the key of a scene, a file, its name, or the SHA-256 of its bytes",
         )

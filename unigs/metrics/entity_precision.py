@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from unigs.errors import DataError
 from unigs.metrics.bootstrap.draws import DRAWS, Interval, draw_weights, interval
 from unigs.metrics.bootstrap.precision import resampled_precision
-from unigs.metrics.matching import Overlap, overlap
+from unigs.metrics.matching import Overlap, overlap, pixels_of
 from unigs.metrics.overlap_evaluation import ImageOverlaps, Matched, match_images
 
 
@@ -46,12 +47,14 @@ class EntityOverlaps:
     ) -> EntityOverlaps:
         """Read (h, w) label maps, 0 = nothing, of the image ``key``.
 
-        ``scores`` gives the confidence of each predicted label (any real number; only the order
-        counts) and may name labels that own no pixel, which are dropped and counted. ``void``
-        (h, w) bool marks unlabelled pixels. Where they are known, ``both`` is the overlap of the
-        two maps and ``on_void`` (p,) the unlabelled pixels of each predicted entity. Raises
-        :class:`DataError` for a label without score.
+        ``scores`` gives the confidence of each predicted label (any finite number; only the
+        order counts) and may name labels that own no pixel, which are dropped and counted.
+        ``void`` (h, w) bool marks unlabelled pixels. Where they are known, ``both`` is the overlap
+        of the two maps and ``on_void`` (p,) the unlabelled pixels of each predicted entity. Raises
+        :class:`DataError` for a label without score and for a score that is no such number.
         """
+        if not isinstance(scores, Mapping):
+            raise DataError(f"image {key}: scores are {type(scores).__name__}; map labels to them")
         both = both or overlap(gt, pred)
         present = both.pred_labels.tolist()
         missing = [label for label in present if label not in scores]
@@ -59,8 +62,14 @@ class EntityOverlaps:
             raise DataError(f"image {key}: predicted entities {missing} have no score; give one")
         place = {label: number for number, label in enumerate(present)}
         order = [place[label] for label in scores if label in place]
+        for label in present:
+            score = scores[label]
+            if not isinstance(score, numbers.Real) or not np.isfinite(score):
+                raise DataError(
+                    f"image {key}: the score of entity {label} is {score!r}, not a finite number"
+                )
         if on_void is None and void is not None and np.any(void):
-            on_void = overlap(np.asarray(void, bool), pred).intersection[0]
+            on_void = overlap(pixels_of(void, "void", np.shape(pred)), pred).intersection[0]
         if on_void is not None and not on_void.any():
             # nothing can be excused: ranked twice it would be the same
             on_void = None

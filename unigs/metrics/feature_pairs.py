@@ -63,9 +63,18 @@ def two_sets(a: ArrayLike, b: ArrayLike, what: str) -> tuple[Features, Features]
 
 
 def _checked(values: ArrayLike) -> Features:
-    array = np.asarray(values, np.float64)
-    if array.ndim != 2:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError("features are of several lengths; pass (n, d)") from error
+    if array.ndim != 2 or not array.shape[1]:
         raise DataError(f"features have shape {array.shape}; pass (n, d)")
+    try:
+        if np.iscomplexobj(array):
+            raise TypeError
+        array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"features are of type {array.dtype}; pass real numbers") from error
     if not np.isfinite(array).all():
         raise DataError("features are not all finite; check the images and the network")
     return array

@@ -82,6 +82,8 @@ def _label_map(values: ArrayLike, what: str) -> NDArray[np.integer]:
             "pass a (h, w) array of integers with 0 for nothing"
         )
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
+        if array.size and array.max() > np.iinfo(np.int64).max:
+            raise DataError(f"{what} label map holds the label {array.max()}; pass int64 or less")
         array = array.astype(np.int64)
     return np.maximum(array, 0) if array.size and array.min() < 0 else array
 
@@ -91,7 +93,7 @@ def overlap(gt: ArrayLike, pred: ArrayLike, ignore: ArrayLike | None = None) -> 
 
     ``gt`` and ``pred`` are (h, w) integer label maps, 0 (or less) = nothing. Pixels where
     ``ignore`` (h, w) bool is True count on neither side. Raises :class:`DataError` on shapes
-    that differ.
+    that differ and on what is no label map.
     """
     gt_map, pred_map = _label_map(gt, "ground-truth"), _label_map(pred, "predicted")
     if gt_map.shape != pred_map.shape:
@@ -99,7 +101,7 @@ def overlap(gt: ArrayLike, pred: ArrayLike, ignore: ArrayLike | None = None) -> 
             f"ground truth is {gt_map.shape} but the prediction is {pred_map.shape}; "
             "resize the prediction with nearest neighbour first"
         )
-    keep = slice(None) if ignore is None else ~np.asarray(ignore, bool).ravel()
+    keep = slice(None) if ignore is None else ~pixels_of(ignore, "ignore", gt_map.shape).ravel()
     gt_present, gt_index = _compact(gt_map.ravel()[keep])
     pred_present, pred_index = _compact(pred_map.ravel()[keep])
     k = pred_present.size
@@ -112,6 +114,17 @@ def overlap(gt: ArrayLike, pred: ArrayLike, ignore: ArrayLike | None = None) -> 
         gt_area=table[1:].sum(1),
         pred_area=table[:, 1:].sum(0),
     )
+
+
+def pixels_of(mask: ArrayLike, what: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return a mask as (h, w) bool; raise :class:`DataError` that calls it ``what`` where it is
+    not of the shape of the label maps."""
+    array = np.asarray(mask, bool)
+    if array.shape != shape:
+        raise DataError(
+            f"{what} is {array.shape}, the label maps are {shape}; pass one of their size"
+        )
+    return array
 
 
 def ignored_pixels(whole: Overlap, kept: Overlap) -> NDArray[np.int64]:
@@ -151,7 +164,11 @@ def match_overlap(
     allowed: NDArray[np.bool_] | None = None,
 ) -> Matches:
     """Match as :func:`match` does, from areas and intersections that are known."""
-    iou = both.iou if allowed is None else np.where(allowed, both.iou, 0.0)
+    iou = both.iou
+    if allowed is not None:
+        if np.shape(allowed) != iou.shape:
+            raise DataError(f"allowed is {np.shape(allowed)}, the entities are {iou.shape}")
+        iou = np.where(allowed, iou, 0.0)
     rows, columns = linear_sum_assignment(iou, maximize=True)
     hit = iou[rows, columns] > 0
     rows, columns = rows[hit], columns[hit]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unigs.metrics.matching import Overlap, overlap
+from unigs.metrics.matching import Overlap, overlap, pixels_of
 
 #: Summed IoU, true positives, false positives and false negatives of each class of one image.
 Tally = dict[int, tuple[float, int, int, int]]
@@ -47,7 +47,8 @@ def count_segments(
     if on_void is not None:
         unlabelled = on_void
     elif void is not None:
-        unlabelled = overlap(np.asarray(void, bool), pred).intersection.sum(0)
+        void = pixels_of(void, "void", np.shape(pred))
+        unlabelled = overlap(void, pred).intersection.sum(0)
     union = both.gt_area[:, None] + both.pred_area[None] - both.intersection
     union -= unlabelled[None]
     iou = both.intersection / np.maximum(union, 1)

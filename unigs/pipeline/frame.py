@@ -76,8 +76,8 @@ class Frame:
         if self.fit == "native":
             rest = ((0, self.inner_height - self.height), (0, self.inner_width - self.width))
             return np.pad(masks, ((0, 0), *rest), mode="edge")
-        pixels = masks.astype(np.uint8) * 255
-        return self._enter(pixels, Image.Resampling.BOX) > 0
+        # in 8 bits the share of a few pixels of a large picture would round to nothing
+        return self._enter(masks.astype(np.float32), Image.Resampling.BOX) > 0
 
     def leave_images(self, images: np.ndarray) -> np.ndarray:
         """(n, H, W, 3) uint8 at the inner size -> (n, h, w, 3)."""

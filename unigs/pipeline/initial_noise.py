@@ -30,14 +30,21 @@ def initial_noise(control: Tensor, generator: Generators) -> Tensor:
             does not depend on the batch. They may live on another device than `control`.
 
     Raises:
-        ConfigError: another number of generators than images.
+        ConfigError: another number of generators than images, or something else.
     """
     count, channels, height, width = control.shape
     generators: list[torch.Generator | None]
     if generator is None or isinstance(generator, torch.Generator):
         generators = [generator] * count
-    else:
+    elif isinstance(generator, Sequence) and all(
+        isinstance(one, torch.Generator) for one in generator
+    ):
         generators = list(generator)
+    else:
+        raise ConfigError(
+            f"generator: {type(generator).__name__} of something else",
+            hint="give torch.Generator().manual_seed(0), or one per image",
+        )
     if len(generators) != count:
         raise ConfigError(
             f"generator: {len(generators)} given for a batch of {count}",
@@ -49,3 +56,17 @@ def initial_noise(control: Tensor, generator: Generators) -> Tensor:
         shape = (2 * channels, height, width)
         drawn.append(torch.randn(shape, generator=one, device=device))
     return torch.stack([noise.to(control.device) for noise in drawn])
+
+
+def given_noise(latents: Tensor, control: Tensor) -> Tensor:
+    """Return latents (n, 2C, h', w') that a call gives, as float32 beside the control latents
+    (n, C, h', w'); raise ConfigError where they do not fit."""
+    wanted = (len(control), 2 * control.shape[1], *control.shape[2:])
+    if not isinstance(latents, Tensor) or latents.shape != wanted:
+        raise ConfigError(
+            f"latents: shape {tuple(latents.shape)} does not fit the batch"
+            if isinstance(latents, Tensor)
+            else f"latents: {type(latents).__name__} is no tensor",
+            hint=f"give {wanted}",
+        )
+    return latents.to(control.device, torch.float32)

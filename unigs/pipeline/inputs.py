@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ def check_options(
     most_steps: int,
     paste_back: bool,
     decoder: str,
+    guidance: float | None = None,
 ) -> Task:
     """Return the task of a call, once its options fit it and the model's tasks; else ConfigError.
 
@@ -69,6 +71,8 @@ def check_options(
         raise ConfigError(
             f"num_inference_steps {steps!r}", hint=f"give a whole number from 1 to {most_steps}"
         )
+    if guidance is not None and not isinstance(guidance, numbers.Real):
+        raise ConfigError(f"guidance_scale {guidance!r}", hint="give a number")
     if decoder not in DECODERS:
         raise ConfigError(f"decoder {decoder!r}", hint=choices(decoder, DECODERS))
     if paste_back and kind.control != "masked_image":
@@ -89,7 +93,8 @@ def check_inputs(
 
     Pictures are PIL images, arrays or paths of files, one or a list. Grey becomes RGB, alpha is
     dropped, 16-bit pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be
-    an (h, w) integer label map, which is painted with `palette`. What a mask marks is said in
+    an (h, w) array of integer labels, of any width and 0 = nothing, which is painted with
+    `palette`. What a mask marks is said in
     `unigs.io.mask_file`. A single picture, prompt or list of names serves the whole batch.
 
     Raises:
@@ -125,6 +130,11 @@ def check_inputs(
         for index, item in enumerate(_spread("coarse_mask", masks, count)):
             coarse[index] = as_mask(item, index, (height, width))
     return Inputs(task, np.stack(sources), coarse, prompts, said)
+
+
+def opened(picture: Any) -> Any:
+    """Return the image in a file, or what is no path as it is; DataError if it does not open."""
+    return open_image(Path(picture)) if isinstance(picture, str | PathLike) else picture
 
 
 def as_rgb(picture: Any, argument: str) -> np.ndarray:
@@ -173,16 +183,19 @@ def _prompts(
     elif prompt is None and names is None:
         raise ConfigError(f"{task.name}: neither prompt nor names", hint="name the classes")
     if prompt is not None:
-        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        try:
+            texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        except TypeError:
+            texts = []
         if not texts or not all(isinstance(text, str) for text in texts):
             raise ConfigError("prompt: not a text or a list of texts", hint="give one an image")
         return texts, [names_in(task, text) for text in texts]
     if names is None:
         return [task.template], [None]
-    nested = [names] if isinstance(names, str) else list(names)
-    if all(isinstance(name, str) for name in nested):
-        nested = [nested]
     try:
+        nested = [names] if isinstance(names, str) else list(names)
+        if all(isinstance(name, str) for name in nested):
+            nested = [nested]
         said = [tuple(" ".join(str(name).split()) for name in one) for one in nested]
     except TypeError as error:
         raise ConfigError("names: not a list of class names", hint="give e.g. ['dog']") from error
@@ -192,11 +205,17 @@ def _prompts(
 
 
 def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
-    if isinstance(picture, np.ndarray) and picture.ndim == 2 and picture.dtype != np.uint8:
-        if not np.issubdtype(picture.dtype, np.integer) or picture.min() < 0:
-            raise ConfigError(f"colormap: labels of type {picture.dtype}",
-                              hint="give non-negative integers or an RGB colormap")  # fmt: skip
-        return palette.encode(picture.astype(np.int32))
+    # labels in 8 bits too: taken for grey they would be colours that no palette has
+    if isinstance(picture, np.ndarray) and picture.ndim == 2 and picture.size:
+        if not np.issubdtype(picture.dtype, np.integer):
+            found = f"labels of type {picture.dtype}"
+        elif picture.min() < 0:
+            found = f"a label below 0, {picture.min()}"
+        else:
+            return palette.encode(picture)
+        raise ConfigError(
+            f"colormap: {found}", hint="give non-negative integers or an RGB colormap"
+        )
     return as_rgb(picture, "colormap")
 
 
@@ -253,14 +272,10 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     if isinstance(value, list | tuple):
-        return [_opened(one) for one in value]
+        return [opened(one) for one in value]
     if isinstance(value, str | PathLike):
-        return [_opened(value)]
+        return [opened(value)]
     return list(value) if isinstance(value, np.ndarray) and value.ndim == 4 else [value]
-
-
-def _opened(picture: Any) -> Any:
-    return open_image(Path(picture)) if isinstance(picture, str | PathLike) else picture
 
 
 def _spread(argument: str, values: list[Any], count: int) -> list[Any]:

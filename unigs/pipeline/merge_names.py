@@ -7,25 +7,35 @@ from typing import Any
 
 import numpy as np
 
+from unigs.errors import ConfigError
 from unigs.pipeline.initial_noise import seeded_generator
-from unigs.pipeline.output import UniGSOutput, describe_entities
+from unigs.pipeline.output import UniGSOutput, check_merged_call, describe_entities
 
 __all__ = ["predict_by_name"]
 
 
-def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: Any) -> UniGSOutput:
+def predict_by_name(
+    pipeline: Any, names: str | Sequence[str], seed: int = 0, **call: Any
+) -> UniGSOutput:
     """Run referring once per name and merge: where entities overlap, the higher score wins.
 
     Colours carry no class, so a prompt of several names leaves open which entity is which.
 
     Args:
-        names: class names; each is looked for in every image of the batch.
+        names: class names, or one; each is looked for in every image of the batch.
         seed: of the noise, the same for each name.
         call: the other arguments of the pipeline call (`image`, `coarse_mask`, ...).
 
     Returns:
         Images of the first run; colormaps hold each entity as its own run painted it.
+
+    Raises:
+        ConfigError: no name, or a call that cannot be merged.
     """
+    check_merged_call(call, ("task", "prompt", "generator"))
+    wanted = [names] if isinstance(names, str) else list(names)
+    if not wanted:
+        raise ConfigError("names: none given", hint="name at least one class")
     runs = [
         pipeline(
             task="referring",
@@ -33,7 +43,7 @@ def predict_by_name(pipeline: Any, names: Sequence[str], seed: int = 0, **call: 
             generator=seeded_generator(seed),
             **call,
         )
-        for name in names
+        for name in wanted
     ]
     segments = np.zeros_like(runs[0].segments)
     colormaps = np.zeros_like(runs[0].colormaps)

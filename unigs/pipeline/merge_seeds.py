@@ -10,7 +10,7 @@ import numpy as np
 from unigs.errors import ConfigError
 from unigs.metrics.matching import match
 from unigs.pipeline.initial_noise import seeded_generator
-from unigs.pipeline.output import UniGSOutput, describe_entities
+from unigs.pipeline.output import UniGSOutput, check_merged_call, describe_entities
 from unigs.tasks import task_named
 
 __all__ = ["predict_with_seeds"]
@@ -30,8 +30,8 @@ def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: A
         call: the other arguments of the pipeline call.
 
     Raises:
-        ConfigError: a task that generates images or starts without noise, or fewer than two
-            seeds.
+        ConfigError: a task that generates images or starts without noise, fewer than two seeds, or
+            a call that cannot be merged.
     """
     if task_named(task).new_image:
         raise ConfigError(
@@ -41,8 +41,9 @@ def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: A
         raise ConfigError(
             f"seeds: this model predicts {task} without noise", hint="run it once, no seed matters"
         )
-    if len(seeds) < 2:
-        raise ConfigError(f"seeds: {len(seeds)} given", hint="give at least two")
+    if not isinstance(seeds, Sequence) or len(seeds) < 2:
+        raise ConfigError(f"seeds: {seeds!r} given", hint="give a list of at least two")
+    check_merged_call(call, ("generator",))
     runs = [pipeline(task=task, generator=seeded_generator(seed), **call) for seed in seeds]
     count = len(runs[0].segments)
     chosen, merged, entities = [], [], []

@@ -7,11 +7,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from unigs.config.seeds import whole_number
 from unigs.errors import ConfigError
 from unigs.metrics.matching import overlap as shared_pixels
 from unigs.pipeline.initial_noise import seeded_generator
-from unigs.pipeline.inputs import Picture, as_mask, as_rgb
-from unigs.pipeline.output import EntityPrediction, UniGSOutput, describe_entities
+from unigs.pipeline.inputs import Picture, as_mask, as_rgb, opened
+from unigs.pipeline.output import (
+    EntityPrediction,
+    UniGSOutput,
+    check_merged_call,
+    describe_entities,
+)
 from unigs.tasks import task_named
 
 __all__ = ["predict_in_tiles"]
@@ -44,20 +50,26 @@ def predict_in_tiles(
         call: the other arguments of the pipeline call.
 
     Raises:
-        ConfigError: a task that generates images, a tile size the model does not say, or an
-            overlap outside 0 to 1.
+        ConfigError: a task that generates images, a tile size that the model does not say or
+            that is no number of pixels, an overlap outside 0 to 1, or a call that cannot be merged.
+        DataError: a file that does not open.
     """
     kind = task_named(task)
     if kind.new_image:
         raise ConfigError(f"tiles: {task} generates one image", hint="use referring or entity")
-    side = tile or pipeline.config["size"]
-    if side is None:
+    side = pipeline.config["size"] if tile is None else whole_number(tile)
+    if tile is None and side is None:
         raise ConfigError("tile: the model does not say its size", hint="give a side in pixels")
+    if side is None or side < 1:
+        raise ConfigError(f"tile {tile!r}", hint="give a side in whole pixels, at least 1")
     if not 0 <= overlap < 1:
         raise ConfigError(f"overlap {overlap}", hint="give a share from 0 to below 1")
-    pixels = as_rgb(image, "image")
+    check_merged_call(call, ("generator",))
+    pixels = as_rgb(opened(image), "image")
     height, width = pixels.shape[:2]
-    mask = None if coarse_mask is None else as_mask(coarse_mask, 0, (height, width))
+    mask = None
+    if coarse_mask is not None:
+        mask = as_mask(opened(coarse_mask), 0, (height, width))
     merged = _Mosaic(height, width)
     for top in starts(height, side, overlap):
         for left in starts(width, side, overlap):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
@@ -15,6 +15,7 @@ from PIL import Image
 from pycocotools import mask as rle_codec
 from scipy import ndimage
 
+from unigs.errors import ConfigError
 from unigs.io.annotations.segment_ids import id_to_rgb
 
 # Entities of an image in a text, and the least width of one in a notebook.
@@ -184,6 +185,8 @@ class UniGSOutput(BaseOutput):
     ) -> list[tuple[int | str, list[EntityPrediction]]]:
         count = len(self._segments())
         ids = list(range(1, count + 1)) if image_ids is None else list(image_ids)
+        if len(ids) != count:
+            raise ConfigError(f"image_ids: {len(ids)} for {count} images", hint="give one an image")
         return list(zip(ids, self.entities or [], strict=True))
 
 
@@ -193,6 +196,22 @@ def _described(entity: EntityPrediction) -> str:
         f"{entity.id} {entity.class_name or 'entity'}: score {entity.score:.2f}, "
         f"{entity.area:,} pixels in {width}x{height} at ({x}, {y})"
     )
+
+
+def check_merged_call(call: Mapping[str, Any], own: Iterable[str]) -> None:
+    """Raise ConfigError for arguments with which the outputs of several calls cannot be merged.
+
+    Args:
+        call: arguments of each pipeline call.
+        own: those that the merge gives itself.
+    """
+    for name in own:
+        if name in call:
+            raise ConfigError(f"{name}: each call gets its own", hint="leave it out")
+    if call.get("output_type") == "latent":
+        raise ConfigError("output_type 'latent': entities are merged", hint="give pil or np")
+    if not call.get("return_dict", True):
+        raise ConfigError("return_dict False: entities are merged", hint="leave it out")
 
 
 def describe_entities(

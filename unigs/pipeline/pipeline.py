@@ -30,7 +30,7 @@ from unigs.pipeline.control import encode_control
 from unigs.pipeline.decode import decode_predictions
 from unigs.pipeline.denoise import predict, step_arguments, with_known
 from unigs.pipeline.frame import Fit, Frame
-from unigs.pipeline.initial_noise import Generators, initial_noise
+from unigs.pipeline.initial_noise import Generators, given_noise, initial_noise
 from unigs.pipeline.inputs import Inputs, OneOrMany, check_inputs, check_options
 from unigs.pipeline.output import UniGSOutput
 from unigs.tasks import TASKS
@@ -207,6 +207,7 @@ class UniGSPipeline(DiffusionPipeline):
             self.scheduler.config.get("num_train_timesteps", 1000),
             paste_back,
             chosen,
+            guidance_scale,
         )
         for name in set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs):
             raise ConfigError(f"callback_on_step_end_tensor_inputs: {name}", hint="give latents")
@@ -219,13 +220,9 @@ class UniGSPipeline(DiffusionPipeline):
         )
         scale = self.config["guidance"][kind.name] if guidance_scale is None else guidance_scale
         text = self._text(inputs.prompts, guided=scale != 1)
-        noise = initial_noise(control, generator) if latents is None else latents
-        if noise.shape != (len(control), 2 * control.shape[1], *control.shape[2:]):
-            raise ConfigError(
-                f"latents: shape {tuple(noise.shape)} does not fit the batch",
-                hint=f"give {(len(control), 2 * control.shape[1], *control.shape[2:])}",
-            )
-        noise = noise.to(control.device, torch.float32)
+        noise = (
+            initial_noise(control, generator) if latents is None else given_noise(latents, control)
+        )
         zero_noise = latents is None and kind.name in self.config["zero_initial_noise"]
         if zero_noise and not kind.new_image:
             noise = torch.zeros_like(noise)

@@ -13,6 +13,10 @@ __all__ = ["SampleOptions"]
 
 # Colormaps are stored as 8-bit indexed PNG; index 0 is the background.
 MAX_LABELS = 255
+_SHARES = (
+    "negative_probability", "all_negative", "min_area", "inside", "flip_probability",
+    "color_jitter", "curve_probability",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,18 @@ class SampleOptions:
             )
         if self.size < 1:
             raise ConfigError(f"sample size {self.size}: give a positive number of pixels")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} {getattr(self, name)}", hint="give a share from 0 to 1")
+        if not self.extension >= 0:
+            raise ConfigError(f"extension {self.extension}", hint="give 0 or more")
+        least, largest = self.crop_scale
+        if not 0 < least <= largest <= 1:
+            raise ConfigError(
+                f"crop_scale {self.crop_scale}", hint="give 0 < least <= largest <= 1"
+            )
+        if isinstance(self.class_names, str):
+            raise ConfigError(f"class_names {self.class_names!r}", hint="give a tuple of names")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all options as JSON values, the palette by name: equal exactly when samples

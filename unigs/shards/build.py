@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 import unigs
-from unigs.errors import ConfigError, DataError
+from unigs.errors import ConfigError, DataError, choices
 from unigs.index.scene_source import SceneHead, SceneList, SceneSource
 from unigs.io.spread import Spread
 from unigs.samples.options import SampleOptions
@@ -87,6 +87,10 @@ def build_shards(
     numbers = (variants, workers, samples_per_shard, shards, bytes_per_shard)
     if any(number is not None and number < 1 for number in numbers):
         raise ConfigError("variants, workers, shards and the sizes of a shard must be at least 1")
+    if image_format not in get_args(ImageFormat):
+        raise ConfigError(
+            f"image_format {image_format!r}", hint=choices(image_format, get_args(ImageFormat))
+        )
     with locked(folder):
         before = manifest_before(folder)
         wanted = shards or -(-len(heads) * variants // samples_per_shard)

@@ -36,12 +36,18 @@ def read_samples(place: Path | str, shard: str | None = None) -> Iterator[Sample
     """Yield the samples of a folder of shards, or at an address, in the order of the shards, or of
     one of its shards.
 
-    Raises DataError that names shard and key where a byte is not the one that was written: before
-    the sample is handed out; for what belongs to no sample, after the last of its shard.
+    Raises DataError for a shard that is not there, and one that names shard and key where a byte is
+    not the one that was written: before the sample is handed out; for what belongs to no sample,
+    after the last of its shard.
     """
     with opened(place) as source:
         check_vouched(source.folder, SAMPLES)
-        for record in read_manifest(source.folder).shards:
+        shards = read_manifest(source.folder).shards
+        if shard is not None and shard not in {record.path for record in shards}:
+            raise DataError(
+                f"has no shard {shard}", file=source.name, hint="give one of its manifest"
+            )
+        for record in shards:
             if shard in (None, record.path):
                 for files in read_shard(source, record):
                     yield decode_sample(files)

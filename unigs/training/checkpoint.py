@@ -128,7 +128,9 @@ def load_checkpoint(folder: Path, step: int | None = None) -> Checkpoint | None:
                     raise ValueError(f"{name} does not have the digest that was written")
             tensors = {Path(name).stem: load_file(path / name) for name in state["files"]}
             return Checkpoint(state["step"], tensors, state)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError
+        ) as error:  # fmt: skip
             logger.warning("checkpoint %s is damaged (%s): trying the one before", path, error)
     return None
 

@@ -235,3 +235,13 @@ def test_the_inputs_of_each_build_are_noted_beside_the_folder(tmp_path: Path) ->
     build_or_reuse(folder, {"seed": 1}, Builder())
     (noted,) = read_history(tmp_path, file)
     assert (noted.inputs, noted.metadata, noted.digest) == ({"seed": 1}, {"count": 1}, "d" * 8)
+
+
+@pytest.mark.parametrize("name", ["a", ".a.building", ".a.replaced"])
+def test_a_file_where_a_folder_belongs_gives_way(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("somebody's")
+    build = Builder()
+    assert not build_or_reuse(tmp_path / "a", {"seed": 0}, build).cached
+    assert (tmp_path / "a" / "out.txt").read_text() == "content"
+    assert build_or_reuse(tmp_path / "a", {"seed": 0}, build).cached
+    assert not list(tmp_path.glob(".a.building")) + list(tmp_path.glob(".a.replaced"))

@@ -82,7 +82,11 @@ def test_forget_lists_what_is_tainted_and_undo_takes_it_back(made, store):
 @pytest.mark.parametrize(
     ("command", "arguments", "said"),
     [
-        (lineage, ["nowhere"], "no image of this store is nowhere (give the key"),
+        (
+            lineage,
+            ["nowhere"],
+            "no metric, model, shard or image of this store is nowhere (give the key",
+        ),
         (forget, ["0" * 64], "no image of this store is 0000"),
         (forget, ["a", "--undo", "--reason", "b"], "leave it out with --undo"),
     ],

@@ -108,8 +108,8 @@ def test_a_server_that_is_away_is_asked_less_and_less(
 def test_a_kill_in_the_middle_of_a_line_loses_that_line_alone(spool: Spool, server: Server) -> None:
     for step in (1, 2):
         spool.put(RUN, {"kind": METRICS, "step": step, "time": 5, "metrics": {"loss": 1.0}})
-    with spool.file(RUN).open("a") as stream:
-        stream.write('{"kind": "metr')
+    with spool.file(RUN).open("ab") as stream:
+        stream.write(b'\xff\x00\n{"kind": "metr')
     spool.deliver()
     assert server.steps() == [1, 2]
 

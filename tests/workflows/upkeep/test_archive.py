@@ -1,6 +1,7 @@
 """A store comes out of its archive as it was, or not at all."""
 
 import io
+import shutil
 import sqlite3
 import tarfile
 from collections.abc import Callable
@@ -175,3 +176,23 @@ def test_an_archive_does_not_go_into_its_own_store(store: Path) -> None:
         export_store(store, store / "store.tar")
     with pytest.raises(DataError, match="no store there"):
         export_store(store / "gone", store / "store.tar")
+
+
+def test_a_file_that_is_called_a_database_is_taken_as_it_is(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store, copy)
+    (copy / "shapes-tiny" / "raw" / "Thumbs.db").write_bytes(b"\xd0\xcf thumbnails")
+    export_store(copy, tmp_path / "store.tar")
+    import_store(tmp_path / "store.tar", tmp_path / "placed")
+    placed = tmp_path / "placed" / "shapes-tiny" / "raw" / "Thumbs.db"
+    assert placed.read_bytes() == b"\xd0\xcf thumbnails"
+
+
+def test_a_damaged_database_is_named_and_no_archive_is_left(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store, copy)
+    whole = (copy / "mlflow.db").read_bytes()
+    (copy / "mlflow.db").write_bytes(whole[:100] + bytes(len(whole) - 100)[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"mlflow\.db: cannot be copied.*restore it or move it out"):
+        export_store(copy, tmp_path / "store.tar")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]

@@ -67,7 +67,7 @@ def decode_regions(
     """
     pixels = check_colormap(colormap)
     height, width = pixels.shape[:2]
-    guide = NO_IMAGE if image is None else check_colormap(image)
+    guide = NO_IMAGE if image is None else check_colormap(image, "an image")
     if image is not None and guide.shape != pixels.shape:
         raise ValueError(f"an image {guide.shape} cannot guide a colormap {pixels.shape}")
     if pixels.size == 0:

@@ -19,6 +19,8 @@ def fuse(first: Decoded, second: Decoded) -> Decoded:
     unless either reading calls the place nothing.
     """
     readings = (first.segments, second.segments)
+    if first.segments.size == 0:
+        return first
     scores = np.concatenate([first.scores, second.scores])
     owners = np.repeat([0, 1], [len(first.scores), len(second.scores)])
     labels = np.concatenate([np.arange(len(one.scores)) + 1 for one in (first, second)])

@@ -23,7 +23,7 @@ def record_of(value: Any) -> Mapping[str, Any]:
 
 def records_of(content: Mapping[str, Any], part: str, kind: str) -> list[Any]:
     """Return the list under a name."""
-    records = content.get(part)
+    records = content.get(part) if isinstance(content, Mapping) else None
     if not isinstance(records, list | tuple):
         raise DataError(f"no list of {part}", hint=f"give a COCO {kind} JSON")
     return list(records)

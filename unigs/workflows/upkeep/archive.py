@@ -35,6 +35,8 @@ _LEFT_OUT = re.compile(
     r"\..+\.(building|replaced|lock|pulse)|\.lock|\.nfs.*|.+\.db-(wal|shm|journal)|"
     r"\..+\.[a-z0-9_]{8}"
 )
+# How a file of SQLite begins.
+_SQLITE = b"SQLite format 3\0"
 # Which processes work on the store.
 _WORKERS = ("dagster", "workers")
 
@@ -56,8 +58,8 @@ def export_store(store: Path, file: Path, *, data: bool = True) -> Archive:
             again.
 
     Raises:
-        DataError: no store there, the file cannot be written, or a run replaced something
-            meanwhile.
+        DataError: no store there, the file cannot be written, a database is damaged, or a run
+            replaced something meanwhile.
     """
     if not store.is_dir() or not any(store.iterdir()):
         raise DataError("no store there", file=store, hint="give it with --store DIR")
@@ -70,7 +72,12 @@ def export_store(store: Path, file: Path, *, data: bool = True) -> Archive:
             try:
                 with _content(path) as source:
                     files[name] = _add(tar, name, source, path)
-            except (FileNotFoundError, tarfile.TarError, sqlite3.Error) as error:
+            except sqlite3.DatabaseError as error:
+                raise DataError(
+                    f"cannot be copied: {error}", file=path,
+                    hint="end the runs; if it is damaged, restore it or move it out of the store",
+                ) from error  # fmt: skip
+            except (FileNotFoundError, tarfile.TarError) as error:
                 raise DataError(
                     f"changed while it was read ({error})", file=path, hint="end the runs first"
                 ) from error
@@ -125,8 +132,12 @@ def _members(store: Path, data: bool) -> Iterator[Path]:
 
 def _content(path: Path) -> IO[bytes]:
     """Open a file, or a copy of a database as it is at one moment."""
-    if path.suffix != ".db":
-        return path.open("rb")
+    file = path.open("rb")
+    # others' files have this suffix too, as Windows' Thumbs.db among photographs
+    if path.suffix != ".db" or file.read(len(_SQLITE)) != _SQLITE:
+        file.seek(0)
+        return file
+    file.close()
     copy = tempfile.NamedTemporaryFile(suffix=".db")  # noqa: SIM115 - the caller closes it
     address = f"{path.resolve().as_uri()}?mode=ro"
     with (
@@ -134,6 +145,11 @@ def _content(path: Path) -> IO[bytes]:
         closing(sqlite3.connect(copy.name)) as target,
     ):
         source.backup(target)
+        # it copies pages as they are, damaged ones too
+        (answer,) = target.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        copy.close()
+        raise sqlite3.DatabaseError(answer)
     return copy  # type: ignore[return-value]
 
 
