@@ -206,10 +206,14 @@ def assembled(step: Step, name: str) -> Outcome:
         write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
         digest = fingerprint(**inputs)
         run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
-        tags = {**provenance(context, settings), MODEL_DIGEST: digest}
-        said = tags.pop(DESCRIPTION)
+        known = provenance(context, settings)
+        # those that MLflow reads itself are of runs; of them a version has a description
+        tags = {name: told for name, told in known.items() if not name.startswith("mlflow.")}
+        tags[MODEL_DIGEST] = digest
         called = registered_name(settings, name)
-        version = register_model(tracking, run_id, called, folder / PIPELINE, tags, said)
+        version = register_model(
+            tracking, run_id, called, folder / PIPELINE, tags, known[DESCRIPTION]
+        )
         registered = {
             "name": version.name,
             "version": version.version,
@@ -265,7 +269,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
 @dg.asset(
     deps=[autoencoder, text_encoder],
     group_name="reference",
-    kinds={"diffusers", "safetensors"},
+    kinds={"diffusers"},
     owners=["team:evaluation"],
     code_version=ASSEMBLY_CODE,
 )

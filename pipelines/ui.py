@@ -77,7 +77,7 @@ def serve(
             started.append(
                 subprocess.Popen(
                     command, start_new_session=True, cwd=folder, env=environment,
-                    stderr=subprocess.PIPE, text=True, errors="replace",
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                 )
             )  # fmt: skip
             readers.append(threading.Thread(target=_pass_on, args=[started[-1]], daemon=True))
@@ -96,8 +96,8 @@ def serve(
 
 def _pass_on(process: subprocess.Popen[str]) -> None:
     """Print what a server and its children say, but for what they say at each start."""
-    assert process.stderr is not None
-    for line in process.stderr:
+    assert process.stdout is not None
+    for line in process.stdout:
         if not any(known in line for known in _KNOWN):
             # a terminal that is gone or a full disk: the servers must be able to go on writing
             with suppress(OSError, ValueError):

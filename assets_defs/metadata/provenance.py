@@ -21,6 +21,8 @@ from resources.run_settings import GraphSettings
 
 # What MLflow shows as the description of a run, in Markdown.
 DESCRIPTION = "mlflow.note.content"
+# What it shows as the source of a run.
+_SOURCE, _SOURCE_KIND = "mlflow.source.name", "mlflow.source.type"
 
 
 @cache
@@ -47,6 +49,8 @@ def provenance(context: dg.AssetExecutionContext, settings: GraphSettings) -> di
     """MLflow tags: Dagster's run and asset with links to them, the commit, preset and data set."""
     run_id, asset = context.run.run_id, context.asset_key.to_user_string()
     return {
+        _SOURCE: f"{context.run.job_name} (Dagster)",
+        _SOURCE_KIND: "JOB",
         "dagster.run_id": run_id,
         "dagster.job": context.run.job_name,
         "dagster.asset": asset,

@@ -16,6 +16,7 @@ from pipelines.ui import HOST, commands, environment, main, serve
 from resources.mlflow.links import dagster_run_url, mlflow_run_url
 from resources.mlflow.tracking import URI_VARIABLE
 from resources.store import Store
+from tests.support.ports import free_port
 
 WAIT = "import time; time.sleep(60)"
 
@@ -44,7 +45,10 @@ def test_what_servers_say_is_passed_on_but_for_what_they_always_say(
         "[MLflow] Security middleware enabled with default settings (localhost-only).",
         "the last line",
     ]
-    assert serve([[sys.executable, "-c", f"import sys; sys.exit({chr(10).join(lines)!r})"]]) == 1
+    # Dagster's daemon warns on stdout
+    say = f"import sys; print({chr(10).join(lines[:2])!r}, flush=True)"
+    end = f"sys.exit({chr(10).join(lines[2:])!r})"
+    assert serve([[sys.executable, "-c", f"{say}; {end}"]]) == 1
     assert capsys.readouterr().err.splitlines() == [lines[1], lines[3]]
 
 
@@ -91,11 +95,13 @@ def test_a_busy_port_is_one_line_and_exit_1(
     busy: str,
 ) -> None:
     monkeypatch.setattr(home, "prepare_home", lambda store: pytest.fail("it started"))
+    (other,) = {"--dagster-port", "--mlflow-port"} - {busy}
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert main(["--store", str(tmp_path), busy, port]) == 1
+        given = ["--store", str(tmp_path), busy, port, other, str(free_port())]
+        assert main(given) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert port in said
     assert busy in said
