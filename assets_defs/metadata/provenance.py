@@ -49,7 +49,7 @@ def provenance(context: dg.AssetExecutionContext, settings: GraphSettings) -> di
     """MLflow tags: Dagster's run and asset with links to them, the commit, preset and data set."""
     run_id, asset = context.run.run_id, context.asset_key.to_user_string()
     return {
-        _SOURCE: f"{context.run.job_name} (Dagster)",
+        _SOURCE: f"Dagster asset {asset}",
         _SOURCE_KIND: "JOB",
         "dagster.run_id": run_id,
         "dagster.job": context.run.job_name,
