@@ -16,7 +16,7 @@ from assets_defs.components import autoencoder, text_encoder
 from assets_defs.launched.training_entry import PREVIEWS, REPORT
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.metadata.materialize import materialized
-from assets_defs.metadata.provenance import DESCRIPTION, provenance
+from assets_defs.metadata.provenance import provenance, provenance_of_version
 from assets_defs.models import JOINT, MODELS, registered_name, tasks_of
 from assets_defs.retraining.drift import keep_distributions, note_trained_on
 from assets_defs.retraining.start import Starts
@@ -206,14 +206,10 @@ def assembled(step: Step, name: str) -> Outcome:
         write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
         digest = fingerprint(**inputs)
         run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
-        known = provenance(context, settings)
-        # those that MLflow reads itself are of runs; of them a version has a description
-        tags = {name: told for name, told in known.items() if not name.startswith("mlflow.")}
+        tags, said = provenance_of_version(context, settings)
         tags[MODEL_DIGEST] = digest
         called = registered_name(settings, name)
-        version = register_model(
-            tracking, run_id, called, folder / PIPELINE, tags, known[DESCRIPTION]
-        )
+        version = register_model(tracking, run_id, called, folder / PIPELINE, tags, said)
         registered = {
             "name": version.name,
             "version": version.version,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.mlflow.access import refusal
 from resources.mlflow.champion import READING, champion_version
+from resources.mlflow.connection.access import refusal
 from resources.mlflow.logged_models import MODEL_DIGEST, logged_before, place_of
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ModelError, TransientError, one_line

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
-from resources.mlflow.access import clear_errors, one_try, taken_later
+from resources.mlflow.connection.access import clear_errors, one_try, taken_later
+from resources.mlflow.connection.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.mlflow.relocation import readdress
-from resources.mlflow.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.store import Store
 from unigs.errors import ConfigError, TransientError
 
