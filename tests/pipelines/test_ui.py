@@ -2,9 +2,12 @@
 
 import errno
 import fcntl
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -50,6 +53,34 @@ def test_what_servers_say_is_passed_on_but_for_what_they_always_say(
     end = f"sys.exit({chr(10).join(lines[2:])!r})"
     assert serve([[sys.executable, "-c", f"{say}; {end}"]]) == 1
     assert capsys.readouterr().err.splitlines() == [lines[1], lines[3]]
+
+
+def test_after_ctrl_c_nobody_is_told_how_the_servers_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dagster's code server ends with a stack trace when it is stopped while it starts."""
+    ready = tmp_path / "ready"
+    server = (
+        "import os, pathlib, signal, sys, time\n"
+        "def end(*given): time.sleep(2); sys.exit('Traceback')\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "print('up', flush=True)\n"
+        f"pathlib.Path({str(ready)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+
+    def press() -> None:
+        while not ready.exists():
+            time.sleep(0.05)
+        for _ in range(2):  # once more, since it takes its time
+            time.sleep(1.0)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    assert serve([[sys.executable, "-c", server]]) == 0
+    pressing.join()
+    assert capsys.readouterr().err == "up\n"
+    assert not psutil.pid_exists(int(ready.read_text()))
 
 
 def test_both_listen_on_the_loopback_alone_and_share_the_store(tmp_path: Path) -> None:
