@@ -35,8 +35,13 @@ _QUIET = (
 )
 
 # Nor lines of theirs that no setting takes away: the first of the daemon over a store that it has
-# not seen, the second of MLflow on the loopback.
-_KNOWN = ("No cursor for event type", "Security middleware enabled with default settings")
+# not seen, the second of MLflow on the loopback, the others of runs, whose pages show them.
+_KNOWN = (
+    "No cursor for event type",
+    "Security middleware enabled with default settings",
+    " - dagster - DEBUG - ",
+    " - dagster - INFO - ",
+)
 
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:

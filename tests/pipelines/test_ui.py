@@ -47,6 +47,7 @@ def test_what_servers_say_is_passed_on_but_for_what_they_always_say(
         "daemon - WARNING - the code server has exited",
         "[MLflow] Security middleware enabled with default settings (localhost-only).",
         "the last line",
+        "2026-12-01 01:08:23 +0000 - dagster - DEBUG - __ASSET_JOB - RUN_START - Started",
     ]
     # Dagster's daemon warns on stdout
     say = f"import sys; print({chr(10).join(lines[:2])!r}, flush=True)"
