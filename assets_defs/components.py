@@ -25,7 +25,7 @@ TEXT_CODE = code_of("text_encoder")
 @dg.asset(
     deps=[dg.AssetKey("shards")],
     group_name="components",
-    kinds={"diffusers", "safetensors"},
+    kinds={"diffusers"},
     owners=["team:models"],
     code_version=AUTOENCODER_CODE,
 )
@@ -65,7 +65,7 @@ def autoencoder(
 @dg.asset(
     deps=[*scenes_indexes, quarantine_report],
     group_name="components",
-    kinds={"transformers", "safetensors"},
+    kinds={"transformers"},
     owners=["team:models"],
     code_version=TEXT_CODE,
 )

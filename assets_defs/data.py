@@ -53,7 +53,7 @@ def index_file(folders: Folders, dataset: str, split: str) -> Path:
 def raw(
     context: dg.AssetExecutionContext, store: Store, settings: GraphSettings
 ) -> dg.MaterializeResult:
-    """The annotated images: the generated ``shapes`` set, folders that are only looked at, or
+    """The annotated images: the generated set shapes, folders that are only looked at, or
     copies of what is in a bucket.
 
     A run that cannot fit the disk or the device ends here, before any of its work but these copies.

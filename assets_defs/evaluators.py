@@ -29,7 +29,7 @@ def _evaluator(kind: str, description: str) -> dg.AssetsDefinition:
         key=["evaluator", kind],
         deps=[*scenes_indexes, quarantine_report],
         group_name="evaluators",
-        kinds={"pytorch", "safetensors"},
+        kinds={"pytorch"},
         owners=["team:evaluation"],
         code_version=CODE,
         description=description,

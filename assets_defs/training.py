@@ -16,7 +16,7 @@ from assets_defs.components import autoencoder, text_encoder
 from assets_defs.launched.training_entry import PREVIEWS, REPORT
 from assets_defs.manifest import dataset_inputs, fetch, shard_manifest
 from assets_defs.metadata.materialize import materialized
-from assets_defs.metadata.provenance import DESCRIPTION, provenance
+from assets_defs.metadata.provenance import provenance, provenance_of_version
 from assets_defs.models import JOINT, MODELS, registered_name, tasks_of
 from assets_defs.retraining.drift import keep_distributions, note_trained_on
 from assets_defs.retraining.start import Starts
@@ -206,8 +206,8 @@ def assembled(step: Step, name: str) -> Outcome:
         write_card(settings, folders, name, folder / PIPELINE, folder / PIPELINE, {})
         digest = fingerprint(**inputs)
         run_id = build_record(folders.weights(name))["metadata"]["mlflow_run_id"]
-        tags = {**provenance(context, settings), MODEL_DIGEST: digest}
-        said = tags.pop(DESCRIPTION)
+        tags, said = provenance_of_version(context, settings)
+        tags[MODEL_DIGEST] = digest
         called = registered_name(settings, name)
         version = register_model(tracking, run_id, called, folder / PIPELINE, tags, said)
         registered = {
@@ -265,7 +265,7 @@ def pipeline_inputs(folders: Folders, settings: GraphSettings, unet: str) -> dic
 @dg.asset(
     deps=[autoencoder, text_encoder],
     group_name="reference",
-    kinds={"diffusers", "safetensors"},
+    kinds={"diffusers"},
     owners=["team:evaluation"],
     code_version=ASSEMBLY_CODE,
 )

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.server.auth.client import AuthServiceClient
 
 from pipelines.runner.home import prepare_home
-from resources.mlflow.access import PASSWORD_VARIABLE, USER_VARIABLE, clear_errors
+from resources.mlflow.connection.access import PASSWORD_VARIABLE, USER_VARIABLE, clear_errors
 from resources.store import Store
 from unigs.errors import ConfigError, UnigsError
 

@@ -9,7 +9,6 @@ import sys
 import traceback
 from dataclasses import asdict
 
-from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import (
     Reign,
     champion_version,
@@ -17,6 +16,7 @@ from resources.mlflow.champion import (
     previous,
     registered_names,
 )
+from resources.mlflow.connection.access import clear_errors
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from unigs.cli.shared.volume import is_verbose

@@ -6,7 +6,7 @@ from pydantic import Field
 from assets_defs.models import JOINT, registered_name
 from assets_defs.run.partitions import settings_tags
 from pipelines.champion import change_champion
-from resources.mlflow.access import clear_errors
+from resources.mlflow.connection.access import clear_errors
 from resources.mlflow.tracking import Tracking
 from resources.process.run_lock import hold_run
 from resources.run_settings import GraphSettings

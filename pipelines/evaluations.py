@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import CHAMPION, champion_version, registered_names
+from resources.mlflow.connection.access import clear_errors
 from resources.mlflow.curves import training_losses
 from resources.mlflow.evaluations import kept_evaluations, tasks_kept
 from resources.mlflow.registry import EVALUATED_ON, find_version

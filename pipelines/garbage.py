@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from resources.mlflow.access import clear_errors
+from resources.mlflow.connection.access import clear_errors
 from resources.mlflow.registry import DOWNLOADS
 from resources.mlflow.tracking import Tracking
 from resources.mlflow.versions import OldVersion, delete_version, old_versions, unused_copies

@@ -35,8 +35,13 @@ _QUIET = (
 )
 
 # Nor lines of theirs that no setting takes away: the first of the daemon over a store that it has
-# not seen, the second of MLflow on the loopback.
-_KNOWN = ("No cursor for event type", "Security middleware enabled with default settings")
+# not seen, the second of MLflow on the loopback, the others of runs, whose pages show them.
+_KNOWN = (
+    "No cursor for event type",
+    "Security middleware enabled with default settings",
+    " - dagster - DEBUG - ",
+    " - dagster - INFO - ",
+)
 
 
 def commands(store: Store, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
@@ -72,33 +77,50 @@ def serve(
     """
     started: list[subprocess.Popen[str]] = []
     readers: list[threading.Thread] = []
+    asked_to_end = threading.Event()
     try:
         for command in processes:
             started.append(
                 subprocess.Popen(
                     command, start_new_session=True, cwd=folder, env=environment,
-                    stderr=subprocess.PIPE, text=True, errors="replace",
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                 )
             )  # fmt: skip
-            readers.append(threading.Thread(target=_pass_on, args=[started[-1]], daemon=True))
+            given = [started[-1], asked_to_end]
+            readers.append(threading.Thread(target=_pass_on, args=given, daemon=True))
             readers[-1].start()
         while all(process.poll() is None for process in started):
             time.sleep(0.3)
         return next(process.returncode for process in started if process.poll() is not None) or 1
     except KeyboardInterrupt:
+        asked_to_end.set()
         return 0
     finally:
-        for process in started:
-            end_group(process, grace_seconds=10.0)
+        with _unhurried():
+            for process in started:
+                end_group(process, grace_seconds=10.0)
         for reader in readers:  # for the last lines
             reader.join(timeout=5.0)
 
 
-def _pass_on(process: subprocess.Popen[str]) -> None:
-    """Print what a server and its children say, but for what they say at each start."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if not any(known in line for known in _KNOWN):
+@contextmanager
+def _unhurried() -> Iterator[None]:
+    """Let a second Ctrl-C wait: it would leave servers behind, at work."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _pass_on(process: subprocess.Popen[str], asked_to_end: threading.Event) -> None:
+    """Print what a server and its children say, but for what they say at each start, and for the
+    stack traces with which they end when they are asked to."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if not asked_to_end.is_set() and not any(known in line for known in _KNOWN):
             # a terminal that is gone or a full disk: the servers must be able to go on writing
             with suppress(OSError, ValueError):
                 sys.stderr.write(line)

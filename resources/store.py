@@ -22,13 +22,8 @@ def default_store() -> Path:
 
 
 class Store(dg.ConfigurableResource):
-    """The folder that holds data, shards, models, reports, and MLflow's and Dagster's records.
-
-    ``root`` empty means :func:`default_store`. A folder of the store is made on first use; one that
-    cannot be written, or whose path cannot stand in a database's address, is a
-    :class:`~unigs.errors.ConfigError` that names it. ``bucket`` is an fsspec address such as
-    ``s3://bucket/folder`` to which finished shards are copied, and from which training fetches what
-    is missing or incomplete locally; empty means ``$UNIGS_BUCKET``, and without that no bucket.
+    """The folder that holds data, shards, models, reports, and MLflow's and Dagster's records; a
+    bucket may hold copies of finished shards, from which training fetches what is missing locally.
     """
 
     root: str = Field(default="", description="folder of all output; empty: $UNIGS_STORE, ./store")

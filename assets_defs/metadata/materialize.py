@@ -73,12 +73,22 @@ def described(outcome: Outcome) -> dict[str, Any]:
     """Return the metadata of an outcome, links to its pages in MLflow first."""
     return {
         **mlflow_links(outcome.metadata),
-        **outcome.metadata,
+        **{name: legible(value) for name, value in outcome.metadata.items()},
         "cached": outcome.cached,
         "digest": outcome.digest,
         "folder": dg.MetadataValue.path(str(outcome.folder)),
         "build_seconds": outcome.seconds,
     }
+
+
+def legible(value: Any) -> Any:
+    """Return what a build says in the form in which a table of metadata is read: numbers to five
+    digits, and "none" for nothing, which Dagster shows as ``null``, ``{}`` or ``[]``."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict) and value:
+        return {name: legible(one) for name, one in value.items()}
+    return "none" if value is None or value in ({}, [], ()) else value
 
 
 def inline(pictures: Mapping[str, Path]) -> dict[str, dg.MarkdownMetadataValue]:

@@ -20,7 +20,9 @@ from resources.mlflow.links import (
 from resources.run_settings import GraphSettings
 
 # What MLflow shows as the description of a run, in Markdown.
-DESCRIPTION = "mlflow.note.content"
+_DESCRIPTION = "mlflow.note.content"
+# What it shows as the source of a run.
+_SOURCE, _SOURCE_KIND = "mlflow.source.name", "mlflow.source.type"
 
 
 @cache
@@ -47,18 +49,30 @@ def provenance(context: dg.AssetExecutionContext, settings: GraphSettings) -> di
     """MLflow tags: Dagster's run and asset with links to them, the commit, preset and data set."""
     run_id, asset = context.run.run_id, context.asset_key.to_user_string()
     return {
+        _SOURCE: f"Dagster asset {asset}",
+        _SOURCE_KIND: "JOB",
         "dagster.run_id": run_id,
         "dagster.job": context.run.job_name,
         "dagster.asset": asset,
         "code.commit": git_commit(),
         "preset": settings.preset_name,
         "dataset": settings.dataset,
-        DESCRIPTION: (
+        _DESCRIPTION: (
             f"Data set {settings.dataset}, preset {settings.preset_name}. Dagster: "
             f"[run {run_id.partition('-')[0]}]({dagster_run_url(run_id)}), "
             f"[asset {asset}]({asset_url(asset)})"
         ),
     }
+
+
+def provenance_of_version(
+    context: dg.AssetExecutionContext, settings: GraphSettings
+) -> tuple[dict[str, str], str]:
+    """Return the tags of a registered version, and its description: the tags that MLflow reads
+    itself are of runs."""
+    known = provenance(context, settings)
+    tags = {key: value for key, value in known.items() if not key.startswith("mlflow.")}
+    return tags, known[_DESCRIPTION]
 
 
 def dataset_and_preset(context: dg.AssetExecutionContext) -> dict[str, str]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from resources.mlflow.outage import is_outage
+from resources.mlflow.connection.outage import is_outage
 from unigs.errors import TransientError, one_line
 
 # After 10, 30 and 70 s, each ten seconds more or less: what failed together is not tried together.

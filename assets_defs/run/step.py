@@ -12,7 +12,7 @@ import dagster as dg
 from assets_defs.run.folders import Folders
 from assets_defs.run.keys import require_own_run
 from assets_defs.run.retries import tried_again
-from resources.mlflow.access import clear_errors
+from resources.mlflow.connection.access import clear_errors
 from resources.mlflow.tracking import Tracking
 from resources.process.run_lock import hold_run
 from resources.run_settings import GraphSettings

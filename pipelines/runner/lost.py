@@ -16,7 +16,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from resources.mlflow.access import one_try, taken_later
+from resources.mlflow.connection.access import one_try, taken_later
 from resources.mlflow.tracking import Tracking
 from resources.process.run_lock import had_worker, has_worker, sweep
 from resources.store import Store

@@ -10,6 +10,11 @@ from unigs.lineage.champions import note_champion
 
 CHAMPION = "champion"
 _HISTORY = "champion.history"
+# How a registered model's page is read.
+READING = (
+    f"The version in use has the alias `{CHAMPION}`. Which versions had it before, since when, by "
+    f"whom and why is in the tag `{_HISTORY}`."
+)
 # the version that is being made champion, from the history on to the alias
 _BEGUN = "champion.begun"
 # MLflow takes 5,000 characters in a tag of a registered model.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.mlflow.access import refusal
-from resources.mlflow.champion import champion_version
+from resources.mlflow.champion import READING, champion_version
+from resources.mlflow.connection.access import refusal
 from resources.mlflow.logged_models import MODEL_DIGEST, logged_before, place_of
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ModelError, TransientError, one_line
@@ -52,7 +52,7 @@ def register_model(
     description: str = "",
 ) -> ModelVersion:
     """Log ``folder`` as a pyfunc model from code (nothing is pickled) and register a version with a
-    description in Markdown.
+    description in Markdown. A model without a description gets one.
 
     What waits of the run since MLflow did not answer is delivered first. What a killed process had
     done of it is gone on from: a run has one version of a `MODEL_DIGEST` in ``tags``. The run keeps
@@ -93,6 +93,8 @@ def register_model(
     for key, value in {**tags, MODEL_ID: model_id}.items():
         client.set_model_version_tag(name, version, key, value)
     client.update_model_version(name, version, description)
+    if not client.get_registered_model(name).description:
+        client.update_registered_model(name, READING)
     return find_version(tracking, name, version)
 
 

@@ -7,8 +7,8 @@ library finds it without importing MLflow.
 import re
 from pathlib import Path
 
-from resources.mlflow.access import clear_errors
 from resources.mlflow.champion import registered_names
+from resources.mlflow.connection.access import clear_errors
 from resources.mlflow.registry import find_version
 from resources.mlflow.tracking import Tracking
 from resources.store import Store

@@ -12,9 +12,9 @@ import dagster as dg
 from pydantic import Field
 
 from resources.database import require_database
-from resources.mlflow.access import clear_errors, one_try, taken_later
+from resources.mlflow.connection.access import clear_errors, one_try, taken_later
+from resources.mlflow.connection.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.mlflow.relocation import readdress
-from resources.mlflow.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.store import Store
 from unigs.errors import ConfigError, TransientError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 URI_VARIABLE = "UNIGS_TRACKING_URI"
 # What the interface reads to list runs instead of traces; MLflow names it in no public constant.
 _EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
+_ARTIFACTS = "mlartifacts"
 _DATASET_DIGEST_LENGTH = 36
 _PARAMETER_LENGTH = 6000
 
@@ -40,12 +41,9 @@ class DatasetInput:
 
 
 class Tracking(dg.ConfigurableResource):
-    """The MLflow store. ``uri`` empty means ``$UNIGS_TRACKING_URI``, and without that a sqlite file
-    in the store.
-
-    Of a server that asks who one is, MLflow's client takes user name and password from
-    ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD``.
-    """
+    """MLflow's records, in the store or on a server. Of a server that asks who one is, MLflow's
+    client takes user name and password from the environment: MLFLOW_TRACKING_USERNAME and
+    MLFLOW_TRACKING_PASSWORD."""
 
     store: dg.ResourceDependency[Store]
     uri: str = Field(
@@ -92,7 +90,7 @@ class Tracking(dg.ConfigurableResource):
         mlflow.set_tracking_uri(self.tracking_uri)
         client = mlflow.MlflowClient(self.tracking_uri, self.tracking_uri)
         # a server has a place of its own
-        artifacts = None if self.on_server else self.store.folder("mlartifacts").as_uri()
+        artifacts = None if self.on_server else self.store.folder(_ARTIFACTS).as_uri()
         experiment = client.get_experiment_by_name(self.experiment)
         if experiment is None:
             client.create_experiment(
@@ -101,7 +99,11 @@ class Tracking(dg.ConfigurableResource):
             return client
         own = self.tracking_uri == self.store.tracking_uri
         if own and artifacts is not None and experiment.artifact_location != artifacts:
-            readdress(self.store.database, experiment.artifact_location, artifacts)
+            # of the whole store, where the addresses of data sets are in it too
+            before, now_at = experiment.artifact_location, artifacts
+            if before.endswith(f"/{_ARTIFACTS}"):
+                before, now_at = (at.removesuffix(f"/{_ARTIFACTS}") for at in (before, now_at))
+            readdress(self.store.database, before, now_at)
         for key, value in _EXPERIMENT_KIND.items():
             if key not in experiment.tags:
                 client.set_experiment_tag(experiment.experiment_id, key, value)

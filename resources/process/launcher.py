@@ -36,13 +36,12 @@ class ProcessLost(ProcessFailed, TransientError):
 
 
 class ProcessLauncher(Launcher):
-    """On this machine: start a command in a process group of its own and see it to its end.
+    """Processes on this machine: a command is started in a process group of its own and ends with
+    its run, by SIGTERM first and by SIGKILL after grace_seconds."""
 
-    Dagster's stock subprocess client signals the child alone and leaves it running when the run
-    worker dies. Here the whole group gets SIGTERM on any way out, SIGKILL after ``grace_seconds``,
-    and the child learns its parent's id so that it can end itself when that parent goes away
-    (:func:`resources.process.lifeline.end_with_parent`).
-    """
+    # Dagster's stock subprocess client signals the child alone and leaves it running when the run
+    # worker dies. The child learns its parent's id, and ends itself when that parent goes away
+    # (resources.process.lifeline).
 
     grace_seconds: float = Field(
         default=60.0, description="time that a training has to write its checkpoint when cancelled"

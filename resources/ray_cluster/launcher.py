@@ -30,7 +30,7 @@ class RayLauncher(Launcher):
     processes over the nodes. The store is a folder that all nodes see.
 
     A job ends with its run: when the run is cancelled, it is stopped and awaited; when the run is
-    killed, the job misses its pulse (:mod:`resources.ray_cluster.pulse`).
+    killed, the job misses its pulse.
     """
 
     address: str = Field(default=DEFAULT_ADDRESS, description="of the cluster's job server")

@@ -1,5 +1,7 @@
 """Every asset says in the UI what it is, whose and of which group; jobs and settings do too."""
 
+import re
+
 import dagster as dg
 import pytest
 
@@ -10,8 +12,13 @@ from pipelines.build import build_defs
 from pipelines.jobs import jobs_of
 from resources.mlflow.tracking import Tracking
 from resources.process.launcher import ProcessLauncher
+from resources.ray_cluster.launcher import RayLauncher
 from resources.run_settings import GraphSettings
 from resources.store import Store
+
+# The others are written out.
+WITH_ICONS = {"json", "matplotlib", "mlflow", "parquet", "pytorch"}
+MARKUP = re.compile(r"``|:\w+:`")
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +33,13 @@ def test_every_asset_has_kinds_an_owner_a_group_and_a_description(
     assert len(nodes) > 40
     for key, spec in nodes.items():
         said = f"{key.to_user_string()}: {spec}"
-        # of three the list of assets cuts off the name
+        # what is longer takes the room of the name in the list of assets
         assert 1 <= len(spec.kinds) <= 2, said
+        assert len(spec.kinds - WITH_ICONS) <= 1, said
         assert spec.owners, said
         assert spec.group_name not in (None, "default"), said
         assert spec.description, said
+        assert not MARKUP.search(spec.description), said
 
 
 def test_the_gate_that_the_weekly_retraining_decides_about_has_a_freshness_policy(
@@ -68,7 +77,7 @@ def test_every_job_has_a_description() -> None:
     assert all(job.description for job in jobs_of(GraphSettings()))
 
 
-@pytest.mark.parametrize("resource", [GraphSettings, Store, Tracking, ProcessLauncher])
+@pytest.mark.parametrize("resource", [GraphSettings, Store, Tracking, ProcessLauncher, RayLauncher])
 def test_every_field_of_the_launchpad_has_a_description(
     resource: type[dg.ConfigurableResource],
 ) -> None:
@@ -76,3 +85,6 @@ def test_every_field_of_the_launchpad_has_a_description(
     assert fields
     assert [name for name, field in fields.items() if not field.description] == []
     assert not [name for name, field in fields.items() if field.is_required()]
+    # the launchpad shows the class's docstring as it is written
+    assert resource.__doc__
+    assert not MARKUP.search(resource.__doc__)

@@ -134,6 +134,9 @@ def test_an_asset_links_to_its_run_and_the_run_to_dagster(
     said = run.data.tags["mlflow.note.content"]
     assert f"(http://127.0.0.1:3000/runs/{results['run']['id']})" in said
     assert "(http://127.0.0.1:3000/assets/shapes-tiny/entity_evaluation_entity)" in said
+    assert run.data.tags["mlflow.source.name"] == (
+        "Dagster asset shapes-tiny/entity_evaluation_entity"
+    )
 
 
 def test_a_metric_leads_to_model_training_and_annotations(

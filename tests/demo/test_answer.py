@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.models.tiny_pipeline import SIZE, pictures, tiny_pipeline
-from unigs.demo.answer import COLUMNS, MOST_SHOWN, Request, answer
+from unigs.demo.answer import COLUMNS, MOST_SHOWN, TabInput, answer
 from unigs.demo.canvas import SHOWN_SIDE, stroke_layer
 from unigs.demo.colormap_editor import Drawn
 from unigs.errors import ConfigError, UnigsError
@@ -27,7 +27,7 @@ def strokes():
 
 def request(task, **changes):
     given = {"picture": pictures(1)[0], "layers": strokes()[1], "names": "dog", "steps": 1}
-    return Request(task, **given | changes)
+    return TabInput(task, **given | changes)
 
 
 @pytest.mark.parametrize("task", ["inpainting", "synthesis", "referring", "entity"])

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.models.tiny_pipeline import SIZE, pictures, tiny_pipeline
 from unigs.demo import preview
-from unigs.demo.answer import Answer, Request, answer
-from unigs.demo.preview import Previews, Step, Stopped, told_and_result
+from unigs.demo.answer import TabInput, TabOutput, answer
+from unigs.demo.preview import DenoisingStep, Previews, Stopped, told_and_result
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def model():
 def test_every_step_but_the_last_is_shown(model, tmp_path, monkeypatch):
     monkeypatch.setattr(preview, "LEAST_SECONDS", 0)
     monkeypatch.setattr(preview, "SHARE", 1)
-    steps: list[Step] = []
-    found = answer(model, Request("entity", pictures(1)[0], steps=4), tmp_path, steps.append)
+    steps: list[DenoisingStep] = []
+    found = answer(model, TabInput("entity", pictures(1)[0], steps=4), tmp_path, steps.append)
     assert [(one.number, one.total) for one in steps] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     *before, last = steps
     for one in before:
@@ -29,7 +29,7 @@ def test_every_step_but_the_last_is_shown(model, tmp_path, monkeypatch):
         assert one.image.dtype == one.colormap.dtype == np.uint8
     assert last.image is None
     assert len({one.colormap.tobytes() for one in before}) == 3
-    again = answer(model, Request("entity", pictures(1)[0], steps=4), tmp_path)
+    again = answer(model, TabInput("entity", pictures(1)[0], steps=4), tmp_path)
     assert np.array_equal(np.asarray(again.image), np.asarray(found.image))
 
 
@@ -108,4 +108,4 @@ def test_the_page_shows_previews_and_then_the_answer(model, tmp_path, monkeypatc
     assert [parts[0] for parts in shown] == ["Step 1 of 3.", "Step 2 of 3."]
     assert all(parts[4].size == parts[5].size == (640, 640) for parts in shown)
     assert told == [(1, 3), (2, 3), (3, 3)]
-    assert isinstance(last[1], Answer)
+    assert isinstance(last[1], TabOutput)

@@ -13,7 +13,7 @@ from unigs.tasks import TASKS
 pytest.importorskip("gradio")
 
 from unigs.demo import inputs, tab
-from unigs.demo.answer import Request, answer
+from unigs.demo.answer import TabInput, answer
 from unigs.demo.canvas import coarse_mask
 from unigs.demo.colormap_editor import Drawn, drawn
 from unigs.demo.page import build_page, warm_up
@@ -114,7 +114,7 @@ def test_the_button_answers(model, tmp_path):
 
 
 def test_a_chosen_entity_is_the_coarse_mask_of_another_tab(model, tmp_path):
-    found = answer(model, Request("entity", pictures(1)[0], steps=1), tmp_path)
+    found = answer(model, TabInput("entity", pictures(1)[0], steps=1), tmp_path)
     place, status = tab.choose_entity(found, SimpleNamespace(index=0))
     assert place == 0
     assert found.entities[0][1] in status

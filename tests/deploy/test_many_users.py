@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.runner.home import prepare_home
-from resources.mlflow.access import AccessRefused, clear_errors
+from resources.mlflow.connection.access import AccessRefused, clear_errors
 from resources.mlflow.registry import find_version
 from resources.mlflow.tracking import Tracking
 from resources.store import Store

@@ -2,9 +2,12 @@
 
 import errno
 import fcntl
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from pipelines.ui import HOST, commands, environment, main, serve
 from resources.mlflow.links import dagster_run_url, mlflow_run_url
 from resources.mlflow.tracking import URI_VARIABLE
 from resources.store import Store
+from tests.support.servers.ports import free_port
 
 WAIT = "import time; time.sleep(60)"
 
@@ -43,9 +47,41 @@ def test_what_servers_say_is_passed_on_but_for_what_they_always_say(
         "daemon - WARNING - the code server has exited",
         "[MLflow] Security middleware enabled with default settings (localhost-only).",
         "the last line",
+        "2026-12-01 01:08:23 +0000 - dagster - DEBUG - __ASSET_JOB - RUN_START - Started",
     ]
-    assert serve([[sys.executable, "-c", f"import sys; sys.exit({chr(10).join(lines)!r})"]]) == 1
+    # Dagster's daemon warns on stdout
+    say = f"import sys; print({chr(10).join(lines[:2])!r}, flush=True)"
+    end = f"sys.exit({chr(10).join(lines[2:])!r})"
+    assert serve([[sys.executable, "-c", f"{say}; {end}"]]) == 1
     assert capsys.readouterr().err.splitlines() == [lines[1], lines[3]]
+
+
+def test_after_ctrl_c_nobody_is_told_how_the_servers_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dagster's code server ends with a stack trace when it is stopped while it starts."""
+    ready = tmp_path / "ready"
+    server = (
+        "import os, pathlib, signal, sys, time\n"
+        "def end(*given): time.sleep(2); sys.exit('Traceback')\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "print('up', flush=True)\n"
+        f"pathlib.Path({str(ready)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+
+    def press() -> None:
+        while not ready.exists():
+            time.sleep(0.05)
+        for _ in range(2):  # once more, since it takes its time
+            time.sleep(1.0)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    assert serve([[sys.executable, "-c", server]]) == 0
+    pressing.join()
+    assert capsys.readouterr().err == "up\n"
+    assert not psutil.pid_exists(int(ready.read_text()))
 
 
 def test_both_listen_on_the_loopback_alone_and_share_the_store(tmp_path: Path) -> None:
@@ -91,11 +127,13 @@ def test_a_busy_port_is_one_line_and_exit_1(
     busy: str,
 ) -> None:
     monkeypatch.setattr(home, "prepare_home", lambda store: pytest.fail("it started"))
+    (other,) = {"--dagster-port", "--mlflow-port"} - {busy}
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert main(["--store", str(tmp_path), busy, port]) == 1
+        given = ["--store", str(tmp_path), busy, port, other, str(free_port())]
+        assert main(given) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert port in said
     assert busy in said

@@ -1,6 +1,7 @@
 """Listings of S3: what a page holds, however it is written, and pages that do not come."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,10 @@ OBJECT = (
     "<ETag>&quot;a1&quot;</ETag><ChecksumType>FULL_OBJECT</ChecksumType><Size>3</Size>"
     "<Owner><ID>x</ID></Owner></Contents>"
 )
+
+
+# In a key: names that XML does not have, numbers of no character, and ends of lines.
+UNREADABLE = ["a&b", "&copy;", "&#xD800;", "&#x110000;", "&#12a;", "a\r\nb"]
 
 
 def taken(text: str) -> tuple[str, dict[str, Any]]:
@@ -48,11 +53,58 @@ def test_objects_are_taken_out_of_an_answer() -> None:
         PAGE.format(OBJECT.replace("<Contents>", "<Contents kind='one'>")),
         PAGE.format(OBJECT.replace("set/a", "<![CDATA[set/a]]>")),
         PAGE.format(OBJECT + OBJECT.replace("<Size>3</Size>", "")),
+        *(PAGE.format(OBJECT.replace("set/a", f"set/{key}")) for key in UNREADABLE),
     ],
-    ids=["no objects", "an error", "attributes", "marked text", "no size"],
+    ids=["no objects", "an error", "attributes", "marked text", "no size", *UNREADABLE],
 )
 def test_what_is_written_in_another_way_is_left_to_the_client(text: str) -> None:
     assert taken(text) == (text, {})
+
+
+@pytest.fixture
+def by_the_client() -> Callable[[str], dict[str, Any]]:
+    """What botocore reads from an answer when it asked for keys as parts of addresses."""
+    session = pytest.importorskip("botocore.session")
+    from botocore.handlers import decode_list_object_v2
+    from botocore.parsers import create_parser
+
+    model = session.get_session().get_service_model("s3").operation_model("ListObjectsV2")
+
+    def read(text: str) -> dict[str, Any]:
+        response = {"status_code": 200, "headers": {}, "body": text.encode()}
+        parsed = create_parser("rest-xml").parse(response, model.output_shape)
+        decode_list_object_v2(parsed, {"encoding_type_auto_set": True})
+        return parsed
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["a%20b", "tab&#9;", "line&#xA;", "return&#xD;", "next&#x85;", "&#x80;&#159;", "&amp;#x85;",
+     "delete&#127;", "raw\x7f\x85", "&lt;&gt;&apos;", "&#x1F600;", "&#38;amp;", "a\tb\nc"],
+)  # fmt: skip
+def test_keys_of_a_server_that_does_not_write_them_as_asked_are_those_of_the_client(
+    key: str, by_the_client: Callable[[str], dict[str, Any]]
+) -> None:
+    text = PAGE.format(OBJECT.replace("a%20b", key))
+    _, added = taken(text)
+    (ours,), (theirs,) = added["Contents"], by_the_client(text)["Contents"]
+    assert ours["Key"] == theirs["Key"]
+
+
+@pytest.mark.parametrize("key", ["a&#x1;b", "&#8;", "&#x1f;", "&#xFFFE;", "raw\x01\x1f"])
+def test_a_key_that_xml_cannot_hold_is_kept(
+    key: str, by_the_client: Callable[[str], dict[str, Any]]
+) -> None:
+    """The client's parser refuses the whole answer."""
+    text = PAGE.format(OBJECT.replace("a%20b", key))
+    with pytest.raises(Exception, match="Unable to parse response"):
+        by_the_client(text)
+    rest, added = taken(text)
+    assert rest == PAGE.format("")
+    written = {"a&#x1;b": "a\x01b", "&#8;": "\x08", "&#x1f;": "\x1f", "&#xFFFE;": "\ufffe"}
+    assert added["Contents"][0]["Key"] == f"set/{written.get(key, key)} & c"
 
 
 class Paged:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from unigs.demo.canvas import coarse_mask, shown, shown_mask
 from unigs.demo.colormap_editor import Drawn, enlarged
-from unigs.demo.preview import Previews, Step
+from unigs.demo.preview import DenoisingStep, Previews
 from unigs.demo.words import unknown_words
 from unigs.errors import ConfigError
 from unigs.pipeline.initial_noise import seeded_generator
@@ -33,7 +33,7 @@ _PREFIX = "answer-"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class TabInput:
     """What a tab holds; a field that was emptied is None.
 
     Attributes:
@@ -61,7 +61,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class TabOutput:
     """What the page shows.
 
     Attributes:
@@ -88,10 +88,10 @@ class Answer:
 
 def answer(
     pipeline: Any,
-    request: Request,
+    request: TabInput,
     folder: Path,
-    tell: Callable[[Step], None] | None = None,
-) -> Answer:
+    tell: Callable[[DenoisingStep], None] | None = None,
+) -> TabOutput:
     """Run the task.
 
     Args:
@@ -143,7 +143,7 @@ def answer(
     return _shown(output, picture, request.smooth, folder, warnings)
 
 
-def _strokes(request: Request) -> np.ndarray:
+def _strokes(request: TabInput) -> np.ndarray:
     assert request.picture is not None
     mask = coarse_mask(request.layers, request.picture.shape[:2])
     if mask is None:
@@ -151,7 +151,7 @@ def _strokes(request: Request) -> np.ndarray:
     return mask
 
 
-def _colormap(request: Request, side: int | None) -> np.ndarray:
+def _colormap(request: TabInput, side: int | None) -> np.ndarray:
     """Return what a synthesis is made of: the entities that were drawn, as labels in the size of
     the loaded colormap or of the model, else that colormap."""
     if request.drawn is None and request.picture is not None:
@@ -164,7 +164,7 @@ def _colormap(request: Request, side: int | None) -> np.ndarray:
 
 def _shown(
     output: UniGSOutput, picture: np.ndarray, smooth: bool, folder: Path, warnings: list[str]
-) -> Answer:
+) -> TabOutput:
     found = output.entities[0]  # type: ignore[index]
     # hundreds of them, as an untrained model finds, would fill the memory
     masks = [entity.mask() for entity in found[:MOST_SHOWN]]
@@ -175,7 +175,7 @@ def _shown(
             f"{entity.id} {entity.class_name or 'entity'}, {entity.score:.2f}, {entity.area:,} px"
         )
         entities.append((shown_mask(mask), label, f"#{red:02x}{green:02x}{blue:02x}"))
-    return Answer(
+    return TabOutput(
         image=shown(output.images[0], smooth),
         colormap=shown(output.colormaps[0], smooth),
         base=shown(picture, smooth),

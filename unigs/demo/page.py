@@ -11,7 +11,7 @@ import numpy as np
 
 from unigs.colormap import Palette
 from unigs.demo.about import headline, model_card
-from unigs.demo.answer import KEPT_SECONDS, Request, answer
+from unigs.demo.answer import KEPT_SECONDS, TabInput, answer
 from unigs.demo.canvas import stroke_layer
 from unigs.demo.examples import draw_examples
 from unigs.demo.look import NAMES, look
@@ -80,7 +80,7 @@ def warm_up(pipeline: Any, folder: Path) -> None:
     picture = np.zeros((side, side, 3), np.uint8)
     picture[: side // 2] = 200
     strokes = [stroke_layer(np.ones((side, side), bool))] if task.coarse == "sampled" else []
-    answer(pipeline, Request(task.name, picture, strokes, names="thing", steps=1), folder)
+    answer(pipeline, TabInput(task.name, picture, strokes, names="thing", steps=1), folder)
 
 
 def serve(page: Any, address: str, port: int, login: tuple[str, str] | None) -> None:

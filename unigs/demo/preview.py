@@ -25,7 +25,7 @@ SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class DenoisingStep:
     """A step of a run that is done.
 
     Attributes:
@@ -48,7 +48,7 @@ class Previews:
     def __init__(self) -> None:
         self._next = 0.0
 
-    def step(self, model: Any, index: int, latents: Tensor) -> Step:
+    def step(self, model: Any, index: int, latents: Tensor) -> DenoisingStep:
         """Return what to show of a step.
 
         Args:
@@ -58,14 +58,14 @@ class Previews:
         """
         total, began = len(model.scheduler.timesteps), time.perf_counter()
         if index + 1 == total or began < self._next:
-            return Step(index + 1, total)
+            return DenoisingStep(index + 1, total)
         image, colormap = (
             decode_latents(model.vae, half[:1], device=half.device)[0]
             for half in latents.chunk(2, dim=1)
         )
         ended = time.perf_counter()
         self._next = ended + max(LEAST_SECONDS, (ended - began) * (1 / SHARE - 1))
-        return Step(index + 1, total, image, colormap)
+        return DenoisingStep(index + 1, total, image, colormap)
 
 
 class Stopped(Exception):

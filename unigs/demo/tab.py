@@ -14,7 +14,7 @@ import numpy as np
 
 from unigs.colormap import Palette
 from unigs.demo.about import HINTS
-from unigs.demo.answer import COLUMNS, Answer, Request, answer
+from unigs.demo.answer import COLUMNS, TabInput, TabOutput, answer
 from unigs.demo.canvas import shown
 from unigs.demo.colormap_editor import Drawn, drawn
 from unigs.demo.examples import Example
@@ -27,7 +27,7 @@ from unigs.demo.inputs import (
     on_canvas,
     sentence,
 )
-from unigs.demo.preview import Step, told_and_result
+from unigs.demo.preview import DenoisingStep, told_and_result
 from unigs.errors import UnigsError
 from unigs.tasks import Task
 
@@ -133,7 +133,7 @@ def _picture(name: str, task: Task) -> Any:
     return gr.Image(label=name, format="png", interactive=False, buttons=buttons, elem_id=place)
 
 
-def choose_entity(found: Answer | None, event: gr.SelectData) -> tuple[Any, str]:
+def choose_entity(found: TabOutput | None, event: gr.SelectData) -> tuple[Any, str]:
     """Remember the entity that was chosen: (its place, status)."""
     if found is None or not 0 <= event.index < len(found.entities):
         return None, ""
@@ -142,7 +142,7 @@ def choose_entity(found: Answer | None, event: gr.SelectData) -> tuple[Any, str]
 
 
 def hand_over(
-    name: str, found: Answer | None, chosen: int | None
+    name: str, found: TabOutput | None, chosen: int | None
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Make the chosen entity the coarse mask of the tab of that name, and open it: (picture,
     canvas, status, open tab, status of the tab that it comes from)."""
@@ -172,13 +172,13 @@ def runner(pipeline: Any, task: Task, folder: Path) -> Callable[..., Any]:
     ) -> Iterator[tuple[Any, ...]]:
         sketch = painted if isinstance(painted, Drawn) else None
         layers = painted["layers"] if isinstance(painted, dict) else []
-        request = Request(
+        request = TabInput(
             task.name, picture, layers, names, steps, guidance, seed, decoder, keep, smooth, sketch
         )
         work = partial(answer, pipeline, request, folder)
         try:
             for found in told_and_result(work):
-                if isinstance(found, Step):
+                if isinstance(found, DenoisingStep):
                     progress((found.number, found.total))
                     if found.image is not None:
                         yield preview(found, smooth)
@@ -193,7 +193,7 @@ def runner(pipeline: Any, task: Task, folder: Path) -> Callable[..., Any]:
     return run
 
 
-def preview(step: Step, smooth: bool) -> tuple[Any, ...]:
+def preview(step: DenoisingStep, smooth: bool) -> tuple[Any, ...]:
     """Return what the page shows of a step: its number, image and colormap so far."""
     assert step.image is not None
     assert step.colormap is not None
@@ -202,7 +202,7 @@ def preview(step: Step, smooth: bool) -> tuple[Any, ...]:
     return status, gr.skip(), gr.skip(), gr.skip(), *pictures, gr.skip(), gr.skip()
 
 
-def answered(found: Answer) -> tuple[Any, ...]:
+def answered(found: TabOutput) -> tuple[Any, ...]:
     """Return what the page shows of an answer."""
     overlay = gr.update(
         value=(found.base, [(mask, label) for mask, label, _ in found.entities]),

@@ -1,12 +1,14 @@
-"""Pictures of a materialisation are seen without a click, as long as they are small."""
+"""What a materialisation shows: pictures without a click, as long as they are small; numbers and
+nothing as people write them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from assets_defs.metadata import materialize
-from assets_defs.metadata.materialize import inline
+from assets_defs.metadata.materialize import inline, legible
 
 
 def test_a_small_picture_is_inside_the_metadata_and_no_other(
@@ -19,3 +21,23 @@ def test_a_small_picture_is_inside_the_metadata_and_no_other(
     found = inline({"grid": small, "sheet": large, "gone": tmp_path / "gone.png"})
     assert [*found] == ["grid"]
     assert str(found["grid"].value).startswith("![grid](data:image/png;base64,iVBOR")
+
+
+@pytest.mark.parametrize(
+    ("built", "shown"),
+    [
+        (0.19443489570396502, 0.19443),
+        (297.4594475440099, 297.46),
+        (6758688, 6758688),
+        (False, False),
+        (0, 0),
+        (None, "none"),
+        ({}, "none"),
+        ([], "none"),
+        ({"entity": {"low": 0.012345678}}, {"entity": {"low": 0.012346}}),
+        ("", ""),
+    ],
+)
+def test_numbers_and_nothing_are_legible(built: Any, shown: Any) -> None:
+    assert legible(built) == shown
+    assert type(legible(built)) is type(shown)

@@ -8,6 +8,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from resources.mlflow.champion import READING
 from resources.mlflow.logged_models import MODEL_DIGEST
 from resources.mlflow.registry import FilesGone, ModelVersion, find_version, register_model
 from resources.mlflow.tracking import Tracking
@@ -52,6 +53,7 @@ CUT = {
     "the version": (mlflow, "register_model"),
     "its tags": (MlflowClient, "set_model_version_tag"),
     "its description": (MlflowClient, "update_model_version"),
+    "the model's description": (MlflowClient, "update_registered_model"),
 }
 
 
@@ -73,6 +75,7 @@ def test_a_kill_anywhere_leaves_one_version_after_the_next_try(
     assert made.tags == {MODEL_DIGEST: "a" * 64, "model_id": made.model_id}
     client = place.tracking.client()
     assert client.get_model_version(NAME, "1").description == "said"
+    assert client.get_registered_model(NAME).description == READING
     run = client.get_run(place.run_id)
     assert run.info.status == "FINISHED"
 

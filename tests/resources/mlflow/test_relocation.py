@@ -10,7 +10,7 @@ from PIL import Image
 from resources.mlflow.champion import crown
 from resources.mlflow.logged_models import delete_logged
 from resources.mlflow.registry import champion, register_model
-from resources.mlflow.tracking import Tracking
+from resources.mlflow.tracking import DatasetInput, Tracking
 from resources.store import Store
 
 
@@ -27,7 +27,11 @@ def test_the_registry_and_new_runs_are_where_the_store_is(tmp_path: Path, name: 
     model = tmp_path / "model"
     model.mkdir()
     (model / "weights").write_text("w")
-    with before.run("training", tags={}, parameters={}) as first:
+    inputs = [
+        DatasetInput("scenes", "0" * 64, "training", old / "shapes-tiny" / "scenes"),
+        DatasetInput("outside", "1" * 64, "training", tmp_path / "data"),
+    ]
+    with before.run("training", tags={}, parameters={}, inputs=inputs) as first:
         before.log_images(first, {"grid": grid})
         made = register_model(before, first, "unigs-test", model, {})
         crown(before, made.name, made.version, "gate", "the first")
@@ -46,6 +50,9 @@ def test_the_registry_and_new_runs_are_where_the_store_is(tmp_path: Path, name: 
     assert newer.folder.is_relative_to(new)
     found = client.list_artifacts(second, "images")
     assert [item.path for item in found] == ["images/grid.png"]
+    read = [one.dataset.source for one in client.get_run(first).inputs.dataset_inputs]
+    places = (new / "shapes-tiny" / "scenes", tmp_path / "data")
+    assert sorted(read) == sorted(f'{{"uri": "{place.as_uri()}"}}' for place in places)
     assert not old.exists()
 
 
@@ -80,10 +87,15 @@ def test_a_folder_whose_name_only_begins_alike_stays(tmp_path: Path) -> None:
 
     database = tmp_path / "mlflow.db"
     with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE datasets (dataset_source TEXT)")
+        sources = [(f'{{"uri": "file:///a/{place}"}}',) for place in ("b/scenes", "bc/scenes")]
+        connection.executemany("INSERT INTO datasets VALUES (?)", sources)
         connection.execute("CREATE TABLE runs (artifact_uri TEXT, note TEXT)")
         rows = [("file:///a/b", "file:///a/b"), ("file:///a/bc/d", ""), ("file:///a/b/%_", "")]
         connection.executemany("INSERT INTO runs VALUES (?, ?)", rows)
     readdress(database, "file:///a/b", "file:///x")
     with sqlite3.connect(database) as connection:
         found = connection.execute("SELECT artifact_uri, note FROM runs").fetchall()
+        told = connection.execute("SELECT dataset_source FROM datasets").fetchall()
     assert found == [("file:///x", "file:///a/b"), ("file:///a/bc/d", ""), ("file:///x/%_", "")]
+    assert told == [('{"uri": "file:///x/scenes"}',), ('{"uri": "file:///a/bc/scenes"}',)]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from resources.mlflow import resolve
-from resources.mlflow.access import AccessRefused
 from resources.mlflow.champion import crown
+from resources.mlflow.connection.access import AccessRefused
 from resources.mlflow.tracking import Tracking
 from resources.store import STORE_VARIABLE, Store
 from unigs.errors import TransientError, UnigsError

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from resources.mlflow.access import said_of, taken_later
+from resources.mlflow.connection.access import said_of, taken_later
 from unigs.errors import one_line
 from unigs.io.files import replacing
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from resources.mlflow.outage import is_outage
+from resources.mlflow.connection.outage import is_outage
 from unigs.errors import ConfigError, TransientError, one_line
 
 USER_VARIABLE, PASSWORD_VARIABLE = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"

@@ -10,9 +10,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 from PIL import Image
 
-from resources.mlflow import spool as spool_module
-from resources.mlflow.outage import is_outage
-from resources.mlflow.spool import END, METRICS, Entry, Outbox, Spool
+from resources.mlflow.connection import spool as spool_module
+from resources.mlflow.connection.outage import is_outage
+from resources.mlflow.connection.spool import END, METRICS, Entry, Outbox, Spool
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from tests.support.servers.mlflow_server import MlflowServer, free_address

@@ -14,8 +14,8 @@ from sqlalchemy.exc import OperationalError
 from assets_defs.run.step import step_of_run
 from pipelines.champion import main as promote
 from resources.mlflow import registry
-from resources.mlflow import spool as spool_module
-from resources.mlflow.access import (
+from resources.mlflow.connection import spool as spool_module
+from resources.mlflow.connection.access import (
     PASSWORD_VARIABLE,
     USER_VARIABLE,
     AccessRefused,
