@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
-from resources.database import require_database
 from resources.mlflow.connection.access import clear_errors, one_try, taken_later
+from resources.mlflow.connection.database import require_database
 from resources.mlflow.connection.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.mlflow.relocation import readdress
 from resources.store import Store

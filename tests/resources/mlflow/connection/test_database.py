@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.database import require_database
+from resources.mlflow.connection.database import require_database
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 from unigs.errors import DataError
