@@ -94,7 +94,7 @@ def ratios(direct: list[dict[str, Any]], generative: dict[str, dict[int, dict[st
                 (generative[variant][one["seed"]]["metrics"][task], one["metrics"][task])
                 for one in direct
                 if one["seed"] in generative[variant]
-                and generative[variant][one["seed"]]["steps"] == one["generative_steps"]
+                and generative[variant][one["seed"]]["steps"] == one.get("generative_steps")
                 and task in generative[variant][one["seed"]]["metrics"]
             ]
             for name in SHOWN if pairs else ():

@@ -93,6 +93,8 @@ def make_prompt(task: Task | str, names: str | Sequence[str] = ()) -> str:
     if not task.takes_names:
         return task.template
     said = list(dict.fromkeys([names] if isinstance(names, str) else names))
+    if not all(isinstance(name, str) for name in said):
+        raise ConfigError(f"{task.name}: names {said!r} are no texts", hint="give class names")
     if not said:
         raise ConfigError(f"{task.name}: no class names", hint="name at least one class")
     listed = " and ".join(said) if len(said) < 3 else f"{', '.join(said[:-1])}, and {said[-1]}"

@@ -84,10 +84,12 @@ def described(outcome: Outcome) -> dict[str, Any]:
 def legible(value: Any) -> Any:
     """Return what a build says in the form in which a table of metadata is read: numbers to five
     digits, and "none" for nothing, which Dagster shows as ``null``, ``{}`` or ``[]``."""
-    if isinstance(value, float):
+    if isinstance(value, float) and not value.is_integer():
         return float(f"{value:.5g}")
     if isinstance(value, dict) and value:
         return {name: legible(one) for name, one in value.items()}
+    if isinstance(value, list | tuple) and value:
+        return [legible(one) for one in value]
     return "none" if value is None or value in ({}, [], ()) else value
 
 

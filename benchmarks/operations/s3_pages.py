@@ -80,7 +80,8 @@ def listing_server(count: int) -> Iterator[str]:
             )
             yield _ADDRESS
         finally:
-            server.terminate()
+            # not asked to end: started by what ignores SIGTERM it would ignore it too
+            server.kill()
 
 
 def add_object() -> None:

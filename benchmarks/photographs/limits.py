@@ -9,7 +9,8 @@ Each model is trained on the task alone with `--share` of the preset's steps, as
 half of the photographs (with twice the crops of each, so that there are as many samples), on four
 times the crops of each, for twice the steps, and by networks of about half and twice the
 operations. It reads samples, latents and scenes of a finished run (`unigs run`). Each finished
-training is kept as JSON in `--work` and not done again; one that was interrupted resumes.
+training is kept as JSON in `--work` and not done again; one that was interrupted resumes. A folder
+is for one run, one share and one set of settings.
 """
 
 from __future__ import annotations

@@ -50,8 +50,19 @@ def test_images_gives_every_metric_of_the_networks_that_are_given(tmp_path):
     assert result[f"clip_i_full.{name}"] < 99.999
     assert (result["n_paired"], result["other_images"]) == (2, ["x", "y"])
     assert (result["n_other_images"], result["n_missing_images"]) == (2, 10)
-    note = result["notes"][0]
+    note, *_, pairs = result["notes"]
     assert note.startswith(f"frechet_distance.{name}: 4 images, 8 dimensions: ")
+    assert pairs.startswith("clip_i_full: 2 images: intervals are too narrow")
+
+
+def test_one_pair_among_many_images_has_no_interval(tmp_path):
+    clip = write_clip(tmp_path / "clip")
+    real = write_images(tmp_path / "real", "abcdefghijklmnopqrstu")
+    made = write_images(tmp_path / "made", "a0123456789ABCDEFGHIJ")
+    result = run("images", "--a", real, "--b", made, "--dual-encoder", clip, "--json")
+    assert result["n_paired"] == 1
+    assert not any(key.startswith("clip_i_full.") and ".ci_" in key for key in result)
+    assert any(note.startswith("clip_i_full: 1 image(s): no interval") for note in result["notes"])
 
 
 def test_a_broken_image_is_quarantined_named_and_counted(tmp_path, capsys):

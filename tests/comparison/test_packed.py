@@ -63,12 +63,15 @@ def test_what_is_no_evaluation_or_damaged_is_one_line(tmp_path):
         unpack(tmp_path / "packed.zip", tmp_path)
 
 
-def test_evaluations_of_other_truths_are_not_compared(folders, tmp_path):
+@pytest.mark.parametrize(
+    ("metric", "counted"), [("miou", "true entities"), ("pixel_recall", "pixels of true entities")]
+)
+def test_evaluations_of_other_truths_are_not_compared(folders, tmp_path, metric, counted):
     other = tmp_path / "referring"
     shutil.copytree(folders[1], other)
     scores = PerImage.read(other / IMAGE_SCORES)
     key = scores.keys[0]
-    scores.parts["miou"][0, 1] += 2
+    scores.parts[metric][0, 1] += 2
     scores.write(other / IMAGE_SCORES)
-    with pytest.raises(DataError, match=rf"{key} has \d+ true entities in one evaluation"):
+    with pytest.raises(DataError, match=rf"{key} has \d+ {counted} in one evaluation"):
         compare_models({"t": folders[0]}, {"t": other}, ("a", "b"), None, 6)

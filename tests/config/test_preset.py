@@ -135,6 +135,12 @@ def test_a_preset_extends_another(tmp_path):
     (tmp_path / "mine.yaml").write_text("extends: own.yaml\n")
     with pytest.raises(ConfigError, match="extends it in turn"):
         load_preset(tmp_path / "own.yaml")
+    (tmp_path / "own.yaml").write_text(f"extends: ../{tmp_path.name}/own.yaml\n")
+    with pytest.raises(ConfigError, match="extends it in turn"):
+        load_preset(tmp_path / "own.yaml")
+    (tmp_path / "own.yaml").write_text("extends: 5\n")
+    with pytest.raises(ConfigError, match="extends: 5 given"):
+        load_preset(tmp_path / "own.yaml")
     (tmp_path / "own.yaml").write_text("extends: nothing\n")
     with pytest.raises(ConfigError, match=r"no preset 'nothing' \(give one of .*sd15"):
         load_preset(tmp_path / "own.yaml")

@@ -61,8 +61,11 @@ def test_bytes_that_are_no_text_spoil_their_line_alone(tmp_path: Path) -> None:
     note(folder, {"seed": 0}, "a")
     file = history_file(folder)
     line = json.loads(file.read_text())
-    spoiled = json.dumps({**line, "digest": "c", "metadata": [1]}).encode()
-    file.write_bytes(file.read_bytes() + b"\x00\xff junk\n" + spoiled + b"\n")
+    file.write_bytes(file.read_bytes() + b"\x00\xff junk\n")
+    damages = [{"metadata": [1]}, {"metadata": {"version": 3}}, {"digest": ["x"]}]
+    for damage in [*damages, {"fingerprint": {}}, {"time": 5}]:
+        spoiled = json.dumps({**line, "digest": "c", **damage}).encode()
+        file.write_bytes(file.read_bytes() + spoiled + b"\n")
     note(folder, {"seed": 1}, "b")
     assert [build.digest for build in builds(folder)] == ["a", "b"]
 

@@ -14,6 +14,7 @@ from unigs.metrics.entity_metrics import AveragePrecisionMetric
         ({1: float("nan")}, None, "image a: the score of entity 1 is nan, not a finite number"),
         ({1: float("-inf")}, None, "the score of entity 1 is -inf"),
         ({1: "high"}, None, "the score of entity 1 is 'high'"),
+        ({1: 10**400}, None, "the score of entity 1 is 1"),
         ([0.5], None, "scores are list; map labels"),
         ({1: 0.5}, np.ones((2, 2), bool), r"void is \(2, 2\), the label maps are \(3, 3\)"),
     ],

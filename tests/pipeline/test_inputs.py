@@ -73,8 +73,17 @@ def test_labels_of_any_width_are_painted(kind):
     segments[:3, :3] = 7 if kind is np.uint8 else 2**15
     if kind is np.int64:
         segments *= 2**20
-    found = check_inputs(TASKS["synthesis"], PALETTE, None, None, None, ["dog"], segments)
-    assert np.array_equal(found.source[0], PALETTE.encode((segments > 0).astype(int)))
+    painted = PALETTE.encode((segments > 0).astype(int))
+    pictures = [Image.fromarray(segments)] if segments.itemsize < 4 else []
+    for one in (segments, *pictures):
+        found = check_inputs(TASKS["synthesis"], PALETTE, None, None, None, ["dog"], one)
+        assert np.array_equal(found.source[0], painted)
+
+
+def test_a_palette_that_draws_its_colours_paints_no_labels():
+    labels = np.eye(9, dtype=np.uint8)
+    with pytest.raises(ConfigError, match="give an RGB colormap"):
+        check_inputs(TASKS["synthesis"], Palette(order="random"), None, None, None, ["a"], labels)
 
 
 @pytest.mark.parametrize(

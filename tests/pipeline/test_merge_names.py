@@ -34,10 +34,20 @@ def test_a_text_is_one_name():
     assert [call["names"] for call in pipeline.calls] == [["dog"]]
 
 
+def test_arguments_of_nothing_are_as_left_out():
+    pipeline = MadePipeline(lambda call: (np.zeros((5, 10), int), [], []))
+    nothing = {"prompt": None, "generator": None, "task": None}
+    predict_by_name(pipeline, "dog", image=np.zeros((5, 10, 3), np.uint8), **nothing)
+    (call,) = pipeline.calls
+    assert (call["task"], call["prompt"]) == ("referring", None)
+    assert call["generator"] is not None
+
+
 @pytest.mark.parametrize(
     ("names", "call", "message"),
     [
         ([], {}, "names: none"),
+        (5, {}, "names: 5"),
         (["dog"], {"output_type": "latent"}, "latent"),
         (["dog"], {"return_dict": False}, "return_dict"),
         (["dog"], {"prompt": "a dog"}, "prompt: each call"),

@@ -83,7 +83,7 @@ def test_wrong_use():
         ({"tile": 8.5}, "tile 8.5"),
         ({"output_type": "latent"}, "latent"),
         ({"return_dict": False}, "return_dict"),
-        ({"generator": None}, "generator"),
+        ({"generator": [1]}, "generator"),
     ):
         given = {"task": "entity", "tile": 8, "overlap": 0.2} | changes
         with pytest.raises(ConfigError, match=message):

@@ -21,6 +21,10 @@ from unigs.samples.options import SampleOptions
         ("crop_scale", (0, 0)),
         ("crop_scale", (0.9, 0.5)),
         ("crop_scale", (1, 3)),
+        ("crop_scale", (0.5,)),
+        ("crop_scale", None),
+        ("curve_share", (3, -1)),
+        ("flip_probability", "a"),
         ("class_names", "dog"),
     ],
 )

@@ -11,6 +11,9 @@ from unigs.comparison.inputs import read_inputs
 from unigs.comparison.page import Comparison, compare_task
 from unigs.errors import DataError
 
+# Metrics whose denominators are counts of the truth alone.
+_OF_TRUTH = {"miou": "true entities", "pixel_recall": "pixels of true entities"}
+
 
 def compare_models(
     first: Mapping[str, Path],
@@ -56,18 +59,19 @@ def compare_models(
 
 def _require_same_truth(one: Evaluation, other: Evaluation) -> None:
     """Raise DataError where an image of both has other true entities: keys name scenes, of which
-    another task, or other shards, have other targets."""
-    if not ("miou" in one.scores.parts and "miou" in other.scores.parts):
-        return
-    counts, others = (
-        dict(zip(side.scores.keys, side.scores.parts["miou"][:, 1].tolist(), strict=True))
-        for side in (one, other)
-    )
-    for key in counts.keys() & others.keys():
-        if counts[key] != others[key]:
-            raise DataError(
-                f"{key} has {counts[key]:.0f} true entities in one evaluation, {others[key]:.0f} "
-                "in the other",
-                file=other.folder,
-                hint="evaluate both on the same shards of one task",
-            )
+    another task, or other shards, have other targets. Entities and their pixels are counted."""
+    for metric, counted in _OF_TRUTH.items():
+        if not (metric in one.scores.parts and metric in other.scores.parts):
+            continue
+        counts, others = (
+            dict(zip(side.scores.keys, side.scores.parts[metric][:, 1].tolist(), strict=True))
+            for side in (one, other)
+        )
+        for key in sorted(counts.keys() & others.keys()):
+            if counts[key] != others[key]:
+                raise DataError(
+                    f"{key} has {counts[key]:.0f} {counted} in one evaluation, "
+                    f"{others[key]:.0f} in the other",
+                    file=other.folder,
+                    hint="evaluate both on the same shards of one task",
+                )

@@ -56,10 +56,12 @@ def _read(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
     base = values.pop("extends", None)
     if base is None:
         return values
+    if not isinstance(base, str):
+        raise ConfigError(f"extends: {base!r} given", file=path, hint="name one preset")
     place = _file_of(base)
     if place == Path(base):
         place = path.parent / base
-    if place in (path, *extended):
+    if place.resolve() in {one.resolve() for one in (path, *extended)}:
         raise ConfigError(f"extends: {base} extends it in turn", file=path)
     return _merged(_read(place, (*extended, path)), values)
 

@@ -115,10 +115,14 @@ def folder_scores(
     values += [MetricValue(name, float(count)) for name, count in counts.items()]
     both = set(left.names) & set(right.names)
     found = MetricValues(tuple(values))
-    few = few_images_note(min(len(left.names), len(right.names)))
+    least = min(len(left.names), len(right.names))
+    notes = [*found.notes(), few_images_note(least)]
+    few = few_images_note(len(pairs))
+    if evaluators.dual_encoder is not None and len(pairs) < least and few:
+        notes.append(f"clip_i_full: {few}")
     return FolderScores(
         found,
-        [*found.notes(), *([few] if few else [])],
+        [note for note in notes if note],
         [name for name in right.names if both and name not in both],
         [name for name in left.names if both and name not in both],
         left.quarantined + right.quarantined,

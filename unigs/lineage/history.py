@@ -150,7 +150,11 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
 def _is_build(content: Any) -> bool:
     if not isinstance(content, dict) or not content.keys() >= {*_OF_RECORD, "inputs", "time"}:
         return False
-    return all(isinstance(content[name], dict) for name in ("inputs", "metadata"))
+    types = {"inputs": dict, "metadata": dict, "digest": str, "fingerprint": str, "time": str}
+    if not all(isinstance(content[name], kind) for name, kind in types.items()):
+        return False
+    # of a registered model
+    return "version" not in content["metadata"] or "name" in content["metadata"]
 
 
 def _text(line: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numbers
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unigs.errors import DataError
-from unigs.metrics.bootstrap.draws import DRAWS, Interval, draw_weights, interval
+from unigs.metrics.bootstrap.draws import DRAWS, Interval, draw_weights, image_interval
 from unigs.metrics.bootstrap.precision import resampled_precision
 from unigs.metrics.matching import Overlap, overlap, pixels_of
 from unigs.metrics.overlap_evaluation import ImageOverlaps, Matched, match_images
@@ -63,10 +63,10 @@ class EntityOverlaps:
         place = {label: number for number, label in enumerate(present)}
         order = [place[label] for label in scores if label in place]
         for label in present:
-            score = scores[label]
-            if not isinstance(score, numbers.Real) or not np.isfinite(score):
+            if not _is_finite(scores[label]):
                 raise DataError(
-                    f"image {key}: the score of entity {label} is {score!r}, not a finite number"
+                    f"image {key}: the score of entity {label} is {scores[label]!r}, not a finite "
+                    "number"
                 )
         if on_void is None and void is not None and np.any(void):
             on_void = overlap(pixels_of(void, "void", np.shape(pred)), pred).intersection[0]
@@ -109,7 +109,7 @@ def precision_intervals(
     images: Mapping[str, EntityOverlaps], draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Interval]:
     """Return the bootstrap intervals of ``ap_e``, ``ap_e_50``, ``ap_e_75`` and
-    ``ap_e_void_ignored``; none without a prediction."""
+    ``ap_e_void_ignored``; none without a prediction, NaN of a single image."""
     facts = _Facts.of(images)
     if not facts.predictions.any():
         return {}
@@ -120,7 +120,7 @@ def precision_intervals(
         with_void = resampled_precision(_matched(images, with_void=True), weights)
     drawn = {f"ap_e{kind}": ranked[f"ap{kind}"] for kind in ("", "_50", "_75")}
     drawn["ap_e_void_ignored"] = with_void["ap"]
-    return {name: interval(values) for name, values in drawn.items()}
+    return {name: image_interval(values, len(images)) for name, values in drawn.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,14 @@ class _Facts:
             truths, empty = truths + one.iou.shape[1], empty + one.empty
             void = void or one.on_void is not None
         return cls(np.array(counts, np.int64), truths, empty, void)
+
+
+def _is_finite(score: object) -> bool:
+    try:
+        # of a text float() would read the number
+        return not isinstance(score, str) and math.isfinite(score)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _in_order(images: Mapping[str, EntityOverlaps]) -> Iterator[EntityOverlaps]:

@@ -72,8 +72,8 @@ def _checked(values: ArrayLike) -> Features:
     try:
         if np.iscomplexobj(array):
             raise TypeError
-        array = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        array = array.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"features are of type {array.dtype}; pass real numbers") from error
     if not np.isfinite(array).all():
         raise DataError("features are not all finite; check the images and the network")

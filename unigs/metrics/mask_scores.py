@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from unigs.errors import DataError
-from unigs.metrics.bootstrap.draws import NO_INTERVAL, few_images_note, with_ends
+from unigs.metrics.bootstrap.draws import few_images_note, with_ends
 from unigs.metrics.bootstrap.per_image import PerImage
 from unigs.metrics.coco.mask_files import MaskFile
 from unigs.metrics.matching import Matches, Overlap, match_overlap
@@ -43,8 +43,6 @@ class MaskComparison:
         found = segmentation_scores(self.matches.values())
         images = {str(image): segmentation_parts(one) for image, one in self.matches.items()}
         ends = PerImage.of(images).intervals()
-        if len(images) < 2:
-            ends = dict.fromkeys(ends, NO_INTERVAL)
         values = with_ends(
             {name: int(value) if name[:2] == "n_" else value for name, value in found.items()}, ends
         )

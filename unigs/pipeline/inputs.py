@@ -22,6 +22,8 @@ from unigs.tasks import Task, make_prompt, task_named
 
 Picture = Image.Image | np.ndarray | str | PathLike[str]
 OneOrMany = Picture | Sequence[Picture]
+# Modes of Pillow that hold whole numbers, one a pixel.
+_ONE_CHANNEL = ("L", "I", "I;16", "I;16B")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,14 +207,20 @@ def _prompts(
 
 
 def _as_colormap(picture: Any, palette: Palette) -> np.ndarray:
-    # labels in 8 bits too: taken for grey they would be colours that no palette has
+    # labels in 8 bits too, and in files: taken for grey they would be colours that no palette has
+    if isinstance(picture, Image.Image) and picture.mode in _ONE_CHANNEL:
+        picture = np.asarray(_loaded(picture, "colormap"))
     if isinstance(picture, np.ndarray) and picture.ndim == 2 and picture.size:
         if not np.issubdtype(picture.dtype, np.integer):
             found = f"labels of type {picture.dtype}"
         elif picture.min() < 0:
             found = f"a label below 0, {picture.min()}"
         else:
-            return palette.encode(picture)
+            try:
+                return palette.encode(picture)
+            except ValueError as error:
+                hint = "give an RGB colormap: this palette draws its colours at random"
+                raise ConfigError(f"colormap: {error}", hint=hint) from error
         raise ConfigError(
             f"colormap: {found}", hint="give non-negative integers or an RGB colormap"
         )

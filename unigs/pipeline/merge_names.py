@@ -33,16 +33,15 @@ def predict_by_name(
         ConfigError: no name, or a call that cannot be merged.
     """
     check_merged_call(call, ("task", "prompt", "generator"))
-    wanted = [names] if isinstance(names, str) else list(names)
+    try:
+        wanted = [names] if isinstance(names, str) else list(names)
+    except TypeError as error:
+        raise ConfigError(f"names: {names!r} given", hint="give a list of class names") from error
     if not wanted:
         raise ConfigError("names: none given", hint="name at least one class")
+    call |= {"task": "referring"}
     runs = [
-        pipeline(
-            task="referring",
-            names=[name],
-            generator=seeded_generator(seed),
-            **call,
-        )
+        pipeline(**{**call, "names": [name], "generator": seeded_generator(seed)})
         for name in wanted
     ]
     segments = np.zeros_like(runs[0].segments)

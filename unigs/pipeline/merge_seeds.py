@@ -41,10 +41,16 @@ def predict_with_seeds(pipeline: Any, task: str, seeds: Sequence[int], **call: A
         raise ConfigError(
             f"seeds: this model predicts {task} without noise", hint="run it once, no seed matters"
         )
-    if not isinstance(seeds, Sequence) or len(seeds) < 2:
+    try:
+        each = list(seeds)
+    except TypeError:
+        each = []
+    if len(each) < 2:
         raise ConfigError(f"seeds: {seeds!r} given", hint="give a list of at least two")
     check_merged_call(call, ("generator",))
-    runs = [pipeline(task=task, generator=seeded_generator(seed), **call) for seed in seeds]
+    runs = [
+        pipeline(**{**call, "task": task, "generator": seeded_generator(seed)}) for seed in each
+    ]
     count = len(runs[0].segments)
     chosen, merged, entities = [], [], []
     for index in range(count):

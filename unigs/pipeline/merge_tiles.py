@@ -74,17 +74,12 @@ def predict_in_tiles(
     for top in starts(height, side, overlap):
         for left in starts(width, side, overlap):
             window = np.s_[top : top + side, left : left + side]
-            given = dict(call)
+            given = {**call, "task": task, "generator": seeded_generator(seed)}
             if mask is not None:
                 if not mask[window].any():
                     continue
                 given["coarse_mask"] = mask[window]
-            prediction = pipeline(
-                task=task,
-                image=pixels[window],
-                generator=seeded_generator(seed),
-                **given,
-            )
+            prediction = pipeline(image=pixels[window], **given)
             merged.add(top, left, prediction, join)
     return merged.output(pixels)
 

@@ -206,7 +206,7 @@ def check_merged_call(call: Mapping[str, Any], own: Iterable[str]) -> None:
         own: those that the merge gives itself.
     """
     for name in own:
-        if name in call:
+        if call.get(name) is not None:
             raise ConfigError(f"{name}: each call gets its own", hint="leave it out")
     if call.get("output_type") == "latent":
         raise ConfigError("output_type 'latent': entities are merged", hint="give pil or np")

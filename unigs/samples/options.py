@@ -72,15 +72,20 @@ class SampleOptions:
         if self.size < 1:
             raise ConfigError(f"sample size {self.size}: give a positive number of pixels")
         for name in _SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} {getattr(self, name)}", hint="give a share from 0 to 1")
+            share = getattr(self, name)
+            if not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise ConfigError(f"{name} {share!r}", hint="give a share from 0 to 1")
         if not self.extension >= 0:
             raise ConfigError(f"extension {self.extension}", hint="give 0 or more")
-        least, largest = self.crop_scale
-        if not 0 < least <= largest <= 1:
-            raise ConfigError(
-                f"crop_scale {self.crop_scale}", hint="give 0 < least <= largest <= 1"
-            )
+        for name in ("crop_scale", "curve_share"):
+            match getattr(self, name):
+                case (int() | float() as least, int() | float() as most) if 0 <= least <= most <= 1:
+                    pass
+                case other:
+                    hint = "give two numbers, 0 <= least <= largest <= 1"
+                    raise ConfigError(f"{name} {other!r}", hint=hint)
+        if not self.crop_scale[0] > 0:
+            raise ConfigError(f"crop_scale {self.crop_scale}", hint="give a least side above 0")
         if isinstance(self.class_names, str):
             raise ConfigError(f"class_names {self.class_names!r}", hint="give a tuple of names")
 

@@ -36,6 +36,9 @@ def test_a_small_picture_is_inside_the_metadata_and_no_other(
         ([], "none"),
         ({"entity": {"low": 0.012345678}}, {"entity": {"low": 0.012346}}),
         ("", ""),
+        (123456789.0, 123456789.0),
+        (float("inf"), float("inf")),
+        ([0.123456789, [None]], [0.12346, ["none"]]),
     ],
 )
 def test_numbers_and_nothing_are_legible(built: Any, shown: Any) -> None:

@@ -106,6 +106,11 @@ def test_draws_of_a_mean_over_classes_lie_around_the_value():
     assert np.isnan(around(0.5, [np.nan])).all()
 
 
+def test_draws_of_a_score_stay_within_it_and_equal_ones_are_the_value():
+    assert around(0.99, [0.9, 0.94, 0.98]).tolist() == pytest.approx([0.95, 0.99, 1.0])
+    assert around(0.9, [0.9000000000000001, 0.9000000000000001, np.nan])[:2].tolist() == [0.9, 0.9]
+
+
 @pytest.mark.parametrize(("images", "said"), [(1, "no interval"), (19, "too narrow"), (20, "")])
 def test_few_images_are_said(images, said):
     note = few_images_note(images)

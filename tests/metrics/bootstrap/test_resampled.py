@@ -58,6 +58,11 @@ def test_the_interval_of_ap_contains_it(images):
     assert found["ap_e"].low < value < found["ap_e"].high
 
 
+def test_a_single_image_has_no_interval(images):
+    (key, one), *_ = keyed(images).items()
+    assert all(np.isnan(ends.low) for ends in precision_intervals({key: one}).values())
+
+
 def test_without_a_prediction_there_is_no_interval(images):
     empty = [EntityOverlaps(one.iou[:0], one.scores[:0]) for one in images]
     assert precision_intervals(keyed(empty)) == {}

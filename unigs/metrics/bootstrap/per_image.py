@@ -19,7 +19,7 @@ from unigs.metrics.bootstrap.draws import (
     NO_INTERVAL,
     Interval,
     draw_weights,
-    interval,
+    image_interval,
     resampled_ratios,
 )
 
@@ -66,12 +66,12 @@ class PerImage:
         return float(top / bottom) if bottom else math.nan
 
     def intervals(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
-        """Return the bootstrap interval of every metric."""
+        """Return the bootstrap interval of every metric; NaN of fewer than two images."""
         if not self.keys:
             return dict.fromkeys(self.parts, NO_INTERVAL)
         weights = draw_weights(len(self.keys), draws, seed)
         drawn = resampled_ratios(self.parts, weights)
-        return {name: interval(values) for name, values in drawn.items()}
+        return {name: image_interval(values, len(self.keys)) for name, values in drawn.items()}
 
     def write(self, path: Path) -> None:
         """Write a parquet table: ``image``, and for each metric ``<metric>|sum`` and
