@@ -82,8 +82,8 @@ def described(outcome: Outcome) -> dict[str, Any]:
 
 
 def legible(value: Any) -> Any:
-    """Return what a build says in the form in which a table of metadata is read: numbers to five
-    digits, and "none" for nothing, which Dagster shows as ``null``, ``{}`` or ``[]``."""
+    """Return a value as a table of Dagster's metadata shows it best: fractions to five digits, and
+    "none" for what Dagster shows as ``null``, ``{}`` or ``[]``."""
     if isinstance(value, float) and not value.is_integer():
         return float(f"{value:.5g}")
     if isinstance(value, dict) and value:

@@ -1,6 +1,6 @@
 """Whether a model learns refined latents of colormaps as well as those of the encoder.
 
-    python -m benchmarks.choices.refined_latents --autoencoder ../shared/weights/taesd [--steps 800]
+    python -m benchmarks.choices.refined_latents --autoencoder TAESD [--steps 800]
         [--refine-steps 0 8] [--size 128] [--train-scenes 1000] [--work DIR]
 
 One training of the same budget for each number of steps, on the latents of a pretrained

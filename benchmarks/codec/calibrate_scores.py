@@ -1,7 +1,7 @@
 """Fit the constants of the region decoder's confidence, and evaluate the scores on other images.
 
-    python -m benchmarks.codec.calibrate_scores --root ../shared/data/coco \
-        --autoencoder ../shared/weights/taesd --trips build/trips
+    python -m benchmarks.codec.calibrate_scores --root COCO \
+        --autoencoder TAESD --trips build/trips
 
 Every colormap of the split is damaged in several ways and decoded; a logistic regression of IoU >
 0.5 on the decoder's `evidence` follows, in which every way weighs the same. Even images are fitted

@@ -1,9 +1,9 @@
 """Write a page of tables with the codec's own metrics, without any trained model.
 
-    python -m benchmarks.codec.tables --root ../shared/data/coco \
-        --autoencoder ../shared/weights/taesd --kept build/codec --out docs/results_codec_coco.md
+    python -m benchmarks.codec.tables --root COCO \
+        --autoencoder TAESD --work build/codec --out docs/results_codec_coco.md
 
-Real COCO, or with --dataset and --root another set. The folder --kept caches the autoencoder's
+Real COCO, or with --dataset and --root another set. The folder --work caches the autoencoder's
 output and every finished row, so that an interrupted run resumes; rows are measured
 again when the codec, the metrics or the data change.
 """
@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument(
         "--refined", type=int, nargs="*", default=[], help="also latents refined in so many steps"
     )
-    parser.add_argument("--kept", type=Path, required=True, help="folder of finished work")
+    parser.add_argument("--work", type=Path, required=True, help="finished rows are kept here")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     opened = open_dataset(arguments.dataset, arguments.root, arguments.split)
@@ -222,7 +222,7 @@ def main() -> None:
         samples[name] = [(s.key, trial_segments(s, size, most, rng)) for s in scenes]
     samples |= {"few, first": samples["few"][: arguments.first], "curves": samples["all"][:CURVED]}
     autoencoder = load_autoencoder(arguments.autoencoder)
-    trips = arguments.kept / "trips"
+    trips = arguments.work / "trips"
     ways: dict[str, tuple[Distortion, ...]] = {CLEAN: ()}
     ways[TRIP] = (through_autoencoder(autoencoder, 0.0, trips),)
     for value in LATENT_NOISE:
@@ -241,7 +241,7 @@ def main() -> None:
         f"autoencoder {Path(arguments.autoencoder).name}.",
         "Written by `benchmarks/codec/tables.py`; what it means is in [results.md](results.md).",
         *page(
-            Rows(samples, ways, weights_digest(autoencoder), arguments.kept),
+            Rows(samples, ways, weights_digest(autoencoder), arguments.work),
             arguments.first,
             arguments.grown,
             arguments.refined,

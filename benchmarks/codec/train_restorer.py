@@ -1,7 +1,7 @@
 """Train the restorer of the decoder `best` and write the weights that come with the package.
 
     python -m benchmarks.codec.train_restorer \
-        --autoencoder ../shared/weights/taesd --work build/restorer
+        --autoencoder TAESD --work build/restorer
 
 It learns from drawn segments alone. Both parts, drawing and training, go on where they were
 interrupted.

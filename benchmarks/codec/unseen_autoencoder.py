@@ -1,6 +1,6 @@
 """The decoders through autoencoders that none of them was chosen or trained with.
 
-    python -m benchmarks.codec.unseen_autoencoder --root ../shared/data/coco
+    python -m benchmarks.codec.unseen_autoencoder --root COCO
 
 Patches of 8 x 8 pixels as 16 or 32 principal components, fitted to the training photographs.
 """

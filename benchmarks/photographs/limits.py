@@ -55,7 +55,7 @@ class Limit:
 
     @property
     def needs_samples(self) -> bool:
-        """Whether the run's own samples are not the ones."""
+        """Whether samples other than the run's own are needed."""
         return self.every > 1 or self.variants > 1
 
 

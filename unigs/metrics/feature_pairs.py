@@ -33,8 +33,8 @@ class FeaturePairs(ImageTable):
 
 
 def sides(rows: Mapping[str, Row]) -> tuple[Features, Features]:
-    """Return the (n, d) features of the real and of the generated images; no row more than they
-    are is in memory."""
+    """Return the (n, d) features of the real and of the generated images, without a second copy of
+    them in memory."""
     dimensions = len(next(iter(rows.values()))["real"]) if rows else 0
     real, generated = np.empty((2, len(rows), dimensions))
     for place, row in enumerate(rows.values()):

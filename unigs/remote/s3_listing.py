@@ -77,9 +77,11 @@ def take_objects(
 
 
 def _read(written: str) -> str:
-    """Return the text that XML writes so. A server that does not write keys as parts of addresses,
-    as the client asks it to, may write their control characters by number; XML forbids most of
-    them, and the client's parser refuses the answer.
+    """Return a text of XML with its character references decoded.
+
+    A server that does not write keys as parts of addresses, as the client asks it to, may write
+    their control characters by number. XML forbids most of them, and the client's parser refuses
+    the answer.
 
     Raises:
         ValueError: a reference that XML does not know, or the end of a line, which parsers change.

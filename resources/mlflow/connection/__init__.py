@@ -1,2 +1,2 @@
-"""Records that cannot be reached: a server that refuses a user or does not answer, and what waits
-until it does."""
+"""The connection to MLflow: servers that refuse a user or do not answer, and entries that wait
+until they do."""

@@ -1,4 +1,4 @@
-"""The file of MLflow's records in a store: damage is told before MLflow meets it.
+"""Tell that MLflow's database in a store is damaged, before MLflow opens it.
 
 MLflow and SQLAlchemy answer a file that is cut short, or none of SQLite, with the trace of their
 own calls.

@@ -29,7 +29,7 @@ def test_a_page_is_written_and_written_again_alike(
             "--autoencoder": tmp_path / "vae",
             "--first": 1,
             "--refined": 2,
-            "--kept": tmp_path / kept,
+            "--work": tmp_path / kept,
             "--out": tmp_path / out,
         }
         words = [str(word) for pair in asked.items() for word in pair]
