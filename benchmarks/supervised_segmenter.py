@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks.photo_parts.class_maps import read_class_maps
 from benchmarks.photo_parts.direct_unet import (
     EVALUATED,
-    DirectSource,
+    DirectPredictor,
     encoded,
     fresh,
     sample_flop,
@@ -41,7 +41,7 @@ from benchmarks.photo_parts.unet_flop import training_flop
 from benchmarks.unification import read_results
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset
-from unigs.evaluation.evaluate import evaluate_source
+from unigs.evaluation.evaluate import evaluate_predictor
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.files import replacing
 from unigs.models.autoencoder import load_autoencoder
@@ -130,10 +130,10 @@ def measured(run: Path, preset: Preset, out: Path, sees_pixels: bool) -> dict[st
     best = train_direct(net, data, held_out, preset.training, steps, log)
     metrics = {}
     for task in EVALUATED:
-        source = DirectSource(
+        source = DirectPredictor(
             net, autoencoder, names, data.maps.single, TASKS[task], preset.data.min_area
         )
-        metrics[task] = evaluate_source(
+        metrics[task] = evaluate_predictor(
             source, task, run / "shards" / "val" / task, Evaluators(), out / task,
             limit=preset.evaluation.scenes, baselines=False,
         ).named()  # fmt: skip

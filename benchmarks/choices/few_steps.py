@@ -28,7 +28,7 @@ from benchmarks.choices.shapes_runs import (
     shapes_shards,
     work_folder,
 )
-from unigs.evaluation.predictions import PipelineSource
+from unigs.evaluation.predictions import PipelinePredictor
 from unigs.pipeline import UniGSPipeline
 from unigs.shards.read import read_samples
 from unigs.tasks import TASKS
@@ -46,7 +46,7 @@ def seconds_an_image(
     times: dict[int, list[float]] = {steps: [] for steps in STEPS}
     for number in range(rounds + 1):
         for steps in STEPS:
-            source = PipelineSource(pipeline, task, options={"num_inference_steps": steps})
+            source = PipelinePredictor(pipeline, task, options={"num_inference_steps": steps})
             start = time.perf_counter()
             source(samples)
             # The first round warms up.

@@ -25,7 +25,7 @@ from benchmarks.choices.shapes_runs import (
     shapes_shards,
     work_folder,
 )
-from unigs.evaluation.predictions import PipelineSource
+from unigs.evaluation.predictions import PipelinePredictor
 from unigs.pipeline import UniGSPipeline
 from unigs.samples.sample import Sample
 from unigs.shards.read import read_samples
@@ -37,7 +37,7 @@ def quiet_share(
     pipeline: UniGSPipeline, samples: Iterable[Sample], min_area: float
 ) -> tuple[float, int]:
     """Share of predictions without an entity of `min_area` of the image, and their number."""
-    source = PipelineSource(pipeline, TASK)
+    source = PipelinePredictor(pipeline, TASK)
     quiet = []
     waiting = iter(samples)
     while batch := list(islice(waiting, 32)):

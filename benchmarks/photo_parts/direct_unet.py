@@ -208,9 +208,9 @@ def class_weights(maps: ClassMaps) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DirectSource:
+class DirectPredictor:
     """Predicts samples of `entity` and `referring` with a trained network, as a source of
-    predictions for `unigs.evaluation.evaluate.evaluate_source`.
+    predictions for `unigs.evaluation.evaluate.evaluate_predictor`.
 
     Attributes:
         net: on the CPU.

@@ -116,7 +116,7 @@ def test_a_direct_training_learns(run):
 
 
 def test_referring_takes_what_is_named_inside_the_coarse_mask(run):
-    from benchmarks.photo_parts.direct_unet import DirectSource
+    from benchmarks.photo_parts.direct_unet import DirectPredictor
 
     class Told:
         """Predicts the class map that it was told."""
@@ -140,7 +140,7 @@ def test_referring_takes_what_is_named_inside_the_coarse_mask(run):
         n for name, n in index.items() if name not in {e.class_name for e in sample.entities}
     )
     truth[truth == 0] = other
-    source = DirectSource(Told(), autoencoder, maps.names, maps.single, TASKS["referring"], 0.0)
+    source = DirectPredictor(Told(), autoencoder, maps.names, maps.single, TASKS["referring"], 0.0)
     (found,) = source([sample])
     assert not found.segments[outside].any()
     assert not found.segments[(truth[0] == other)].any()

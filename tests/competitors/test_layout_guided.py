@@ -35,7 +35,7 @@ def loaded(kind, models, shards, **files):
 def test_the_image_is_what_diffusers_makes_of_the_coloured_layout(models, shards, kind):
     name, network, family = KINDS[kind]
     sample = next(read_samples(shards / "synthesis"))
-    (prediction,) = loaded(kind, models, shards).source([sample])
+    (prediction,) = loaded(kind, models, shards).predictor([sample])
     steering = network.from_pretrained(models / name)
     pipeline = family.from_pretrained(models / "sd", **{name: steering})
     pipeline.set_progress_bar_config(disable=True)
@@ -56,9 +56,11 @@ def test_an_untrained_controlnet_changes_nothing_and_a_trained_one_does(models, 
     drawn = list(read_samples(shards / "synthesis"))
     plain = load_competitor(
         request_for("sd", "synthesis", shards, checkpoint=models / "sd"), CPU
-    ).source(drawn)
-    untrained = loaded("controlnet-seg", models, shards, adapter=models / "untrained").source(drawn)
-    steered = loaded("controlnet-seg", models, shards).source(drawn)
+    ).predictor(drawn)
+    untrained = loaded("controlnet-seg", models, shards, adapter=models / "untrained").predictor(
+        drawn
+    )
+    steered = loaded("controlnet-seg", models, shards).predictor(drawn)
     for one, other, third in zip(plain, untrained, steered, strict=True):
         assert abs(one.image.astype(int) - other.image).max() <= 1
         assert abs(one.image.astype(int) - third.image).max() > 1
@@ -74,10 +76,10 @@ def test_a_layout_is_resized_by_nearest_pixel(drawn):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pipeline_that_holds_its_adapter_needs_no_other(models, shards, kind, tmp_path):
     model = loaded(kind, models, shards)
-    model.source.pipeline.save_pretrained(tmp_path)
+    model.predictor.pipeline.save_pretrained(tmp_path)
     sample = next(read_samples(shards / "synthesis"))
     whole = loaded(kind, models, shards, checkpoint=tmp_path, adapter=None)
-    assert np.array_equal(whole.source([sample])[0].image, model.source([sample])[0].image)
+    assert np.array_equal(whole.predictor([sample])[0].image, model.predictor([sample])[0].image)
 
 
 def test_classes_without_a_colour_are_named_once_and_counted(models, shards, caplog):

@@ -45,7 +45,7 @@ def test_the_segments_are_those_of_transformers(checkpoint, shards):
     assert model.counts == {}
     drawn = list(read_samples(shards / "entity"))
     some = 0
-    for sample, prediction in zip(drawn, model.source(drawn), strict=True):
+    for sample, prediction in zip(drawn, model.predictor(drawn), strict=True):
         segments, infos, _ = own(checkpoint, sample)
         labels = [label for label in np.unique(segments).tolist() if label]
         assert len(prediction.scores) == len(labels)
@@ -62,7 +62,7 @@ def test_referring_is_the_classes_of_the_prompt_in_the_coarse_mask(checkpoint, s
     model = load_competitor(request, CPU)
     drawn = list(read_samples(shards / "referring"))
     asked = set().union(*map(asked_names, drawn))
-    for sample, prediction in zip(drawn, model.source(drawn), strict=True):
+    for sample, prediction in zip(drawn, model.predictor(drawn), strict=True):
         segments, infos, names = own(checkpoint, sample)
         wanted = [i["id"] for i in infos if names[i["label_id"]] in asked_names(sample)]
         expected = np.isin(segments, wanted) & sample.coarse_mask

@@ -11,7 +11,7 @@ from tests.support.data.made_scenes import made_scene
 from unigs.colormap import Palette
 from unigs.competitors.registry import load_competitor
 from unigs.errors import DataError
-from unigs.evaluation.evaluate import evaluate_source
+from unigs.evaluation.evaluate import evaluate_predictor
 from unigs.evaluation.predictions import Prediction
 from unigs.evaluators.bundle import Evaluators
 from unigs.metrics.average_precision import coco_scores
@@ -31,8 +31,8 @@ def guesses(samples):
     return found
 
 
-def evaluated(source, task, shards, out):
-    values = evaluate_source(source, task, shards / task, Evaluators(), out, baselines=False)
+def evaluated(predictor, task, shards, out):
+    values = evaluate_predictor(predictor, task, shards / task, Evaluators(), out, baselines=False)
     return values.named()
 
 
@@ -50,7 +50,7 @@ def test_results_score_as_the_predictions_that_were_saved_and_as_unigs_score(run
     assert model.counts == {
         "n_other_images": 0, "n_missing_images": 0, **model.counts
     }  # fmt: skip
-    again = evaluated(model.source, task, shards, tmp_path)
+    again = evaluated(model.predictor, task, shards, tmp_path)
     assert again == pytest.approx(metrics, abs=1e-12, nan_ok=True)
     truth, results = (json.loads((out / f).read_text()) for f in ("truth.json", "results.json"))
     assert coco_scores(truth, results, class_agnostic=True)["ap"] == pytest.approx(
@@ -63,7 +63,7 @@ def test_panoptic_files_score_as_the_predictions_that_were_saved(run, shards, tm
     task, out, metrics = run
     request = request_for("panoptic", task, shards, predictions=out / "panoptic.json")
     model = load_competitor(request, CPU)
-    again = evaluated(model.source, task, shards, tmp_path)
+    again = evaluated(model.predictor, task, shards, tmp_path)
     # its records have no scores, so only what is ranked by them differs
     unranked = {name: value for name, value in metrics.items() if not name.startswith("ap_e")}
     assert {name: again[name] for name in unranked} == pytest.approx(unranked, nan_ok=True)
@@ -122,7 +122,7 @@ def test_masks_of_photographs_are_cropped_and_chosen_as_the_samples_were(
     model = coco(results, tmp_path, listed, shards, task)
     assert set(model.counts.values()) == {0}
     for sample, found in zip(
-        read_samples(shards / task), model.source(list(read_samples(shards / task))), strict=True
+        read_samples(shards / task), model.predictor(list(read_samples(shards / task))), strict=True
     ):
         target = np.where(sample.coarse_mask, sample.segments, 0)
         assert np.array_equal(found.segments > 0, target > 0)
@@ -136,7 +136,7 @@ def test_masks_of_photographs_do_not_fit_random_crops(photographs, tmp_path):
     shards = build(random_crop=True)
     model = coco(results, tmp_path, listed, shards)
     with pytest.raises(DataError, match="48x80 pixels for a sample of 24x24 that was cropped"):
-        model.source(list(read_samples(shards / "entity")))
+        model.predictor(list(read_samples(shards / "entity")))
 
 
 def test_images_that_do_not_belong_together_are_named_and_counted(photographs, tmp_path, caplog):
@@ -151,7 +151,7 @@ def test_images_that_do_not_belong_together_are_named_and_counted(photographs, t
     assert "2 images are of no sample: elsewhere.jpg, stranger" in caplog.text
     assert "1 samples have no prediction: 000000" in caplog.text
     assert "1 categories of predictions are not listed: 99" in caplog.text
-    found = model.source(list(read_samples(shards / "entity")))
+    found = model.predictor(list(read_samples(shards / "entity")))
     assert sorted(bool(one.segments.any()) for one in found) == [False, True, True]
 
 
@@ -164,12 +164,12 @@ def test_an_id_is_a_name_where_nothing_lists_it(shards, tmp_path):
     results = [{"image_id": number} | whole for number in numbers]
     model = coco(results, tmp_path, None, shards)
     assert model.counts == {"n_other_images": 0, "n_missing_images": 0}
-    assert all((one.segments == 1).all() for one in model.source(samples))
+    assert all((one.segments == 1).all() for one in model.predictor(samples))
 
 
 def test_empty_predictions_score_nothing_found(shards, tmp_path):
     model = coco([], tmp_path, None, shards)
-    metrics = evaluated(model.source, "entity", shards, tmp_path / "out")
+    metrics = evaluated(model.predictor, "entity", shards, tmp_path / "out")
     assert (metrics["miou"], metrics["n_predicted"]) == (0, 0)
     assert model.counts["n_missing_images"] == metrics["n_images"]
 
@@ -208,7 +208,7 @@ def test_masks_of_one_image_in_two_sizes_are_refused(photographs, tmp_path):
     named = [one | {"image_id": "000000"} for one in (results[0], other)]
     model = coco(named, tmp_path, None, shards)
     with pytest.raises(DataError, match="image 000000: masks of 2 sizes"):
-        model.source(list(read_samples(shards / "entity")))
+        model.predictor(list(read_samples(shards / "entity")))
 
 
 def test_two_images_of_one_name_are_refused(photographs, tmp_path):

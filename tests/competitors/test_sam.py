@@ -7,7 +7,7 @@ from transformers import SamImageProcessor, SamModel, pipeline
 
 from tests.competitors.requests import CPU, request_for
 from unigs.competitors.registry import load_competitor
-from unigs.competitors.sam import SamSource
+from unigs.competitors.sam import SamPredictor
 from unigs.errors import ModelError
 from unigs.shards.read import read_samples
 
@@ -21,13 +21,13 @@ FEW = {
 
 
 @pytest.fixture
-def source(models, shards):
+def predictor(models, shards):
     return load_competitor(
         request_for("sam", "entity", shards, checkpoint=models / "sam"), CPU
-    ).source
+    ).predictor
 
 
-def test_masks_are_those_of_transformers_made_disjoint_by_predicted_iou(models, shards, source):
+def test_masks_are_those_of_transformers_made_disjoint_by_predicted_iou(models, shards, predictor):
     generate = pipeline(
         "mask-generation",
         model=SamModel.from_pretrained(models / "sam"),
@@ -35,7 +35,7 @@ def test_masks_are_those_of_transformers_made_disjoint_by_predicted_iou(models, 
     )
     drawn = list(read_samples(shards / "entity"))[:2]
     overlapping = 0
-    for sample, prediction in zip(drawn, SamSource(source.generate, FEW)(drawn), strict=True):
+    for sample, prediction in zip(drawn, SamPredictor(predictor.generate, FEW)(drawn), strict=True):
         own = generate(Image.fromarray(sample.image), **FEW)
         masks = np.stack([np.asarray(mask, bool) for mask in own["masks"]])
         scores = own["scores"].numpy()
@@ -51,10 +51,10 @@ def test_masks_are_those_of_transformers_made_disjoint_by_predicted_iou(models, 
     assert overlapping
 
 
-def test_no_mask_that_passes_the_thresholds_is_an_empty_prediction(shards, source):
+def test_no_mask_that_passes_the_thresholds_is_an_empty_prediction(shards, predictor):
     (sample,) = list(read_samples(shards / "entity"))[:1]
     strict = FEW | {"pred_iou_thresh": 1e9}
-    (prediction,) = SamSource(source.generate, strict)([sample])
+    (prediction,) = SamPredictor(predictor.generate, strict)([sample])
     assert prediction.segments.shape == sample.segments.shape
     assert not prediction.segments.any()
     assert prediction.scores == {}

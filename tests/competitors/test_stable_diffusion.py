@@ -37,7 +37,7 @@ def test_text_to_image_is_what_diffusers_makes_of_the_class_names(models, shards
     drawn = list(read_samples(shards / "synthesis"))
     model = load_competitor(request_for("sd", "synthesis", shards, checkpoint=models / "sd"), CPU)
     assert not model.masks
-    predictions = model.source(drawn)
+    predictions = model.predictor(drawn)
     for sample, prediction in zip(drawn, predictions, strict=True):
         assert prediction.segments is None
         assert prediction.image.shape == (SIDE, SIDE, 3)
@@ -50,7 +50,7 @@ def test_inpainting_is_what_diffusers_makes_of_image_and_mask(models, shards):
     sample = next(read_samples(shards / "inpainting"))
     place = models / "sd-inpainting"
     request = request_for("sd-inpainting", "inpainting", shards, checkpoint=place)
-    (prediction,) = load_competitor(request, CPU).source([sample])
+    (prediction,) = load_competitor(request, CPU).predictor([sample])
     expected = direct(
         StableDiffusionInpaintPipeline, place, sample, "inpainting",
         image=Image.fromarray(sample.image), mask_image=Image.fromarray(sample.coarse_mask),
@@ -63,12 +63,12 @@ def test_inpainting_is_what_diffusers_makes_of_image_and_mask(models, shards):
 def test_nothing_that_is_to_be_generated_leaks(models, shards, checkpoint):
     sample = next(read_samples(shards / "inpainting"))
     request = request_for("sd-inpainting", "inpainting", shards, checkpoint=models / checkpoint)
-    source = load_competitor(request, CPU).source
-    (before,) = source([sample])
+    predictor = load_competitor(request, CPU).predictor
+    (before,) = predictor([sample])
     hole, turned = sample.coarse_mask[..., None], 255 - sample.image
-    (after,) = source([replace(sample, image=np.where(hole, turned, sample.image))])
+    (after,) = predictor([replace(sample, image=np.where(hole, turned, sample.image))])
     assert np.array_equal(before.image, after.image)
-    (other,) = source([replace(sample, image=np.where(hole, sample.image, turned))])
+    (other,) = predictor([replace(sample, image=np.where(hole, sample.image, turned))])
     assert not np.array_equal(before.image, other.image)
 
 
@@ -85,20 +85,20 @@ def test_samples_of_another_size_are_resized_there_and_back(models, drawn, shard
     request = request_for(
         "sd-inpainting", "inpainting", shards, checkpoint=models / "sd-inpainting"
     )
-    source = load_competitor(request, CPU).source
-    together = source(few)
+    predictor = load_competitor(request, CPU).predictor
+    together = predictor(few)
     assert {one.image.shape for one in together} == {(small, small, 3)}
     # a prediction depends on its sample and the seed, not on its batch
-    (alone,) = source(few[1:2])
+    (alone,) = predictor(few[1:2])
     assert abs(alone.image.astype(int) - together[1].image).max() <= 1
 
 
 def test_a_batch_that_does_not_fit_is_halved(models, shards, caplog):
     drawn = list(read_samples(shards / "synthesis"))[:2]
     request = request_for("sd", "synthesis", shards, checkpoint=models / "sd")
-    source = load_competitor(request, CPU).source
-    whole = source(drawn)
-    inner = source.pipeline
+    predictor = load_competitor(request, CPU).predictor
+    whole = predictor(drawn)
+    inner = predictor.pipeline
 
     class Small:
         unet, vae = inner.unet, inner.vae
@@ -108,8 +108,8 @@ def test_a_batch_that_does_not_fit_is_halved(models, shards, caplog):
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return inner(prompt=prompt, **inputs)
 
-    object.__setattr__(source, "pipeline", Small())
-    halves = source(drawn)
+    object.__setattr__(predictor, "pipeline", Small())
+    halves = predictor(drawn)
     assert "going on with 1" in caplog.text
     for one, other in zip(halves, whole, strict=True):
         assert abs(one.image.astype(int) - other.image).max() <= 1
@@ -149,6 +149,6 @@ def test_half_precision_weights_load_in_float32(models, shards, tmp_path):
     shutil.copytree(models / "sd", tmp_path / "sd")
     halve(tmp_path / "sd")
     request = request_for("sd", "synthesis", shards, checkpoint=tmp_path / "sd")
-    source = load_competitor(request, CPU).source
-    assert source.pipeline.unet.dtype == source.pipeline.vae.dtype == torch.float32
-    assert source.pipeline.safety_checker is None
+    predictor = load_competitor(request, CPU).predictor
+    assert predictor.pipeline.unet.dtype == predictor.pipeline.vae.dtype == torch.float32
+    assert predictor.pipeline.safety_checker is None

@@ -11,7 +11,7 @@ from unigs.evaluation import evaluate as evaluation
 from unigs.evaluation.evaluate import evaluate
 from unigs.evaluation.grid import grid_height
 from unigs.evaluation.metric_values import MetricValues
-from unigs.evaluation.predictions import PipelineSource, Prediction, task_inputs
+from unigs.evaluation.predictions import PipelinePredictor, Prediction, task_inputs
 from unigs.evaluators.bundle import Evaluators
 from unigs.evaluators.dual_encoder import DualEncoder
 from unigs.evaluators.feature_cache import FeatureCache
@@ -166,7 +166,7 @@ def test_shards_of_another_task_and_empty_ones_are_refused(evaluators, tmp_path,
 
 def test_each_sample_has_its_own_seed(tmp_path):
     drawn = samples(tmp_path, "entity", 3)
-    source = PipelineSource(KnowingPipeline(drawn, "noise"), "entity", seed=5)
+    source = PipelinePredictor(KnowingPipeline(drawn, "noise"), "entity", seed=5)
     together = source(drawn)
     alone = [source([sample])[0] for sample in reversed(drawn)][::-1]
     for a, b in zip(together, alone, strict=True):

@@ -10,7 +10,7 @@ from tests.support.data.tiny_shards import write_shards
 from tests.support.models.tiny_pipeline import PALETTE, SIZE, tiny_pipeline
 from unigs.errors import ConfigError, ModelError
 from unigs.evaluation import run as module
-from unigs.evaluation.predictions import PipelineSource
+from unigs.evaluation.predictions import PipelinePredictor
 from unigs.evaluation.run import EvaluationJob, on_device, run_evaluation
 from unigs.io import machine
 from unigs.samples.sample import Sample
@@ -110,7 +110,7 @@ def test_no_cuda_where_asked_for_is_one_line(model, shards, tmp_path, monkeypatc
 def test_a_batch_that_does_not_fit_is_halved(shards, caplog):
     drawn: list[Sample] = list(read_samples(shards))
     pipeline = tiny_pipeline(size=SIZE)
-    alone = PipelineSource(pipeline, "entity")
+    alone = PipelinePredictor(pipeline, "entity")
     # In batches of two as well: kernels for four may differ in the last bit.
     halves = [*alone(drawn[:2]), *alone(drawn[2:4])]
 
@@ -119,7 +119,7 @@ def test_a_batch_that_does_not_fit_is_halved(shards, caplog):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return pipeline(task, generator=generator, **inputs)
 
-    halved = PipelineSource(small, "entity")(drawn[:4])
+    halved = PipelinePredictor(small, "entity")(drawn[:4])
     assert [p.segments.tolist() for p in halved] == [p.segments.tolist() for p in halves]
     assert "out of memory with 4 samples at a time: going on with 2" in caplog.text
 
@@ -127,4 +127,4 @@ def test_a_batch_that_does_not_fit_is_halved(shards, caplog):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(ModelError, match="out of memory with one of 4 samples"):
-        PipelineSource(full, "entity")(drawn[:4])
+        PipelinePredictor(full, "entity")(drawn[:4])

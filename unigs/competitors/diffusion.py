@@ -43,7 +43,7 @@ COMPONENTS = ("vae", "text_encoder", "unet")
 
 
 @dataclass(frozen=True, slots=True)
-class DiffusionSource:
+class DiffusionPredictor:
     """Predicts images with a pipeline of diffusers.
 
     Attributes:

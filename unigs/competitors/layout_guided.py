@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from unigs.competitors.ade20k_colors import coded_colormap, without_color
-from unigs.competitors.diffusion import DiffusionSource, load_pipeline, resized
+from unigs.competitors.diffusion import DiffusionPredictor, load_pipeline, resized
 from unigs.competitors.notes import told
 from unigs.competitors.request import Request
 from unigs.competitors.samples_ahead import classes_ahead
@@ -67,5 +67,7 @@ def _load(
     pipeline = load_pipeline(family, request.weights, device, (4,), **{part: steering})
     unmatched = without_color(classes_ahead(request.shards, request.limit))
     count = told(unmatched, "classes are none of ADE20K's and stay black in the layout")
-    source = DiffusionSource(pipeline, request.task, layout_inputs, request.seed, request.sampling)
-    return OtherModel(source, masks=False, counts={"n_classes_without_colour": count})
+    predictor = DiffusionPredictor(
+        pipeline, request.task, layout_inputs, request.seed, request.sampling
+    )
+    return OtherModel(predictor, masks=False, counts={"n_classes_without_colour": count})

@@ -20,7 +20,7 @@ from unigs.tasks import task_named
 
 
 @dataclass(frozen=True, slots=True)
-class Mask2FormerSource:
+class Mask2FormerPredictor:
     """Predicts the segments of transformers' `post_process_panoptic_segmentation`, with their
     scores."""
 
@@ -48,4 +48,4 @@ def load_mask2former(request: Request, device: torch.device) -> OtherModel:
         asked = set(classes_ahead(request.shards, request.limit))
         unknown = sorted(asked - evaluator.class_names)
         counts["n_unknown_names"] = told(unknown, "names asked for are none of the model's classes")
-    return OtherModel(Mask2FormerSource(evaluator), masks=True, counts=counts)
+    return OtherModel(Mask2FormerPredictor(evaluator), masks=True, counts=counts)

@@ -22,7 +22,7 @@ from unigs.samples.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)
-class SamSource:
+class SamPredictor:
     """Predicts the masks of transformers' mask generation, made disjoint: a pixel belongs to the
     mask of the highest predicted IoU, which is the score of the entity.
 
@@ -67,4 +67,4 @@ def load_sam(request: Request, device: torch.device) -> OtherModel:
         raise ModelError(f"{folder}: not a SAM ({reason}); check the path") from error
     model = model.float().eval().requires_grad_(False)
     generate = MaskGenerationPipeline(model=model, image_processor=processor, device=device)
-    return OtherModel(SamSource(generate), masks=True)
+    return OtherModel(SamPredictor(generate), masks=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from unigs.competitors.diffusion import DiffusionSource, load_pipeline, resized
+from unigs.competitors.diffusion import DiffusionPredictor, load_pipeline, resized
 from unigs.competitors.request import Request
 from unigs.evaluation.predictions import OtherModel, with_hole
 from unigs.samples.sample import Sample
@@ -43,5 +43,5 @@ def load_text_to_image(request: Request, device: torch.device) -> OtherModel:
 
 
 def _images_of(pipeline: Any, request: Request, inputs: Any) -> OtherModel:
-    source = DiffusionSource(pipeline, request.task, inputs, request.seed, request.sampling)
-    return OtherModel(source, masks=False)
+    predictor = DiffusionPredictor(pipeline, request.task, inputs, request.seed, request.sampling)
+    return OtherModel(predictor, masks=False)

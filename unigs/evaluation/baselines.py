@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from unigs.colormap import DEFAULT_DECODER, Palette, decode_batch
 from unigs.evaluation.metric_values import MetricValues, Role
-from unigs.evaluation.predictions import Prediction, Source, with_hole
+from unigs.evaluation.predictions import Prediction, Predictor, with_hole
 from unigs.metrics.matching import components
 from unigs.models.autoencoder import decode_latents, encode_images
 from unigs.models.colormap_latents import encode_colormaps
@@ -142,7 +142,7 @@ class Reference:
 
     name: str
     role: Role
-    source: Source
+    predictor: Predictor
     masks: bool = True
     copies: bool = False
 

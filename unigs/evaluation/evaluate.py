@@ -12,7 +12,7 @@ from unigs.evaluation.baselines import Codec, references
 from unigs.evaluation.coco_export import PredictionFiles
 from unigs.evaluation.grid import ranked, sample_grid
 from unigs.evaluation.metric_values import MetricValue, MetricValues
-from unigs.evaluation.predictions import PipelineSource, Source
+from unigs.evaluation.predictions import PipelinePredictor, Predictor
 from unigs.evaluation.task_metrics import TaskScores
 from unigs.evaluators.bundle import Evaluators
 from unigs.io.device import this_device
@@ -52,7 +52,7 @@ def evaluate(
         decoder, decoder_options: of the colormaps, in place of the pipeline's own.
         seed: a prediction depends only on it and on its sample, not on ``batch_size``.
 
-    The others, and what is returned and raised, are those of `evaluate_source`.
+    The others, and what is returned and raised, are those of `evaluate_predictor`.
     """
     options: dict[str, Any] = {
         "num_inference_steps": num_inference_steps,
@@ -61,8 +61,8 @@ def evaluate(
     given = {key: value for key, value in options.items() if value is not None}
     if decoder is not None:
         given |= {"decoder": decoder, "decoder_options": decoder_options or None}
-    return evaluate_source(
-        PipelineSource(pipeline, task_named(task).name, seed, given),
+    return evaluate_predictor(
+        PipelinePredictor(pipeline, task_named(task).name, seed, given),
         task,
         shard_dir,
         evaluators,
@@ -76,8 +76,8 @@ def evaluate(
 
 
 @freed_memory_kept()
-def evaluate_source(
-    source: Source,
+def evaluate_predictor(
+    predictor: Predictor,
     task: str,
     shard_dir: Path | str,
     evaluators: Evaluators,
@@ -97,7 +97,7 @@ def evaluate_source(
     be one folder for all of them.
 
     Args:
-        source: predicts batches of samples.
+        predictor: predicts batches of samples.
         task: the task of the shards.
         shard_dir: what ``build_shards`` wrote.
         evaluators: the networks that images are scored with; see ``load_evaluators``.
@@ -109,7 +109,7 @@ def evaluate_source(
             processes as well, which take theirs at the same time.
         codec: adds its upper bounds; see ``Codec``.
         baselines: also evaluate baselines and upper bounds (the same for every model).
-        masks: the source predicts masks; without them no metric of masks is named.
+        masks: the predictor gives masks; without them no metric of masks is named.
 
     Returns:
         The values, documented in docs/metrics.md.
@@ -137,12 +137,12 @@ def evaluate_source(
             if turn % world != rank:
                 tell(len(batch))
                 continue
-            predictions = source(batch)
+            predictions = predictor(batch)
             scores.update(batch, predictions)
             for number, pair in enumerate(zip(batch, predictions, strict=True), turn * batch_size):
                 files.add(number, *pair)
             for other, other_score in zip(others, other_scores, strict=True):
-                other_score.update(batch, other.source(batch))
+                other_score.update(batch, other.predictor(batch))
             seen += len(batch)
             tell(len(batch))
         total = sum(gathered(seen))

@@ -1,4 +1,4 @@
-"""The prediction for one sample, from the pipeline or any other source."""
+"""The prediction for one sample, from the pipeline or any other predictor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOLE_GREY = 128
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """``image`` and ``colormap`` (h, w, 3) uint8, ``segments`` (h, w) int32 with 0 = nothing and
-    ``scores`` by label; what a source does not predict is None or empty."""
+    ``scores`` by label; what a predictor does not give is None or empty."""
 
     image: NDArray[np.uint8] | None = None
     colormap: NDArray[np.uint8] | None = None
@@ -31,14 +31,14 @@ class Prediction:
     scores: Mapping[int, float] = field(default_factory=dict)
 
 
-class Source(Protocol):
+class Predictor(Protocol):
     """Anything that predicts samples: a pipeline, a baseline, an upper bound."""
 
     def __call__(self, samples: Sequence[Sample]) -> list[Prediction]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class PipelineSource:
+class PipelinePredictor:
     """Predicts with a ``UniGSPipeline``.
 
     Every sample has its own generator, seeded by ``seed`` and the sample's key, so that a
@@ -86,12 +86,12 @@ class OtherModel:
     """A model that is no `UniGSPipeline`, ready to be evaluated.
 
     Attributes:
-        source: predicts batches of samples.
+        predictor: predicts batches of samples.
         masks: its predictions contain masks.
         counts: what its metrics have to be read with, as metrics: `n_missing_images`, ...
     """
 
-    source: Source
+    predictor: Predictor
     masks: bool
     counts: Mapping[str, float] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from unigs.evaluation.baselines import Codec
-from unigs.evaluation.evaluate import evaluate, evaluate_source
+from unigs.evaluation.evaluate import evaluate, evaluate_predictor
 from unigs.evaluation.metric_values import MetricValue, MetricValues
 from unigs.evaluation.predictions import OtherModel
 from unigs.evaluators.bundle import Evaluators, load_evaluators
@@ -140,8 +140,8 @@ def _evaluate_other(
     evaluators: Evaluators,
     progress: Callable[[int], object] | None,
 ) -> MetricValues:
-    values = evaluate_source(
-        model.source,
+    values = evaluate_predictor(
+        model.predictor,
         job.task,
         job.shards,
         evaluators,

@@ -31,5 +31,5 @@ def test_what_it_learned_is_scored_as_a_published_model_is(tmp_path, monkeypatch
     )
     scored = load_competitor(request_for("mask2former", "entity", tmp_path, checkpoint=out), CPU)
     assert scored.counts == {}
-    found = scored.source(drawn)
+    found = scored.predictor(drawn)
     assert [one.segments.shape for one in found] == [(32, 32)] * len(drawn)

@@ -40,6 +40,6 @@ def test_what_a_segmenter_finds_is_what_the_file_predicts(tmp_path, monkeypatch)
     panoptic_predictions.main()
     model = load_competitor(request_for("panoptic", "entity", tmp_path, predictions=out), CPU)
     assert model.counts == {"n_other_images": 0, "n_missing_images": 0}
-    for sample, found in zip(drawn, model.source(drawn), strict=True):
+    for sample, found in zip(drawn, model.predictor(drawn), strict=True):
         assert np.array_equal(found.segments > 0, sample.segments > 0)
         assert len(found.scores) == len(sample.entities)

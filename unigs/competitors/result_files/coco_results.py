@@ -45,7 +45,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class CocoResultsSource:
+class CocoResultsPredictor:
     """Predicts what a results file says of the image of each sample; nothing where it says
     nothing."""
 
@@ -107,7 +107,7 @@ def load_coco_results(request: Request) -> OtherModel:
         used = {one.category for some in results.values() for one in some}
         unknown = sorted(used - set(classes))
         counts["n_unknown_classes"] = told(unknown, "categories of predictions are not listed")
-    return OtherModel(CocoResultsSource(file, results, images, classes), True, counts)
+    return OtherModel(CocoResultsPredictor(file, results, images, classes), True, counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from unigs.samples.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)
-class PanopticSource:
+class PanopticPredictor:
     """Predicts the segments that a panoptic file has of the image of each sample, with their
     `score` where they have one."""
 
@@ -77,7 +77,7 @@ def load_panoptic_results(request: Request) -> OtherModel:
         classes = named_categories(file.content.get("categories") or ())
     except DataError as error:
         raise DataError(str(error), file=path) from error
-    return OtherModel(PanopticSource(file, ids, images, classes), True, images.counts)
+    return OtherModel(PanopticPredictor(file, ids, images, classes), True, images.counts)
 
 
 def _score(info: Mapping[str, Any]) -> float:
