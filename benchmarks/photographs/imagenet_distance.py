@@ -59,7 +59,7 @@ def main() -> None:
         rows[name] = network(generated(samples, Path(folder)))
     for reference in references(TASKS[options.task], samples, None):
         if not reference.copies:
-            images = [prediction.image for prediction in reference.source(samples)]
+            images = [prediction.image for prediction in reference.predictor(samples)]
             rows[reference.name] = network(images)
     rows["photographs of the training set"] = network([sample.image for sample in others])
     print(f"{options.task}, {len(samples)} held-out photographs")
