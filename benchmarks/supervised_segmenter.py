@@ -130,11 +130,11 @@ def measured(run: Path, preset: Preset, out: Path, sees_pixels: bool) -> dict[st
     best = train_direct(net, data, held_out, preset.training, steps, log)
     metrics = {}
     for task in EVALUATED:
-        source = DirectPredictor(
+        predictor = DirectPredictor(
             net, autoencoder, names, data.maps.single, TASKS[task], preset.data.min_area
         )
         metrics[task] = evaluate_predictor(
-            source, task, run / "shards" / "val" / task, Evaluators(), out / task,
+            predictor, task, run / "shards" / "val" / task, Evaluators(), out / task,
             limit=preset.evaluation.scenes, baselines=False,
         ).named()  # fmt: skip
     return {
