@@ -35,8 +35,9 @@ def decide(working: str | None, ended: Sequence[Ended], now: float) -> Decision:
     Args:
         working: a run of this data set that is queued or at work.
         ended: the runs on the data that did not succeed, in any order.
-        now: in seconds as `time.time` counts. A run that ended after it ended before the clock was
-            set back: its pause is taken to be over, since how long ago it was cannot be known.
+        now: in seconds as `time.time` counts. A run that ended well after it ended before the clock
+            was set back: its pause is taken to be over, since how long ago it was cannot be known.
+            Up to `FIRST_PAUSE` it has just ended, by the clock of another machine.
     """
     if working is not None:
         return Decision(None, f"run {working[:8]} is queued or at work on this data set")
@@ -47,7 +48,7 @@ def decide(working: str | None, ended: Sequence[Ended], now: float) -> Decision:
     waited = now - last.ended
     left = pause(attempts) - waited
     how = "was cancelled" if last.cancelled else "failed"
-    if waited < 0 or left <= 0:
+    if waited < -FIRST_PAUSE or left <= 0:
         return Decision(attempts, f"run {last.run_id[:8]} on the same data {how}")
     return Decision(
         None,

@@ -85,7 +85,8 @@ def annotations(
     since = last.run_id if last is not None else ""
     # a key is taken once: that of a run with other settings must be another
     arrival = _digest([content[split] for split in SPLITS], since, asked_for(settings))
-    decision = decide(history.working(), history.ended(arrival), now)
+    # The time after the runs were read: one may have ended since the look began.
+    decision = decide(history.working(), history.ended(arrival), time())
     if decision.attempt is None:
         return dg.SensorResult(skip_reason=decision.said, **told)
     changed = f"files of {' and '.join(touched)} changed"

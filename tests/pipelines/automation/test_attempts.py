@@ -45,6 +45,13 @@ def test_a_clock_that_was_set_back_ends_the_pause() -> None:
     assert decide(None, [Ended("a", 0, NOW)], NOW - 86400).attempt == 1
 
 
+def test_a_run_that_ended_a_moment_ahead_has_just_ended() -> None:
+    """By another machine's clock, or while the look was at work."""
+    decision = decide(None, [Ended("a", 0, NOW + 0.3)], NOW)
+    assert decision.attempt is None
+    assert "attempt 2 in 5 min" in decision.said
+
+
 @pytest.mark.parametrize(
     ("cancelled", "waited", "said"),
     [
