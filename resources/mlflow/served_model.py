@@ -1,5 +1,8 @@
 """The registered model as MLflow serves it: this file is logged as code, the weights as a folder.
 
+MLflow runs it where a model is loaded; nothing of the code location imports it, so that its own
+imports cost no start.
+
 Input: a list of records with ``task`` and, as the task asks, ``image``, ``coarse_mask``,
 ``colormap`` (paths, read as `unigs predict` reads them), ``prompt`` or ``names``, ``seed``,
 ``steps`` and further arguments of the pipeline call.

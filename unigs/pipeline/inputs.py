@@ -95,9 +95,9 @@ def check_inputs(
 
     Pictures are PIL images, arrays or paths of files, one or a list. Grey becomes RGB, alpha is
     dropped, 16-bit pictures keep their high byte, EXIF rotation is obeyed. A colormap may also be
-    an (h, w) array of integer labels, of any width and 0 = nothing, which is painted with
-    `palette`. What a mask marks is said in
-    `unigs.io.mask_file`. A single picture, prompt or list of names serves the whole batch.
+    an (h, w) array or a grey picture of integer labels, of any width and 0 = nothing, which is
+    painted with `palette`. What a mask marks is said in `unigs.io.mask_file`. A single picture,
+    prompt or list of names serves the whole batch.
 
     Raises:
         ConfigError: an argument the task needs is missing or one it does not take is given,

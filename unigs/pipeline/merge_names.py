@@ -39,7 +39,7 @@ def predict_by_name(
         raise ConfigError(f"names: {names!r} given", hint="give a list of class names") from error
     if not wanted:
         raise ConfigError("names: none given", hint="name at least one class")
-    call |= {"task": "referring"}
+    call["task"] = "referring"
     runs = [
         pipeline(**{**call, "names": [name], "generator": seeded_generator(seed)})
         for name in wanted
