@@ -8,7 +8,7 @@ ties in another order.
 from __future__ import annotations
 
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from typing import Any, Literal
@@ -89,17 +89,21 @@ def coco_scores(
     stats = [float("nan") if value == -1 else float(value) for value in evaluator.stats]
     scores = {name: stats[place] for name, place in _NAMES.items()}
     if intervals:
-        scores = with_ends(scores, _intervals(evaluator, scores, len(truth.sizes), class_agnostic))
+        scores = with_ends(scores, _intervals(evaluator, scores, truth, class_agnostic))
     return scores | counts
 
 
 def _intervals(
-    evaluator: Any, scores: Mapping[str, float], images: int, class_agnostic: bool
+    evaluator: Any, scores: Mapping[str, float], truth: GroundTruth, class_agnostic: bool
 ) -> dict[str, Interval]:
     """Return the interval of each score, from what COCOeval matched."""
+    images = len(truth.sizes)
     drawn = resampled_class_precision(_classes(evaluator), draw_weights(images))
     if not class_agnostic:
-        drawn = {name: around(scores[name], values) for name, values in drawn.items()}
+        found = (one for one in truth.annotations if not one["iscrowd"])
+        pairs = {(one["category_id"], one["image_id"]) for one in found}
+        occurs = [*Counter(category for category, _ in pairs).values()]
+        drawn = {name: around(scores[name], values, occurs) for name, values in drawn.items()}
     return {name: image_interval(values, images) for name, values in drawn.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -82,5 +83,12 @@ def _ends(
     whole, *parts = resampled_quality(tallies, draw_weights(len(tallies)), [None, *kinds.values()])
     drawn = whole | {name: part["pq"] for name, part in zip(kinds, parts, strict=True)}
     if categories is not None:
-        drawn = {name: around(scores[name], values) for name, values in drawn.items()}
+        occurs = Counter(one for tally in tallies for one in tally)
+        of_kind = {
+            name: [occurs[one] for one in ids if one in occurs] for name, ids in kinds.items()
+        }
+        drawn = {
+            name: around(scores[name], values, of_kind.get(name, [*occurs.values()]))
+            for name, values in drawn.items()
+        }
     return {name: image_interval(values, len(tallies)) for name, values in drawn.items()}

@@ -1,12 +1,19 @@
 """Means over classes: against the metric itself on a data set that repeats the drawn images."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from unigs.metrics.average_precision import coco_scores
-from unigs.metrics.bootstrap.draws import around, class_mean, draw_weights, few_images_note
+from unigs.metrics.bootstrap.draws import (
+    around,
+    class_mean,
+    draw_weights,
+    few_images_note,
+    interval,
+)
 from unigs.metrics.bootstrap.quality import resampled_quality
 from unigs.metrics.panoptic_quality import average, per_class
 
@@ -78,7 +85,7 @@ def test_a_draw_has_the_ap_of_a_data_set_that_repeats_images(
     row = np.random.default_rng(1).multinomial(100, [0.01] * 100)
     weights = row[None].astype(np.uint16)
     monkeypatch.setattr("unigs.metrics.average_precision.draw_weights", lambda images: weights)
-    monkeypatch.setattr("unigs.metrics.average_precision.around", lambda value, values: values)
+    monkeypatch.setattr("unigs.metrics.average_precision.around", lambda value, values, n: values)
     found = coco_scores(truth, results, intervals=True, **options)
     expected = coco_scores(*repeated(truth, results, row), **options)
     for name in ("ap", "ap_50", "ap_75", "ar_100"):
@@ -100,15 +107,72 @@ def test_classes_without_a_value_do_not_count():
 
 
 def test_draws_of_a_mean_over_classes_lie_around_the_value():
-    moved = around(0.5, [0.6, 0.8, np.nan])
+    many = [10**9]
+    moved = around(0.5, [0.6, 0.8, np.nan], many)
     assert moved[:2] == pytest.approx([0.4, 0.6])
     assert np.isnan(moved[2])
-    assert np.isnan(around(0.5, [np.nan])).all()
+    assert np.isnan(around(0.5, [np.nan], many)).all()
+
+
+@pytest.mark.parametrize(
+    ("images", "factor"), [([2], 2), ([1], 2), ([5, 5], 5 / 4), ([2, 5], (2 + 5 / 4) / 2)]
+)
+def test_classes_in_few_images_vary_more_than_their_draws(images, factor):
+    drawn = np.array([0.4, 0.5, 0.6])
+    assert around(0.5, drawn, images).std() == pytest.approx(drawn.std() * factor**0.5)
+
+
+class Photographs:
+    """Sets of images, of each of which the PQ of what many others have is known to within noise."""
+
+    def __init__(self, count, classes=20, seed=0):
+        self.rng, self.count = np.random.default_rng(seed), count
+        self.shape = (count, classes)
+        self.often = np.minimum(0.8, 1.2 / np.arange(1, classes + 1))
+        self.easy = self.rng.normal(0, 0.8, classes)
+
+    def sums(self):
+        """(images, 4, classes): summed IoU, found, invented and missed segments."""
+        rng, shape = self.rng, self.shape
+        entities = np.where(rng.random(shape) < self.often, rng.geometric(0.5, shape), 0)
+        easy = rng.normal(0, 1, (self.count, 1)) + rng.normal(0, 0.6, shape) + self.easy
+        chance = 1 / (1 + np.exp(-easy))
+        hits = rng.binomial(entities, chance)
+        extra = rng.binomial(entities + (rng.random(shape) < 0.03), 0.35 * (1 - chance) + 0.05)
+        iou = hits * np.clip(0.75 + 0.06 * easy, 0.5, 1)
+        return np.stack([iou, hits, extra, entities - hits], axis=1)
+
+    def pq(self):
+        iou, hits, extra, missed = self.sums().sum(0)
+        counted = hits + (extra + missed) / 2
+        return (iou[counted > 0] / counted[counted > 0]).mean()
+
+    def tallies(self):
+        for image in self.sums():
+            yield {k: tuple(one) for k, one in enumerate(image.T.tolist()) if any(one)}
+
+
+def test_intervals_of_a_mean_over_classes_contain_it_as_often_as_they_say():
+    sets, repeats, inside, widths = Photographs(50), 600, 0, []
+    others = np.array([sets.pq() for _ in range(4000)])
+    for number in range(repeats):
+        images = list(sets.tallies())
+        value = average(per_class(images).values())["pq"]
+        (drawn,) = resampled_quality(images, draw_weights(50, 300, number), [None])
+        occurs = Counter(name for one in images for name in one)
+        moved = around(value, drawn["pq"], [*occurs.values()])
+        found = interval(moved)
+        inside += found.low <= others.mean() <= found.high
+        widths.append(moved.std())
+    assert np.mean(widths) == pytest.approx(others.std(), rel=0.05)
+    assert 0.93 <= inside / repeats <= 0.97
 
 
 def test_draws_of_a_score_stay_within_it_and_equal_ones_are_the_value():
-    assert around(0.99, [0.9, 0.94, 0.98]).tolist() == pytest.approx([0.95, 0.99, 1.0])
-    assert around(0.9, [0.9000000000000001, 0.9000000000000001, np.nan])[:2].tolist() == [0.9, 0.9]
+    many = [10**9]
+    assert around(0.99, [0.9, 0.94, 0.98], many).tolist() == pytest.approx([0.95, 0.99, 1.0])
+    alike = around(0.9, [0.9000000000000001, 0.9000000000000001, np.nan], many)
+    assert alike[:2].tolist() == [0.9, 0.9]
 
 
 @pytest.mark.parametrize(("images", "said"), [(1, "no interval"), (19, "too narrow"), (20, "")])
