@@ -9,7 +9,7 @@ import yaml
 from tests.e2e.command import write_preset
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A preset of seconds."""
     file = tmp_path_factory.mktemp("preset") / "smoke.yaml"
@@ -20,7 +20,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory, smoke: Path) -> Path:
     """A store after a run that nobody disturbed."""
     from tests.e2e.kills.command import Command
@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, smoke: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def undisturbed(store: Path) -> dict[str, Any]:
     """What a run that nobody disturbed has built, by folder."""
     from tests.e2e.kills.command import records
