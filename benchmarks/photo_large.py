@@ -23,8 +23,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.photo_parts.packed import TOTAL_BYTES, pack, unpack
-from benchmarks.photo_parts.prepared import Prepared, prepare
+from benchmarks.photographs.parts.packed import TOTAL_BYTES, pack, unpack
+from benchmarks.photographs.parts.prepared import Prepared, prepare
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset, load_preset
 from unigs.datasets.shapes.generate import write_shapes

@@ -10,8 +10,8 @@ def tainted_by_forgotten(store: Path) -> list[str]:
     forgotten = read_forgotten(store)
     if not forgotten:
         return []
-    from unigs.lineage.ledger import Ledger
+    from unigs.lineage.build_graph import BuildGraph
     from unigs.lineage.taint import tainted_models
     from unigs.lineage.trace import Trace
 
-    return sorted(tainted_models(Trace(Ledger(store)), forgotten))
+    return sorted(tainted_models(Trace(BuildGraph(store)), forgotten))

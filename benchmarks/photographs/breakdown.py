@@ -7,8 +7,8 @@ model's.
 
 It trains nothing. For both segmentation tasks a finished run's model predicts its held-out
 photographs and, as they are, without crop, flip or other colours, some that it was trained on.
-Beside it stand colormaps that know a part of the truth (`benchmarks.photo_parts.colormap_rows`),
-all read by the preset's decoder:
+Beside it stand colormaps that know a part of the truth
+(`benchmarks.photographs.parts.colormap_rows`), all read by the preset's decoder:
 
 - codec: the true colormap itself; latents: the same through the autoencoder, and blurred;
 - noise: one step of the model from the true latents, noised to several levels;
@@ -17,9 +17,9 @@ all read by the preset's decoder:
   the places' errors alone.
 
 `miou` is also given for quarters of the true entities by area, the smallest first. `--supervised`
-is the folder ``direct-SEED`` of `benchmarks.supervised_segmenter`, whose predictions become one
-more row. Each finished task is kept in `--work` as JSON and not measured again: one folder for each
-run.
+is the folder ``direct-SEED`` of `benchmarks.photographs.supervised_segmenter`, whose predictions
+become one more row. Each finished task is kept in `--work` as JSON and not measured again: one
+folder for each run.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.photo_parts.colormap_rows import ColormapRows, Read
-from benchmarks.photo_parts.direct_unet import EVALUATED
+from benchmarks.photographs.parts.colormap_rows import ColormapRows, Read
+from benchmarks.photographs.parts.direct_unet import EVALUATED
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset, load_preset
 from unigs.index.scene_source import SceneList

@@ -5,12 +5,12 @@
         [--set NAME=VALUE ...]
 
 Each model is trained on the task alone with `--share` of the preset's steps, as "alone" of
-`benchmarks.unification` is, and evaluated on the same held-out photographs: as the preset says, on
-half of the photographs (with twice the crops of each, so that there are as many samples), on four
-times the crops of each, for twice the steps, and by networks of about half and twice the
-operations. It reads samples, latents and scenes of a finished run (`unigs run`). Each finished
-training is kept as JSON in `--work` and not done again; one that was interrupted resumes. A folder
-is for one run, one share and one set of settings.
+`benchmarks.photographs.unification` is, and evaluated on the same held-out photographs: as the
+preset says, on half of the photographs (with twice the crops of each, so that there are as many
+samples), on four times the crops of each, for twice the steps, and by networks of about half and
+twice the operations. It reads samples, latents and scenes of a finished run (`unigs run`). Each
+finished training is kept as JSON in `--work` and not done again; one that was interrupted resumes.
+A folder is for one run, one share and one set of settings.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.photo_parts.direct_unet import EVALUATED
-from benchmarks.photo_parts.run_folder import RunFolder
-from benchmarks.photo_parts.seeds import interval_text
-from benchmarks.photo_parts.shortened import shortened
-from benchmarks.photo_parts.unet_flop import training_flop
-from benchmarks.unification import trained
+from benchmarks.photographs.parts.direct_unet import EVALUATED
+from benchmarks.photographs.parts.run_folder import RunFolder
+from benchmarks.photographs.parts.seeds import interval_text
+from benchmarks.photographs.parts.shortened import shortened
+from benchmarks.photographs.parts.unet_flop import training_flop
+from benchmarks.photographs.unification import trained
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset
 from unigs.io.files import replacing

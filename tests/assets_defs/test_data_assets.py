@@ -19,7 +19,7 @@ from tests.support.runs.run_assets import materialise
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer
-from unigs.lineage.ledger import Ledger
+from unigs.lineage.build_graph import BuildGraph
 from unigs.lineage.taint import forget, remember
 from unigs.lineage.trace import Trace
 from unigs.tasks import TASKS
@@ -225,7 +225,7 @@ def test_a_forgotten_image_leaves_everything_and_comes_back(graph: Graph, root: 
     first = graph.run()
     before = digests(graph, "train")
     image = sorted((root / "train2017").glob("*.jpg"))[2]
-    trace = Trace(Ledger(graph.store.base))
+    trace = Trace(BuildGraph(graph.store.base))
     forget(trace, [str(image)], "a letter")
     entries = graph.run()
     assert entries["scenes_index_train"]["images"] == 7
@@ -238,7 +238,7 @@ def test_a_forgotten_image_leaves_everything_and_comes_back(graph: Graph, root: 
     (record,) = json.loads((folder(graph) / "quarantine" / "quarantine.json").read_text())
     assert record["file"] == f"train2017/{image.name}"
     assert record["reason"].endswith(": a letter")
-    answer = Answer(Trace(Ledger(graph.store.base))).about(str(image))
+    answer = Answer(Trace(BuildGraph(graph.store.base))).about(str(image))
     assert answer["forgotten"] == [record["reason"]]
     assert {held["current"] for held in answer["shards"]} == {False}
     assert len(answer["shards"]) == 4
@@ -255,7 +255,7 @@ def test_a_store_of_an_earlier_version_notes_what_it_reuses(graph: Graph, root: 
         file.unlink()
     assert all(entry["cached"] for entry in graph.run().values())
     image = sorted((root / "val2017").glob("*.jpg"))[0]
-    answer = Answer(Trace(Ledger(graph.store.base))).about(str(image))
+    answer = Answer(Trace(BuildGraph(graph.store.base))).about(str(image))
     assert {held["folder"] for held in answer["shards"]} == {
         f"{DATA}-tiny/shards/val/{task}" for task in TASKS
     }

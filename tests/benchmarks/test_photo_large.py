@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks import photo_large
-from benchmarks.photo_parts.packed import pack, unpack
+from benchmarks.photographs.parts.packed import pack, unpack
 from unigs.config.preset import load_preset
 from unigs.models.unet import build_unet
 from unigs.tasks import TASKS

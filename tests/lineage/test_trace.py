@@ -9,9 +9,9 @@ from tests.support.runs.small_store import REGISTERED, SmallStore
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
 from unigs.lineage.answer import Answer
+from unigs.lineage.build_graph import BuildGraph
 from unigs.lineage.champions import note_champion
 from unigs.lineage.history import PARTS, history_file
-from unigs.lineage.ledger import Ledger
 
 FIRST = f"{REGISTERED}/1"
 
@@ -160,15 +160,15 @@ def test_a_file_that_changed_since_is_told_with_its_name(store: SmallStore) -> N
 
 def test_an_empty_store_is_told(tmp_path) -> None:
     with pytest.raises(DataError, match="no such folder"):
-        Ledger(tmp_path / "nowhere")
+        BuildGraph(tmp_path / "nowhere")
     (tmp_path / "mlartifacts").mkdir()
     with pytest.raises(DataError, match="no build is recorded in this store"):
-        Ledger(tmp_path)
+        BuildGraph(tmp_path)
 
 
 def test_a_champion_made_by_hand_counts_more_than_the_last_decision(store: SmallStore) -> None:
-    assert Ledger(store.base).champions() == {FIRST}
+    assert BuildGraph(store.base).champions() == {FIRST}
     note_champion(store.base, REGISTERED, "7")
-    assert Ledger(store.base).champions() == {f"{REGISTERED}/7"}
+    assert BuildGraph(store.base).champions() == {f"{REGISTERED}/7"}
     note_champion(store.base, "another", "2")
-    assert Ledger(store.base).champions() == {f"{REGISTERED}/7", "another/2"}
+    assert BuildGraph(store.base).champions() == {f"{REGISTERED}/7", "another/2"}

@@ -27,8 +27,8 @@ class Answer:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.forgotten = read_forgotten(trace.ledger.store)
-        self._champions = trace.ledger.champions()
+        self.forgotten = read_forgotten(trace.graph.store)
+        self._champions = trace.graph.champions()
 
     def about(self, text: str) -> dict[str, Any]:
         """Return what a name means and its chain.
@@ -116,7 +116,7 @@ class Answer:
             "scenes": [_scene(scene) for scene in _newest(scenes)],
             "shards": self.held(reached),
             "models": self.models(reached),
-            "up": self.builds([*self.trace.ledger.up(indexes), *indexes]),
+            "up": self.builds([*self.trace.graph.up(indexes), *indexes]),
             "down": self.builds([*reached.trained, *reached.evaluated, *reached.others]),
             "unknown": self.builds(reached.unknown),
         }
@@ -126,7 +126,7 @@ class Answer:
         keys = tables.scenes_of(found.pixels, found.name) if tables.has_shards(found.pixels) else []
         rows = [
             row
-            for index in self.trace.ledger.up([found.build])
+            for index in self.trace.graph.up([found.build])
             if index.stage == "scenes" and tables.has_scenes(index.digest)
             for row in tables.scenes_named(index.digest, keys)
         ]
@@ -154,14 +154,14 @@ class Answer:
         }
 
     def _chain(self, build: Build) -> dict[str, Any]:
-        ledger = self.trace.ledger
+        graph = self.trace.graph
         return {
-            "up": self.builds([*ledger.up([build]), build]),
-            "down": self.builds(ledger.down([build])),
+            "up": self.builds([*graph.up([build]), build]),
+            "down": self.builds(graph.down([build])),
         }
 
     def _model_of(self, evaluation: Build) -> Build | None:
-        models = [build for build in self.trace.ledger.sources(evaluation) if build.version]
+        models = [build for build in self.trace.graph.sources(evaluation) if build.version]
         return models[0] if models else None
 
 

@@ -78,7 +78,7 @@ def image_scenes(trace: Trace, text: str, asked: str = "image") -> list[FoundSce
     Raises:
         DataError: no such image, or the name of several.
     """
-    store, path = trace.ledger.store, Path(text)
+    store, path = trace.graph.store, Path(text)
     if path.is_file():
         found = trace.scenes(sha256_of(path))
         if found:
@@ -105,8 +105,8 @@ def _ends_with(path: Path, image: str) -> bool:
 
 
 def _folder(trace: Trace, path: Path) -> Build:
-    whole, store = path.resolve(), trace.ledger.store.resolve()
-    for build in trace.ledger.builds:
+    whole, store = path.resolve(), trace.graph.store.resolve()
+    for build in trace.graph.builds:
         if build.current and whole.is_relative_to(store / build.folder):
             return build
     raise DataError(
@@ -117,7 +117,7 @@ def _folder(trace: Trace, path: Path) -> Build:
 
 
 def _model(trace: Trace, text: str) -> Build | None:
-    models = [build for build in trace.ledger.stage("models") if build.version]
+    models = [build for build in trace.graph.stage("models") if build.version]
     for build in models:
         if build.version == text:
             return build
@@ -132,13 +132,13 @@ def _model(trace: Trace, text: str) -> Build | None:
     if versions and version.isdigit():
         listed = ", ".join(dict.fromkeys(map(str, versions)))
         raise DataError(
-            f"{name} has no version {version}", file=trace.ledger.store, hint=f"it has {listed}"
+            f"{name} has no version {version}", file=trace.graph.store, hint=f"it has {listed}"
         )
     return _only(trace, list(newest.values()), text, lambda build: f"{build.run}/{build.name}")
 
 
 def _build(trace: Trace, text: str) -> Build | None:
-    named = [build for build in trace.ledger.builds if text in (build.folder, build.digest)]
+    named = [build for build in trace.graph.builds if text in (build.folder, build.digest)]
     now = [build for build in named if build.current] or named
     return now[-1] if now else None
 
@@ -149,7 +149,7 @@ def _metric(trace: Trace, text: str) -> FoundMetric | None:
     task, _, metric = rest.partition(".")
     evaluations = [
         build
-        for build in trace.ledger.stage("evaluation")
+        for build in trace.graph.stage("evaluation")
         if build.current and build.name == f"{model}/{task}" and run in ("", build.run)
     ]
     if not metric or not evaluations:
@@ -160,7 +160,7 @@ def _metric(trace: Trace, text: str) -> FoundMetric | None:
     if metric in own:
         return FoundMetric(name, own[metric], build)
     # baselines, upper bounds and the untrained model are measured once for all models
-    for reference in trace.ledger.stage("reference"):
+    for reference in trace.graph.stage("reference"):
         beside = _metrics(trace, reference) if reference.run == build.run else {}
         if reference.current and reference.name == task:
             own |= beside | {f"untrained.{key}": value for key, value in beside.items()}
@@ -169,13 +169,13 @@ def _metric(trace: Trace, text: str) -> FoundMetric | None:
     close = get_close_matches(metric, own, n=3) or list(own)[:3]
     raise DataError(
         f"{model} has no metric {metric} on {task}",
-        file=trace.ledger.store / build.folder / _METRICS,
+        file=trace.graph.store / build.folder / _METRICS,
         hint=f"there are {', '.join(close)}",
     )
 
 
 def _metrics(trace: Trace, build: Build) -> dict[str, Any]:
-    file = trace.ledger.store / build.folder / _METRICS
+    file = trace.graph.store / build.folder / _METRICS
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
@@ -189,7 +189,7 @@ def _shard(trace: Trace, text: str) -> FoundShard:
     path = Path(text)
     found = _shards(trace, path.name)
     if path.is_file():
-        whole, store = path.resolve(), trace.ledger.store.resolve()
+        whole, store = path.resolve(), trace.graph.store.resolve()
         found = [
             one for one in found if store / one.folder / one.name == whole and one.build.current
         ]
@@ -200,7 +200,7 @@ def _shard(trace: Trace, text: str) -> FoundShard:
     if not now:
         raise DataError(
             f"no shard of this store is {text}",
-            file=trace.ledger.store,
+            file=trace.graph.store,
             hint="give the path of a shard, its name or its SHA-256",
         )
     if len({one.folder for one in now}) > 1:
@@ -212,7 +212,7 @@ def _shard(trace: Trace, text: str) -> FoundShard:
 def _shards(trace: Trace, text: str) -> list[FoundShard]:
     """Return the shards of a name or SHA-256, the oldest build first."""
     found = []
-    for build in trace.ledger.stage("shards", "protocol"):
+    for build in trace.graph.stage("shards", "protocol"):
         for folder, digest in trace.parts(build).items():
             files = trace.tables.shard_files(digest) if trace.tables.has_shards(digest) else []
             found += [
@@ -220,8 +220,8 @@ def _shards(trace: Trace, text: str) -> list[FoundShard]:
                 for file in files
                 if text in (file.path, file.sha256)
             ]
-    for build in trace.ledger.stage("latents"):
-        place = trace.ledger.store / build.folder
+    for build in trace.graph.stage("latents"):
+        place = trace.graph.store / build.folder
         if build.current and (place / MANIFEST).is_file():
             found += [
                 FoundShard(build, build.folder, shard.path, shard.sha256, build.inputs["shards"])
@@ -241,6 +241,6 @@ def _several(trace: Trace, text: str, names: list[str]) -> DataError:
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     return DataError(
         f"{text} is of {len(names)} folders: {shown}",
-        file=trace.ledger.store,
+        file=trace.graph.store,
         hint="give one of these",
     )

@@ -45,7 +45,7 @@ def forget(trace: Trace, images: Sequence[str], reason: str) -> list[Marked]:
     Raises:
         DataError: no such image, an ambiguous name, or a list that cannot be read or written.
     """
-    store = trace.ledger.store
+    store = trace.graph.store
     listed = {image.image_digest: image for image in read_forgotten(store)}
     today = datetime.now(UTC).date().isoformat()
     marked = []
@@ -66,7 +66,7 @@ def remember(trace: Trace, images: Sequence[str]) -> list[Marked]:
 
     Raises DataError as `forget`, and for an image that is not on the list.
     """
-    store = trace.ledger.store
+    store = trace.graph.store
     listed = {image.image_digest: image for image in read_forgotten(store)}
     marked = []
     for text in images:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unigs.errors import DataError
+from unigs.lineage.build_graph import BuildGraph, in_order
 from unigs.lineage.history import PARTS, Build
-from unigs.lineage.ledger import Ledger, in_order
 from unigs.lineage.tables import SceneRow, Tables
 from unigs.shards.manifest import MANIFEST, read_manifest
 
@@ -77,12 +77,12 @@ class Trace:
     """The images of a store.
 
     Args:
-        ledger: its builds.
+        graph: its builds.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.tables = Tables(ledger.store)
+    def __init__(self, graph: BuildGraph) -> None:
+        self.graph = graph
+        self.tables = Tables(graph.store)
         self._refresh()
 
     def scenes(self, term: str) -> list[FoundScene]:
@@ -90,7 +90,7 @@ class Trace:
         every scenes index."""
         return [
             FoundScene(build, row)
-            for build in self.ledger.stage("scenes")
+            for build in self.graph.stage("scenes")
             if self.tables.has_scenes(build.digest)
             for row in self.tables.scenes_called(build.digest, term)
         ]
@@ -102,7 +102,7 @@ class Trace:
         parts = build.metadata.get(PARTS)
         if parts is None and build.current:
             # of a version that did not note them
-            folder = self.ledger.store / build.folder
+            folder = self.graph.store / build.folder
             parts = {
                 file.parent.relative_to(folder).as_posix(): read_manifest(file.parent).digest
                 for file in sorted(folder.rglob(MANIFEST))
@@ -118,7 +118,7 @@ class Trace:
         digests = {index.digest: index for index in builds}
         for digest, index in digests.items():
             keys = {scene.row.key for scene in found if scene.build is index}
-            for build in self.ledger.users(digest):
+            for build in self.graph.users(digest):
                 if build.stage in ("shards", "protocol"):
                     self._hold(build, keys, reached)
         seeds = [held.build for held in reached.held]
@@ -126,11 +126,11 @@ class Trace:
         fitted = [
             user
             for index in builds
-            for user in self.ledger.users(index.digest)
+            for user in self.graph.users(index.digest)
             if user.stage in FITTED
         ]
-        direct = self.ledger.down(seeds, without=FITTED)
-        everything = dict.fromkeys([*fitted, *self.ledger.down([*seeds, *fitted]), *direct])
+        direct = self.graph.down(seeds, without=FITTED)
+        everything = dict.fromkeys([*fitted, *self.graph.down([*seeds, *fitted]), *direct])
         reached.trained = [build for build in direct if build.stage == "weights"]
         reached.models = [build for build in direct if build.stage == "models"]
         reached.evaluated = [
@@ -162,13 +162,13 @@ class Trace:
 
     def _reads(self, evaluation: Build, held: list[HeldIn]) -> bool:
         return any(
-            user is evaluation for one in held for user in self.ledger.users(one.build.digest)
+            user is evaluation for one in held for user in self.graph.users(one.build.digest)
         )
 
     def _refresh(self) -> None:
         """Make the tables that are missing of what is in the store now."""
-        for build in self.ledger.stage("scenes", "shards", "protocol"):
-            folder = self.ledger.store / build.folder
+        for build in self.graph.stage("scenes", "shards", "protocol"):
+            folder = self.graph.store / build.folder
             if not build.current or not folder.is_dir():
                 continue
             if build.stage == "scenes" and not self.tables.has_scenes(build.digest):
@@ -177,7 +177,7 @@ class Trace:
                 self.tables.write_shards(folder, build.digest)
             elif build.stage == "protocol":
                 for part, digest in self.parts(build).items():
-                    self.tables.write_shards(self.ledger.store / part, digest)
+                    self.tables.write_shards(self.graph.store / part, digest)
 
 
 def require_scenes(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from unigs.errors import ConfigError, DataError
-from unigs.lineage.ledger import Ledger
+from unigs.lineage.build_graph import BuildGraph
 
 REGISTERED = "registered.json"
 
@@ -26,7 +26,7 @@ def store_model(store: Path) -> tuple[str, str]:
     """
     folders = _model_folders(store)
     try:
-        champions = Ledger(store).champions()
+        champions = BuildGraph(store).champions()
     except DataError:
         # a store of an earlier version has no history
         champions = set()

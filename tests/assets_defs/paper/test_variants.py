@@ -23,7 +23,7 @@ from resources.run_settings import GraphSettings
 from resources.store import Store
 from tests.e2e.command import write_preset
 from tests.support.runs.run_assets import keys, materialise
-from unigs.lineage.ledger import Ledger
+from unigs.lineage.build_graph import BuildGraph
 from unigs.lineage.trace import Trace
 from unigs.samples.sample import Sample
 from unigs.workflows.job_names import VARIANTS as VARIANTS_JOB
@@ -123,7 +123,7 @@ def test_from_annotations_to_table_7(tmp_path: Path) -> None:
     again = materialise(store, settings, ["variant"], tags=variant_tags(settings))
     assert again.success
     # who must be forgotten is found in the variant too
-    trace = Trace(Ledger(store.base))
+    trace = Trace(BuildGraph(store.base))
     key = next(iter(own.values())).scene
     models = {build.name for build in trace.reached(trace.scenes(key)).models}
     assert models == {"referring", "referring-random_colors"}

@@ -22,8 +22,8 @@ def finished_run(tmp_path_factory):
 def test_the_breakdown_goes_from_the_truth_to_the_model(
     finished_run, tmp_path, monkeypatch, capsys
 ):
-    from benchmarks.photo_parts.colormap_rows import KNOWN, LATENTS, MEANS, MODEL, PIXELS
     from benchmarks.photographs import breakdown
+    from benchmarks.photographs.parts.colormap_rows import KNOWN, LATENTS, MEANS, MODEL, PIXELS
     from unigs.io.annotations.segment_ids import id_to_rgb
 
     monkeypatch.setattr(breakdown, "load_preset", lambda name, changes: small_preset())
@@ -62,7 +62,7 @@ def test_the_breakdown_goes_from_the_truth_to_the_model(
 
 
 def test_referring_ends_at_the_coarse_mask_in_every_row(finished_run):
-    from benchmarks.photo_parts.colormap_rows import KNOWN, PIXELS, ColormapRows
+    from benchmarks.photographs.parts.colormap_rows import KNOWN, PIXELS, ColormapRows
     from unigs.pipeline import UniGSPipeline
 
     pipeline = UniGSPipeline.from_pretrained(finished_run / "models" / "joint" / "pipeline")
@@ -79,7 +79,7 @@ def test_referring_ends_at_the_coarse_mask_in_every_row(finished_run):
 
 
 def test_predicted_colours_are_averaged_over_true_segments(finished_run):
-    from benchmarks.photo_parts.colormap_rows import averaged
+    from benchmarks.photographs.parts.colormap_rows import averaged
 
     sample = next(read_samples(finished_run / "shards" / "train" / "entity"))
     np.testing.assert_array_equal(averaged(sample.colormap, sample), sample.colormap)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.photo_parts.run_folder import RunFolder
+from benchmarks.photographs.parts.run_folder import RunFolder
 from tests.support.runs.photo_run import small_preset, write_run
 from unigs.shards.read import read_samples
 
@@ -49,8 +49,8 @@ def test_each_limit_changes_one_thing():
 def test_the_limits_are_trained_kept_and_not_trained_again(
     latent_run, tmp_path, monkeypatch, capsys
 ):
-    from benchmarks.photo_parts import shortened
     from benchmarks.photographs import limits as photo_limits
+    from benchmarks.photographs.parts import shortened
 
     monkeypatch.setattr(shortened, "load_preset", lambda name, changes: small_preset(**changes))
     command = [

@@ -12,9 +12,9 @@ from unigs.datasets.shapes.generate import write_shapes
 from unigs.index.scene_source import IndexedScenes
 from unigs.index.scenes_index import build_index
 from unigs.io.files import sha256_of
+from unigs.lineage.build_graph import BuildGraph
 from unigs.lineage.forgotten import exclusions, read_forgotten
 from unigs.lineage.history import PARTS, RECORD, note_build
-from unigs.lineage.ledger import Ledger
 from unigs.lineage.trace import INDEX, Trace
 from unigs.samples.options import SampleOptions
 from unigs.shards.build import build_shards
@@ -44,7 +44,7 @@ class SmallStore:
         return sorted(self.place("raw", f"{split}2017").glob("*.jpg"))[number]
 
     def trace(self) -> Trace:
-        return Trace(Ledger(self.base))
+        return Trace(BuildGraph(self.base))
 
     def data(self) -> None:
         """Bring indexes and shards up to date, as the graph does."""

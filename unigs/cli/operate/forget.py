@@ -31,12 +31,12 @@ def forget(
     from unigs.errors import ConfigError, one_line
     from unigs.lineage import taint
     from unigs.lineage.answer import Answer
-    from unigs.lineage.ledger import Ledger
+    from unigs.lineage.build_graph import BuildGraph
     from unigs.lineage.trace import Trace
 
     if undo and reason:
         raise ConfigError("--reason goes with forgetting", hint="leave it out with --undo")
-    trace = Trace(Ledger(store_folder(store)))
+    trace = Trace(BuildGraph(store_folder(store)))
     if undo:
         marked = taint.remember(trace, images)
     else:

@@ -34,10 +34,10 @@ def lineage(
     """Print where a metric, model, shard or image comes from, back to the annotations, and what was
     made from it."""
     from unigs.lineage.answer import Answer
-    from unigs.lineage.ledger import Ledger
+    from unigs.lineage.build_graph import BuildGraph
     from unigs.lineage.trace import Trace
 
-    answer = Answer(Trace(Ledger(store_folder(store)))).about(thing)
+    answer = Answer(Trace(BuildGraph(store_folder(store)))).about(thing)
     if json:
         print_result(answer, as_json=True)
         return

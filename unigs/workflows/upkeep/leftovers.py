@@ -22,8 +22,8 @@ from pathlib import Path
 
 from unigs.errors import DataError
 from unigs.io.files import sha256_of
+from unigs.lineage.build_graph import STAGES
 from unigs.lineage.history import ENDING, RECORD
-from unigs.lineage.ledger import STAGES
 from unigs.remote.copy import COPIES, copy_folder
 
 # Of `assets_defs.cache.build`, which builds beside the finished folder.

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.photo_parts.class_maps import class_map, prediction_of, read_class_maps
-from benchmarks.photo_parts.seeds import interval_text, mean_interval
+from benchmarks.photographs.parts.class_maps import class_map, prediction_of, read_class_maps
+from benchmarks.photographs.parts.seeds import interval_text, mean_interval
 from tests.support.data.tiny_shards import write_shards
 from tests.support.runs.photo_run import SIDE, small_preset
 from unigs.metrics.matching import match
@@ -60,8 +60,8 @@ def test_small_parts_are_left_out_and_a_single_class_stays_whole():
 
 
 def test_the_supervised_segmenter_is_trained_evaluated_and_kept(run, tmp_path, monkeypatch, capsys):
-    from benchmarks import supervised_segmenter
-    from benchmarks.photo_parts import shortened
+    from benchmarks.photographs import supervised_segmenter
+    from benchmarks.photographs.parts import shortened
 
     monkeypatch.setattr(shortened, "load_preset", lambda name, changes: small_preset(**changes))
     command = ["supervised", "--run", str(run), "--work", str(tmp_path), "--seeds", "0", "1"]
@@ -86,7 +86,7 @@ def test_the_supervised_segmenter_is_trained_evaluated_and_kept(run, tmp_path, m
 
 
 def test_generation_is_compared_with_direct_prediction_of_the_same_seed_and_operations():
-    from benchmarks.supervised_segmenter import SHOWN, ratios
+    from benchmarks.photographs.supervised_segmenter import SHOWN, ratios
 
     def kept(value, seed, **other):
         metrics = {task: dict.fromkeys(SHOWN, value) for task in ("referring", "entity")}
@@ -102,7 +102,7 @@ def test_generation_is_compared_with_direct_prediction_of_the_same_seed_and_oper
 
 
 def test_a_direct_training_learns(run):
-    from benchmarks.photo_parts.direct_unet import encoded, fresh, train_direct
+    from benchmarks.photographs.parts.direct_unet import encoded, fresh, train_direct
     from unigs.models.autoencoder import load_autoencoder
 
     autoencoder = load_autoencoder(run / "components" / "autoencoder")
@@ -116,7 +116,7 @@ def test_a_direct_training_learns(run):
 
 
 def test_referring_takes_what_is_named_inside_the_coarse_mask(run):
-    from benchmarks.photo_parts.direct_unet import DirectPredictor
+    from benchmarks.photographs.parts.direct_unet import DirectPredictor
 
     class Told:
         """Predicts the class map that it was told."""

@@ -17,7 +17,7 @@ STAGES = (
 )  # fmt: skip
 
 
-class Ledger:
+class BuildGraph:
     """The builds that the histories of a store tell of.
 
     Args:

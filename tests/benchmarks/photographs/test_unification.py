@@ -14,8 +14,8 @@ def latent_run(tmp_path_factory):
 
 
 def test_the_unification_goes_on_with_the_next_training(latent_run, tmp_path, monkeypatch, capsys):
-    from benchmarks import unification
-    from benchmarks.photo_parts import shortened
+    from benchmarks.photographs import unification
+    from benchmarks.photographs.parts import shortened
 
     for module in (unification, shortened):
         monkeypatch.setattr(module, "load_preset", lambda name, changes: small_preset(**changes))
@@ -57,7 +57,7 @@ def test_the_unification_goes_on_with_the_next_training(latent_run, tmp_path, mo
 
 
 def test_differences_are_paired_by_seed_and_told_plainly():
-    from benchmarks.unification import VARIANTS, tables
+    from benchmarks.photographs.unification import VARIANTS, tables
 
     def of(values, metric="frechet_distance"):
         return {
@@ -80,7 +80,7 @@ def test_differences_are_paired_by_seed_and_told_plainly():
 def test_the_tables_of_a_part_of_the_trainings_leave_out_seeds_without_a_partner(
     tmp_path, monkeypatch, capsys
 ):
-    from benchmarks import unification
+    from benchmarks.photographs import unification
 
     alone = "inpainting, image alone"
 

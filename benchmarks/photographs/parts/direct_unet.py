@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.photo_parts.class_maps import ClassMaps, prediction_of
+from benchmarks.photographs.parts.class_maps import ClassMaps, prediction_of
 from unigs.config.preset import Preset, TrainingConfig
 from unigs.evaluation.predictions import Prediction
 from unigs.io.device import in_batches, this_device

@@ -1,9 +1,10 @@
 """Whether the unification helps: with and without the colormap half, alone and joint, in located
 and in random colours.
 
-    python -m benchmarks.unification --run STORE/coco_panoptic-photo --work DIR [--share 0.25]
-        [--seeds 0 1 2] [--variants joint referring ...] [--minutes 60] [--set NAME=VALUE ...]
-    python -m benchmarks.unification --work DIR --table       only the table of what is finished
+    python -m benchmarks.photographs.unification --run STORE/coco_panoptic-photo --work DIR
+        [--share 0.25] [--seeds 0 1 2] [--variants joint referring ...] [--minutes 60]
+        [--set NAME=VALUE ...]
+    python -m benchmarks.photographs.unification --work DIR --table    of what is finished
 
 Every training has the same number of steps, `--share` of the preset's, and the same batches: equal
 operations. It reads samples, latents and evaluators of a finished run (`unigs run`). Each finished
@@ -24,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.photo_parts.run_folder import RunFolder, Samples, by_metric
-from benchmarks.photo_parts.seeds import interval_text, mean_interval
-from benchmarks.photo_parts.shortened import shortened
+from benchmarks.photographs.parts.run_folder import RunFolder, Samples, by_metric
+from benchmarks.photographs.parts.seeds import interval_text, mean_interval
+from benchmarks.photographs.parts.shortened import shortened
 from unigs.colormap import Palette
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset, load_preset

@@ -1,8 +1,8 @@
 """What generation costs against direct prediction: the preset's UNet trained by cross-entropy.
 
-    python -m benchmarks.supervised_segmenter --run STORE/coco_panoptic-photo --work DIR
+    python -m benchmarks.photographs.supervised_segmenter --run STORE/coco_panoptic-photo --work DIR
         [--preset photo] [--set NAME=VALUE ...] [--seeds 0 1 2] [--share 1.0]
-        [--latents-alone] [--beside DIR-OF-benchmarks.unification]
+        [--latents-alone] [--beside DIR-OF-benchmarks.photographs.unification]
 
 The counterpart of the paper's Tables 5 and 6. From a finished run of `unigs run` it takes the
 samples of the entity task (train and val), the autoencoder and the held-out shards. The same trunk
@@ -15,8 +15,9 @@ coarse mask and takes the classes that the prompt names. Both go through the eva
 the model goes through. Each finished seed is kept as JSON in `--work` and not trained again: one
 folder for each run and `--share` of the preset's steps.
 
-`--beside` reads the generative trainings that `benchmarks.unification` kept and prints a second
-table: theirs of the same operations, joint and single, by the supervised network's, paired by seed.
+`--beside` reads the generative trainings that `benchmarks.photographs.unification` kept and prints
+a second table: theirs of the same operations, joint and single, by the supervised network's, paired
+by seed.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.photo_parts.class_maps import read_class_maps
-from benchmarks.photo_parts.direct_unet import (
+from benchmarks.photographs.parts.class_maps import read_class_maps
+from benchmarks.photographs.parts.direct_unet import (
     EVALUATED,
     DirectPredictor,
     encoded,
@@ -35,10 +36,10 @@ from benchmarks.photo_parts.direct_unet import (
     sample_flop,
     train_direct,
 )
-from benchmarks.photo_parts.seeds import interval_text
-from benchmarks.photo_parts.shortened import shortened
-from benchmarks.photo_parts.unet_flop import training_flop
-from benchmarks.unification import read_results
+from benchmarks.photographs.parts.seeds import interval_text
+from benchmarks.photographs.parts.shortened import shortened
+from benchmarks.photographs.parts.unet_flop import training_flop
+from benchmarks.photographs.unification import read_results
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset
 from unigs.evaluation.evaluate import evaluate_predictor
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--share", type=float, default=1.0, help="of the preset's steps")
     parser.add_argument("--latents-alone", action="store_true", help="the head sees no pixels")
-    parser.add_argument("--beside", type=Path, help="what benchmarks.unification kept")
+    parser.add_argument("--beside", type=Path, help="what benchmarks.photographs.unification kept")
     options = parser.parse_args()
     changes = parse_overrides(Preset, options.overrides)
     options.work.mkdir(parents=True, exist_ok=True)
