@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.docs.blocks import ROOT, all_blocks
+from tests.docs.blocks import PAGES, ROOT, all_blocks
 from tests.support.public_api import (
     RELEASED,
     TREES,
@@ -20,6 +20,9 @@ from tests.support.public_api import (
 REFERENCE = "\n".join(
     file.read_text("utf-8") for file in sorted((ROOT / "docs" / "reference").glob("*.md"))
 )
+
+
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
 
 def faults(node: ast.stmt, where: str, inside: bool = False) -> list[str]:
@@ -73,15 +76,40 @@ def test_it_is_on_a_page_of_the_reference(module, name):
     )
 
 
+def imported(code):
+    """What a piece of Python imports from the library, by module and name."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("unigs"):
+            yield from ((node.module, one.name) for one in node.names)
+
+
 def test_the_documents_import_what_is_public():
-    used = set()
-    for block in all_blocks():
-        if block.language == "python":
-            for node in ast.walk(ast.parse(block.given + block.code)):
-                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("unigs"):
-                    used |= {(node.module, one.name) for one in node.names}
+    blocks = [block.given + block.code for block in all_blocks() if block.language == "python"]
+    used = {one for code in blocks for one in imported(code)}
     assert used
     assert used <= set(PUBLIC), used - set(PUBLIC)
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=[file.stem for file in NOTEBOOKS])
+def test_the_notebooks_import_what_is_public(file):
+    cells = json.loads(file.read_text("utf-8"))["cells"]
+    sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    plain = ("\n".join(line for line in one.split("\n") if line[:1] not in "%!") for one in sources)
+    used = {one for code in plain for one in imported(code)}
+    assert used
+    assert used <= set(PUBLIC), used - set(PUBLIC)
+
+
+def test_the_prose_names_what_is_public():
+    named = set()
+    for page in PAGES:
+        text = (ROOT / page).read_text("utf-8")
+        for found in re.findall(r"\bunigs(?:\.[a-z_]+)+\.\w+", text):
+            module, _, name = found.rpartition(".")
+            if module in TREES and found not in TREES:
+                named.add((module, name))
+    assert named
+    assert named <= set(PUBLIC), named - set(PUBLIC)
 
 
 def test_a_fault_is_found():

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from unigs.evaluation.predictions import OtherModel
 
+__all__ = ["PIPELINES", "load_competitor"]
+
 #: The pipeline of ours, which `unigs.evaluation.run` loads itself.
 OURS = "unigs"
 #: Files that a request can name, with the options of `unigs evaluate`.

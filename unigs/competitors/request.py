@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+__all__ = ["Request"]
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -22,6 +22,8 @@ from unigs.samples.sample import Sample
 from unigs.shards.read import read_samples
 from unigs.tasks import task_named
 
+__all__ = ["evaluate", "evaluate_predictor"]
+
 GRID_FILE = "grid.png"
 IMAGE_SCORES = "image_scores.parquet"
 
@@ -48,8 +50,10 @@ def evaluate(
 
     Args:
         pipeline: a ``UniGSPipeline``, or anything with the same call and output.
-        num_inference_steps, guidance_scale: for the pipeline; its defaults if None.
-        decoder, decoder_options: of the colormaps, in place of the pipeline's own.
+        num_inference_steps: for the pipeline; its default if None.
+        guidance_scale: for the pipeline; its default if None.
+        decoder: of the colormaps, in place of the pipeline's own.
+        decoder_options: of that decoder.
         seed: a prediction depends only on it and on its sample, not on ``batch_size``.
 
     The others, and what is returned and raised, are those of `evaluate_predictor`.

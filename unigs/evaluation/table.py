@@ -9,6 +9,8 @@ from rich.table import Table
 
 from unigs.evaluation.metric_values import MetricValue, MetricValues, Role
 
+__all__ = ["markdown"]
+
 HEADER = ("metric", "model", "untrained", "baseline", "upper bound")
 
 

@@ -16,6 +16,8 @@ from unigs.evaluators.pixel_features import PixelFeatures
 from unigs.evaluators.segmenter import PanopticEvaluator, Segmenter
 from unigs.models.source import resolve_directory
 
+__all__ = ["Evaluators", "load_evaluators"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluators:

@@ -36,6 +36,8 @@ from unigs.shards.manifest import (
 )
 from unigs.tasks import TASKS
 
+__all__ = ["build_latents"]
+
 # Part of every shard's inputs: raise it when equal inputs give other bytes than before.
 FORMAT = 3
 
@@ -72,8 +74,9 @@ def build_latents(
     Args:
         shard_dir: written by `build_shards`.
         out_dir: folder of the latents, made if missing.
-        autoencoder, text_encoder, tokenizer: components as `unigs.models` loads them, on the device
-            that encodes.
+        autoencoder: as `load_autoencoder` returns it, on the device that encodes.
+        text_encoder: as `load_text_encoder` returns it.
+        tokenizer: its tokenizer.
         refine_steps: by which the latents of colormaps are refined (`encode_colormaps`).
         progress: called with (shards done, shards to build).
         posterior: keep the deviations of the autoencoder's posterior beside its means, so that

@@ -25,6 +25,8 @@ from unigs.models.source import (
     resolve_directory,
 )
 
+__all__ = ["decode_latents", "encode_images", "load_autoencoder"]
+
 FAMILIES: dict[str, Any] = {
     "AutoencoderKL": AutoencoderKL,
     "AutoencoderTiny": AutoencoderTiny,

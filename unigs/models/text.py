@@ -19,6 +19,8 @@ from unigs.models.source import (
 from unigs.models.tokenizer import build_tokenizer
 from unigs.tasks import TASKS, make_prompt
 
+__all__ = ["build_text_encoder", "encode_prompts", "load_text_encoder"]
+
 # Against token embeddings of deviation 1: positions must not blur which word stands there.
 POSITION_DEVIATION = 0.1
 

@@ -25,7 +25,7 @@ from unigs.models.source import (
 )
 from unigs.tasks import TASKS
 
-__all__ = ["build_unet", "expand_unet", "load_unet"]
+__all__ = ["build_unet", "expand_unet", "join_inputs", "load_unet"]
 
 _STABLE_DIFFUSION = {
     "sample_size": 64,

@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw
 
 from unigs.errors import ConfigError
 
+__all__ = ["coarse_mask"]
+
 CoarseKind = Literal["sample", "bezier", "box"]
 
 POINTS_PER_SIDE = 18

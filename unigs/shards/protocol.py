@@ -20,6 +20,8 @@ from unigs.shards.build import build_shards
 from unigs.shards.manifest import digest_of, write_json
 from unigs.tasks import TASKS, task_named
 
+__all__ = ["Protocol", "build_protocol"]
+
 PROTOCOL = "protocol.json"
 MULTIPLE = 3
 SINGLE_OBJECT, MULTIPLE_OBJECTS = "single", "multiple"

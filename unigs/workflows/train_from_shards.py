@@ -42,6 +42,8 @@ from unigs.training.schedule import training_steps
 from unigs.workflows.training_place import end_retraining, finish_training, training_place
 from unigs.workflows.training_progress import TrainingLine, TrainingTeller
 
+__all__ = ["train_from_shards"]
+
 PREVIEW = "preview.png"
 
 

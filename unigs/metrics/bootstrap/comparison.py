@@ -18,6 +18,8 @@ from unigs.metrics.bootstrap.draws import (
 )
 from unigs.metrics.bootstrap.per_image import PerImage
 
+__all__ = ["Difference", "compare"]
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
