@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from unigs.errors import TransientError
@@ -43,7 +43,12 @@ def over_processes(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(preload)
     numbers = context.Value("i", 0)
-    with ProcessPoolExecutor(count, context, _start, (numbers, prepare)) as pool:
+    lost, tell_lost = context.Pipe(duplex=False)
+    with (
+        lost,
+        tell_lost,
+        ProcessPoolExecutor(count, context, _start, (numbers, prepare, lost)) as pool,
+    ):
         try:
             waiting: set[Future[object]] = set()
             for job in jobs:
@@ -53,6 +58,9 @@ def over_processes(
             while waiting:
                 yield _collect(waiting)
         except BrokenProcessPool as error:
+            # The pool ends the processes that it knows of, and then waits for all: also for one
+            # that it was starting meanwhile.
+            tell_lost.send(None)
             raise TransientError(
                 "a process of the build was killed, perhaps for want of memory",
                 hint="run again, what is finished stays; with fewer workers if it comes back",
@@ -71,15 +79,20 @@ def _collect(waiting: set[Future[object]]) -> int:
     return len(finished)
 
 
-def end_with_starter() -> None:
-    """Let this process end when the one that started it does: a killed one cannot stop others."""
+def end_with_starter(*others: Connection) -> None:
+    """Let this process end when the one that started it does: a killed one cannot stop others.
+
+    Args:
+        others: it also ends as soon as one of them can be read.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        ends = [parent.sentinel, *others]
+        threading.Thread(target=_end_with, args=(ends,), daemon=True).start()
 
 
-def _start(numbers: Any, prepare: Callable[[int], None] | None) -> None:
-    end_with_starter()
+def _start(numbers: Any, prepare: Callable[[int], None] | None, lost: Connection) -> None:
+    end_with_starter(lost)
     with numbers.get_lock():
         number = numbers.value
         numbers.value += 1
@@ -87,6 +100,6 @@ def _start(numbers: Any, prepare: Callable[[int], None] | None) -> None:
         prepare(number)
 
 
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
+def _end_with(ends: list[int | Connection]) -> None:
+    wait(ends)
     os._exit(1)
