@@ -52,7 +52,7 @@ def stay_or_be_killed(folder, job):
 
 
 def lose_one(folder):
-    with pytest.raises(TransientError, match="a process of the build was killed"):
+    with pytest.raises(TransientError, match="one of the processes was killed"):
         list(over_processes(partial(stay_or_be_killed, folder), range(4), 2, PRELOAD))
     assert not multiprocessing.active_children()
 

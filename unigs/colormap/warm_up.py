@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from unigs.colormap.decoders import decode
 from unigs.colormap.distortion import add_noise
 from unigs.colormap.palette import Palette
 from unigs.io.label_kernels import count_inside, pick
+from unigs.io.pool import processes
 
 SIDE = 64
 
@@ -57,7 +56,7 @@ def _silently(number: int) -> None:
 def warm_up() -> float:
     """Compile every kernel, in two processes at once; the seconds it took."""
     started = time.perf_counter()
-    with ProcessPoolExecutor(len(PARTS), get_context("spawn")) as pool:
+    with processes(len(PARTS), []) as pool:
         list(pool.map(_silently, range(len(PARTS))))
     return time.perf_counter() - started
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -40,6 +41,32 @@ def over_processes(
         TransientError: a process was killed from outside.
         Exception: what `work` raised; the jobs that run are seen to their end, the others dropped.
     """
+    with processes(count, preload, prepare) as pool:
+        waiting: set[Future[object]] = set()
+        for job in jobs:
+            waiting.add(pool.submit(work, job))
+            while len(waiting) >= JOBS_WAITING * count:
+                yield _collect(waiting)
+        while waiting:
+            yield _collect(waiting)
+
+
+@contextmanager
+def processes(
+    count: int, preload: list[str], prepare: Callable[[int], None] | None = None
+) -> Iterator[ProcessPoolExecutor]:
+    """Give an executor of `count` processes, which end with the one that started them.
+
+    Args:
+        preload: modules that are imported once for all processes.
+        prepare: called in each process before its first job, with the number of the process from
+            0 on; a function of a module, or a partial of one.
+
+    Raises:
+        TransientError: a process was killed from outside.
+        Exception: what the body raised; the jobs that run are seen to their end, the others
+            dropped.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(preload)
     numbers = context.Value("i", 0)
@@ -50,19 +77,13 @@ def over_processes(
         ProcessPoolExecutor(count, context, _start, (numbers, prepare, lost)) as pool,
     ):
         try:
-            waiting: set[Future[object]] = set()
-            for job in jobs:
-                waiting.add(pool.submit(work, job))
-                while len(waiting) >= JOBS_WAITING * count:
-                    yield _collect(waiting)
-            while waiting:
-                yield _collect(waiting)
+            yield pool
         except BrokenProcessPool as error:
             # The pool ends the processes that it knows of, and then waits for all: also for one
             # that it was starting meanwhile.
             tell_lost.send(None)
             raise TransientError(
-                "a process of the build was killed, perhaps for want of memory",
+                "one of the processes was killed, perhaps for want of memory",
                 hint="run again, what is finished stays; with fewer workers if it comes back",
             ) from error
         except BaseException:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.datasets.shapes.scene import MIN_SHARE, draw_scene
 from unigs.datasets.shapes.things import THINGS
-from unigs.errors import DataError
+from unigs.errors import DataError, TransientError
 
 THING_NAMES = {kind.name for kind in THINGS}
 
@@ -135,3 +136,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file"):
         write_shapes(tmp_path / "file", train=1, val=0)
+
+
+def test_a_killed_process_is_said_and_the_next_call_finishes(tmp_path):
+    def kill_one(count):
+        multiprocessing.active_children()[0].kill()
+
+    with pytest.raises(TransientError, match="one of the processes was killed"):
+        write_shapes(tmp_path, train=200, val=0, workers=2, progress=kill_one)
+    assert not multiprocessing.active_children()
+    write_shapes(tmp_path, train=200, val=0, workers=2)
+    assert len(list((tmp_path / "train2017").iterdir())) == 200

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
@@ -21,11 +19,13 @@ from unigs.datasets.shapes.scene import draw_scene
 from unigs.datasets.shapes.things import THINGS
 from unigs.errors import DataError
 from unigs.io.files import write_if_changed
+from unigs.io.pool import processes
 
 __all__ = ["write_shapes"]
 
 SPLITS = ("train", "val")
 DESCRIPTION = "UniGS generated shapes"
+PRELOAD = ["unigs.datasets.shapes.generate"]
 VAL_IDS_FROM = 500_000
 MIN_SIZE = 32
 MAX_SIZE = 2048
@@ -63,6 +63,7 @@ def write_shapes(
 
     Raises:
         DataError: an argument out of range, `root` holds another data set or cannot be written.
+        TransientError: one of the processes was killed; what is written stays.
     """
     root = Path(root)
     if not MIN_SIZE <= size <= MAX_SIZE:
@@ -82,8 +83,7 @@ def _mapper(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
     if workers == 1:
         yield map
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with processes(workers, PRELOAD) as pool:
         yield partial(pool.map, chunksize=16)
 
 
