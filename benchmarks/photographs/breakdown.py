@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from benchmarks.photographs.parts.colormap_rows import ColormapRows, Read
 from benchmarks.photographs.parts.direct_unet import EVALUATED
+from benchmarks.photographs.parts.options import run_parser
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset, load_preset
 from unigs.index.scene_source import SceneList
@@ -58,11 +59,7 @@ SUPERVISED = "supervised segmenter"
 
 def main() -> None:
     """Measure what is not kept yet, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="STORE/DATASET-PRESET of a run")
-    parser.add_argument("--work", type=Path, required=True, help="results are kept here")
-    parser.add_argument("--preset", default="photo", help="of that run; its decoder is taken")
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser = run_parser(__doc__)
     parser.add_argument("--tasks", nargs="+", choices=EVALUATED, default=EVALUATED)
     parser.add_argument("--training-scenes", type=int, default=100, help="0 for none")
     parser.add_argument("--model", default="joint", help="of the run")

@@ -15,7 +15,6 @@ A folder is for one run, one share and one set of settings.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.photographs.parts.direct_unet import EVALUATED
+from benchmarks.photographs.parts.options import add_trainings, run_parser
 from benchmarks.photographs.parts.run_folder import RunFolder
 from benchmarks.photographs.parts.seeds import interval_text
 from benchmarks.photographs.parts.shortened import shortened
@@ -71,14 +71,9 @@ LIMITS = {
 
 def main() -> None:
     """Train and evaluate what is not kept yet, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="STORE/DATASET-PRESET of a run")
-    parser.add_argument("--work", type=Path, required=True, help="results are kept here")
-    parser.add_argument("--preset", default="photo", help="of that run")
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser = run_parser(__doc__)
+    add_trainings(parser, share=0.25, seeds=[0])
     parser.add_argument("--task", choices=EVALUATED, default="entity")
-    parser.add_argument("--share", type=float, default=0.25, help="of the preset's steps")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--limits", nargs="+", choices=list(LIMITS), default=list(LIMITS))
     options = parser.parse_args()
     changes = parse_overrides(Preset, options.overrides)

@@ -22,7 +22,6 @@ by seed.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from benchmarks.photographs.parts.direct_unet import (
     sample_flop,
     train_direct,
 )
+from benchmarks.photographs.parts.options import add_trainings, run_parser
 from benchmarks.photographs.parts.seeds import interval_text
 from benchmarks.photographs.parts.shortened import shortened
 from benchmarks.photographs.parts.unet_flop import training_flop
@@ -53,13 +53,8 @@ SHOWN = ("miou", "recall_50", "ap_e", "pq")
 
 def main() -> None:
     """Train and evaluate each seed that is not finished, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="STORE/DATASET-PRESET of a run")
-    parser.add_argument("--work", type=Path, required=True, help="results are kept here")
-    parser.add_argument("--preset", default="photo", help="of that run")
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--share", type=float, default=1.0, help="of the preset's steps")
+    parser = run_parser(__doc__)
+    add_trainings(parser, share=1.0, seeds=[0])
     parser.add_argument("--latents-alone", action="store_true", help="the head sees no pixels")
     parser.add_argument("--beside", type=Path, help="what benchmarks.photographs.unification kept")
     options = parser.parse_args()

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.photographs.parts.options import add_trainings, run_parser
 from benchmarks.photographs.parts.run_folder import RunFolder, Samples, by_metric
 from benchmarks.photographs.parts.seeds import interval_text, mean_interval
 from benchmarks.photographs.parts.shortened import shortened
@@ -78,13 +79,8 @@ CLAIMS = (
 
 def main() -> None:
     """Train and evaluate what is not finished yet, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, help="STORE/DATASET-PRESET of a finished run")
-    parser.add_argument("--work", type=Path, required=True, help="results are kept here")
-    parser.add_argument("--preset", default="photo", help="of that run")
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
-    parser.add_argument("--share", type=float, default=0.25, help="of the preset's steps")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = run_parser(__doc__, run_required=False)
+    add_trainings(parser, share=0.25, seeds=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin none after these")
     parser.add_argument("--table", action="store_true", help="train nothing")
