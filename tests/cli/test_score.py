@@ -46,6 +46,8 @@ def test_panoptic(test_data):
     for name in ("pq", "sq", "rq", "pq_things", "pq_stuff"):
         assert result[f"{name}.ci_low"] < result[name] < result[f"{name}.ci_high"]
     assert result["notes"][0].startswith("2 images: intervals are too narrow")
+    beside = (*files[:2], *files[4:6])  # the folders are where they are looked for if not given
+    assert run("panoptic", *beside, "--json") == result
     result = run("panoptic", *files, "--class-agnostic", "--json")
     assert result["pq.ci_low"] < result["pq"] < result["pq.ci_high"]
     assert "pq_things.ci_low" not in result

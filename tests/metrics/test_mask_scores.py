@@ -137,3 +137,13 @@ def test_a_file_that_is_none_of_the_formats_is_named(tmp_path, content, said):
     file.write_text(content)
     with pytest.raises(DataError, match=said):
         compare_masks(read_masks(file), read_masks(file))
+
+
+@pytest.mark.parametrize("kind", ["instances", "panoptic"])
+@pytest.mark.parametrize("categories", [-1, True, "cat"])
+def test_categories_that_are_no_list_are_refused(tmp_path, kind, categories):
+    file = write(tmp_path, "truth", kind, {1: label_map(0)})
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"categories": categories}))
+    with pytest.raises(DataError, match="no list of categories") as told:
+        read_masks(file)
+    assert str(file) in str(told.value)

@@ -53,15 +53,19 @@ def segmentation(
 
 @score.command(
     epilog=examples(
-        "unigs score panoptic --gt a.json --gt-dir a --pred b.json --pred-dir b",
-        "unigs score panoptic --gt a.json --gt-dir a --pred b.json --pred-dir b --class-agnostic",
+        "unigs score panoptic --gt panoptic.json --pred found.json",
+        "unigs score panoptic --gt panoptic.json --pred found.json --pred-dir png --class-agnostic",
     )
 )
 def panoptic(
     gt: Annotated[Path, typer.Option(help="COCO panoptic JSON of the truth.")],
-    gt_dir: Annotated[Path, typer.Option(help="Folder of its PNGs.")],
     pred: Annotated[Path, typer.Option(help="COCO panoptic JSON of the prediction.")],
-    pred_dir: Annotated[Path, typer.Option(help="Folder of its PNGs.")],
+    gt_dir: Annotated[
+        Path | None, typer.Option(help="PNGs of the truth; default: its path without .json.")
+    ] = None,
+    pred_dir: Annotated[
+        Path | None, typer.Option(help="PNGs of the prediction; default: as above.")
+    ] = None,
     class_agnostic: Agnostic = False,
     json: Json = False,
 ) -> None:
@@ -70,7 +74,12 @@ def panoptic(
     from unigs.metrics.panoptic import panoptic_scores
 
     scores = panoptic_scores(
-        gt, gt_dir, pred, pred_dir, class_agnostic=class_agnostic, intervals=True
+        gt,
+        gt_dir or gt.with_suffix(""),
+        pred,
+        pred_dir or pred.with_suffix(""),
+        class_agnostic=class_agnostic,
+        intervals=True,
     )
     counts = {key: int(scores[key]) for key in ("tp", "fp", "fn", "n_classes", "n_images")}
     print_result(_finite(scores) | counts | _told(few_images_note(counts["n_images"])), json)

@@ -161,7 +161,10 @@ class PanopticMasks:
         self.path = path
         self._ids = {id_text(image): image for image in self._file.images}
         self.images = list(self._ids)
-        self.names: Mapping[str, str] = _names_of(self._file.content.get("categories") or ())
+        try:
+            self.names: Mapping[str, str] = _names_of(self._file.content, "panoptic")
+        except DataError as error:
+            raise DataError(str(error), file=path) from error
         self.categories = set(self._used())
 
     def masks(self, image: str, size: Size | None = None) -> ImageMasks:
@@ -196,13 +199,16 @@ def _instances(path: Path, content: Mapping[str, Any]) -> RecordFile:
                 raise DataError(f"image {image} is listed twice")
             sizes[image] = (sides[0], sides[1])
         annotations = records_of(content, "annotations", "instances")
-        names = _names_of(content.get("categories") or ())
+        names = _names_of(content, "instances")
     except DataError as error:
         raise DataError(str(error), file=path) from error
     return RecordFile(path, annotations, "annotations", sizes, names)
 
 
-def _names_of(categories: Iterable[Any]) -> dict[str, str]:
+def _names_of(content: Mapping[str, Any], kind: str) -> dict[str, str]:
+    if content.get("categories") is None:
+        return {}
+    categories = records_of(content, "categories", kind)
     listed = [record for record in categories if isinstance(record, Mapping) and "name" in record]
     return {id_text(record.get("id")): str(record["name"]) for record in listed}
 
