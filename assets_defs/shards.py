@@ -140,6 +140,7 @@ def drawn(
                 "skipped": manifest.skipped_by_reason,
                 "removed": list(manifest.removed),
             },
+            again=counts["unread"] > 0,
         )
 
     reads = [folders.raw(dataset), folders.scenes(dataset, split)]

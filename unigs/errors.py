@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["ConfigError", "DataError", "DeviceError", "ModelError", "TransientError", "UnigsError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DeviceError",
+    "ModelError",
+    "TransientError",
+    "UnigsError",
+    "UnreadableError",
+]
 
 
 class UnigsError(Exception):
@@ -39,6 +47,10 @@ class UnigsError(Exception):
 
 class DataError(UnigsError):
     """A data set, a shard or a record that cannot be used."""
+
+
+class UnreadableError(DataError):
+    """A file that is gone, or whose disk or mount failed: it may be read again later."""
 
 
 class ModelError(UnigsError):

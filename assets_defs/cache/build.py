@@ -39,10 +39,14 @@ _LINKED = ".tar"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Result of a build: the digest of its content and its metadata."""
+    """Result of a build: the digest of its content and its metadata.
+
+    ``again``: not all inputs could be read; the next call builds again.
+    """
 
     digest: str
     metadata: dict[str, Any] = field(default_factory=dict)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,9 @@ def _whole(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the record of a folder that was built from the inputs of ``key`` and has all its
     files."""
     record = read_record(folder)
-    if record is None or record["fingerprint"] != key or not is_complete(folder, record):
+    if record is None or record["fingerprint"] != key or record.get("again"):
+        return None
+    if not is_complete(folder, record):
         return None
     return record
 

@@ -14,7 +14,7 @@ from unigs.io.spread import Spread
 def build_partition(order: Mapping[str, Any], spread: Spread | None) -> dict[str, int]:
     """Build the shards of one partition in ``folder``, with their contact sheet.
 
-    Returns how many were ``built`` and ``cached``.
+    Returns how many were ``built`` and ``cached``, and how many samples have an ``unread`` image.
     """
     from unigs.config.preset import Preset
     from unigs.index.scene_source import IndexedScenes
@@ -38,7 +38,11 @@ def build_partition(order: Mapping[str, Any], spread: Spread | None) -> dict[str
         spread=spread,
     )
     contact_sheet(folder, folder / order["sheet"])
-    return {"built": len(manifest.built), "cached": len(manifest.cached)}
+    return {
+        "built": len(manifest.built),
+        "cached": len(manifest.cached),
+        "unread": len(manifest.unread),
+    }
 
 
 def encode_partition(order: Mapping[str, Any], spread: Spread | None) -> None:

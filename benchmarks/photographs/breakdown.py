@@ -3,7 +3,7 @@ model's.
 
     python -m benchmarks.photographs.breakdown --run STORE/coco_panoptic-photo --work DIR
         [--preset photo] [--set NAME=VALUE ...] [--tasks entity referring] [--training-scenes 100]
-        [--supervised DIR]
+        [--supervised DIR] [--root DIR]
 
 It trains nothing. For both segmentation tasks a finished run's model predicts its held-out
 photographs and, as they are, without crop, flip or other colours, some that it was trained on.
@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from benchmarks.photographs.parts.colormap_rows import ColormapRows, Read
 from benchmarks.photographs.parts.direct_unet import EVALUATED
-from benchmarks.photographs.parts.options import run_parser
+from benchmarks.photographs.parts.options import add_root, run_parser
 from unigs.config.overrides import parse_overrides
 from unigs.config.preset import Preset, load_preset
 from unigs.index.scene_source import SceneList
@@ -60,6 +60,7 @@ SUPERVISED = "supervised segmenter"
 def main() -> None:
     """Measure what is not kept yet, print the table."""
     parser = run_parser(__doc__)
+    add_root(parser)
     parser.add_argument("--tasks", nargs="+", choices=EVALUATED, default=EVALUATED)
     parser.add_argument("--training-scenes", type=int, default=100, help="0 for none")
     parser.add_argument("--model", default="joint", help="of the run")
@@ -86,7 +87,9 @@ def measured(options: argparse.Namespace, preset: Preset, task: str) -> dict[str
     parts = {HELD_OUT: list(read_samples(options.run / "shards" / "val" / task))}
     if options.training_scenes:
         place = options.work / "training scenes" / task
-        parts[TRAINING] = plain(options.run, preset, task, place, options.training_scenes)
+        parts[TRAINING] = plain(
+            options.run, options.root, preset, task, place, options.training_scenes
+        )
     # Those of the held-out photographs for both, so that the columns compare.
     edges = quarter_edges(parts[HELD_OUT])
     found: dict[str, Any] = {}
@@ -105,9 +108,11 @@ def measured(options: argparse.Namespace, preset: Preset, task: str) -> dict[str
     return found
 
 
-def plain(run: Path, preset: Preset, task: str, place: Path, count: int) -> list[Sample]:
+def plain(
+    run: Path, root: Path | None, preset: Preset, task: str, place: Path, count: int
+) -> list[Sample]:
     """Return samples of `count` training scenes, made as held-out ones are."""
-    index = ScenesIndex(run / "scenes" / "train" / "index.parquet")
+    index = ScenesIndex(run / "scenes" / "train" / "index.parquet", root)
     every = list(index)
     chosen = np.unique(np.linspace(0, len(every) - 1, count).round().astype(int))
     build_shards(

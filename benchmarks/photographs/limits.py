@@ -2,7 +2,7 @@
 
     python -m benchmarks.photographs.limits --run STORE/coco_panoptic-photo --work DIR
         [--task entity] [--share 0.25] [--seeds 0] [--limits NAME ...] [--preset photo]
-        [--set NAME=VALUE ...]
+        [--set NAME=VALUE ...] [--root DIR]
 
 Each model is trained on the task alone with `--share` of the preset's steps, as "alone" of
 `benchmarks.photographs.unification` is, and evaluated on the same held-out photographs: as the
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.photographs.parts.direct_unet import EVALUATED
-from benchmarks.photographs.parts.options import add_trainings, run_parser
+from benchmarks.photographs.parts.options import add_root, add_trainings, run_parser
 from benchmarks.photographs.parts.run_folder import RunFolder
 from benchmarks.photographs.parts.seeds import interval_text
 from benchmarks.photographs.parts.shortened import shortened
@@ -72,6 +72,7 @@ LIMITS = {
 def main() -> None:
     """Train and evaluate what is not kept yet, print the table."""
     parser = run_parser(__doc__)
+    add_root(parser)
     add_trainings(parser, share=0.25, seeds=[0])
     parser.add_argument("--task", choices=EVALUATED, default="entity")
     parser.add_argument("--limits", nargs="+", choices=list(LIMITS), default=list(LIMITS))
@@ -85,7 +86,8 @@ def main() -> None:
             if not file.is_file():
                 print(f"{name}, seed {seed}", flush=True)
                 preset = limited(options.preset, changes, LIMITS[name], seed, options.share)
-                result = measured(RunFolder(options.run), preset, LIMITS[name], options.task, place)
+                run = RunFolder(options.run, options.root)
+                result = measured(run, preset, LIMITS[name], options.task, place)
                 with replacing(file) as partial:
                     partial.write_text(
                         json.dumps({"limit": name, "seed": seed, **result}, indent=1)

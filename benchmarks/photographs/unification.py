@@ -3,7 +3,7 @@ and in random colours.
 
     python -m benchmarks.photographs.unification --run STORE/coco_panoptic-photo --work DIR
         [--share 0.25] [--seeds 0 1 2] [--variants joint referring ...] [--minutes 60]
-        [--set NAME=VALUE ...]
+        [--set NAME=VALUE ...] [--root DIR]
     python -m benchmarks.photographs.unification --work DIR --table    of what is finished
 
 Every training has the same number of steps, `--share` of the preset's, and the same batches: equal
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.photographs.parts.options import add_trainings, run_parser
+from benchmarks.photographs.parts.options import add_root, add_trainings, run_parser
 from benchmarks.photographs.parts.run_folder import RunFolder, Samples, by_metric
 from benchmarks.photographs.parts.seeds import interval_text, mean_interval
 from benchmarks.photographs.parts.shortened import shortened
@@ -80,6 +80,7 @@ CLAIMS = (
 def main() -> None:
     """Train and evaluate what is not finished yet, print the tables."""
     parser = run_parser(__doc__, run_required=False)
+    add_root(parser)
     add_trainings(parser, share=0.25, seeds=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin none after these")
@@ -105,7 +106,7 @@ def train_all(options: argparse.Namespace) -> None:
                 return
             print(f"{name}, seed {seed}", flush=True)
             preset = variant_preset(options.preset, changes, VARIANTS[name], seed, options.share)
-            run, variant = RunFolder(options.run), VARIANTS[name]
+            run, variant = RunFolder(options.run, options.root), VARIANTS[name]
             samples = (
                 run.rebuilt(preset, variant.tasks, place.parent / "random colours")
                 if variant.random_colours

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets_defs import data
+from assets_defs import data, shards
 from assets_defs.cache.build import Outcome
 from assets_defs.manifest import dataset_inputs
 from assets_defs.run.folders import Folders
@@ -198,6 +198,27 @@ def test_images_that_are_missing_are_quarantined_until_they_come_back(
     again = graph.run()
     assert again["scenes_index_train"]["digest"] == first["scenes_index_train"]["digest"]
     assert digests(graph, "train") == before
+
+
+def test_an_image_that_is_away_after_it_was_indexed_is_tried_again_by_the_next_run(
+    graph: Graph, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, draw = min((root / "train2017").glob("*.jpg")), shards.drawn
+
+    def drawn(*arguments: object) -> Outcome:
+        away = image.rename(tmp_path / image.name)
+        outcome = draw(*arguments)
+        away.rename(image)
+        return outcome
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "drawn", drawn)
+        graph.run()
+    assert "cannot be read: No such file" in str(kept(graph, "shards", "train", "entity"))
+    assert graph.run()["scenes_index_train"]["cached"]
+    record = kept(graph, "shards", "train", "entity")["metadata"]
+    assert (record["shards_built"], record["samples"]) == (1, 8)
+    assert all(entry["cached"] for entry in graph.run().values())
 
 
 def test_a_range_of_partitions_begins_and_ends_with_partitions_of_the_graph() -> None:

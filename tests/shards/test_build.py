@@ -161,6 +161,11 @@ def test_index_and_memory_give_the_same_shards(tmp_path):
     assert source.class_names == dataset.class_names
     assert held == indexed
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    (tmp_path / "root").rename(tmp_path / "moved")
+    with pytest.raises(DataError, match=r"no longer at .*root \(give the folder where it is"):
+        build_shards(source, "entity", options, tmp_path / "c", shards=3)
+    moved = IndexedScenes(tmp_path / "scenes.parquet", tmp_path / "moved")
+    assert build_shards(moved, "referring", options, tmp_path / "c", shards=3) == held
 
 
 @pytest.mark.parametrize("task", ["inpainting", "synthesis", "referring", "entity"])

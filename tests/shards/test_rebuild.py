@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tests.shards.conftest import OPTIONS
-from tests.support.data.made_scenes import files_of
+from tests.support.data.made_scenes import files_of, made_scene
 from unigs.datasets import open_dataset
 from unigs.datasets.shapes.generate import write_shapes
 from unigs.errors import ConfigError, DataError
@@ -88,6 +88,21 @@ def test_changed_scene_options_and_damage_rebuild(scenes, tmp_path):
     smaller = build_shards(scenes, "entity", replace(OPTIONS, size=16), tmp_path)
     assert len(smaller.built) == 8
     assert build_shards(scenes, "entity", OPTIONS, tmp_path).digest == first.digest
+
+
+def test_an_image_that_was_away_is_tried_again_and_alone(tmp_path):
+    scenes = [made_scene(tmp_path, number) for number in range(12)]
+    whole = build_shards(scenes, "entity", OPTIONS, tmp_path / "whole", shards=6)
+    image = scenes[3].image_file
+    image.rename(tmp_path / "away")
+    for _ in range(2):
+        without = build_shards(scenes, "entity", OPTIONS, tmp_path / "out", shards=6)
+        assert without.unread == (scenes[3].key,)
+    assert len(without.built) == 1
+    (tmp_path / "away").rename(image)
+    again = build_shards(scenes, "entity", OPTIONS, tmp_path / "out")
+    assert (len(again.built), again.unread) == (1, ())
+    assert again.digest == whole.digest
 
 
 def test_removed_scene_leaves_everywhere_and_is_told(scenes, tmp_path):

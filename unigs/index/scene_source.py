@@ -74,6 +74,12 @@ class IndexedScenes:
         return list(found.values())
 
     def split(self, groups: Sequence[Sequence[str]]) -> list[Iterable[Scene]]:
+        if not self._index.root.is_dir():
+            raise DataError(
+                f"the data set is no longer at {self._index.root}",
+                file=self._index.path,
+                hint="give the folder where it is now as its root",
+            )
         wanted = pa.array([key for keys in groups for key in keys], pa.string())
         parts = [batch.filter(pc.is_in(batch["key"], wanted)) for batch in self._index.batches()]
         table = pa.Table.from_batches(parts).combine_chunks()

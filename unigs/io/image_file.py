@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image
 
-from unigs.errors import DataError
+from unigs.errors import DataError, UnreadableError
 from unigs.io.side_files import files_below
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
@@ -116,12 +116,17 @@ def turned_upright(image: Image.Image) -> Image.Image:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file that is there and holds something; raise DataError otherwise."""
+    """Return the bytes of a file that is there and holds something.
+
+    Raises:
+        UnreadableError: it is not there, or reading failed.
+        DataError: it is empty.
+    """
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot be read: {reason}", file=path) from error
+        raise UnreadableError(f"cannot be read: {reason}", file=path) from error
     if not data:
         raise DataError("file is empty", file=path)
     return data

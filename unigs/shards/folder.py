@@ -129,6 +129,7 @@ def build_folder(
         files={name: sha256_of(folder / name) for name in (SAMPLES, *description.files)},
         built=tuple(todo),
         cached=tuple(cached),
+        unread=tuple(key for record in records for key in record.get("unread", ())),
     )
     write_manifest(folder, manifest)
     sweep(folder, set(inputs), before, manifest)
@@ -153,13 +154,15 @@ def set_manifest_aside(folder: Path) -> None:
 
 
 def current_record(folder: Path, name: str, inputs: str) -> dict[str, Any] | None:
-    """Return the record of a shard that was made from ``inputs`` and still has the bytes it was
-    written with; None otherwise."""
+    """Return the record of a shard that was made from ``inputs``, all of which could be read, and
+    still has the bytes it was written with; None otherwise."""
     record = read_record(folder, name)
     if record is None or record.get("shard", {}).get("inputs") != inputs:
         return None
     if "skipped" not in record:
         return None  # of an earlier version
+    if record.get("unread"):
+        return None  # what is back since then belongs into it
     path = folder / name
     expected = record["shard"]["sha256"] if record["rows"] else ""
     return record if sha256_of(path) == expected else None

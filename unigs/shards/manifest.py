@@ -98,6 +98,7 @@ class ShardManifest:
         code_version: of unigs.
         files: SHA-256 of each side file that belongs to the shards, by its path.
         built, cached: names of the shards that this build wrote and reused (not stored).
+        unread: scenes whose image could not be read (not stored); the next build tries them again.
     """
 
     shards: tuple[ShardRecord, ...]
@@ -113,6 +114,7 @@ class ShardManifest:
     files: dict[str, str] = field(default_factory=dict)
     built: tuple[str, ...] = field(default=(), compare=False)
     cached: tuple[str, ...] = field(default=(), compare=False)
+    unread: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def task(self) -> str:

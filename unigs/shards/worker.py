@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from unigs.datasets.scene_keys import variant_key
-from unigs.errors import DataError
+from unigs.errors import DataError, UnreadableError
 from unigs.index.scene_source import SceneSource
 from unigs.io.pool import over_processes
 from unigs.io.spread import Spread
@@ -83,6 +83,7 @@ def build(job: ShardJob) -> None:
     rows: dict[str, dict[str, Any]] = {}
     counts: dict[str, int] = {}
     skipped: list[Skipped] = []
+    unread: list[str] = []
 
     def drawn() -> Iterator[tuple[str, dict[str, bytes]]]:
         for scene in job.scenes:
@@ -95,6 +96,8 @@ def build(job: ShardJob) -> None:
                     check_names(key, files)
                 except (NoSample, DataError) as error:
                     skipped.append(Skipped(scene.key, variant, error.reason))
+                    if isinstance(error, UnreadableError):
+                        unread.append(scene.key)
                     continue
                 rows[key] = sample_row(sample, job.name)
                 for name, count in sample.counts.items():
@@ -116,6 +119,7 @@ def build(job: ShardJob) -> None:
             "rows": list(rows.values()),
             "counts": counts,
             "skipped": [asdict(entry) for entry in skipped],
+            "unread": unread,
         },
     )
 

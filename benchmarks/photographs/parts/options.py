@@ -25,6 +25,11 @@ def run_parser(description: str, run_required: bool = True) -> argparse.Argument
     return parser
 
 
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """Add `--root`, for what reads the photographs again."""
+    parser.add_argument("--root", type=Path, help="of its photographs, if they or the run moved")
+
+
 def add_trainings(parser: argparse.ArgumentParser, share: float, seeds: list[int]) -> None:
     """Add `--share` and `--seeds` of the trainings, with these defaults."""
     parser.add_argument("--share", type=float, default=share, help="of the preset's steps")

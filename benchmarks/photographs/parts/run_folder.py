@@ -32,9 +32,14 @@ class Samples:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run on one data set."""
+    """A run on one data set.
+
+    Attributes:
+        root: of the data set; None for the place that the run noted.
+    """
 
     folder: Path
+    root: Path | None = None
 
     def encoders(self, preset: Preset) -> Encoders:
         """Return the models that made its latents."""
@@ -73,7 +78,7 @@ class RunFolder:
         made: dict[str, dict[str, Path]] = {split: {} for split in SPLITS}
         models: tuple[Any, ...] = ()
         for split in SPLITS:
-            scenes = IndexedScenes(self.folder / "scenes" / split / "index.parquet")
+            scenes = IndexedScenes(self.folder / "scenes" / split / "index.parquet", self.root)
             options = sample_options(preset, scenes.class_names, split)
             used: SceneSource = scenes
             if split == "train" and every > 1:

@@ -36,6 +36,16 @@ def test_same_inputs_are_built_once(tmp_path: Path) -> None:
     assert second.seconds == first.seconds
 
 
+def test_what_could_not_read_all_its_inputs_is_built_again(tmp_path: Path) -> None:
+    def build(folder: Path, resume: bool) -> Built:
+        return Built("d" * 8, again=not (tmp_path / "back").exists())
+
+    cached = [build_or_reuse(tmp_path / "a", {}, build).cached for _ in range(2)]
+    (tmp_path / "back").touch()
+    cached += [build_or_reuse(tmp_path / "a", {}, build).cached for _ in range(2)]
+    assert cached == [False, False, False, True]
+
+
 @pytest.mark.parametrize("change", ["inputs", "lost", "added"])
 def test_any_change_builds_again(tmp_path: Path, change: str) -> None:
     build = Builder()
