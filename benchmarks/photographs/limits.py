@@ -1,4 +1,4 @@
-"""What limits segmentation of photographs: the model of one task, with one thing changed.
+"""What limits segmentation of photographs: the model of one task, with one thing or two changed.
 
     python -m benchmarks.photographs.limits --run STORE/coco_panoptic-photo --work DIR
         [--task entity] [--share 0.25] [--seeds 0] [--limits NAME ...] [--preset photo]
@@ -7,10 +7,10 @@
 Each model is trained on the task alone with `--share` of the preset's steps, as "alone" of
 `benchmarks.photographs.unification` is, and evaluated on the same held-out photographs: as the
 preset says, on half of the photographs (with twice the crops of each, so that there are as many
-samples), on four times the crops of each, for twice the steps, and by networks of about half and
-twice the operations. It reads samples, latents and scenes of a finished run (`unigs run`). Each
-finished training is kept as JSON in `--work` and not done again; one that was interrupted resumes.
-A folder is for one run, one share and one set of settings.
+samples), on four times the crops of each, for twice the steps, for both, and by networks of about
+half and twice the operations. It reads samples, latents and scenes of a finished run (`unigs
+run`). Each finished training is kept as JSON in `--work` and not done again; one that was
+interrupted resumes. A folder is for one run, one share and one set of settings.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ LIMITS = {
     "half of the photographs": Limit(every=2, variants=2),
     "four times the crops": Limit(variants=4),
     "twice the steps": Limit(length=2),
+    "twice the steps on four times the crops": Limit(length=2, variants=4),
     "half the operations": Limit(channels=0.7),
     "twice the operations": Limit(channels=1.42),
 }

@@ -1,4 +1,4 @@
-"""The benchmark of what limits segmentation changes one thing at a time and keeps its trainings."""
+"""The benchmark of what limits segmentation changes what it names and keeps its trainings."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ def test_half_of_the_photographs_give_as_many_samples(latent_run, tmp_path):
     assert held_out == {s.scene for s in read_samples(latent_run / "shards" / "val" / "entity")}
 
 
-def test_each_limit_changes_one_thing():
+def test_each_limit_changes_what_it_names():
     from benchmarks.photographs.limits import LIMITS, limited
 
     def differing(name):
@@ -40,6 +40,7 @@ def test_each_limit_changes_one_thing():
     longer = differing("twice the steps")
     assert longer[0] == {"training"}
     assert longer[1].training.steps == 1000
+    assert differing("twice the steps on four times the crops")[0] == {"training", "data"}
     for name in ("half of the photographs", "four times the crops"):
         assert differing(name)[0] == {"data"}
     for name in ("half the operations", "twice the operations"):
