@@ -10,6 +10,7 @@ import traceback
 from dataclasses import asdict
 
 from resources.mlflow.champion import (
+    ROLLBACK,
     Reign,
     champion_version,
     crown,
@@ -80,7 +81,7 @@ def change_champion(
     name = _model(tracking, name)
     before = champion_version(tracking, name)
     chosen = version or previous(tracking, name)
-    return before, crown(tracking, name, chosen, "promote" if version else "rollback", reason)
+    return before, crown(tracking, name, chosen, "promote" if version else ROLLBACK, reason)
 
 
 def _model(tracking: Tracking, wanted: str) -> str:

@@ -16,7 +16,8 @@ from unigs.errors import UnigsError
 
 # Tags of the runs that the sensor asks for: what data, and for the how many-eth time.
 ARRIVAL, ATTEMPT = "unigs/arrival", "unigs/attempt"
-# How far back a run that succeeded is looked for, among those of other settings.
+# How far back a run that succeeded is looked for, among those of other settings of the same data
+# set and preset.
 _RUNS = 50
 _RAW = "raw"
 
@@ -41,7 +42,11 @@ class RunHistory:
     def last_success(self) -> dg.DagsterRun | None:
         """Return the newest run that succeeded on the whole of the data set, whoever started it;
         None without one."""
-        wanted = dg.RunsFilter(job_name=EVERYTHING, statuses=[dg.DagsterRunStatus.SUCCESS])
+        wanted = dg.RunsFilter(
+            job_name=EVERYTHING,
+            statuses=[dg.DagsterRunStatus.SUCCESS],
+            tags=settings_tags(self.settings),
+        )
         for run in self.instance.get_runs(wanted, limit=_RUNS):
             if not concerns(run.run_config, self.settings):
                 continue

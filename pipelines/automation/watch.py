@@ -6,31 +6,23 @@ objects of a bucket count by their version, which its listing tells.
 """
 
 import hashlib
-import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assets_defs.arrival.roots import digest_of_listing
 from assets_defs.run.partitions import SPLITS
 from pipelines.automation.attempts import said_time
+from pipelines.automation.file_names import annotation_names, is_copy, splits_of
 from pipelines.automation.file_state import Files, Seen, read_files, read_seen, write_state
 from pipelines.automation.places import Look, let_rest, listed_at, resting
 from unigs.io.files import sha256_of
 
-ANNOTATION_SUFFIXES = (".json", ".csv", ".png", ".txt")
 # A file of this name at the top says that everything older than it is complete.
 MARKER = "_SUCCESS"
 
 Listing = Mapping[str, Look]
-
-# "a (1).json", "a copy 2.json", "Copy of a.json", "a.bak.json", "backup/a.json".
-_BESIDE = re.compile(
-    r"^#|\s\(\d+\)(\.|$)|\bcopy( \d+| \(\d+\))?(\.\w+)?$|^copy of |"
-    r"(^|[\s._-])(bak|backup|backups|orig|old|tmp|part)(\.\w+)?$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +55,8 @@ def watch(
     """Look at every file below ``root``, and read the annotation files that changed.
 
     Nothing is read that may still be being written: two looks, ``settle_seconds`` apart at least,
-    must show the same names, sizes and times, or `MARKER` must be the newest file. Times are only
-    compared for being the same: files of the future and a clock that is set back do no harm.
+    must show the same names, sizes and times, or a new `MARKER` must be the newest file. Times are
+    only compared for being the same: files of the future and a clock that is set back do no harm.
     Reading stops after ``budget_seconds`` to go on in the next look.
 
     Args:
@@ -91,7 +83,7 @@ def watch(
         return Watched(listing, len(listed), seen.contents[listing], "", seen.contents)
     before = read_files(state_file) if seen.listing else Files()
     again = seen.listing == listing
-    complete = is_marked(listed) or (again and now - seen.at >= settle_seconds)
+    complete = is_marked(listed, before) or (again and now - seen.at >= settle_seconds)
     if not again or now < seen.at:
         seen = replace(seen, listing=listing, at=now)
     files = Files(
@@ -113,9 +105,11 @@ def watch(
     return Watched(listing, len(listed), content, reason, seen.contents)
 
 
-def is_marked(listed: Listing) -> bool:
-    """Return whether there is a marker that is as new as all other files."""
-    if MARKER not in listed:
+def is_marked(listed: Listing, before: Files) -> bool:
+    """Return whether there is a marker that is as new as all other files, and that was not there
+    in the look before: a copy that keeps times brings files that are older than a marker of
+    earlier ones."""
+    if MARKER not in listed or before.rows.get(MARKER, ())[:2] == listed[MARKER]:
         return False
     return listed[MARKER][1] >= max(changed for _, changed in listed.values())
 
@@ -135,29 +129,6 @@ def said_of_changes(before: Files, listed: Listing) -> str:
     return "nothing changed since the last look, which was a moment ago: waiting for the next"
 
 
-def splits_of(name: str) -> tuple[str, ...]:
-    """Return the splits a relative path speaks of; all of them when it names none."""
-    named = tuple(split for split in SPLITS if split in name)
-    return named or SPLITS
-
-
-def annotation_names(names: Iterable[str]) -> set[str]:
-    """Return which of a data set's files are annotations: where it has a folder of that name those
-    below it, else all with such a suffix."""
-    found = {name for name in names if name.lower().endswith(ANNOTATION_SUFFIXES)}
-    below = {name for name in found if "annotations" in name.split("/")[:-1]}
-    return below or found
-
-
-def is_copy(name: str) -> bool:
-    """Return whether a file among the annotations is a copy that an editor or somebody keeps beside
-    the one that counts; photographs may be called so."""
-    below = "annotations" in name.split("/")[:-1]
-    return (below or name.lower().endswith(ANNOTATION_SUFFIXES)) and any(
-        _BESIDE.search(part) for part in name.split("/")
-    )
-
-
 def content_of(files: Files, split: str, by_content: Collection[str]) -> str:
     """Return the digest of what the files of a split hold; copies and the marker do not count.
 
@@ -166,7 +137,7 @@ def content_of(files: Files, split: str, by_content: Collection[str]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(files.rows):
-        if name == MARKER or split not in splits_of(name) or is_copy(name):
+        if name == MARKER or split not in splits_of(name, files.rows) or is_copy(name, files.rows):
             continue
         size, changed, content = files.rows[name]
         said = content if name in by_content else f"{size} {changed}"
@@ -177,7 +148,8 @@ def content_of(files: Files, split: str, by_content: Collection[str]) -> str:
 def _read_annotations(root: Path, files: Files, budget_seconds: float) -> str:
     """Digest what has no digest yet; return what is still missing, "" for nothing."""
     begin = time.monotonic()
-    wanted = sorted(name for name in annotation_names(files.rows) if not is_copy(name))
+    rows = files.rows
+    wanted = sorted(name for name in annotation_names(rows) if not is_copy(name, rows))
     left = [name for name in wanted if not files.rows[name][2]]
     for number, name in enumerate(left):
         if time.monotonic() - begin > budget_seconds:

@@ -9,6 +9,8 @@ from unigs.errors import ConfigError, DataError
 from unigs.lineage.champions import note_champion
 
 CHAMPION = "champion"
+# Who makes a version champion that was one before, in the history.
+ROLLBACK = "rollback"
 _HISTORY = "champion.history"
 # How a registered model's page is read.
 READING = (
@@ -87,17 +89,21 @@ def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> 
 
 
 def previous(tracking: Tracking, name: str) -> str:
-    """Return the version to roll back to: the last champion that is another than today's.
+    """Return the version to roll back to: the champion before today's. A second rollback goes
+    further back, and one after a promotion goes to what that replaced.
 
     Raises:
         ConfigError: there was none.
     """
     current = champion_version(tracking, name)
-    earlier = [reign.version for reign in history(tracking, name)]
-    if current in earlier:
-        # A rollback goes on from where the current one first came in, not back and forth.
-        earlier = earlier[: earlier.index(current)]
-    others = [version for version in earlier if version != current]
+    before: list[str] = []
+    for reign in history(tracking, name):
+        if reign.by == ROLLBACK and reign.version in before:
+            while before[-1] != reign.version:
+                before.pop()
+        else:
+            before.append(reign.version)
+    others = [version for version in before if version != current]
     if not others:
         raise ConfigError(
             f"{name} has had no champion before version {current}", hint="unigs promote VERSION"

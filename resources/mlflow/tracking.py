@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
-from resources.mlflow.connection.access import clear_errors, one_try, taken_later
+from resources.mlflow.connection.access import clear_errors, holds_secret, one_try, taken_later
 from resources.mlflow.connection.database import require_database
 from resources.mlflow.connection.spool import END, FOLDER, METRICS, Entry, Outbox, Spool, now
 from resources.mlflow.relocation import readdress
@@ -76,10 +76,10 @@ class Tracking(dg.ConfigurableResource):
             ConfigError: a password in the address, which would get into records and logs.
             DataError: the store's file of records is damaged.
         """
-        if urlsplit(self.tracking_uri).password is not None:
+        if holds_secret(self.tracking_uri):
             raise ConfigError(
-                "the address of MLflow holds a password",
-                hint="leave it out; a server's is taken from MLFLOW_TRACKING_PASSWORD",
+                "the address of MLflow holds a password or a token",
+                hint="leave it out: MLFLOW_TRACKING_PASSWORD and MLFLOW_TRACKING_TOKEN are read",
             )
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         self.store.folder()
@@ -178,8 +178,9 @@ class Tracking(dg.ConfigurableResource):
         """Close a run as ``FINISHED``, ``FAILED`` or ``KILLED``; later if MLflow is away."""
         end = {"kind": END, "status": status, "time": now()}
         try:
-            self.spool().deliver()
-            self._send(run_id, [end])
+            with one_try():
+                self.spool().deliver()
+                self._send(run_id, [end])
         except Exception as error:
             if not taken_later(error):
                 raise

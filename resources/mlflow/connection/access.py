@@ -4,9 +4,11 @@ Both come from the environment alone, where MLflow's client looks for them.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qsl, urlsplit
 
 from resources.mlflow.connection.outage import is_outage
 from unigs.errors import ConfigError, TransientError, one_line
@@ -16,6 +18,16 @@ _WHO, _WHAT = 401, 403
 _CODES = {"UNAUTHENTICATED": _WHO, "CUSTOMER_UNAUTHORIZED": _WHO, "PERMISSION_DENIED": _WHAT}
 _ARTIFACTS = "/mlflow-artifacts/"
 _REASON_CHARACTERS = 200
+_SECRET = re.compile("pass|token|secret|sig|key", re.IGNORECASE)
+
+
+def holds_secret(address: str) -> bool:
+    """Return whether an address of MLflow has a password in it, or what may be a token: a user
+    name of a web address, or a field that is called like one. A database's user name is none."""
+    parts = urlsplit(address)
+    named = bool(parts.username) and parts.scheme in ("http", "https")
+    fields = any(_SECRET.search(field) for field, _ in parse_qsl(parts.query))
+    return parts.password is not None or named or fields
 
 
 class AccessRefused(ConfigError):

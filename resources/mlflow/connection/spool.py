@@ -9,12 +9,13 @@ so that it may be sent again after a kill between sending it and removing its li
 import fcntl
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from resources.mlflow.connection.access import said_of, taken_later
 from unigs.errors import one_line
@@ -61,8 +62,10 @@ class Spool:
                 copy.parent.mkdir(exist_ok=True)
                 shutil.copyfile(entry["file"], copy)
                 entry = {**entry, "file": copy.relative_to(self.folder).as_posix()}
-            with self.file(run_id).open("a", encoding="utf-8") as stream:
-                stream.write(f"{json.dumps(entry)}\n")
+            with self.file(run_id).open("ab+") as stream:
+                if stream.tell() and not _ends_a_line(stream):
+                    stream.write(b"\n")  # of a process that was killed, or a disk that was full
+                stream.write(f"{json.dumps(entry)}\n".encode())
 
     def deliver(self) -> int:
         """Deliver what waits, of all runs; return the number of entries.
@@ -80,24 +83,26 @@ class Spool:
             return sum(self._deliver(file) for file in sorted(files))
 
     def _deliver(self, file: Path) -> int:
-        run_id, entries, done = file.stem, list(_entries(file)), 0
-        try:
-            for batch in _batches(entries):
-                for_mlflow = [self._found(entry) for entry in batch]
-                self._send(run_id, for_mlflow)
+        run_id, left, done, refused = file.stem, list(_entries(file)), 0, ""
+        aside = file.with_name(f"{run_id}.refused.jsonl")
+        for batch in list(_batches(left)):
+            try:
+                self._send(run_id, [self._found(entry) for entry in batch])
                 done += len(batch)
-        except Exception as error:
-            _write(file, entries[done:])
-            if taken_later(error):
-                raise
-            aside = file.with_name(f"{run_id}.refused.jsonl")
-            with aside.open("a", encoding="utf-8") as kept:
-                kept.write(file.read_text(encoding="utf-8"))
-            file.unlink()
-            logger.warning("MLflow refuses what is in %s: %s", aside, one_line(f"{error}"))
-            return done
+            except Exception as error:
+                if taken_later(error):
+                    _write(file, left)
+                    raise
+                # What follows is tried all the same: the end above all, or the run would never end.
+                with aside.open("a", encoding="utf-8") as kept:
+                    kept.write(_lines(batch))
+                refused = refused or one_line(f"{error}")
+            left = left[len(batch) :]
         file.unlink()
-        shutil.rmtree(self.folder / run_id, ignore_errors=True)
+        if refused:
+            logger.warning("MLflow refuses what is in %s: %s", aside, refused)
+        else:
+            shutil.rmtree(self.folder / run_id, ignore_errors=True)
         return done
 
     def _found(self, entry: Entry) -> Entry:
@@ -172,6 +177,11 @@ class Outbox:
         self._wait = min(2 * self._wait, _LONGEST_WAIT_SECONDS)
 
 
+def _ends_a_line(stream: BinaryIO) -> bool:
+    stream.seek(-1, os.SEEK_END)
+    return stream.read(1) == b"\n"
+
+
 def _entries(file: Path) -> Iterator[dict[str, Any]]:
     for line in file.read_bytes().splitlines():
         try:
@@ -197,4 +207,8 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 def _write(file: Path, entries: Sequence[Entry]) -> None:
     with replacing(file) as partial:
-        partial.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries), "utf-8")
+        partial.write_text(_lines(entries), "utf-8")
+
+
+def _lines(entries: Sequence[Entry]) -> str:
+    return "".join(f"{json.dumps(entry)}\n" for entry in entries)

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.automation import watch as watching
 from pipelines.automation.file_state import read_seen
-from pipelines.automation.watch import MARKER, Watched, splits_of, watch
+from pipelines.automation.watch import MARKER, Watched, watch
 
 START = 1_700_000_000.0
 
@@ -132,6 +132,16 @@ def test_a_marker_newer_than_all_files_says_that_they_are_complete(root: Path) -
     assert look(root, START + 61).content not in (None, first)
 
 
+def test_a_marker_of_earlier_files_does_not_speak_for_a_copy_that_keeps_old_times(
+    root: Path,
+) -> None:
+    put(root / MARKER, "", START)
+    assert look(root).content
+    put(root / "train2017" / "half.jpg", "ima", START - 5000)
+    assert look(root, START + 60).content is None
+    assert look(root, START + 120).content
+
+
 def test_the_marker_itself_is_no_change(root: Path) -> None:
     before = content(root)
     put(root / MARKER, "", START)
@@ -242,10 +252,3 @@ def test_names_that_only_sound_like_copies_are_watched(root: Path, name: str) ->
     before = content(root)
     put(root / "annotations" / name, "more")
     assert touched(root, before)
-
-
-def test_splits_of_paths() -> None:
-    assert splits_of("annotations/instances_val2017.json") == ("val",)
-    assert splits_of("train-annotations-object-segmentation.csv") == ("train",)
-    assert splits_of("images/ADE/training/x.png") == ("train",)
-    assert splits_of("class-descriptions.csv") == ("train", "val")

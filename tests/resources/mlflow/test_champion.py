@@ -123,6 +123,17 @@ def test_rolling_back_goes_further_back_each_time(tracking: Tracking) -> None:
         previous(tracking, NAME)
 
 
+def test_after_a_promotion_of_an_earlier_champion_the_way_back_is_what_it_replaced(
+    tracking: Tracking,
+) -> None:
+    for version in ("1", "2", "3"):
+        crown(tracking, NAME, version, "gate", "")
+    crown(tracking, NAME, "1", "promote", "")
+    for expected in ("3", "2", "1"):
+        assert previous(tracking, NAME) == expected
+        crown(tracking, NAME, expected, "rollback", "")
+
+
 def test_an_unknown_version_changes_nothing(tracking: Tracking) -> None:
     crown(tracking, NAME, "2", "gate", "")
     with pytest.raises(DataError, match=r"no version 9 \(it has 1, 2, 3\)"):

@@ -20,6 +20,7 @@ from resources.mlflow.connection.access import (
     USER_VARIABLE,
     AccessRefused,
     clear_errors,
+    holds_secret,
     refusal,
 )
 from resources.mlflow.resolve import registered_folder
@@ -177,12 +178,24 @@ def test_a_step_that_is_refused_is_not_tried_again(tracking: Tracking, server: S
 
 
 @pytest.mark.parametrize(
-    "address", [f"http://graph:{PASSWORD}@127.0.0.1:1", f"postgresql+psycopg2://u:{PASSWORD}@h/db"]
+    "address",
+    [
+        f"http://graph:{PASSWORD}@127.0.0.1:1",
+        f"https://{PASSWORD}@127.0.0.1:1",
+        f"https://127.0.0.1:1/?access_token={PASSWORD}",
+        f"postgresql+psycopg2://u:{PASSWORD}@h/db",
+        f"postgresql+psycopg2://u@h/db?password={PASSWORD}",
+    ],
 )
 def test_an_address_with_a_password_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(ConfigError, match="holds a password") as caught:
         Tracking(store=Store(root=str(tmp_path)), uri=address).client()
     assert PASSWORD not in f"{caught.value}"
+
+
+def test_an_address_without_one_is_taken() -> None:
+    for address in ("http://127.0.0.1:1", "postgresql+psycopg2://u@h/db?sslmode=require"):
+        assert not holds_secret(address)
 
 
 def test_files_that_do_not_arrive_are_asked_for_again(

@@ -1,6 +1,7 @@
 """MLflow that is down for a while: nothing stops, nothing is lost, nothing arrives twice."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,8 +111,11 @@ def test_a_kill_in_the_middle_of_a_line_loses_that_line_alone(spool: Spool, serv
         spool.put(RUN, {"kind": METRICS, "step": step, "time": 5, "metrics": {"loss": 1.0}})
     with spool.file(RUN).open("ab") as stream:
         stream.write(b'\xff\x00\n{"kind": "metr')
+    # by the process that started it, after its end
+    spool.put(RUN, {"kind": END, "status": "KILLED", "time": 6})
     spool.deliver()
     assert server.steps() == [1, 2]
+    assert server.taken[-1]["status"] == "KILLED"
 
 
 def test_many_numbers_go_in_few_calls(spool: Spool, server: Server) -> None:
@@ -130,6 +134,19 @@ def test_what_is_refused_for_good_does_not_stand_in_the_way(spool: Spool, server
     assert server.steps() == [1]
     assert (spool.folder / "run2.refused.jsonl").is_file()
     assert spool.deliver() == 0
+
+
+def test_what_follows_a_refused_entry_arrives_and_the_run_ends(
+    spool: Spool, server: Server
+) -> None:
+    for step, name in enumerate(["bad"] + ["loss"] * 1200):  # more than go in one call
+        spool.put(RUN, {"kind": METRICS, "step": step, "time": 5, "metrics": {name: 1}})
+    spool.put(RUN, {"kind": END, "status": "FINISHED", "time": 6})
+    spool.deliver()
+    assert server.taken[-1]["kind"] == END
+    assert server.steps()[-1] == 1200
+    assert (spool.folder / f"{RUN}.refused.jsonl").is_file()
+    assert not spool.file(RUN).exists()
 
 
 def test_a_wrong_name_is_no_outage(spool: Spool, server: Server) -> None:
@@ -163,6 +180,20 @@ def address() -> str:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+
+
+def test_the_end_of_a_run_is_tried_once_and_not_for_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str | None] = []
+
+    def send(*arguments: object) -> None:
+        tries.append(os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES"))
+        raise MlflowException("away", TEMPORARILY_UNAVAILABLE)
+
+    monkeypatch.setattr(Tracking, "_send", send)
+    Tracking(store=Store(root=str(tmp_path))).end_run(RUN, "FINISHED")
+    assert tries == ["0"]
 
 
 @pytest.mark.usefixtures("impatient")
