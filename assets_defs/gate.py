@@ -22,9 +22,9 @@ from resources.launcher import Launcher
 from resources.mlflow.champion import crown
 from resources.mlflow.curves import training_losses
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
+from resources.mlflow.logged_models import FilesGone
 from resources.mlflow.registry import (
     EVALUATED_ON,
-    FilesGone,
     ModelVersion,
     champion,
     find_version,

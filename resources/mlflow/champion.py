@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from resources.mlflow.logged_models import require_files
 from resources.mlflow.tracking import Tracking
 from unigs.errors import ConfigError, DataError
 from unigs.lineage.champions import note_champion
@@ -62,12 +63,13 @@ def crown(tracking: Tracking, name: str, version: str, by: str, reason: str) -> 
 
     Raises:
         DataError: no such version.
+        FilesGone: its files are not there.
     """
     from mlflow.exceptions import MlflowException
 
     client = tracking.client()
     try:
-        client.get_model_version(name, version)
+        require_files(tracking, client.get_model_version(name, version))
     except MlflowException as error:
         known = sorted(int(v.version) for v in client.search_model_versions(f"name = '{name}'"))
         listed = ", ".join(map(str, known)) or "none"

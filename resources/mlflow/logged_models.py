@@ -3,12 +3,21 @@ one."""
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from resources.mlflow.tracking import Tracking
+from unigs.errors import ModelError
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 # The tag of a logged model, and of its version: what it was made from. A run has one of each.
 MODEL_DIGEST = "model.digest"
+
+
+class FilesGone(ModelError):
+    """The files of a registered version are not where the registry has them."""
 
 
 def logged_before(tracking: Tracking, run_id: str, digest: str) -> str:
@@ -62,6 +71,18 @@ def place_of(tracking: Tracking, source: str) -> Path | None:
     if model_id != source:
         source = tracking.client().get_logged_model(model_id).artifact_location
     return _place(source)
+
+
+def require_files(tracking: Tracking, version: "ModelVersion") -> None:
+    """Raise FilesGone unless the files of a registered version are there; a server's are its own
+    to keep."""
+    place = None if tracking.on_server else place_of(tracking, version.source or "")
+    if place is not None and not place.is_dir():
+        raise FilesGone(
+            f"the files of {version.name}/{version.version} are gone",
+            file=place,
+            hint="put them back from a copy of the store, or unigs rollback",
+        )
 
 
 def _place(address: str) -> Path | None:

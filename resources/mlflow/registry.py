@@ -7,9 +7,9 @@ from pathlib import Path
 
 from resources.mlflow.champion import READING, champion_version
 from resources.mlflow.connection.access import refusal
-from resources.mlflow.logged_models import MODEL_DIGEST, logged_before, place_of
+from resources.mlflow.logged_models import MODEL_DIGEST, logged_before, require_files
 from resources.mlflow.tracking import Tracking
-from unigs.errors import ModelError, TransientError, one_line
+from unigs.errors import TransientError, one_line
 from unigs.io.files import replacing_folder
 
 # The id of the logged model, which the registry of a database does not keep with a version.
@@ -21,10 +21,6 @@ DOWNLOADS = "registered"
 _RUN_CHARACTERS = 12
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("diffusers", "mlflow", "numpy", "pillow", "torch", "transformers")
-
-
-class FilesGone(ModelError):
-    """The files of a registered version are not where the registry has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +101,7 @@ def find_version(tracking: Tracking, name: str, version: str) -> ModelVersion:
         FilesGone: there is such a version, but not its folder.
     """
     found = tracking.client().get_model_version(name, version)
-    place = None if tracking.on_server else place_of(tracking, found.source or "")
-    if place is not None and not place.is_dir():
-        raise FilesGone(
-            f"the files of {name}/{version} are gone",
-            file=place,
-            hint="put them back from a copy of the store, or unigs rollback",
-        )
+    require_files(tracking, found)
     (folder,) = (_files(tracking, name, version, found.run_id or "") / "artifacts").iterdir()
     return ModelVersion(
         name=name,

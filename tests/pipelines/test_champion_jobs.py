@@ -25,7 +25,7 @@ def tracking(tmp_path: Path) -> Tracking:
     client = tracking.client()
     client.create_registered_model(NAME)
     for _ in range(2):
-        client.create_model_version(NAME, "nowhere")
+        client.create_model_version(NAME, str(tmp_path))
     return tracking
 
 

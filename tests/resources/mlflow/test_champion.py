@@ -9,6 +9,7 @@ from pipelines import champion as command
 from resources.mlflow import champion as champions
 from resources.mlflow.champion import champion_version, crown, history, previous
 from resources.mlflow.evaluations import keep_evaluations, kept_evaluations
+from resources.mlflow.logged_models import FilesGone
 from resources.mlflow.registry import ModelVersion
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
@@ -30,7 +31,7 @@ def tracking(store: Store) -> Tracking:
     client = tracking.client()
     client.create_registered_model(NAME)
     for _ in range(3):
-        client.create_model_version(NAME, "nowhere")
+        client.create_model_version(NAME, str(store.folder("files")))
     return tracking
 
 
@@ -138,6 +139,16 @@ def test_an_unknown_version_changes_nothing(tracking: Tracking) -> None:
     crown(tracking, NAME, "2", "gate", "")
     with pytest.raises(DataError, match=r"no version 9 \(it has 1, 2, 3\)"):
         crown(tracking, NAME, "9", "promote", "")
+    assert champion_version(tracking, NAME) == "2"
+
+
+def test_a_version_whose_files_are_gone_does_not_become_champion(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    crown(tracking, NAME, "2", "gate", "")
+    tracking.client().create_model_version(NAME, str(tmp_path / "gone"))
+    with pytest.raises(FilesGone, match=f"files of {NAME}/4 are gone"):
+        crown(tracking, NAME, "4", "promote", "")
     assert champion_version(tracking, NAME) == "2"
 
 

@@ -9,8 +9,8 @@ import pytest
 from mlflow import MlflowClient
 
 from resources.mlflow.champion import READING
-from resources.mlflow.logged_models import MODEL_DIGEST
-from resources.mlflow.registry import FilesGone, ModelVersion, find_version, register_model
+from resources.mlflow.logged_models import MODEL_DIGEST, FilesGone
+from resources.mlflow.registry import ModelVersion, find_version, register_model
 from resources.mlflow.tracking import Tracking
 from resources.store import Store
 
