@@ -1,6 +1,8 @@
 """A store comes out of its archive as it was, or not at all."""
 
+import errno
 import io
+import os
 import shutil
 import sqlite3
 import tarfile
@@ -43,21 +45,41 @@ def content(store: Path) -> dict[str, bytes]:
     return {
         file.relative_to(store).as_posix(): file.read_bytes()
         for file in store.rglob("*")
-        if file.is_file() and file.suffix not in (".db", ".lock") and ".building" not in str(file)
+        if file.is_file()
+        and not file.name.endswith((".db", ".lock"))
+        and ".building" not in str(file)
     }
 
 
 def test_everything_that_is_finished_comes_back(store: Path, archive: Path, tmp_path: Path) -> None:
     placed = import_store(archive, tmp_path / "deep" / "store")
     copy = tmp_path / "deep" / "store"
-    assert {k: v for k, v in content(copy).items() if not k.endswith(".lock")} == {
-        k: v for k, v in content(store).items() if not k.endswith(".lock")
-    }
+    assert content(copy) == content(store)
     assert not (copy / "shapes-tiny" / "weights" / ".entity.building").exists()
     assert placed.files == sum(1 for file in copy.rglob("*") if file.is_file())
     with closing(sqlite3.connect(copy / "mlflow.db")) as database:
         assert database.execute("SELECT name FROM runs").fetchall() == [("train",)]
     assert list(tmp_path.glob("deep/.*")) == []
+
+
+def test_it_comes_back_into_an_empty_volume(
+    store: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which can neither be replaced nor be reached from beside it by renaming."""
+    volume, replace = tmp_path / "volume", os.replace
+    volume.mkdir()
+
+    def within(source: Path, target: Path) -> None:
+        if Path(target) == volume or not Path(source).is_relative_to(volume):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        replace(source, target)
+
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == volume)
+    monkeypatch.setattr(os, "replace", within)
+    placed = import_store(archive, volume)
+    assert content(volume) == content(store)
+    assert placed.files == sum(1 for file in volume.rglob("*") if file.is_file())
+    assert list(volume.glob(".volume*")) == []
 
 
 def test_two_archives_of_a_store_have_one_digest(store: Path, tmp_path: Path) -> None:

@@ -98,15 +98,22 @@ def import_store(file: Path, store: Path) -> Archive:
     """
     if store.exists() and (not store.is_dir() or any(store.iterdir())):
         raise DataError("is not empty", file=store, hint="give a new folder with --store DIR")
+    # A volume cannot be replaced as a folder can, and what is beside it is another disk.
+    volume = store.is_dir() and os.path.ismount(store)
     try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{store.name}.", dir=store.parent))
+        beside = store if volume else store.parent
+        beside.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f".{store.name}.", dir=beside))
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", file=store) from error
     try:
         archive = _unpacked(file, place)
         place.chmod(0o755)
-        os.replace(place, store)
+        if volume:
+            for path in place.iterdir():
+                os.replace(path, store / path.name)
+        else:
+            os.replace(place, store)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise DataError(f"cannot be unpacked: {error}", file=file) from error
     finally:
