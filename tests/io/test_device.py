@@ -103,6 +103,9 @@ def test_one_that_does_not_fit_is_said_and_other_errors_pass():
     with pytest.raises(RuntimeError, match="shapes"):
         in_batches(range(4), 4, broken, "pictures")
     assert in_batches([], 4, full, "pictures") == []
+    for size in (0, -1):
+        with pytest.raises(ConfigError, match="give 1 or more"):
+            in_batches(range(4), size, full, "pictures")
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,9 @@ def test_bad_input_is_one_error(pixels, latents, models, tmp_path):
         build_latents(tmp_path / "missing", tmp_path / "l", *models)
     with pytest.raises(ConfigError, match="divide"):
         build_latents(pixels / "entity", tmp_path / "l", PatchAutoencoder(5, 8), *models[1:])
+    with pytest.raises(ConfigError, match="a folder of their own"):
+        build_latents(pixels / "entity", pixels / "entity", *models)
+    assert (pixels / "entity" / MANIFEST).exists()
     loud = PatchAutoencoder(4, 8)
     loud.gain.data *= 1e6
     with pytest.raises(ModelError, match="float16"):

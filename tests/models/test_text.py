@@ -117,6 +117,12 @@ def test_batch_size_does_not_matter(pair):
     assert torch.allclose(whole, encode_prompts(*pair, TEMPLATES, batch_size=1), atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_no_batch_drops_prompts(pair, size):
+    with pytest.raises(ConfigError, match="give 1 or more"):
+        encode_prompts(*pair, TEMPLATES, batch_size=size)
+
+
 def test_prompts_that_are_too_long_are_refused(pair):
     with pytest.raises(ModelError, match=r"65 tokens.*takes 32"):
         encode_prompts(*pair, ["ball " * 63])

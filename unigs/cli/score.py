@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -48,7 +47,7 @@ def segmentation(
         intervals=True,
     )
     notes = _told(few_images_note(int(scores["n_images"])))
-    print_result(_finite(scores) | notes, json)
+    print_result(dict(scores) | notes, json)
 
 
 @score.command(
@@ -82,7 +81,7 @@ def panoptic(
         intervals=True,
     )
     counts = {key: int(scores[key]) for key in ("tp", "fp", "fn", "n_classes", "n_images")}
-    print_result(_finite(scores) | counts | _told(few_images_note(counts["n_images"])), json)
+    print_result(dict(scores) | counts | _told(few_images_note(counts["n_images"])), json)
 
 
 @score.command(
@@ -114,7 +113,7 @@ def frechet(
     network = load_features(features, str(this_device(device)))
     with tqdm(unit="image", desc="features") as bar:
         found = folder_distance(a, b, network, bar.update)
-    print_result(_finite(found) | _told(*found["notes"]), json)
+    print_result(dict(found) | _told(*found["notes"]), json)
 
 
 @score.command(
@@ -152,7 +151,7 @@ def masks(
         if names:
             print(f"{len(names)} {what}: {_few(names)}", file=sys.stderr)
     scores = found.scores()
-    print_result(_finite(scores) | _told(*scores["notes"]), json)
+    print_result(dict(scores) | _told(*scores["notes"]), json)
 
 
 @score.command(
@@ -209,11 +208,6 @@ def images(
 def _few(names: list[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _finite(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace NaN by null, since JSON has no NaN."""
-    return {key: value if value == value else None for key, value in scores.items()}
 
 
 def _told(*notes: str) -> dict[str, list[str]]:

@@ -150,7 +150,7 @@ def _text(row: Row) -> dict[str, Any]:
         "second": _with_ends(row.second, row.second_ends),
         "difference": str(difference),
         "verdict": verdict,
-        "p": f"{difference.p:.3f}",
+        "p": "" if np.isnan(difference.p) else f"{difference.p:.3f}",
         "count": row.count,
     }
 

@@ -121,9 +121,12 @@ def in_batches(values: S, size: int, compute: Callable[[S], R], what: str) -> li
         What `compute` gave, batch by batch.
 
     Raises:
+        ConfigError: `size` is below 1.
         ModelError: a single one does not fit.
         DeviceError: the device fails.
     """
+    if size < 1:
+        raise ConfigError(f"batches of {size} {what}: give 1 or more")
     done: list[R] = []
     first = 0
     while first < len(values):

@@ -93,10 +93,13 @@ def build_latents(
 
     Raises:
         DataError: the pixel shards cannot be read, or the folder cannot be written.
-        ConfigError: the autoencoder does not fit the size of the samples.
+        ConfigError: the autoencoder does not fit the size of the samples, or `out_dir` is
+            `shard_dir`.
         ModelError: latents or embeddings leave the range of float16, or memory is too small.
     """
     source, folder = Path(shard_dir), Path(out_dir)
+    if source.resolve() == folder.resolve():
+        raise ConfigError("latents go into a folder of their own", file=folder)
     pixels = read_manifest(source)
     task = TASKS[pixels.task]
     size = int(pixels.configuration["options"]["size"])

@@ -171,8 +171,11 @@ def encode_prompts(
     padded to L.
 
     Raises:
+        ConfigError: `batch_size` is below 1.
         ModelError: a prompt has more tokens than the encoder takes: nothing is cut silently.
     """
+    if batch_size < 1:
+        raise ConfigError(f"batches of {batch_size} prompts: give 1 or more")
     length = max_tokens(tokenizer, encoder)
     parts = []
     for start in range(0, len(prompts), batch_size):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 from unigs.metrics.bootstrap.comparison import compare, mean_difference
 from unigs.metrics.bootstrap.per_image import PerImage
 
@@ -30,6 +30,21 @@ def test_a_small_gain_on_every_image_shows_though_images_differ_widely():
     ends = gained.intervals()["miou"]
     assert ends.low < scores(LEVELS).value("miou")
     assert compare(scores(LEVELS), gained, "miou").worse
+
+
+def test_a_single_image_proves_nothing():
+    found = compare(scores([0.6]), scores([0.5]), "miou")
+    assert (found.value, found.images) == (pytest.approx(0.1), 1)
+    assert np.isnan([found.interval.low, found.interval.high, found.p]).all()
+    assert str(found) == "+0.1000"
+    assert not found.better
+    assert not found.worse
+
+
+@pytest.mark.parametrize("wrong", [{"draws": 0}, {"draws": -1}, {"seed": -1}])
+def test_wrong_numbers_are_refused(wrong):
+    with pytest.raises(ConfigError, match="give 1 or more draws"):
+        compare(scores(LEVELS), scores(LEVELS), "miou", **wrong)
 
 
 def test_only_images_of_both_count():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unigs.errors import DataError
+from unigs.errors import ConfigError, DataError
 from unigs.metrics.bootstrap.draws import (
     DRAWS,
     Interval,
@@ -45,15 +45,18 @@ class Difference:
 
     def __str__(self) -> str:
         low, high = self.interval.low, self.interval.high
-        return f"{self.value:+.4f} [{low:+.4f}, {high:+.4f}]"
+        ends = f" [{low:+.4f}, {high:+.4f}]" if np.isfinite([low, high]).all() else ""
+        return f"{self.value:+.4f}{ends}"
 
 
 def compare(
     ours: PerImage, theirs: PerImage, metric: str, draws: int = DRAWS, seed: int = 0
 ) -> Difference:
-    """Compare two models in one metric; both draw the same images.
+    """Compare two models in one metric; both draw the same images. A single one in common has
+    neither interval nor p: NaN, and neither model is better.
 
     Raises:
+        ConfigError: fewer than one draw, or a negative seed.
         DataError: no image in common, or one of them lacks the metric.
     """
     return mean_difference([(ours, theirs, metric)], draws, seed)
@@ -65,9 +68,12 @@ def mean_difference(
     """Compare two models in the mean of several metrics, each on images of its own (tasks).
 
     Raises:
+        ConfigError: as `compare`.
         DataError: as `compare`.
     """
-    values, drawn, images = [], [], 0
+    if draws < 1 or seed < 0:
+        raise ConfigError(f"draws={draws}, seed={seed}: give 1 or more draws, a seed from 0 on")
+    values, drawn, images, single = [], [], 0, False
     for number, (ours, theirs, metric) in enumerate(pairs):
         a, b = _in_common(ours, theirs, metric)
         weights = draw_weights(len(a.keys), draws, seed + number)
@@ -76,9 +82,12 @@ def mean_difference(
             resampled_ratio(a.parts[metric], weights) - resampled_ratio(b.parts[metric], weights)
         )
         images += len(a.keys)
+        single = single or len(a.keys) < 2
     if not values:
         raise DataError("nothing to compare", hint="give at least one metric")
     means = np.mean(drawn, axis=0)
+    if single:
+        means = np.full_like(means, np.nan)
     return Difference(float(np.mean(values)), interval(means), _p_value(means), images)
 
 
