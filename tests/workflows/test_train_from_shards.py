@@ -32,6 +32,8 @@ def test_shards_of_a_task_become_a_pipeline(tmp_path):
     )
     assert result["steps"] == 1
     assert (result["model"] / "model_index.json").is_file()
+    model = UniGSPipeline.from_pretrained(result["model"])
+    assert (model.config.palette, model.config.size) == (Palette(5).name, 64)
     with pytest.raises(DataError, match="no shards of referring"):
         train_from_shards(
             preset, ["referring", "entity"], tmp_path, tmp_path / "none", 1, False, lambda: False

@@ -39,6 +39,7 @@ from unigs.shards.manifest import MANIFEST, read_manifest
 from unigs.training.loop import Interrupted
 from unigs.training.run import TrainingJob, run_job
 from unigs.training.schedule import training_steps
+from unigs.workflows.shard_settings import settings_of_shards
 from unigs.workflows.training_place import end_retraining, finish_training, training_place
 from unigs.workflows.training_progress import TrainingLine, TrainingTeller
 
@@ -64,7 +65,8 @@ def train_from_shards(
     predictions for some training samples.
 
     Latents are cached in ``out/latents``; where the preset's ``data.latents`` is false none are
-    made: those that fit the shards are used, the rest is encoded on the fly.
+    made: those that fit the shards are used, the rest is encoded on the fly. Palette and size of
+    the samples are those of the shards, whatever the preset says.
 
     Under torchrun each of its processes calls this; `out` is a folder that all of them see.
 
@@ -80,17 +82,18 @@ def train_from_shards(
 
     Raises:
         DataError: a task has no shards there; without `resume`, `out` holds an unfinished training.
-        ConfigError: there is no such device, or torchrun gives each process its own.
+        ConfigError: there is no such device, torchrun gives each process its own, or the shards
+            differ in palette or size from each other or from `overrides`.
         UnigsError: stopped before the end; the message says how to resume.
     """
     where = this_device(device)
     if device is not None and is_torchelastic_launched():
         raise ConfigError("torchrun gives each process its own device", hint="leave --device out")
     changes = {**(overrides or {}), **({"training.steps": steps} if steps else {})}
-    values = load_preset(preset, changes)
+    folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
+    values = load_preset(preset, {**changes, **settings_of_shards(folders, changes)})
     require_sources(values, COMPONENTS)
     values = complete_schedule(values)
-    folders = {task: _folder(shards, task, len(tasks) == 1) for task in tasks}
     latents = {task: out / "latents" / task for task in folders}
     with torchrun_group():
         once(lambda: end_retraining(out))
