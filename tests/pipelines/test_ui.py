@@ -65,7 +65,10 @@ def test_after_ctrl_c_nobody_is_told_how_the_servers_ended(tmp_path: Path) -> No
         f"pathlib.Path({str(ready)!r}).write_text(str(os.getpid())); time.sleep(60)"
     )
     # In a process of its own: one that runs tests may swallow the KeyboardInterrupt in a callback.
-    serving = f"from pipelines.ui import serve; exit(serve([{[sys.executable, '-c', server]!r}]))"
+    # A job in the background of a shell ignores Ctrl-C, and so does what it starts.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", server]
+    serving = f"{heard}; from pipelines.ui import serve; exit(serve([{command!r}]))"
     terminal = subprocess.Popen([sys.executable, "-c", serving], stderr=subprocess.PIPE, text=True)
     while not (ready.is_file() and ready.read_text()):
         assert terminal.poll() is None
